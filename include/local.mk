@@ -1,0 +1,2 @@
+pkgplugininclude_HEADERS = include/lockstep/plugin.h
+pkgpluginincludedir = $(includedir)/lockstep
