@@ -1,0 +1,51 @@
+/*
+ * docid.h - a document's `_id`, whatever its BSON type, as one opaque value that can be compared, hashed and
+ * printed.
+ */
+#ifndef LOCKSTEP_BASE_DOCID_H
+#define LOCKSTEP_BASE_DOCID_H
+
+#include <bson/bson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Immutable once made; heap-allocated in one piece; freed by docid_free(). */
+struct docid {
+    uint32_t bytes; /* of `data` */
+    uint8_t data[]; /* a whole BSON document {"_id": value} */
+};
+
+/* Copies the value `iter` stands on. NULL when memory is out. */
+struct docid *docid_new(const bson_iter_t *iter);
+/* Copies the `_id` of `doc`; NULL when it has none or memory is out. */
+struct docid *docid_of(const bson_t *doc);
+struct docid *docid_copy(const struct docid *id);
+void docid_free(struct docid *id);
+
+/* The same value in the same type (MongoDB keeps ids that are numerically equal apart by refusing the
+ * second). */
+bool docid_equal(const struct docid *a, const struct docid *b);
+/* Stable within a process only. */
+uint64_t docid_hash(const struct docid *id);
+/* MongoDB's sort order (BSON comparison order across types, numbers compared by value): <0, 0, >0. */
+int docid_compare(const struct docid *a, const struct docid *b);
+
+/* Puts an iterator on the value; it lives as long as the id. */
+void docid_iter(const struct docid *id, bson_iter_t *iter);
+/* Appends the value under `key`. */
+bool docid_append(const struct docid *id, bson_t *to, const char *key);
+
+/*
+ * The value in canonical Extended JSON v2 (`{"$oid":"…"}`, `"text"`, `{"$numberInt":"1"}`), without spaces,
+ * keys of documents in their order, invalid UTF-8 as U+FFFD. This is `_lockstep.doc`. To be freed by free();
+ * NULL when memory is out.
+ */
+char *docid_json(const struct docid *id);
+/* The reverse; NULL if `json` is no value in Extended JSON. */
+struct docid *docid_parse(const char *json);
+/* The `_id` as a person writes it and as the payload's `id` shows it: 24 hex digits, the string itself, else
+ * as docid_json. free() it. */
+char *docid_plain(const struct docid *id);
+
+#endif

@@ -1,0 +1,401 @@
+/*
+ * ports.h - how the engine meets the world.
+ *
+ * The engine asks by handing a request to a port's submit(); the adapter does the work on threads of its own
+ * and posts the very same request back, its `out` part and `err` filled in. There is no other way in or out,
+ * which is what lets the same engine run over real servers and under tests/sim.
+ *
+ * Ownership: a request is made by req_new() and belongs to the adapter from submit() until it is posted back;
+ * then to the engine again, which frees it by req_free(), `in` and `out` alike. Exceptions are marked
+ * "borrowed": they stay where they are, unchanged, until the request is posted back. Every submitted request
+ * is posted back exactly once, also when it fails, is cancelled, or the adapter is being closed. Nothing is
+ * posted from inside submit().
+ *
+ * Times: `_ms` are milliseconds. Wall-clock times count from 1970 UTC; `now` of struct clock is monotonic.
+ */
+#ifndef LOCKSTEP_ENGINE_PORTS_H
+#define LOCKSTEP_ENGINE_PORTS_H
+
+#include <bson/bson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/docid.h"
+#include "base/err.h"
+#include "engine/record.h"
+
+/* MongoDB's cluster time: seconds in the upper, increment in the lower 32 bits. 0: none. */
+typedef uint64_t cluster_time;
+
+enum req_kind {
+    /* source */
+    REQ_STREAM_OPEN,
+    REQ_STREAM_NEXT,
+    REQ_READ,
+    REQ_SCAN,
+    REQ_DUE,
+    REQ_HOLDERS,
+    REQ_TALLY,
+    /* store */
+    REQ_RECORD,
+    REQ_STATE_LOAD,
+    REQ_STATE_SAVE,
+    REQ_TOMBS_PUT,
+    REQ_TOMBS_LIST,
+    REQ_TOMBS_DROP,
+    REQ_LEASE,
+    /* maker */
+    REQ_MAKE,
+    /* embedder */
+    REQ_EMBED,
+    REQ_EMBED_PROBE,
+    /* index */
+    REQ_ENSURE,
+    REQ_LOOKUP,
+    REQ_UPSERT,
+    REQ_PAYLOAD,
+    REQ_DELETE,
+    REQ_SCROLL,
+    REQ_COUNT,
+    REQ_KIND_COUNT
+};
+
+/* ---- what travels ---- */
+
+/* A document as read from the source with majority concern. Owned by the request that brought it until taken.
+ */
+struct source_doc {
+    struct docid *id;     /* owned */
+    bson_t *body;         /* owned; projected to what enabled collections read; NULL: no such document */
+    struct record record; /* what its syncMetadata (or sidecar) says; absent if there is none */
+    struct docid *owner;  /* owned; the lowest other `_id` with the same business id if it is lower than this
+                             one's; else NULL */
+    size_t bytes;         /* memory it takes, for credits */
+};
+
+enum change_op {
+    CHANGE_UPSERT,
+    /* insert or replace: anything may have changed */ CHANGE_UPDATE,
+    CHANGE_DELETE
+};
+
+/* One event of the change stream. */
+struct change {
+    enum change_op op;
+    struct docid *id; /* owned */
+    char **keys; /* owned, NULL-terminated: dotted paths that an update set, removed or truncated; NULL unless
+                    CHANGE_UPDATE */
+    bson_t *token; /* owned; the event's own resume token */
+    cluster_time at;
+    int64_t wall_ms; /* when it happened, for the lag */
+    bool replaced;   /* a replace: a record that was there is gone */
+};
+
+/* What a plugin makes of a document for one collection. */
+enum made_kind {
+    MADE_POINT,
+    MADE_NOTHING /* empty text or SKIP: no point */,
+    MADE_FAILED /* err says why */,
+    MADE_FATAL /* the collection can't go on */
+};
+struct made {
+    enum made_kind kind;
+    char *text; /* owned, UTF-8, not empty when MADE_POINT: what is embedded */
+    size_t text_bytes;
+    char *payload; /* owned: a JSON object in RFC 8785 form, without `_lockstep` */
+    size_t payload_bytes;
+    char *key; /* owned, UTF-8: the business id as `_lockstep.key` shows it; NULL if the document has none */
+    char content_hash[HASH_HEX_BYTES]; /* SHA-256 over text and the embedder's fingerprint */
+    char payload_hash[HASH_HEX_BYTES]; /* SHA-256 over `payload` */
+    char point_id[POINT_ID_BYTES];     /* "" if the document has no usable business id */
+    struct lks_err *err; /* owned; only with MADE_FAILED (LKS_E_VALIDATION, LKS_E_PLUGIN) and MADE_FATAL */
+};
+
+/* What Qdrant says of a point: its `_lockstep`. */
+struct witness {
+    char point_id[POINT_ID_BYTES];
+    bool ours;    /* it has a `_lockstep` whose source is this one */
+    bool foreign; /* it has none, or another source's */
+    char *doc;    /* owned: `_lockstep.doc`; NULL unless `ours` */
+    char *key;    /* owned */
+    char content_hash[HASH_HEX_BYTES];
+    char payload_hash[HASH_HEX_BYTES];
+    uint64_t epoch;
+};
+
+/* A point to write. All pointers are borrowed from the document's work. */
+struct point_write {
+    const char *point_id;
+    const float *vector; /* `dimensions` of the collection; NULL in REQ_PAYLOAD */
+    size_t dimensions;
+    const char *payload; /* RFC 8785 object without `_lockstep`; the adapter adds that */
+    size_t payload_bytes;
+    const char *doc, *key; /* for `_lockstep` */
+    const char *content_hash, *payload_hash;
+    uint64_t epoch;
+    bool unguarded; /* leave out the condition on the epoch */
+    /* out */
+    enum lks_code
+        code;     /* LKS_E_OK: confirmed (status completed). In REQ_PAYLOAD LKS_E_NOT_FOUND: no such point */
+    char *error;  /* owned; the message when `code` is not OK */
+    bool unknown; /* with an error: it may have been applied all the same */
+};
+
+/* Writing a record by compare-and-set. */
+struct record_write {
+    const struct docid *id; /* borrowed */
+    const struct record
+        *before; /* borrowed: the record as read; the write takes place only if it is still so */
+    const struct record *after; /* borrowed; entries that equal those of `before` are not written */
+    /* out */
+    enum lks_code code; /* LKS_E_OK; LKS_E_MISSED; LKS_E_NOT_FOUND (document gone); LKS_E_REFUSED (also in the
+                           sidecar); LKS_E_MONGO (not known) */
+};
+
+/* A document whose points must go. */
+struct tomb {
+    struct docid *id;   /* owned */
+    cluster_time after; /* the delete event: a read must be no older */
+    int64_t since_ms;   /* wall clock: when it was made */
+};
+
+/* What a source's state document in `lockstep.state` holds for the engine. */
+struct engine_state {
+    bson_t *token; /* owned; resume token; NULL: never saved */
+    cluster_time token_time;
+    struct docid *scan_after; /* owned; position of an unfinished scan; NULL: from the start */
+    bool scan_running;        /* a scan was begun and not finished */
+    bool scan_doubt;          /* that scan compares with the points themselves */
+    bool clean;               /* the last holder drained and left nothing unknown */
+    char **digests; /* owned, one per enabled collection (NULL: none saved): what decided its points at the
+                       last run */
+};
+
+/* ---- the requests ---- */
+
+struct req {
+    enum req_kind kind;
+    void *context;      /* the engine's own; adapters leave it alone */
+    struct req *next;   /* for queues of whoever owns the request */
+    struct lks_err err; /* out: err.code is LKS_E_OK if the request as a whole went well */
+    union {
+        /* Opens (again) the change stream. Any earlier one is closed first. */
+        struct {
+            const bson_t *token; /* borrowed; startAfter; NULL: from `at`, or from now */
+            cluster_time
+                at; /* with a token: its time, for the proof; without: startAtOperationTime; 0: now */
+            /* out */
+            cluster_time opened_at; /* nothing that happened after this time is missed */
+            bool proven;            /* the history from the token on is known to be there */
+            /* errors: LKS_E_STREAM_LOST, LKS_E_UNSUPPORTED, LKS_E_MONGO */
+        } stream_open;
+        /* Waits for events, up to `wait_ms`. LKS_E_STREAM_LOST; LKS_E_STREAM_ENDED (drop, rename: open again
+         * after `token`); LKS_E_MONGO. */
+        struct {
+            size_t max_events;
+            int wait_ms;
+            /* out */
+            struct change *changes; /* owned */
+            size_t change_count;
+            bson_t *token;   /* owned; post-batch token, only if it may be saved (proven); NULL otherwise */
+            cluster_time at; /* of that token */
+            bool proven;
+        } stream_next;
+        /* Reads documents by id with majority concern, no older than `after`. */
+        struct {
+            const struct docid **ids; /* the array is owned, the ids are borrowed */
+            size_t count;
+            cluster_time after;
+            /* out */
+            struct source_doc *docs; /* owned; same order and count as ids; body NULL: not there */
+        } read;
+        /* The next documents in the order of `_id`, across all types of `_id`. */
+        struct {
+            const struct docid *from;   /* borrowed; the page begins after it; NULL: at the very first */
+            size_t max_docs, max_bytes; /* one oversize document travels alone */
+            /* out */
+            struct source_doc *docs; /* owned */
+            size_t count;
+            bool end;               /* there are no more */
+            int64_t total_estimate; /* documents in the collection, roughly; -1: not known */
+        } scan;
+        /*
+         * Ids of documents the worker has to look at: an entry that is pending, or stale or failed with
+         * nextRetryAt <= now (stale also with null), in the order of `_id`. A document without a record
+         * counts as pending. failed with nextRetryAt null is not due.
+         */
+        struct {
+            int64_t now_ms;           /* wall clock */
+            const bool *collections;  /* borrowed, one per enabled collection: false leaves its entries out */
+            const struct docid *from; /* borrowed; begin after it; NULL: at the first */
+            size_t max_docs;
+            /* out */
+            struct docid **ids; /* owned, also the ids */
+            size_t count;
+            bool end;
+            int64_t next_ms; /* with `end`: the earliest later nextRetryAt (wall clock), or NO_TIME */
+        } due;
+        /* Ids of all documents that hold one of these business ids (as `_lockstep.key` shows them). */
+        struct {
+            const char **keys; /* the array is owned, the strings are borrowed */
+            size_t count;
+            /* out */
+            struct docid **ids; /* owned, also the ids */
+            size_t id_count;
+        } holders;
+        /* Counts over the whole collection, majority. */
+        struct {
+            /* out */
+            int64_t documents;
+            int64_t *with_point; /* owned, one per enabled collection: entries with a pointId */
+        } tally;
+        /* Writes records, in bulk, each by compare-and-set, w: majority. */
+        struct {
+            struct record_write *writes; /* owned array */
+            size_t count;
+        } record;
+        struct {
+            struct engine_state state; /* out, owned */
+        } state_load;
+        /* Saves the state, w: majority, only while `epoch` is still the lease's (else LKS_E_LEASE). */
+        struct {
+            struct engine_state state; /* owned */
+            uint64_t epoch;
+        } state_save;
+        struct {
+            struct tomb *tombs; /* owned. PUT: in (ids owned). LIST: out. DROP: in */
+            size_t count;
+        } tombs;
+        struct {
+            enum { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE } op;
+            int64_t lease_ms;
+            uint64_t epoch; /* RENEW, RELEASE: mine. Out of TAKE: mine, if held */
+            bool clean;     /* RELEASE: nothing is unknown */
+            /* out */
+            bool held;             /* TAKE, RENEW: it is mine now */
+            int64_t remaining_ms;  /* TAKE, not held: until the holder's runs out */
+            bool previous_expired; /* TAKE, held: the last holder did not release it: wait out its requests */
+            char *holder;          /* owned; TAKE, not held: who has it, for a person */
+        } lease;
+        /* Text, payload, hashes and point id of documents, for one collection. */
+        struct {
+            size_t collection;
+            const struct source_doc **docs; /* the array is owned, the documents are borrowed */
+            size_t count;
+            /* out */
+            struct made *made; /* owned; one per document */
+        } make;
+        /* Vectors of texts. The adapter caches, bisects a failing batch and retries nothing. */
+        struct {
+            size_t embedder;
+            const char **texts;       /* the array is owned, the texts are borrowed */
+            const size_t *text_bytes; /* owned array */
+            size_t count;
+            /* out; `err` stays OK if at least the outcome of each text is known */
+            float **vectors; /* owned, each by malloc; NULL where it failed */
+            size_t dimensions;
+            struct lks_err **errors; /* owned; NULL where it went well */
+            int64_t tokens;          /* as counted by the server, or 0 */
+            size_t cached;           /* how many came from the cache */
+        } embed;
+        /* Embeds a fixed word: is the endpoint up, and which dimension has the model? */
+        struct {
+            size_t embedder;
+            size_t dimensions; /* out */
+        } embed_probe;
+        /* Makes the collection with alias and payload indexes if it is missing, checks size and distance if
+         * it isn't. Also the probe of a circuit. */
+        struct {
+            size_t collection;
+            size_t dimensions;
+            /* out */
+            bool created;
+            bool empty;   /* it has no point of our source */
+            bool guarded; /* the server knows update_filter (1.16) */
+        } ensure;
+        /* Points with one of these ids, and all points of our source whose `_lockstep.doc` is one of these
+         * documents. */
+        struct {
+            size_t collection;
+            const char **point_ids; /* owned array, borrowed strings */
+            size_t point_count;
+            const char **docs; /* owned array, borrowed strings: canonical Extended JSON */
+            size_t doc_count;
+            /* out; each point once, in no order */
+            struct witness *found; /* owned */
+            size_t found_count;
+        } lookup;
+        /* Writes whole points, or only their payloads. `err` stays OK if each point's code says what became
+         * of it. */
+        struct {
+            size_t collection;
+            struct point_write *points; /* owned array */
+            size_t count;
+        } write;
+        /* Deletes by ids; points that aren't there are no error. */
+        struct {
+            size_t collection;
+            const char **point_ids; /* owned array, borrowed strings */
+            size_t count;
+            bool unknown; /* out, with an error: may have been applied */
+        } del;
+        /* A page of our source's points, in the order of their ids. */
+        struct {
+            size_t collection;
+            char from[POINT_ID_BYTES]; /* begin with it; "": at the first */
+            size_t max_points;
+            /* out */
+            struct witness *found; /* owned */
+            size_t found_count;
+            char next[POINT_ID_BYTES]; /* "": no more */
+        } scroll;
+        /* Exact number of our source's points. */
+        struct {
+            size_t collection;
+            int64_t points; /* out */
+        } count;
+    };
+};
+
+/* A port: where requests go. submit() never blocks, may be called from the engine's thread only, and never
+ * fails. */
+struct port {
+    void *self;
+    void (*submit)(void *self, struct req *req);
+};
+
+/* Time and chance, which the engine has none of its own. */
+struct clock {
+    void *self;
+    int64_t (*now_ms)(void *self);  /* monotonic */
+    int64_t (*wall_ms)(void *self); /* since 1970 UTC */
+    uint64_t (*random)(void *self); /* uniform 64 bits */
+};
+
+struct ports {
+    struct port source, store, maker, embedder, index;
+    struct clock clock;
+};
+
+/* How adapters post completions back: thread-safe, never blocks for long. */
+struct inbox {
+    void *self;
+    void (*post)(void *self, struct req *req);
+};
+
+struct req *req_new(enum req_kind kind, void *context);
+/* Frees the request with all it owns. NULL is fine. */
+void req_free(struct req *req);
+/* "stream_next", ... for logs. */
+const char *req_kind_name(enum req_kind kind);
+
+/* What req_free() does for each of these, for whoever takes one out of a request. */
+void source_doc_fini(struct source_doc *doc);
+void change_fini(struct change *change);
+void made_fini(struct made *made);
+void witness_fini(struct witness *w);
+void tomb_fini(struct tomb *tomb);
+void engine_state_fini(struct engine_state *state);
+
+#endif
