@@ -153,9 +153,14 @@ struct record_write {
                            sidecar); LKS_E_MONGO (not known) */
 };
 
-/* A document whose points must go. */
+/*
+ * A document whose points must go. Durable before the resume token passes its delete event; dropped after its
+ * points were looked for once more when every request of an earlier writer is over.
+ */
 struct tomb {
-    struct docid *id;   /* owned */
+    struct docid *id; /* owned */
+    char *key; /* owned; business id whose other holders must be looked at before the tomb is dropped; or NULL
+                */
     cluster_time after; /* the delete event: a read must be no older */
     int64_t since_ms;   /* wall clock: when it was made */
 };
@@ -226,7 +231,9 @@ struct req {
          * counts as pending. failed with nextRetryAt null is not due.
          */
         struct {
-            int64_t now_ms;           /* wall clock */
+            int64_t now_ms;     /* wall clock */
+            bool recorded_only; /* leave out documents and collections without an entry (a scan comes by them)
+                                 */
             const bool *collections;  /* borrowed, one per enabled collection: false leaves its entries out */
             const struct docid *from; /* borrowed; begin after it; NULL: at the first */
             size_t max_docs;
@@ -263,8 +270,11 @@ struct req {
             struct engine_state state; /* owned */
             uint64_t epoch;
         } state_save;
+        /* PUT adds or replaces tombs, LIST brings the oldest, DROP removes them (by id). */
         struct {
-            struct tomb *tombs; /* owned. PUT: in (ids owned). LIST: out. DROP: in */
+            int64_t older_than_ms; /* LIST: only with since_ms <= this (wall clock) */
+            size_t max;            /* LIST: at most so many */
+            struct tomb *tombs;    /* owned. PUT and DROP: in. LIST: out */
             size_t count;
         } tombs;
         struct {
