@@ -1,0 +1,255 @@
+/*
+ * ports.c - making requests, and freeing them with all they own.
+ *
+ * It knows who owns which member (the comments in ports.h) and nothing of what requests mean.
+ */
+#include "engine/ports.h"
+
+#include <stdlib.h>
+
+static const char *const kind_names[REQ_KIND_COUNT] = {
+    [REQ_STREAM_OPEN] = "stream_open",
+    [REQ_STREAM_NEXT] = "stream_next",
+    [REQ_READ] = "read",
+    [REQ_SCAN] = "scan",
+    [REQ_DUE] = "due",
+    [REQ_HOLDERS] = "holders",
+    [REQ_TALLY] = "tally",
+    [REQ_RECORD] = "record",
+    [REQ_STATE_LOAD] = "state_load",
+    [REQ_STATE_SAVE] = "state_save",
+    [REQ_TOMBS_PUT] = "tombs_put",
+    [REQ_TOMBS_LIST] = "tombs_list",
+    [REQ_TOMBS_DROP] = "tombs_drop",
+    [REQ_LEASE] = "lease",
+    [REQ_MAKE] = "make",
+    [REQ_EMBED] = "embed",
+    [REQ_EMBED_PROBE] = "embed_probe",
+    [REQ_ENSURE] = "ensure",
+    [REQ_LOOKUP] = "lookup",
+    [REQ_UPSERT] = "upsert",
+    [REQ_PAYLOAD] = "payload",
+    [REQ_DELETE] = "delete",
+    [REQ_SCROLL] = "scroll",
+    [REQ_COUNT] = "count",
+};
+
+const char *req_kind_name(enum req_kind kind)
+{
+    size_t at = (size_t)kind;
+    return at < REQ_KIND_COUNT ? kind_names[at] : "unknown";
+}
+
+struct req *req_new(enum req_kind kind, void *context)
+{
+    struct req *req = calloc(1, sizeof *req);
+    if (!req) return NULL;
+    req->kind = kind;
+    req->context = context;
+    return req;
+}
+
+static void strings_free(char **strings)
+{
+    if (!strings) return;
+    for (char **s = strings; *s; s++) free(*s);
+    free(strings);
+}
+
+static void token_free(bson_t *token)
+{
+    if (token) bson_destroy(token);
+}
+
+void source_doc_fini(struct source_doc *doc)
+{
+    docid_free(doc->id);
+    if (doc->body) bson_destroy(doc->body);
+    record_fini(&doc->record);
+    docid_free(doc->owner);
+    *doc = (struct source_doc){0};
+}
+
+void change_fini(struct change *change)
+{
+    docid_free(change->id);
+    strings_free(change->keys);
+    token_free(change->token);
+    *change = (struct change){0};
+}
+
+void made_fini(struct made *made)
+{
+    free(made->text);
+    free(made->payload);
+    free(made->key);
+    free(made->err);
+    *made = (struct made){0};
+}
+
+void witness_fini(struct witness *w)
+{
+    free(w->doc);
+    free(w->key);
+    *w = (struct witness){0};
+}
+
+void tomb_fini(struct tomb *tomb)
+{
+    docid_free(tomb->id);
+    free(tomb->key);
+    *tomb = (struct tomb){0};
+}
+
+void engine_state_fini(struct engine_state *state)
+{
+    token_free(state->token);
+    docid_free(state->scan_after);
+    strings_free(state->digests);
+    *state = (struct engine_state){0};
+}
+
+static void docs_free(struct source_doc *docs, size_t count)
+{
+    for (size_t i = 0; docs && i < count; i++) source_doc_fini(&docs[i]);
+    free(docs);
+}
+
+static void ids_free(struct docid **ids, size_t count)
+{
+    for (size_t i = 0; ids && i < count; i++) docid_free(ids[i]);
+    free(ids);
+}
+
+static void witnesses_free(struct witness *found, size_t count)
+{
+    for (size_t i = 0; found && i < count; i++) witness_fini(&found[i]);
+    free(found);
+}
+
+/* The source's requests. */
+static void source_fini(struct req *req)
+{
+    switch (req->kind) {
+    case REQ_STREAM_NEXT:
+        for (size_t i = 0; req->stream_next.changes && i < req->stream_next.change_count; i++)
+            change_fini(&req->stream_next.changes[i]);
+        free(req->stream_next.changes);
+        token_free(req->stream_next.token);
+        break;
+    case REQ_READ:
+        free(req->read.ids);
+        docs_free(req->read.docs, req->read.count);
+        break;
+    case REQ_SCAN:
+        docs_free(req->scan.docs, req->scan.count);
+        break;
+    case REQ_DUE:
+        ids_free(req->due.ids, req->due.count);
+        break;
+    case REQ_HOLDERS:
+        free(req->holders.keys);
+        ids_free(req->holders.ids, req->holders.id_count);
+        break;
+    case REQ_TALLY:
+        free(req->tally.with_point);
+        break;
+    default: /* REQ_STREAM_OPEN owns nothing */
+        break;
+    }
+}
+
+/* The store's requests. */
+static void store_fini(struct req *req)
+{
+    switch (req->kind) {
+    case REQ_RECORD:
+        free(req->record.writes);
+        break;
+    case REQ_STATE_LOAD:
+        engine_state_fini(&req->state_load.state);
+        break;
+    case REQ_STATE_SAVE:
+        engine_state_fini(&req->state_save.state);
+        break;
+    case REQ_TOMBS_PUT:
+    case REQ_TOMBS_LIST:
+    case REQ_TOMBS_DROP:
+        for (size_t i = 0; req->tombs.tombs && i < req->tombs.count; i++) tomb_fini(&req->tombs.tombs[i]);
+        free(req->tombs.tombs);
+        break;
+    case REQ_LEASE:
+        free(req->lease.holder);
+        break;
+    default:
+        break;
+    }
+}
+
+static void embed_fini(struct req *req)
+{
+    for (size_t i = 0; i < req->embed.count; i++) {
+        if (req->embed.vectors) free(req->embed.vectors[i]);
+        if (req->embed.errors) free(req->embed.errors[i]);
+    }
+    free(req->embed.vectors);
+    free(req->embed.errors);
+    free(req->embed.texts);
+    free((void *)req->embed.text_bytes);
+}
+
+/* The requests of maker and embedder. */
+static void maker_fini(struct req *req)
+{
+    switch (req->kind) {
+    case REQ_MAKE:
+        free(req->make.docs);
+        for (size_t i = 0; req->make.made && i < req->make.count; i++) made_fini(&req->make.made[i]);
+        free(req->make.made);
+        break;
+    case REQ_EMBED:
+        embed_fini(req);
+        break;
+    default: /* REQ_EMBED_PROBE owns nothing */
+        break;
+    }
+}
+
+/* The index's requests. */
+static void index_fini(struct req *req)
+{
+    switch (req->kind) {
+    case REQ_LOOKUP:
+        free(req->lookup.point_ids);
+        free(req->lookup.docs);
+        witnesses_free(req->lookup.found, req->lookup.found_count);
+        break;
+    case REQ_UPSERT:
+    case REQ_PAYLOAD:
+        for (size_t i = 0; req->write.points && i < req->write.count; i++) free(req->write.points[i].error);
+        free(req->write.points);
+        break;
+    case REQ_DELETE:
+        free(req->del.point_ids);
+        break;
+    case REQ_SCROLL:
+        witnesses_free(req->scroll.found, req->scroll.found_count);
+        break;
+    default: /* REQ_ENSURE and REQ_COUNT own nothing */
+        break;
+    }
+}
+
+void req_free(struct req *req)
+{
+    if (!req) return;
+    if (req->kind < REQ_RECORD)
+        source_fini(req);
+    else if (req->kind < REQ_MAKE)
+        store_fini(req);
+    else if (req->kind < REQ_ENSURE)
+        maker_fini(req);
+    else
+        index_fini(req);
+    free(req);
+}
