@@ -1,0 +1,268 @@
+/*
+ * transfer.c - what curl is told about a call, and what its result codes mean.
+ *
+ * Owns the header list and the compressed body of a call under way. Never follows redirects, never lets curl
+ * speak anything but HTTP, never puts a header or a query into a message.
+ */
+#include "http/transfer.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <zlib.h>
+
+#include "config.h"
+
+#define REPLY_BYTES_DEFAULT (64u << 20)
+#define GZIP_WORTH_BYTES 1024
+#define UPLOAD_BUFFER_BYTES (256L << 10)
+
+/* A compressed body: zlib's bytes behind their length. */
+struct zipped {
+    size_t bytes;
+    unsigned char data[];
+};
+
+void transfer_fail(struct http_call *call, enum http_failure failure, const char *what)
+{
+    char url[300];
+    http_url_plain(call->url ? call->url : "", url, sizeof url);
+    call->failure = failure;
+    snprintf(call->error, sizeof call->error, "%s %s: %s", call->method ? call->method : "?", url,
+             what ? what : "failed");
+}
+
+void transfer_compress(struct http_call *call)
+{
+    call->zipped = NULL;
+    if (!call->gzip_body || !call->body || call->body_bytes < GZIP_WORTH_BYTES || call->body_bytes > UINT32_MAX)
+        return;
+    z_stream z = {0};
+    if (deflateInit2(&z, 3, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
+    size_t bound = deflateBound(&z, (uLong)call->body_bytes);
+    struct zipped *zipped = malloc(sizeof *zipped + bound);
+    if (zipped) {
+        z.next_in = (Bytef *)(uintptr_t)call->body;
+        z.avail_in = (uInt)call->body_bytes;
+        z.next_out = zipped->data;
+        z.avail_out = (uInt)bound;
+        if (deflate(&z, Z_FINISH) == Z_STREAM_END) {
+            zipped->bytes = z.total_out;
+            call->zipped = zipped;
+        } else {
+            free(zipped);
+        }
+    }
+    deflateEnd(&z);
+}
+
+void transfer_release(struct http_call *call)
+{
+    curl_slist_free_all(call->header_list);
+    free(call->zipped);
+    call->header_list = call->zipped = NULL;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *context)
+{
+    struct http_call *call = context;
+    size_t bytes = size * count;
+    buf_put(&call->reply, data, bytes);
+    return call->reply.failed ? 0 : bytes;
+}
+
+/* If `line` is header `name`, its value as text in `value`. */
+static bool header_is(const char *line, size_t bytes, const char *name, char *value, size_t value_bytes)
+{
+    size_t name_bytes = strlen(name);
+    if (bytes <= name_bytes || line[name_bytes] != ':' || strncasecmp(line, name, name_bytes) != 0) return false;
+    size_t from = name_bytes + 1, to = bytes;
+    while (from < to && (line[from] == ' ' || line[from] == '\t')) from++;
+    while (to > from && isspace((unsigned char)line[to - 1])) to--;
+    snprintf(value, value_bytes, "%.*s", (int)(to - from), line + from);
+    return true;
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *context)
+{
+    struct http_call *call = context;
+    size_t bytes = size * count;
+    char value[128];
+    if (bytes > 5 && !strncmp(data, "HTTP/", 5)) { /* a new head: what an interim one said is void */
+        call->retry_after_ms = 0;
+        call->content_type[0] = '\0';
+    } else if (header_is(data, bytes, "content-type", value, sizeof value)) {
+        size_t n = strcspn(value, "; \t");
+        if (n >= sizeof call->content_type) n = sizeof call->content_type - 1;
+        for (size_t i = 0; i < n; i++) call->content_type[i] = (char)tolower((unsigned char)value[i]);
+        call->content_type[n] = '\0';
+    } else if (header_is(data, bytes, "retry-after-ms", value, sizeof value)) {
+        int64_t ms = http_retry_after_exact_ms(value);
+        if (ms) call->retry_after_ms = ms;
+    } else if (header_is(data, bytes, "retry-after", value, sizeof value)) {
+        /* the exact form is the finer one, whichever came first */
+        if (!call->retry_after_ms) call->retry_after_ms = http_retry_after_ms(value, (int64_t)time(NULL));
+    }
+    return bytes;
+}
+
+static bool add_header(struct http_call *call, const char *name, const char *value)
+{
+    if (strpbrk(name, "\r\n:") || strpbrk(value, "\r\n")) {
+        transfer_fail(call, HTTP_BAD_CALL, "a header holds a line break");
+        return false;
+    }
+    size_t bytes = strlen(name) + strlen(value) + 3;
+    char *line = malloc(bytes);
+    struct curl_slist *list = NULL;
+    if (line) {
+        /* curl leaves a header without a value out unless it ends with a semicolon */
+        snprintf(line, bytes, *value ? "%s: %s" : "%s;", name, value);
+        list = curl_slist_append(call->header_list, line);
+        free(line);
+    }
+    if (!list) {
+        transfer_fail(call, HTTP_NOMEM, "memory is out");
+        return false;
+    }
+    call->header_list = list;
+    return true;
+}
+
+static bool set_headers(struct http_call *call, CURL *easy)
+{
+    for (size_t i = 0; i < call->header_count; i++)
+        if (!add_header(call, call->headers[i].name, call->headers[i].value)) return false;
+    if (call->zipped && !add_header(call, "Content-Encoding", "gzip")) return false;
+    /* no waiting for "100 Continue": it costs a round trip, and a refusal comes just as well afterwards */
+    struct curl_slist *list = curl_slist_append(call->header_list, "Expect:");
+    if (!list) {
+        transfer_fail(call, HTTP_NOMEM, "memory is out");
+        return false;
+    }
+    call->header_list = list;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+    return true;
+}
+
+static void set_body(struct http_call *call, CURL *easy)
+{
+    const struct zipped *zipped = call->zipped;
+    if (call->body) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(zipped ? zipped->bytes : call->body_bytes));
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, zipped ? (const void *)zipped->data : call->body);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+    } else if (!strcmp(call->method, "HEAD")) {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+static void set_protocols(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+}
+
+bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
+{
+    if (!call->url || !call->method || strpbrk(call->method, "\r\n ")) {
+        transfer_fail(call, HTTP_BAD_CALL, "no URL or no method");
+        return false;
+    }
+    buf_init(&call->reply, call->max_reply_bytes ? call->max_reply_bytes : REPLY_BYTES_DEFAULT);
+    if (!set_headers(call, easy)) return false;
+    set_body(call, easy);
+    set_protocols(easy);
+    call->curl_error[0] = '\0';
+    curl_easy_setopt(easy, CURLOPT_URL, call->url);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "lockstep/" PACKAGE_VERSION);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+    if (call->connect_timeout_ms)
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms);
+    if (call->accept_gzip) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    if (http_url_loopback(call->url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    return true;
+}
+
+static enum http_failure failure_of(CURLcode result, const struct http_call *call)
+{
+    switch (result) {
+    case CURLE_OK:
+        return HTTP_OK;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+        return HTTP_BAD_CALL;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_INTERFACE_FAILED:
+        return HTTP_CONNECT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_ENGINE_INITFAILED:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+        return HTTP_TLS;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_TIMEOUT;
+    case CURLE_OUT_OF_MEMORY:
+        return HTTP_NOMEM;
+    case CURLE_WRITE_ERROR:
+        /* take_body() said no: the cap, or memory */
+        if (!call->reply.failed) return HTTP_CUT;
+        return HTTP_TOO_LARGE;
+    default:
+        return HTTP_CUT;
+    }
+}
+
+void transfer_finish(struct http_call *call, CURL *easy, CURLcode result)
+{
+    long request_bytes = 0;
+    curl_off_t ready_us = 0;
+    call->status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    call->failure = failure_of(result, call);
+    call->sent = call->failure == HTTP_OK || request_bytes > 0 || ready_us > 0;
+    if (call->failure == HTTP_TOO_LARGE) {
+        char what[80];
+        snprintf(what, sizeof what, "the reply is larger than %zu bytes", call->reply.max_bytes);
+        transfer_fail(call, HTTP_TOO_LARGE, what);
+    } else if (call->failure == HTTP_TIMEOUT) {
+        transfer_fail(call, HTTP_TIMEOUT,
+                      call->sent ? "no answer in time" : "no connection in time, nothing was sent");
+    } else if (call->failure != HTTP_OK) {
+        /* curl's own words may quote the URL when it could not be read */
+        bool quiet = call->failure == HTTP_BAD_CALL || !call->curl_error[0];
+        transfer_fail(call, call->failure, quiet ? curl_easy_strerror(result) : call->curl_error);
+    }
+    transfer_release(call);
+}
