@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/queue.h"
 #include "http/transfer.h"
@@ -218,6 +219,7 @@ void http_close(struct http *http)
 
 void http_send(struct http *http, struct http_call *call)
 {
+    http_call_fini(call);
     call->http = http;
     call->easy = call->header_list = NULL;
     transfer_compress(call);

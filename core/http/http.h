@@ -40,7 +40,8 @@ struct http_header {
 
 /*
  * One request and its reply. Zero it, fill the first part, keep it and all it points to until done(). Made by
- * whoever sends; http_call_fini() frees the reply. A finished call can be sent again after http_call_fini().
+ * whoever sends; http_call_fini() frees the reply. Sending a finished call again
+ * frees its reply first.
  */
 struct http_call {
     /* in, borrowed until done() */
@@ -64,7 +65,7 @@ struct http_call {
     long status;
     struct buf reply;
     char content_type[HTTP_TYPE_BYTES]; /* lower case, without parameters; "" if there was none */
-    int64_t retry_after_ms;       /* what `Retry-After` or `retry-after-ms` asked for; 0: nothing, or no wait */
+    int64_t retry_after_ms; /* what `Retry-After` or `retry-after-ms` asked for; 0: nothing, or no wait */
     char error[HTTP_ERROR_BYTES]; /* with a failure: "POST http://host/path: what happened"; no secret */
 
     /* the loop's own */
@@ -86,7 +87,8 @@ enum lks_code http_open(const struct http_options *options, struct http **out, s
  * stopped before. NULL is fine. */
 void http_close(struct http *http);
 
-/* Sends. From any thread; never blocks (but compresses); never fails here: failures come to done() as well. */
+/* Sends. From any thread; never blocks (but compresses); never fails here: failures come to done() as well.
+ */
 void http_send(struct http *http, struct http_call *call);
 
 /* Sends and waits; `done` and `context` are not used. Not from done(). Returns call->failure. */

@@ -68,7 +68,8 @@ void http_url_plain(const char *url, char *out, size_t out_bytes)
         if (begin[i] == '@') host = begin + i + 1;
     size_t scheme = (size_t)(begin - url);
     size_t rest = strcspn(host, "?#");
-    /* a password with "/?#" in it, unescaped, moves where the host seems to end: show no more than the scheme */
+    /* a password with "/?#" in it, unescaped, moves where the host seems to end: show no more than the scheme
+     */
     const char *at = strchr(host + strcspn(host, "/?#"), '@');
     if (at) rest = 0;
     snprintf(out, out_bytes, "%.*s%.*s", (int)scheme, url, (int)rest, host);

@@ -38,7 +38,8 @@ void transfer_fail(struct http_call *call, enum http_failure failure, const char
 void transfer_compress(struct http_call *call)
 {
     call->zipped = NULL;
-    if (!call->gzip_body || !call->body || call->body_bytes < GZIP_WORTH_BYTES || call->body_bytes > UINT32_MAX)
+    if (!call->gzip_body || !call->body || call->body_bytes < GZIP_WORTH_BYTES ||
+        call->body_bytes > UINT32_MAX)
         return;
     z_stream z = {0};
     if (deflateInit2(&z, 3, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return;
@@ -78,7 +79,8 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
 static bool header_is(const char *line, size_t bytes, const char *name, char *value, size_t value_bytes)
 {
     size_t name_bytes = strlen(name);
-    if (bytes <= name_bytes || line[name_bytes] != ':' || strncasecmp(line, name, name_bytes) != 0) return false;
+    if (bytes <= name_bytes || line[name_bytes] != ':' || strncasecmp(line, name, name_bytes) != 0)
+        return false;
     size_t from = name_bytes + 1, to = bytes;
     while (from < to && (line[from] == ' ' || line[from] == '\t')) from++;
     while (to > from && isspace((unsigned char)line[to - 1])) to--;
@@ -153,7 +155,8 @@ static void set_body(struct http_call *call, CURL *easy)
     const struct zipped *zipped = call->zipped;
     if (call->body) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(zipped ? zipped->bytes : call->body_bytes));
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)(zipped ? zipped->bytes : call->body_bytes));
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, zipped ? (const void *)zipped->data : call->body);
         curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
     } else if (!strcmp(call->method, "HEAD")) {
@@ -209,8 +212,10 @@ static enum http_failure failure_of(CURLcode result, const struct http_call *cal
     switch (result) {
     case CURLE_OK:
         return HTTP_OK;
-    case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
+        /* of the URL, or (once something was sent) the reply is none of HTTP/1.0 or later */
+        return call->sent ? HTTP_CUT : HTTP_BAD_CALL;
+    case CURLE_URL_MALFORMAT:
     case CURLE_BAD_FUNCTION_ARGUMENT:
         return HTTP_BAD_CALL;
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -250,8 +255,8 @@ void transfer_finish(struct http_call *call, CURL *easy, CURLcode result)
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    call->sent = result == CURLE_OK || request_bytes > 0 || ready_us > 0;
     call->failure = failure_of(result, call);
-    call->sent = call->failure == HTTP_OK || request_bytes > 0 || ready_us > 0;
     if (call->failure == HTTP_TOO_LARGE) {
         char what[80];
         snprintf(what, sizeof what, "the reply is larger than %zu bytes", call->reply.max_bytes);

@@ -4,3 +4,17 @@ TESTS += test_record
 test_record_SOURCES = %D%/test_record.c
 test_record_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_record_LDADD = libengine.la libbase.la $(CHECK_LIBS)
+
+# queue
+check_PROGRAMS += test_queue
+TESTS += test_queue
+test_queue_SOURCES = %D%/test_queue.c
+test_queue_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_queue_LDADD = libbase.la $(CHECK_LIBS)
+
+# http
+check_PROGRAMS += test_http
+TESTS += test_http
+test_http_SOURCES = %D%/test_http.c %D%/tiny_server.c %D%/tiny_server.h
+test_http_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
+test_http_LDADD = libhttp.la libbase.la $(ZLIB_LIBS) $(CHECK_LIBS)
