@@ -18,3 +18,10 @@ TESTS += test_http
 test_http_SOURCES = %D%/test_http.c %D%/tiny_server.c %D%/tiny_server.h
 test_http_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
 test_http_LDADD = libhttp.la libbase.la $(ZLIB_LIBS) $(CHECK_LIBS)
+
+# golden_compare
+check_PROGRAMS += test_golden_compare
+TESTS += test_golden_compare
+test_golden_compare_SOURCES = %D%/test_golden_compare.c
+test_golden_compare_CPPFLAGS = $(libgolden_la_CPPFLAGS) $(CHECK_CFLAGS)
+test_golden_compare_LDADD = libgolden.la $(CHECK_LIBS)
