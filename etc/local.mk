@@ -2,3 +2,20 @@ pkgconfig_DATA += etc/lockstep.pc
 if WITH_SYSTEMD_UNIT
 systemdsystemunit_DATA = etc/lockstep.service
 endif
+
+# The example becomes the configuration where there is none yet; one that somebody has changed is never touched.
+EXTRA_DIST += %D%/lockstep.ini
+install-data-local: install-lockstep-ini
+uninstall-local: uninstall-lockstep-ini
+.PHONY: install-lockstep-ini uninstall-lockstep-ini
+install-lockstep-ini:
+	@$(MKDIR_P) "$(DESTDIR)$(sysconfdir)"
+	@if test -e "$(DESTDIR)$(sysconfdir)/lockstep.ini"; then \
+	  echo "keeping $(DESTDIR)$(sysconfdir)/lockstep.ini as it is"; \
+	else \
+	  $(INSTALL_DATA) $(srcdir)/etc/lockstep.ini "$(DESTDIR)$(sysconfdir)/lockstep.ini"; \
+	fi
+uninstall-lockstep-ini:
+	@if cmp -s $(srcdir)/etc/lockstep.ini "$(DESTDIR)$(sysconfdir)/lockstep.ini"; then \
+	  rm -f "$(DESTDIR)$(sysconfdir)/lockstep.ini"; \
+	fi
