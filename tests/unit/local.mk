@@ -25,3 +25,9 @@ TESTS += test_golden_compare
 test_golden_compare_SOURCES = %D%/test_golden_compare.c
 test_golden_compare_CPPFLAGS = $(libgolden_la_CPPFLAGS) $(CHECK_CFLAGS)
 test_golden_compare_LDADD = libgolden.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_ini
+TESTS += test_ini
+test_ini_SOURCES = %D%/test_ini.c
+test_ini_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_ini_LDADD = libbase.la $(CHECK_LIBS)
