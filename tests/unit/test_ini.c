@@ -94,7 +94,7 @@ START_TEST(a_value_of_any_length_keeps_every_byte)
 {
     static const char pattern[] = "ab ;c #d; \"e\" =:[f]\t\xC3\xA9,";
     for (size_t bytes = 150; bytes < 1300; bytes += 7) {
-        char value[1400];
+        char value[1400] = "";
         for (size_t i = 0; i < bytes; i++) value[i] = pattern[i % (sizeof pattern - 1)];
         while ((value[bytes - 1] & 0x80) || value[bytes - 1] == ' ' || value[bytes - 1] == '\t')
             value[--bytes] = '\0';
