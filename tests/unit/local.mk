@@ -31,3 +31,9 @@ TESTS += test_ini
 test_ini_SOURCES = %D%/test_ini.c
 test_ini_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_ini_LDADD = libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_config
+TESTS += test_config
+test_config_SOURCES = %D%/test_config.c
+test_config_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_config_LDADD = libconfig.la libbase.la $(CHECK_LIBS)

@@ -1,0 +1,378 @@
+/*
+ * resolve.c - makes the typed configuration of the sections: defaults that depend on other keys, what
+ * collections inherit, names that must be there or differ, and values that must fit each other.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/parts.h"
+
+/* What is known while a collection is resolved. */
+struct shared {
+    struct config_embedder embedder;     /* as [embedding] says */
+    struct config_collection collection; /* what [embedding] says about collections */
+};
+
+static const struct value *given(const struct section *s, const char *key)
+{
+    size_t i = option_find(s->kind, key);
+    return i != SIZE_MAX && s->values[i].text ? &s->values[i] : NULL;
+}
+
+/* Tells a problem of one key: where it was set, or where its section begins. */
+static void wrong(struct config_parts *parts, const struct section *s, const char *key, const char *text)
+{
+    const struct value *v = given(s, key);
+    parts_problem(parts, v ? v->line : s->line, v ? v->where : s->where, "[%s] %s: %s", s->title, key, text);
+}
+
+/* A list of `count` structs of `bytes` that the parts own. */
+static void *make_array(struct config_parts *parts, size_t count, size_t bytes)
+{
+    return parts_keep(parts, calloc(count ? count : 1, bytes));
+}
+
+/* ---- storing a section ---- */
+
+/* Of KEY and KEY_file only one can hold: a variable beats the file, otherwise the two are a contradiction. */
+static bool secret_in_use(struct config_parts *parts, const struct section *s, size_t i)
+{
+    bool file = options[i].type == OPTION_SECRET_FILE;
+    const struct value *mine = &s->values[i], *twin = &s->values[file ? i - 1 : i + 1];
+    if (!mine->text || !twin->text) return true;
+    if (mine->literal != twin->literal) return mine->literal;
+    if (file)
+        parts_problem(parts, mine->line, mine->where, "[%s] %s: %s is set too; only one of them can be",
+                      s->title, options[i].key, options[i - 1].key);
+    return !file;
+}
+
+static void store_option(struct config_parts *parts, const struct section *s, size_t i, void *base)
+{
+    bool secret = options[i].type == OPTION_SECRET || options[i].type == OPTION_SECRET_FILE;
+    if (secret && !secret_in_use(parts, s, i)) return;
+    (void)value_store(parts, s, i, base);
+}
+
+static void store_section(struct config_parts *parts, const struct section *s, void *base)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        bool foreign = options[i].flags & OPTION_OF_COLLECTION;
+        if (!option_in(s->kind, i) || foreign ||
+            (s->kind == SECTION_COLLECTION && options[i].section != s->kind))
+            continue;
+        store_option(parts, s, i, base);
+    }
+}
+
+static void require(struct config_parts *parts, const struct section *s, const char *key, const char *held)
+{
+    if (*held || given(s, key) || (parts->flags & CONFIG_OFFLINE)) return;
+    parts_problem(parts, s->line, s->where, "[%s] %s: it must be set", s->title, key);
+}
+
+/* ---- sources ---- */
+
+/* The database in mongodb://host/DATABASE?options; "" if there is none. */
+static const char *uri_database(struct config_parts *parts, const char *uri)
+{
+    const char *host = strstr(uri, "://");
+    if (!host) return "";
+    host += 3;
+    const char *options_at = strchr(host, '?');
+    const char *slash = NULL;
+    /* a socket's path is percent-encoded, a password may not be: the last slash before the options counts */
+    for (const char *c = host; *c && c != options_at; c++)
+        if (*c == '/') slash = c;
+    if (!slash) return "";
+    size_t bytes = options_at ? (size_t)(options_at - slash) - 1 : strlen(slash + 1);
+    return bytes < 64 ? parts_printf(parts, "%.*s", (int)bytes, slash + 1) : "";
+}
+
+static void resolve_source(struct config_parts *parts, const struct section *s, struct config_source *source,
+                           const struct config_source *first)
+{
+    *source = (struct config_source){
+        .uri = "", .name = "", .database = "", .collection = "", .ns = "", .id_field = "", .poll_field = ""};
+    store_section(parts, s, source);
+    if (first) {
+        source->uri = first->uri;
+        source->name = s->name;
+        if (!*source->database) source->database = first->database;
+    } else {
+        if (!*source->database && !given(s, "database")) source->database = uri_database(parts, source->uri);
+        if (!*source->name && !given(s, "name") && *source->collection) {
+            source->name = source->collection;
+            if (!value_is_name(source->name))
+                wrong(parts, s, "collection", "its name can't be that of the source; set `name`");
+        }
+        if (!*source->name) source->name = "source";
+        require(parts, s, "database", source->database);
+    }
+    require(parts, s, "collection", source->collection);
+    source->ns = parts_printf(parts, "%s.%s", source->database, source->collection);
+    if (strcmp(source->ns + strlen(source->database), ".lockstep.state") == 0)
+        wrong(parts, s, "collection", "this is where Lockstep keeps its own state");
+    static const char *const taken[] = {"sync", "search", "jobs"};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (strcmp(source->name, taken[i]) == 0)
+            wrong(parts, s, "name", "no source can have this name, because the API's paths use it");
+}
+
+static void resolve_sources(struct config_parts *parts, struct config *config)
+{
+    config->sources = make_array(parts, parts->section_count, sizeof *config->sources);
+    if (!config->sources) return;
+    for (size_t i = 0; i < parts->section_count; i++) {
+        const struct section *s = parts->sections[i];
+        if (s->kind != SECTION_MONGODB && s->kind != SECTION_SOURCE) continue;
+        struct config_source *source = &config->sources[config->source_count];
+        resolve_source(parts, s, source, config->source_count ? &config->sources[0] : NULL);
+        for (size_t k = 0; k < config->source_count; k++) {
+            const struct config_source *other = &config->sources[k];
+            if (strcmp(other->name, source->name) == 0)
+                parts_problem(parts, s->line, s->where, "[%s]: another source is named %s too", s->title,
+                              source->name);
+            if (*source->collection && strcmp(other->ns, source->ns) == 0)
+                parts_problem(parts, s->line, s->where, "[%s]: source %s follows %s already", s->title,
+                              other->name, other->ns);
+        }
+        config->source_count++;
+    }
+}
+
+/* ---- embedders ---- */
+
+static const char *default_url(enum config_provider provider)
+{
+    switch (provider) {
+    case CONFIG_PROVIDER_OPENAI:
+        return "https://api.openai.com";
+    case CONFIG_PROVIDER_OLLAMA:
+        return "http://127.0.0.1:11434";
+    case CONFIG_PROVIDER_TEI:
+        return "http://127.0.0.1:8080";
+    case CONFIG_PROVIDER_WORDS:
+    case CONFIG_PROVIDER_HASH:
+        break;
+    }
+    return "";
+}
+
+static bool is_server(const struct config_embedder *e)
+{
+    return e->provider != CONFIG_PROVIDER_WORDS && e->provider != CONFIG_PROVIDER_HASH;
+}
+
+static void empty_endpoint(struct config_embedder *e)
+{
+    *e = (struct config_embedder){.provider = e->provider,
+                                  .url = "",
+                                  .model = "",
+                                  .query_model = "",
+                                  .document_prefix = "",
+                                  .query_prefix = "",
+                                  .path = "",
+                                  .api_key = "",
+                                  .concurrency = 4,
+                                  .cache_bytes = e->cache_bytes};
+}
+
+/* The key of an option as it stands in this section, for messages. */
+static const char *key_in(const struct section *s, const char *key)
+{
+    size_t i = option_find(SECTION_EMBEDDING, key);
+    static _Thread_local char name[80];
+    return option_key(s->kind, i, name, sizeof name);
+}
+
+/* What the provider itself says where nothing was set. */
+static void complete_embedder(struct config_embedder *e)
+{
+    if (!is_server(e))
+        e->url = "", e->api_key = "";
+    else if (!*e->url)
+        e->url = default_url(e->provider);
+}
+
+/* What a provider can't do without; `s` is where it was chosen. */
+static void check_embedder(struct config_parts *parts, const struct section *s,
+                           const struct config_embedder *e)
+{
+    if ((parts->flags & CONFIG_OFFLINE) || !is_server(e)) return;
+    if (!*e->model && e->provider != CONFIG_PROVIDER_TEI)
+        wrong(parts, s, key_in(s, "model"), "this provider needs one");
+    if (e->provider == CONFIG_PROVIDER_OPENAI && strcmp(e->url, default_url(e->provider)) == 0 &&
+        !*e->api_key)
+        wrong(parts, s, key_in(s, "api_key"),
+              "OpenAI needs one (or set url to the address of another server)");
+}
+
+static void resolve_embedding(struct config_parts *parts, struct config *config, struct shared *shared)
+{
+    const struct section *s = parts_section(parts, SECTION_EMBEDDING, "");
+    empty_endpoint(&shared->embedder);
+    store_section(parts, s, &shared->embedder);
+    (void)value_store(parts, s, option_find(SECTION_EMBEDDING, "max_text_bytes"), &shared->collection);
+    config->embedders = make_array(parts, parts->section_count, sizeof *config->embedders);
+}
+
+/* Same settings, same embedder. */
+static bool same_embedder(const struct config_embedder *a, const struct config_embedder *b)
+{
+    return a->provider == b->provider && strcmp(a->url, b->url) == 0 && strcmp(a->model, b->model) == 0 &&
+           strcmp(a->query_model, b->query_model) == 0 &&
+           strcmp(a->document_prefix, b->document_prefix) == 0 &&
+           strcmp(a->query_prefix, b->query_prefix) == 0 && strcmp(a->path, b->path) == 0 &&
+           a->dimensions == b->dimensions && strcmp(a->api_key, b->api_key) == 0 &&
+           a->batch_size == b->batch_size && a->max_batch_tokens == b->max_batch_tokens &&
+           a->concurrency == b->concurrency;
+}
+
+static void resolve_override(struct config_parts *parts, struct config *config, const struct section *s,
+                             const struct shared *shared, struct config_collection *c)
+{
+    if (!config->embedders) return;
+    struct config_embedder own = shared->embedder;
+    bool any = false;
+    size_t provider = option_find(SECTION_EMBEDDING, "provider"), url = option_find(SECTION_EMBEDDING, "url");
+    if (s->values[provider].text) (void)value_store(parts, s, provider, &own), any = true;
+    if (own.provider != shared->embedder.provider) empty_endpoint(&own);
+    if (s->values[url].text) own.api_key = ""; /* a key goes to no address it wasn't given for */
+    c->max_text_bytes = shared->collection.max_text_bytes;
+    for (size_t i = 0; i < option_count; i++) {
+        if (i == provider || options[i].section != SECTION_EMBEDDING || !option_in(SECTION_COLLECTION, i) ||
+            !s->values[i].text)
+            continue;
+        bool foreign = options[i].flags & OPTION_OF_COLLECTION;
+        any = any || !foreign;
+        store_option(parts, s, i, foreign ? (void *)c : (void *)&own);
+    }
+    if (s->values[url].text && strcmp(own.url, shared->embedder.url) == 0 && !*own.api_key)
+        own.api_key = shared->embedder.api_key;
+    complete_embedder(&own);
+    size_t e = 0;
+    while (e < config->embedder_count && !same_embedder(&config->embedders[e], &own)) e++;
+    c->embedder = e;
+    if (e < config->embedder_count) return;
+    config->embedders[config->embedder_count++] = own;
+    check_embedder(parts, any ? s : parts_section(parts, SECTION_EMBEDDING, ""), &own);
+}
+
+/* ---- collections ---- */
+
+static void resolve_extras(struct config_parts *parts, const struct section *s, struct config_collection *c)
+{
+    struct config_extra *extras = make_array(parts, s->extra_count, sizeof *extras);
+    if (!extras) return;
+    for (size_t i = 0; i < s->extra_count; i++) {
+        const struct section_extra *from = &s->extras[i];
+        const char *why = NULL;
+        extras[i] = (struct config_extra){.key = from->key, .where = from->value.where};
+        extras[i].items = value_list(parts, from->value.text, &why);
+        extras[i].value = value_plain(parts, &from->value);
+    }
+    c->extras = extras;
+    c->extra_count = s->extra_count;
+}
+
+static void resolve_collection(struct config_parts *parts, struct config *config, const struct section *s,
+                               const struct shared *shared, struct config_collection *c)
+{
+    *c =
+        (struct config_collection){.name = s->name, .plugin = "", .qdrant_collection = "", .where = s->where};
+    store_section(parts, s, c);
+    if (!*c->plugin) c->plugin = s->name;
+    if (!*c->qdrant_collection) c->qdrant_collection = s->name;
+    c->qdrant_collection =
+        parts_printf(parts, "%s%s", config->qdrant.collection_prefix, c->qdrant_collection);
+    const struct value *source = given(s, "source");
+    if (source && *source->text) {
+        const char *name = value_plain(parts, source);
+        while (c->source < config->source_count && strcmp(config->sources[c->source].name, name) != 0)
+            c->source++;
+        if (c->source == config->source_count && value_is_name(name))
+            wrong(parts, s, "source", "there is no source of this name");
+    }
+    resolve_override(parts, config, s, shared, c);
+    resolve_extras(parts, s, c);
+}
+
+static void resolve_collections(struct config_parts *parts, struct config *config,
+                                const struct shared *shared)
+{
+    config->collections = make_array(parts, parts->section_count, sizeof *config->collections);
+    if (!config->collections) return;
+    for (size_t i = 0; i < parts->section_count; i++) {
+        const struct section *s = parts->sections[i];
+        if (s->kind != SECTION_COLLECTION) continue;
+        struct config_collection *c = &config->collections[config->collection_count];
+        resolve_collection(parts, config, s, shared, c);
+        for (size_t k = 0; c->enabled && k < config->collection_count; k++) {
+            const struct config_collection *other = &config->collections[k];
+            if (other->enabled && strcmp(other->qdrant_collection, c->qdrant_collection) == 0)
+                parts_problem(parts, s->line, s->where,
+                              "[%s]: [collection:%s] fills Qdrant's collection %s already", s->title,
+                              other->name, other->qdrant_collection);
+        }
+        config->collection_count++;
+    }
+    if (config->collection_count == 0 && parts->problem_count == 0)
+        parts_problem(parts, NO_LINE, parts->path,
+                      "there is no [collection:NAME], so there is nothing to do");
+}
+
+/* ---- what must fit ---- */
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcasecmp(host, "localhost") == 0;
+}
+
+static void check_relations(struct config_parts *parts, const struct config *config)
+{
+    const struct section *worker = parts_section(parts, SECTION_WORKER, "");
+    const struct section *qdrant = parts_section(parts, SECTION_QDRANT, "");
+    const struct section *api = parts_section(parts, SECTION_API, "");
+    const struct config_worker *w = &config->worker;
+    if (w->max_backoff_ms && w->base_backoff_ms > w->max_backoff_ms)
+        wrong(parts, worker, given(worker, "max_backoff_ms") ? "max_backoff_ms" : "base_backoff_ms",
+              "base_backoff_ms must not be above max_backoff_ms");
+    if (w->lease_ms && config->qdrant.timeout_ms >= w->lease_ms) {
+        bool here = given(worker, "lease_ms");
+        wrong(parts, here ? worker : qdrant, here ? "lease_ms" : "timeout_ms",
+              "lease_ms of [worker] must be above timeout_ms of [qdrant]");
+    }
+    if (config->qdrant.point_id == CONFIG_POINT_ID_PREFIXED_SHA1 && !*config->qdrant.point_id_prefix)
+        wrong(parts, qdrant, "point_id_prefix", "it must be set with point_id = prefixed-sha1");
+    if (config->api.enabled && *config->api.host && !is_loopback(config->api.host) && !*config->api.token &&
+        !given(api, "token_file"))
+        wrong(parts, api, "listen", "an address other than loopback needs a token (token or token_file)");
+}
+
+void parts_resolve(struct config_parts *parts, struct config *config)
+{
+    static const char *const none[] = {NULL};
+    struct shared shared = {.embedder = {.url = ""}};
+    config->qdrant = (struct config_qdrant){
+        .url = "", .api_key = "", .collection_prefix = "", .point_id_prefix = "", .namespace_uuid = ""};
+    config->api = (struct config_api){.host = "", .token = ""};
+    config->plugin_paths = none;
+    store_section(parts, parts_section(parts, SECTION_QDRANT, ""), &config->qdrant);
+    store_section(parts, parts_section(parts, SECTION_WORKER, ""), &config->worker);
+    store_section(parts, parts_section(parts, SECTION_API, ""), &config->api);
+    store_section(parts, parts_section(parts, SECTION_LOG, ""), &config->log);
+    store_section(parts, parts_section(parts, SECTION_PLUGINS, ""), config);
+    resolve_sources(parts, config);
+    resolve_embedding(parts, config, &shared);
+    resolve_collections(parts, config, &shared);
+    check_relations(parts, config);
+}
