@@ -3,9 +3,8 @@ noinst_LTLIBRARIES += libbase.la
 libbase_la_SOURCES = \
 	%D%/buf.c %D%/buf.h \
 	%D%/err.c %D%/err.h \
+	%D%/ini.c %D%/ini.h \
 	%D%/log.c %D%/log.h \
 	%D%/queue.c %D%/queue.h \
-
-	%D%/ini.c %D%/ini.h \
 	%D%/utf8.c %D%/utf8.h
 libbase_la_LIBADD = $(BSON_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS)

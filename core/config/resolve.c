@@ -43,7 +43,7 @@ static bool secret_in_use(struct config_parts *parts, const struct section *s, s
 {
     bool file = options[i].type == OPTION_SECRET_FILE;
     const struct value *mine = &s->values[i], *twin = &s->values[file ? i - 1 : i + 1];
-    if (!mine->text || !twin->text) return true;
+    if (!mine->text || !twin->text || !*mine->text || !*twin->text) return true;
     if (mine->literal != twin->literal) return mine->literal;
     if (file)
         parts_problem(parts, mine->line, mine->where, "[%s] %s: %s is set too; only one of them can be",
@@ -215,6 +215,7 @@ static void check_embedder(struct config_parts *parts, const struct section *s,
 static void resolve_embedding(struct config_parts *parts, struct config *config, struct shared *shared)
 {
     const struct section *s = parts_section(parts, SECTION_EMBEDDING, "");
+    shared->embedder.provider = CONFIG_PROVIDER_WORDS; /* needs nothing, should the one that is set be none */
     empty_endpoint(&shared->embedder);
     store_section(parts, s, &shared->embedder);
     (void)value_store(parts, s, option_find(SECTION_EMBEDDING, "max_text_bytes"), &shared->collection);

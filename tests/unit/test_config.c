@@ -1,6 +1,7 @@
 /* test_config.c - the configuration: what it comes to, everything that is told to be wrong with it, and what
  * is shown. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -355,7 +356,7 @@ START_TEST(everything_set_arrives)
     ck_assert_str_eq(a->extras[0].value, "a, b");
     ck_assert_str_eq(a->extras[1].value, "a, b c");
     ck_assert_str_eq(a->extras[1].items[2], "c");
-    ck_assert_str_eq(a->extras[1].where, "t.ini:51");
+    ck_assert_str_eq(a->extras[1].where, "t.ini:48");
     config_free(c);
 }
 END_TEST
