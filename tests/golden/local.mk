@@ -20,3 +20,5 @@ check_PROGRAMS += %D%/replay
 %C%_replay_CPPFLAGS = $(libgolden_la_CPPFLAGS) -DGOLDEN_SKIPS='"$(abs_top_srcdir)/%D%/skips"'
 %C%_replay_LDADD = libgolden.la
 EXTRA_DIST += %D%/skips
+
+EXTRA_DIST += %D%/golden.sh tests/standin.sh
