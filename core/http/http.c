@@ -24,8 +24,8 @@ struct http {
     CURLM *multi;
     pthread_t thread;
     struct queue incoming;
-    atomic_bool stopping;
-    struct http_call *active; /* doubly linked; loop thread only */
+    atomic_bool stopping, cancelling; /* cancelling: some call under way may be cancelled */
+    struct http_call *active;         /* doubly linked; loop thread only */
     CURL *idle[IDLE_HANDLES_MAX];
     size_t idle_count;
     char *ca_file;
@@ -81,7 +81,7 @@ static void call_refuse(struct http_call *call, enum http_failure failure, const
 
 static void call_start(struct http *http, struct http_call *call)
 {
-    if (atomic_load(&http->stopping)) {
+    if (atomic_load(&http->stopping) || atomic_load(&call->cancelled)) {
         call_refuse(call, HTTP_CANCELLED, "cancelled");
         return;
     }
@@ -138,6 +138,15 @@ static void end_finished(struct http *http)
     }
 }
 
+static void end_cancelled(struct http *http)
+{
+    if (!atomic_exchange(&http->cancelling, false)) return;
+    for (struct http_call *call = http->active, *next; call; call = next) {
+        next = call->next; /* done() starts nothing here: what it sends goes through the queue */
+        if (atomic_load(&call->cancelled)) call_end(http, call, CURLE_ABORTED_BY_CALLBACK, true);
+    }
+}
+
 static void *loop(void *context)
 {
     struct http *http = context;
@@ -146,6 +155,7 @@ static void *loop(void *context)
         start_incoming(http);
         curl_multi_perform(http->multi, &running);
         end_finished(http);
+        end_cancelled(http);
         if (!queue_count(&http->incoming)) curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
     }
     /* done() may send again: until nothing is left, everything is cancelled */
@@ -222,8 +232,16 @@ void http_send(struct http *http, struct http_call *call)
     http_call_fini(call);
     call->http = http;
     call->easy = call->header_list = NULL;
+    atomic_store(&call->cancelled, false);
     transfer_compress(call);
     queue_push(&http->incoming, call);
+    curl_multi_wakeup(http->multi);
+}
+
+void http_cancel(struct http *http, struct http_call *call)
+{
+    atomic_store(&call->cancelled, true);
+    atomic_store(&http->cancelling, true);
     curl_multi_wakeup(http->multi);
 }
 

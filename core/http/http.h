@@ -9,6 +9,7 @@
 #ifndef LOCKSTEP_HTTP_HTTP_H
 #define LOCKSTEP_HTTP_HTTP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +28,7 @@ enum http_failure {
     HTTP_TIMEOUT,   /* connect or total time is over; `sent` tells which */
     HTTP_CUT,       /* the connection ended in the middle, or what came was no HTTP */
     HTTP_TOO_LARGE, /* the reply passed `max_reply_bytes`; `status` is known */
-    HTTP_CANCELLED, /* http_close() came first */
+    HTTP_CANCELLED, /* http_close() or http_cancel() came first */
     HTTP_NOMEM
 };
 
@@ -72,6 +73,7 @@ struct http_call {
     struct http_call *next, *previous;
     struct http *http;
     void *easy, *header_list, *zipped;
+    atomic_bool cancelled;
     char curl_error[256];
 };
 
@@ -90,6 +92,12 @@ void http_close(struct http *http);
 /* Sends. From any thread; never blocks (but compresses); never fails here: failures come to done() as well.
  */
 void http_send(struct http *http, struct http_call *call);
+
+/*
+ * Ends a call early: done() comes soon, with HTTP_CANCELLED unless it was over already. From any thread; the
+ * call must not have been given up by its owner yet (freed, or sent again) when this is called.
+ */
+void http_cancel(struct http *http, struct http_call *call);
 
 /* Sends and waits; `done` and `context` are not used. Not from done(). Returns call->failure. */
 enum http_failure http_perform(struct http *http, struct http_call *call);

@@ -1,0 +1,14 @@
+# qdrant: the index port, and plain calls, over REST
+noinst_LTLIBRARIES += libqdrant.la
+libqdrant_la_SOURCES = \
+	%D%/body.c %D%/body.h \
+	%D%/ensure.c \
+	%D%/exchange.c %D%/exchange.h \
+	%D%/qdrant.c %D%/qdrant.h \
+	%D%/read.c \
+	%D%/reply.c %D%/reply.h \
+	%D%/scan.c %D%/scan.h \
+	%D%/verdict.c %D%/verdict.h \
+	%D%/wait.c \
+	%D%/write.c
+libqdrant_la_LIBADD = libengine.la libhttp.la libbase.la

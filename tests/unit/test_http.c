@@ -273,6 +273,26 @@ START_TEST(closing_gives_back_what_is_under_way)
 }
 END_TEST
 
+START_TEST(one_call_can_be_cancelled)
+{
+    static struct http_call calls[2];
+    char url[2][128];
+    snprintf(url[0], sizeof url[0], "%s/silent", base);
+    snprintf(url[1], sizeof url[1], "%s/ok", base);
+    for (int i = 0; i < 2; i++) {
+        calls[i] = (struct http_call){.method = "GET", .url = url[i], .done = count_done, .timeout_ms = 30000};
+        http_send(http, &calls[i]);
+    }
+    http_cancel(http, &calls[0]);
+    pthread_mutex_lock(&over_lock);
+    while (over_count < 2) pthread_cond_wait(&over, &over_lock);
+    pthread_mutex_unlock(&over_lock);
+    ck_assert_int_eq(calls[0].failure, HTTP_CANCELLED);
+    ck_assert_int_eq(calls[1].failure, HTTP_OK);
+    for (int i = 0; i < 2; i++) http_call_fini(&calls[i]);
+}
+END_TEST
+
 struct waiting {
     const char *value;
     int64_t ms;
@@ -353,6 +373,7 @@ int main(void)
     tcase_add_test(t, a_body_can_travel_compressed);
     tcase_add_test(t, many_calls_at_once_come_back_once_each);
     tcase_add_test(t, closing_gives_back_what_is_under_way);
+    tcase_add_test(t, one_call_can_be_cancelled);
     suite_add_tcase(suite, t);
     TCase *text = tcase_create("text");
     tcase_add_loop_test(text, retry_after_is_seconds_or_a_date, 0, sizeof waiting / sizeof *waiting);

@@ -1,0 +1,255 @@
+/*
+ * body.c - JSON by appending text.
+ *
+ * Owns nothing. Our `_lockstep` is written behind the payload's own members: of two equal keys Qdrant takes
+ * the last.
+ */
+#include "qdrant/body.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/float.h"
+#include "base/utf8.h"
+
+/* How many bytes at `p` need no escape: anything but controls, quote, backslash and what isn't ASCII. */
+static size_t harmless(const char *p)
+{
+    size_t n = 0;
+    while ((unsigned char)p[n] >= ' ' && (unsigned char)p[n] < 0x80 && p[n] != '"' && p[n] != '\\') n++;
+    return n;
+}
+
+void body_string(struct buf *to, const char *text)
+{
+    size_t left = strlen(text);
+    buf_putc(to, '"');
+    while (left) {
+        size_t n = harmless(text), skip = 0;
+        if (n) {
+            buf_put(to, text, n);
+        } else if ((unsigned char)*text >= 0x80) {
+            n = utf8_step(text, left, &skip);
+            buf_put(to, n ? text : "\xef\xbf\xbd", n ? n : 3);
+            if (!n) n = skip;
+        } else {
+            if (*text == '"' || *text == '\\')
+                buf_printf(to, "\\%c", *text);
+            else
+                buf_printf(to, "\\u%04x", (unsigned)(unsigned char)*text);
+            n = 1;
+        }
+        text += n;
+        left -= n;
+    }
+    buf_putc(to, '"');
+}
+
+void body_id(struct buf *to, const char *id)
+{
+    size_t digits = strspn(id, "0123456789");
+    if (digits && !id[digits] && digits <= 20)
+        buf_put(to, id, digits);
+    else
+        body_string(to, id);
+}
+
+static void put_ids(struct buf *to, const char *const *ids, size_t count)
+{
+    buf_putc(to, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i) buf_putc(to, ',');
+        body_id(to, ids[i]);
+    }
+    buf_putc(to, ']');
+}
+
+bool body_payload_usable(const char *payload, size_t bytes)
+{
+    return payload && bytes >= 2 && payload[0] == '{' && payload[bytes - 1] == '}';
+}
+
+static void put_member(struct buf *to, const char *key, const char *text)
+{
+    buf_puts(to, key);
+    body_string(to, text ? text : "");
+}
+
+/* The payload with `_lockstep` in it. */
+static void put_payload(struct buf *to, const struct stamp *stamp, const struct point_write *p)
+{
+    buf_put(to, p->payload, p->payload_bytes - 1);
+    if (p->payload_bytes > 2) buf_putc(to, ',');
+    put_member(to, "\"_lockstep\":{\"source\":", stamp->source);
+    put_member(to, ",\"doc\":", p->doc);
+    put_member(to, ",\"key\":", p->key);
+    put_member(to, ",\"hash\":", p->content_hash);
+    put_member(to, ",\"payload\":", p->payload_hash);
+    put_member(to, ",\"model\":", stamp->model);
+    buf_printf(to, ",\"epoch\":%" PRIu64 "}}", p->epoch);
+}
+
+/* The condition that lets a write pass: nobody with a greater epoch wrote the point. A range alone would keep
+ * points without an epoch from ever being taken over. */
+static void put_guard(struct buf *to, uint64_t epoch)
+{
+    buf_printf(to, "{\"should\":[{\"key\":\"_lockstep.epoch\",\"range\":{\"lte\":%" PRIu64 "}},", epoch);
+    buf_puts(to, "{\"is_empty\":{\"key\":\"_lockstep.epoch\"}}]}");
+}
+
+/* Takes back what was appended since `bytes`. */
+static void cut_back(struct buf *to, size_t bytes)
+{
+    if (to->failed) return;
+    to->bytes = bytes;
+    to->data[bytes] = '\0';
+}
+
+size_t body_upsert(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
+                   bool guarded, size_t max_bytes)
+{
+    size_t i;
+    buf_puts(to, "{\"points\":[");
+    for (i = 0; i < count; i++) {
+        const struct point_write *p = &points[i];
+        size_t before = to->bytes;
+        if (i) buf_putc(to, ',');
+        buf_puts(to, "{\"id\":");
+        body_id(to, p->point_id);
+        buf_puts(to, ",\"vector\":");
+        float_put_array(to, p->vector, p->dimensions);
+        buf_puts(to, ",\"payload\":");
+        put_payload(to, stamp, p);
+        buf_putc(to, '}');
+        if (i && to->bytes > max_bytes) {
+            cut_back(to, before);
+            break;
+        }
+    }
+    buf_putc(to, ']');
+    if (guarded) {
+        buf_puts(to, ",\"update_filter\":");
+        put_guard(to, points[0].epoch);
+    }
+    buf_putc(to, '}');
+    return i;
+}
+
+size_t body_payload(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
+                    bool guarded, size_t max_bytes)
+{
+    size_t i;
+    buf_puts(to, "{\"operations\":[");
+    for (i = 0; i < count; i++) {
+        const struct point_write *p = &points[i];
+        size_t before = to->bytes;
+        if (i) buf_putc(to, ',');
+        buf_puts(to, "{\"overwrite_payload\":{\"payload\":");
+        put_payload(to, stamp, p);
+        buf_puts(to, ",\"filter\":{\"must\":[{\"has_id\":[");
+        body_id(to, p->point_id);
+        buf_puts(to, "]}");
+        if (guarded) {
+            buf_putc(to, ',');
+            put_guard(to, p->epoch);
+        }
+        buf_puts(to, "]}}}");
+        if (i && to->bytes > max_bytes) {
+            cut_back(to, before);
+            break;
+        }
+    }
+    buf_puts(to, "]}");
+    return i;
+}
+
+void body_delete(struct buf *to, const char *const *ids, size_t count)
+{
+    buf_puts(to, "{\"points\":");
+    put_ids(to, ids, count);
+    buf_putc(to, '}');
+}
+
+void body_retrieve(struct buf *to, const char *const *ids, size_t count, const char *payload, bool vector)
+{
+    buf_puts(to, "{\"ids\":");
+    put_ids(to, ids, count);
+    buf_printf(to, ",\"with_payload\":%s,\"with_vector\":%s}", payload, vector ? "true" : "false");
+}
+
+static void put_source_condition(struct buf *to, const char *source)
+{
+    buf_puts(to, "{\"key\":\"_lockstep.source\",\"match\":{\"value\":");
+    body_string(to, source);
+    buf_puts(to, "}}");
+}
+
+void body_scroll(struct buf *to, const char *source, const char *const *docs, size_t doc_count,
+                 const char *from, size_t limit)
+{
+    buf_puts(to, "{\"filter\":{\"must\":[");
+    put_source_condition(to, source);
+    if (doc_count) {
+        buf_puts(to, ",{\"key\":\"_lockstep.doc\",\"match\":{\"any\":[");
+        for (size_t i = 0; i < doc_count; i++) {
+            if (i) buf_putc(to, ',');
+            body_string(to, docs[i]);
+        }
+        buf_puts(to, "]}}");
+    }
+    buf_printf(to, "]},\"limit\":%zu,", limit);
+    if (from[0]) {
+        buf_puts(to, "\"offset\":");
+        body_id(to, from);
+        buf_putc(to, ',');
+    }
+    buf_puts(to, "\"with_payload\":[\"_lockstep\"],\"with_vector\":false}");
+}
+
+void body_source_filter(struct buf *to, const char *source)
+{
+    buf_puts(to, "{\"must\":[");
+    put_source_condition(to, source);
+    buf_puts(to, "]}");
+}
+
+void body_count(struct buf *to, const char *filter)
+{
+    buf_putc(to, '{');
+    if (filter) buf_printf(to, "\"filter\":%s,", filter);
+    buf_puts(to, "\"exact\":true}");
+}
+
+void body_create(struct buf *to, size_t dimensions, const char *distance)
+{
+    buf_printf(to, "{\"vectors\":{\"size\":%zu,\"distance\":", dimensions);
+    body_string(to, distance);
+    buf_puts(to, "}}");
+}
+
+void body_alias(struct buf *to, const char *collection, const char *alias)
+{
+    buf_puts(to, "{\"actions\":[{\"create_alias\":{\"collection_name\":");
+    body_string(to, collection);
+    buf_puts(to, ",\"alias_name\":");
+    body_string(to, alias);
+    buf_puts(to, "}}]}");
+}
+
+void body_index(struct buf *to, const char *field, const char *schema)
+{
+    buf_puts(to, "{\"field_name\":");
+    body_string(to, field);
+    buf_puts(to, ",\"field_schema\":");
+    body_string(to, schema);
+    buf_putc(to, '}');
+}
+
+void body_query(struct buf *to, const float *vector, size_t dimensions, size_t limit, const char *filter)
+{
+    buf_puts(to, "{\"query\":");
+    float_put_array(to, vector, dimensions);
+    buf_printf(to, ",\"limit\":%zu,", limit);
+    if (filter) buf_printf(to, "\"filter\":%s,", filter);
+    buf_puts(to, "\"with_payload\":true}");
+}

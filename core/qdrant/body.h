@@ -1,0 +1,60 @@
+/*
+ * body.h - within qdrant/: the JSON bodies of requests.
+ *
+ * Printing into a struct buf: the caller asks the buffer once, at the end, whether memory sufficed.
+ */
+#ifndef LOCKSTEP_QDRANT_BODY_H
+#define LOCKSTEP_QDRANT_BODY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "engine/ports.h"
+
+/* What `_lockstep` says beyond the point itself. */
+struct stamp {
+    const char *source; /* "database.collection" */
+    const char *model;  /* the embedder's fingerprint */
+};
+
+/* Appends a JSON string; invalid UTF-8 becomes U+FFFD. */
+void body_string(struct buf *to, const char *text);
+/* Appends a point id: a number if it is all digits (points of others can have such ids), else a string. */
+void body_id(struct buf *to, const char *id);
+
+/* True if `payload` is the text of an object, as body_upsert() and body_payload() need it. */
+bool body_payload_usable(const char *payload, size_t bytes);
+
+/*
+ * `{"points":[...]}` of points[0] to points[count-1], with `update_filter` if `guarded`: then all must have
+ * the epoch of the first. Stops before the body would pass `max_bytes` (one point always goes in); returns
+ * how many went in.
+ */
+size_t body_upsert(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
+                   bool guarded, size_t max_bytes);
+
+/* `{"operations":[...]}` for /points/batch: one overwrite_payload each, selected by a filter, which with
+ * `guarded` has the epoch's condition too. Stops and returns like body_upsert(). */
+size_t body_payload(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
+                    bool guarded, size_t max_bytes);
+
+/* `{"points":[ids]}` */
+void body_delete(struct buf *to, const char *const *ids, size_t count);
+/* `{"ids":[...],"with_payload":...,"with_vector":...}`; `payload` is that member's JSON. */
+void body_retrieve(struct buf *to, const char *const *ids, size_t count, const char *payload, bool vector);
+/* A page of the source's points from `from` ("": the first), of those documents alone if `doc_count`. */
+void body_scroll(struct buf *to, const char *source, const char *const *docs, size_t doc_count,
+                 const char *from, size_t limit);
+/* Exact count of what `filter` (JSON; NULL: everything) matches. */
+void body_count(struct buf *to, const char *filter);
+/* `{"must":[{"key":"_lockstep.source","match":{"value":source}}]}` */
+void body_source_filter(struct buf *to, const char *source);
+void body_create(struct buf *to, size_t dimensions, const char *distance);
+void body_alias(struct buf *to, const char *collection, const char *alias);
+void body_index(struct buf *to, const char *field, const char *schema);
+/* Nearest points to `vector`; `filter` is JSON or NULL. */
+void body_query(struct buf *to, const float *vector, size_t dimensions, size_t limit, const char *filter);
+
+#endif

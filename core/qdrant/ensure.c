@@ -1,0 +1,211 @@
+/*
+ * ensure.c - ENSURE: a collection that is there, fits, and has our payload indexes.
+ *
+ * Steps, each an exchange: version of the server; what is under the name; if nothing, make NAME_v1 and the
+ * alias NAME, and look again; missing payload indexes; how many points of our source there are. Somebody else
+ * who does the same at the same time is no error: whoever loses finds what the winner made.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qdrant/exchange.h"
+
+#define ROUNDS_MAX 4 /* of looking: 2 if we make it alone, more if others come and go */
+#define GUARD_VERSION 1016
+
+struct ensure {
+    int rounds;
+    struct reply_info info;
+    char *target; /* owned: NAME_v1 */
+};
+
+static void ensure_look(struct task *task);
+
+static void ensure_finish(struct task *task)
+{
+    struct ensure *e = task->state;
+    if (e) free(e->target);
+    free(e);
+}
+
+static void ensured_count(struct task *task, struct exchange *x, struct verdict *v)
+{
+    int64_t points = 0;
+    if (!v->code) verdict_broken(v, reply_count(v->result, &points), x->what);
+    if (v->code) {
+        task_fail(task, &v->err);
+        return;
+    }
+    task->req->ensure.empty = points == 0;
+}
+
+static void ensure_count(struct task *task)
+{
+    struct collection *c = task->c;
+    struct exchange *x =
+        exchange_new(task, "POST", c->url, "/points/count", ensured_count, "count points of \"%s\"", c->name);
+    if (!x) return;
+    body_count(&x->body, task->q->source_filter);
+    exchange_send(x);
+}
+
+static void ensure_index(struct task *task, size_t from);
+
+static void ensured_index(struct task *task, struct exchange *x, struct verdict *v)
+{
+    verdict_operations(v, 1, x->what);
+    if (v->code)
+        task_fail(task, &v->err);
+    else
+        ensure_index(task, x->first + 1);
+}
+
+/* Makes the next index that isn't there; when all are, goes on. */
+static void ensure_index(struct task *task, size_t from)
+{
+    struct ensure *e = task->state;
+    struct collection *c = task->c;
+    size_t count = sizeof reply_indexes / sizeof *reply_indexes;
+    while (from < count && e->info.indexed[from]) from++;
+    if (from == count) {
+        ensure_count(task);
+        return;
+    }
+    struct exchange *x = exchange_new(task, "PUT", c->url, "/index?wait=true", ensured_index,
+                                      "index %s of \"%s\"", reply_indexes[from].field, c->name);
+    if (!x) return;
+    x->first = from;
+    body_index(&x->body, reply_indexes[from].field, reply_indexes[from].schema);
+    exchange_send(x);
+}
+
+/* Size and distance as wanted? What isn't can only be said, not mended: the points in it are somebody's. */
+static bool ensure_fits(struct task *task)
+{
+    const struct ensure *e = task->state;
+    const struct collection *c = task->c;
+    const struct reply_info *info = &e->info;
+    size_t wanted = task->req->ensure.dimensions;
+    static const char advice[] = "Name another qdrant_collection, correct the embedding's settings, or "
+                                 "delete the collection in Qdrant";
+    struct lks_err err;
+    if (info->single && !info->multivector && info->size == wanted && !strcmp(info->distance, c->distance))
+        return true;
+    if (!info->single || info->multivector)
+        lks_fail(&err, LKS_E_QDRANT_REJECTED,
+                 "collection \"%s\" has no single unnamed vector, but one with size %zu and distance %s is "
+                 "wanted. %s",
+                 c->name, wanted, c->distance, advice);
+    else
+        lks_fail(
+            &err, LKS_E_QDRANT_REJECTED,
+            "collection \"%s\" has vectors of size %llu with distance %s, but size %zu with distance %s is "
+            "wanted. %s",
+            c->name, (unsigned long long)info->size, info->distance, wanted, c->distance, advice);
+    return task_fail(task, &err);
+}
+
+static void aliased(struct task *task, struct exchange *x, struct verdict *v)
+{
+    (void)x;
+    /* 409: the name is a collection's by now; 404: what we made is gone again. Look once more */
+    if (v->code && !v->exists && v->code != LKS_E_NOT_FOUND)
+        task_fail(task, &v->err);
+    else
+        ensure_look(task);
+}
+
+static void created(struct task *task, struct exchange *x, struct verdict *v)
+{
+    (void)x;
+    struct ensure *e = task->state;
+    if (v->code && !v->exists) {
+        task_fail(task, &v->err);
+        return;
+    }
+    if (!v->code) task->req->ensure.created = true;
+    struct exchange *alias = exchange_new(task, "POST", task->q->url, "/collections/aliases", aliased,
+                                          "make alias \"%s\" of \"%s\"", task->c->name, e->target);
+    if (!alias) return;
+    body_alias(&alias->body, e->target, task->c->name);
+    exchange_send(alias);
+}
+
+static void ensure_create(struct task *task)
+{
+    struct ensure *e = task->state;
+    char *url = collection_url(task->q->url, e->target);
+    if (!url) {
+        task_fail_nomem(task);
+        return;
+    }
+    struct exchange *x = exchange_new(task, "PUT", url, "", created, "make collection \"%s\"", e->target);
+    free(url);
+    if (!x) return;
+    body_create(&x->body, task->req->ensure.dimensions, task->c->distance);
+    exchange_send(x);
+}
+
+static void looked(struct task *task, struct exchange *x, struct verdict *v)
+{
+    struct ensure *e = task->state;
+    if (v->code == LKS_E_NOT_FOUND && e->rounds < ROUNDS_MAX) {
+        ensure_create(task);
+        return;
+    }
+    if (!v->code) verdict_broken(v, reply_info(v->result, &e->info), x->what);
+    if (v->code == LKS_E_NOT_FOUND)
+        v->err.code = LKS_E_QDRANT_UNAVAILABLE; /* made, and gone, again and again */
+    if (v->code) {
+        task_fail(task, &v->err);
+        return;
+    }
+    if (!ensure_fits(task)) return;
+    task->c->dimensions = task->req->ensure.dimensions;
+    ensure_index(task, 0);
+}
+
+static void ensure_look(struct task *task)
+{
+    struct ensure *e = task->state;
+    e->rounds++;
+    struct exchange *x =
+        exchange_new(task, "GET", task->c->url, "", looked, "look at collection \"%s\"", task->c->name);
+    if (x) exchange_send(x);
+}
+
+/* GET / has no `result`, so it is read for itself. A server that doesn't say its version (a proxy may keep it
+ * to itself) is one without update_filter to us. */
+static void version_known(struct task *task, struct exchange *x, struct verdict *v)
+{
+    int version = 0;
+    if (x->call.failure || x->call.status >= 500 || x->call.status == 429) {
+        task_fail(task, &v->err);
+        return;
+    }
+    if (x->call.status == 200)
+        version = reply_version(x->call.reply.data ? x->call.reply.data : "", x->call.reply.bytes);
+    task->c->guarded = task->req->ensure.guarded = version >= GUARD_VERSION;
+    ensure_look(task);
+}
+
+void ensure_start(struct task *task)
+{
+    struct req *req = task->req;
+    req->ensure.created = req->ensure.empty = req->ensure.guarded = false;
+    task->finish = ensure_finish;
+    struct ensure *e = task->state = calloc(1, sizeof *e);
+    size_t bytes = strlen(task->c->name) + 4;
+    if (e) e->target = malloc(bytes);
+    if (!e || !e->target) {
+        task_fail_nomem(task);
+        return;
+    }
+    snprintf(e->target, bytes, "%s_v1", task->c->name);
+    /* a server restored or replaced behind our back may allow more than the last one */
+    task->c->page_limit = PAGE_POINTS_MAX;
+    task->c->upsert_limit = 0;
+    struct exchange *x = exchange_new(task, "GET", task->q->url, "/", version_known, "ask Qdrant's version");
+    if (x) exchange_send(x);
+}

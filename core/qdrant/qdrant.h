@@ -1,0 +1,114 @@
+/*
+ * qdrant.h - Qdrant (1.10 and later) over REST: the engine's `index` port, and plain calls for everyone else.
+ *
+ * The port works on one thread of its own, over the shared HTTP loop; requests run beside each other, one
+ * request's parts one after the other. It repeats nothing by itself: retries are the engine's.
+ *
+ * Errors of requests (err.code), the same for all kinds:
+ *   LKS_E_NOT_FOUND          the collection isn't there (any more): ENSURE again. Never from REQ_ENSURE.
+ *   LKS_E_QDRANT_UNAVAILABLE no connection, TLS, 5xx, 429 (with retry_after_ms), or somebody else answered
+ *   LKS_E_QDRANT_TIMEOUT     no answer in time, or accepted and not completed
+ *   LKS_E_QDRANT_REJECTED    refused: wrong dimension, strict mode, quota, api_key, ...
+ *   LKS_E_CANCELLED          qdrant_close() came first
+ *   LKS_E_NOMEM
+ *
+ * REQ_UPSERT and REQ_PAYLOAD tell each point's `code`, with `error` and `unknown`:
+ *   LKS_E_OK                 confirmed: status completed (UPSERT); read back and found to be ours (PAYLOAD)
+ *   LKS_E_NOT_FOUND          PAYLOAD: no such point; or the collection isn't there (then req->err says so
+ * too) LKS_E_MISSED             PAYLOAD: the point is there and was not overwritten: its epoch is greater (or
+ *                            somebody wrote it after us). Send it again `unguarded` if the lease still runs
+ *   and the codes above. A batch refused for its content is halved until the bad point stands alone.
+ * `err` is set, beside the points, when the server failed (not the content) and no point was confirmed, and
+ * whenever the collection is missing; else it stays OK. A guarded upsert that is OK may have been skipped by
+ * the guard: that is invisible in Qdrant's reply (see DESIGN 3.7).
+ */
+#ifndef LOCKSTEP_QDRANT_QDRANT_H
+#define LOCKSTEP_QDRANT_QDRANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "engine/ports.h"
+#include "http/http.h"
+
+struct qdrant;
+
+struct qdrant_collection_config {
+    const char *name;     /* in Qdrant, prefix included: the alias (or a collection that was there before) */
+    const char *distance; /* "Cosine", "Dot", "Euclid", "Manhattan" */
+    const char *model;    /* embedder fingerprint, for `_lockstep.model` */
+};
+
+struct qdrant_config {
+    const char *url;                                    /* http(s)://host[:port][/prefix] */
+    const char *api_key;                                /* NULL or "": none */
+    int timeout_ms;                                     /* of each HTTP request */
+    const char *source;                                 /* "database.collection", for `_lockstep.source` */
+    const struct qdrant_collection_config *collections; /* in the order of the engine's collections */
+    size_t collection_count;
+};
+
+/*
+ * Copies the configuration and starts the thread; asks the server nothing yet. `http` is borrowed and must be
+ * closed after this. LKS_E_CONFIG for a URL that can't be one, LKS_E_NOMEM, LKS_E_IO.
+ */
+enum lks_code qdrant_open(const struct qdrant_config *config, struct http *http, struct inbox inbox,
+                          struct qdrant **out, struct lks_err *err);
+/* The `index` port. */
+struct port qdrant_port(struct qdrant *q);
+/* Posts back what is under way (LKS_E_CANCELLED) and stops. Nothing may be submitted any more. NULL is fine.
+ */
+void qdrant_close(struct qdrant *q);
+
+/* ---- calls that wait, from any thread but the HTTP loop's; `collection` is the index in the configuration
+ * ---- */
+
+/* A point as found. */
+struct qdrant_point {
+    char id[POINT_ID_BYTES];
+    double score;  /* of a search */
+    char *payload; /* owned: JSON object as Qdrant wrote it, `_lockstep` included; "{}" if there is none */
+    float *vector; /* owned; NULL unless asked for */
+    size_t dimensions;
+};
+struct qdrant_points {
+    struct qdrant_point *items; /* owned */
+    size_t count;
+};
+void qdrant_points_fini(struct qdrant_points *points);
+
+/* The nearest points, best first. `filter`: a Qdrant filter in JSON, or NULL. */
+enum lks_code qdrant_search(struct qdrant *q, size_t collection, const float *vector, size_t dimensions,
+                            size_t limit, const char *filter, struct qdrant_points *out, struct lks_err *err);
+
+/* Points by id, whole, in no order; those that aren't there are left out. */
+enum lks_code qdrant_retrieve(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
+                              bool with_vector, struct qdrant_points *out, struct lks_err *err);
+
+/* Exact number of points that match `filter` (JSON; NULL: all, "" : of our source). */
+enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filter, int64_t *points,
+                           struct lks_err *err);
+
+struct qdrant_info {
+    bool exists;       /* false: the rest is zero */
+    char *target;      /* owned: the collection's own name (behind the alias); free by qdrant_info_fini() */
+    size_t dimensions; /* of its unnamed vector; 0 if it has none */
+    char distance[16];
+    char status[16]; /* "green", "yellow", ... */
+    int64_t points;  /* roughly */
+};
+/* A collection that isn't there is no error. */
+enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_info *out, struct lks_err *err);
+void qdrant_info_fini(struct qdrant_info *info);
+
+/* Deletes the collection (behind the alias) with its aliases and all its points, of whatever source.
+ * `existed` may be NULL; a collection that isn't there is no error. */
+enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, struct lks_err *err);
+
+/* Is the server there and willing to answer us? For readiness. `version` (may be NULL) gets major * 1000 +
+ * minor, 0 if it doesn't say. */
+enum lks_code qdrant_ping(struct qdrant *q, int *version, struct lks_err *err);
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * read.c - LOOKUP, SCROLL, COUNT: what is in Qdrant. And DELETE, which is as simple.
+ *
+ * LOOKUP retrieves by ids and scrolls by documents, beside each other: a retrieve finds a point by hashing
+ * alone and is never refused by strict mode, which a filter with has_id might be. A point found both ways is
+ * told once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "qdrant/exchange.h"
+
+#define RETRIEVE_IDS_MAX 1000
+#define SCROLL_DOCS_MAX 256
+
+/* A page was refused for its size, and a smaller one is allowed: it is asked for from now on. */
+static bool learn_page_limit(struct collection *c, const struct verdict *v)
+{
+    if (!v->limit || v->limit >= c->page_limit) return false;
+    c->page_limit = v->limit;
+    return true;
+}
+
+/* ---- LOOKUP ---- */
+
+static void take_found(struct task *task, struct exchange *x, struct verdict *v, char *next)
+{
+    if (!v->code) verdict_broken(v, reply_witnesses(v->result, task->q->source, task->state, next), x->what);
+    if (v->code) task_fail(task, &v->err);
+}
+
+static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
+{
+    take_found(task, x, v, NULL);
+}
+
+static void scroll_docs(struct task *task, size_t first, size_t count, const char *from);
+
+static void docs_scrolled(struct task *task, struct exchange *x, struct verdict *v)
+{
+    char next[POINT_ID_BYTES];
+    if (learn_page_limit(task->c, v)) {
+        /* from the first page of these documents again: what was found stays found once */
+        scroll_docs(task, x->first, x->count, "");
+        return;
+    }
+    take_found(task, x, v, next);
+    if (!task_failed(task) && next[0]) scroll_docs(task, x->first, x->count, next);
+}
+
+static void scroll_docs(struct task *task, size_t first, size_t count, const char *from)
+{
+    struct collection *c = task->c;
+    struct exchange *x =
+        exchange_new(task, "POST", c->url, "/points/scroll", docs_scrolled, "look into \"%s\"", c->name);
+    if (!x) return;
+    x->first = first;
+    x->count = count;
+    body_scroll(&x->body, task->q->source, task->req->lookup.docs + first, count, from, c->page_limit);
+    exchange_send(x);
+}
+
+static void lookup_finish(struct task *task)
+{
+    struct witnesses *list = task->state;
+    if (!list) return;
+    if (task_failed(task)) {
+        witnesses_fini(list);
+    } else {
+        witnesses_unique(list);
+        task->req->lookup.found = list->items;
+        task->req->lookup.found_count = list->count;
+    }
+    free(list);
+}
+
+void lookup_start(struct task *task)
+{
+    struct req *req = task->req;
+    struct collection *c = task->c;
+    req->lookup.found = NULL;
+    req->lookup.found_count = 0;
+    task->finish = lookup_finish;
+    task->state = calloc(1, sizeof(struct witnesses));
+    if (!task->state) {
+        task_fail_nomem(task);
+        return;
+    }
+    for (size_t i = 0; i < req->lookup.point_count && !task_failed(task); i += RETRIEVE_IDS_MAX) {
+        size_t left = req->lookup.point_count - i;
+        struct exchange *x =
+            exchange_new(task, "POST", c->url, "/points", retrieved, "look into \"%s\"", c->name);
+        if (!x) return;
+        body_retrieve(&x->body, req->lookup.point_ids + i, left < RETRIEVE_IDS_MAX ? left : RETRIEVE_IDS_MAX,
+                      "[\"_lockstep\"]", false);
+        exchange_send(x);
+    }
+    for (size_t i = 0; i < req->lookup.doc_count && !task_failed(task); i += SCROLL_DOCS_MAX) {
+        size_t left = req->lookup.doc_count - i;
+        scroll_docs(task, i, left < SCROLL_DOCS_MAX ? left : SCROLL_DOCS_MAX, "");
+    }
+}
+
+/* ---- SCROLL ---- */
+
+static void scrolled(struct task *task, struct exchange *x, struct verdict *v)
+{
+    struct req *req = task->req;
+    struct witnesses list = {0};
+    if (learn_page_limit(task->c, v)) {
+        scroll_start(task);
+        return;
+    }
+    if (!v->code)
+        verdict_broken(v, reply_witnesses(v->result, task->q->source, &list, req->scroll.next), x->what);
+    if (v->code) {
+        witnesses_fini(&list);
+        req->scroll.next[0] = '\0';
+        task_fail(task, &v->err);
+    } else {
+        req->scroll.found = list.items;
+        req->scroll.found_count = list.count;
+    }
+}
+
+void scroll_start(struct task *task)
+{
+    struct req *req = task->req;
+    struct collection *c = task->c;
+    req->scroll.found = NULL;
+    req->scroll.found_count = 0;
+    req->scroll.next[0] = '\0';
+    size_t limit = req->scroll.max_points;
+    if (!limit || limit > c->page_limit) limit = c->page_limit;
+    struct exchange *x =
+        exchange_new(task, "POST", c->url, "/points/scroll", scrolled, "scroll \"%s\"", c->name);
+    if (!x) return;
+    body_scroll(&x->body, task->q->source, NULL, 0, req->scroll.from, limit);
+    exchange_send(x);
+}
+
+/* ---- COUNT ---- */
+
+static void counted(struct task *task, struct exchange *x, struct verdict *v)
+{
+    if (!v->code) verdict_broken(v, reply_count(v->result, &task->req->count.points), x->what);
+    if (v->code) task_fail(task, &v->err);
+}
+
+void count_start(struct task *task)
+{
+    struct collection *c = task->c;
+    struct exchange *x =
+        exchange_new(task, "POST", c->url, "/points/count", counted, "count points of \"%s\"", c->name);
+    if (!x) return;
+    body_count(&x->body, task->q->source_filter);
+    exchange_send(x);
+}
+
+/* ---- DELETE ---- */
+
+static void deleted(struct task *task, struct exchange *x, struct verdict *v)
+{
+    verdict_operations(v, 1, x->what);
+    task->req->del.unknown = v->code && v->unknown;
+    if (v->code) task_fail(task, &v->err);
+}
+
+/* By ids, not by filter: a filter may be evaluated again when Qdrant replays its log. */
+void delete_start(struct task *task)
+{
+    struct req *req = task->req;
+    struct collection *c = task->c;
+    req->del.unknown = false;
+    if (!req->del.count) return; /* an empty list is refused, and there is nothing to do */
+    struct exchange *x = exchange_new(task, "POST", c->url, "/points/delete?wait=true", deleted,
+                                      "delete from \"%s\"", c->name);
+    if (!x) return;
+    body_delete(&x->body, req->del.point_ids, req->del.count);
+    exchange_send(x);
+}

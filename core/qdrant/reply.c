@@ -1,0 +1,305 @@
+/*
+ * reply.c - reading results: points and their `_lockstep`, counts, what a collection is.
+ *
+ * Hands everything it allocates to its caller. Never trusts a shape: what isn't as we write it is foreign.
+ */
+#include "qdrant/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct reply_index reply_indexes[4] = {
+    {"_lockstep.doc", "keyword"},
+    {"_lockstep.key", "keyword"},
+    {"_lockstep.source", "keyword"},
+    {"_lockstep.epoch", "integer"},
+};
+
+static void one_fini(struct witness *w)
+{
+    free(w->doc);
+    free(w->key);
+    w->doc = w->key = NULL;
+}
+
+void witnesses_fini(struct witnesses *list)
+{
+    for (size_t i = 0; i < list->count; i++) one_fini(&list->items[i]);
+    free(list->items);
+    *list = (struct witnesses){0};
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct witness *)a)->point_id, ((const struct witness *)b)->point_id);
+}
+
+void witnesses_unique(struct witnesses *list)
+{
+    if (list->count < 2) return;
+    qsort(list->items, list->count, sizeof *list->items, by_id);
+    size_t kept = 1;
+    for (size_t i = 1; i < list->count; i++) {
+        if (strcmp(list->items[i].point_id, list->items[kept - 1].point_id) != 0)
+            list->items[kept++] = list->items[i];
+        else
+            one_fini(&list->items[i]);
+    }
+    list->count = kept;
+}
+
+static struct witness *witness_add(struct witnesses *list)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 16;
+        struct witness *items = realloc(list->items, capacity * sizeof *items);
+        if (!items) return NULL;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    struct witness *w = &list->items[list->count++];
+    *w = (struct witness){0};
+    return w;
+}
+
+/* A point id as text: a string, or a number as it is written. */
+static bool read_id(struct scan *s, char id[POINT_ID_BYTES])
+{
+    if (scan_peek(s) == '"') return scan_text(s, id, POINT_ID_BYTES);
+    struct slice raw;
+    scan_skip(s, &raw);
+    id[0] = '\0';
+    if (!raw.bytes || raw.bytes >= POINT_ID_BYTES || raw.data[0] < '0' || raw.data[0] > '9') return false;
+    memcpy(id, raw.data, raw.bytes);
+    id[raw.bytes] = '\0';
+    return true;
+}
+
+static void read_lockstep(struct scan *s, const char *source, struct witness *w)
+{
+    struct slice key;
+    bool same_source = false;
+    if (!scan_object(s)) return;
+    while (scan_member(s, &key)) {
+        if (slice_is(key, "source")) {
+            char *text = scan_string(s);
+            same_source = text && !strcmp(text, source);
+            free(text);
+        } else if (slice_is(key, "doc")) {
+            free(w->doc);
+            w->doc = scan_string(s);
+        } else if (slice_is(key, "key")) {
+            free(w->key);
+            w->key = scan_string(s);
+        } else if (slice_is(key, "hash")) {
+            scan_text(s, w->content_hash, sizeof w->content_hash);
+        } else if (slice_is(key, "payload")) {
+            scan_text(s, w->payload_hash, sizeof w->payload_hash);
+        } else if (slice_is(key, "epoch")) {
+            if (!scan_uint(s, &w->epoch)) w->epoch = 0;
+        } else {
+            scan_skip(s, NULL);
+        }
+    }
+    if (!w->key) w->key = strdup("");
+    w->ours = same_source && w->doc && w->key;
+}
+
+static void read_payload(struct scan *s, const char *source, struct witness *w)
+{
+    struct slice key;
+    if (!scan_object(s)) return;
+    while (scan_member(s, &key)) {
+        if (slice_is(key, "_lockstep"))
+            read_lockstep(s, source, w);
+        else
+            scan_skip(s, NULL);
+    }
+}
+
+static enum reply_state read_points(struct scan *s, const char *source, struct witnesses *list)
+{
+    struct slice key;
+    if (!scan_array(s)) return REPLY_BROKEN;
+    while (scan_element(s)) {
+        bool has_id = false;
+        struct witness *w = witness_add(list);
+        if (!w) return REPLY_NOMEM;
+        if (!scan_object(s)) return REPLY_BROKEN;
+        while (scan_member(s, &key)) {
+            if (slice_is(key, "id"))
+                has_id = read_id(s, w->point_id);
+            else if (slice_is(key, "payload"))
+                read_payload(s, source, w);
+            else
+                scan_skip(s, NULL);
+        }
+        if (!has_id) return REPLY_BROKEN;
+        if (!w->ours) {
+            one_fini(w);
+            w->content_hash[0] = w->payload_hash[0] = '\0';
+            w->epoch = 0;
+            w->foreign = true;
+        }
+    }
+    return s->bad ? REPLY_BROKEN : REPLY_OK;
+}
+
+enum reply_state reply_witnesses(struct slice result, const char *source, struct witnesses *list, char *next)
+{
+    struct scan s;
+    struct slice key;
+    scan_init(&s, result.data, result.bytes);
+    if (next) next[0] = '\0';
+    if (scan_peek(&s) == '[') return read_points(&s, source, list);
+    enum reply_state state = REPLY_BROKEN;
+    if (!scan_object(&s)) return state;
+    while (scan_member(&s, &key)) {
+        if (slice_is(key, "points")) {
+            state = read_points(&s, source, list);
+            if (state != REPLY_OK) return state;
+        } else if (slice_is(key, "next_page_offset") && next && scan_peek(&s) != 'n') {
+            if (!read_id(&s, next)) return REPLY_BROKEN;
+        } else {
+            scan_skip(&s, NULL);
+        }
+    }
+    return s.bad ? REPLY_BROKEN : state;
+}
+
+enum reply_state reply_count(struct slice result, int64_t *count)
+{
+    struct scan s;
+    struct slice key;
+    uint64_t value = 0;
+    bool found = false;
+    scan_init(&s, result.data, result.bytes);
+    if (!scan_object(&s)) return REPLY_BROKEN;
+    while (scan_member(&s, &key)) {
+        if (slice_is(key, "count"))
+            found = scan_uint(&s, &value);
+        else
+            scan_skip(&s, NULL);
+    }
+    if (!found || s.bad || value > INT64_MAX) return REPLY_BROKEN;
+    *count = (int64_t)value;
+    return REPLY_OK;
+}
+
+/* `{"size":4,"distance":"Cosine"}`; named vectors have objects in place of the number. */
+static void read_vectors(struct scan *s, struct reply_info *info)
+{
+    struct slice key;
+    if (!scan_object(s)) return;
+    while (scan_member(s, &key)) {
+        if (slice_is(key, "size") && scan_peek(s) >= '0' && scan_peek(s) <= '9')
+            info->single = scan_uint(s, &info->size);
+        else if (slice_is(key, "distance") && scan_peek(s) == '"')
+            scan_text(s, info->distance, sizeof info->distance);
+        else if (slice_is(key, "multivector_config") && scan_peek(s) == '{') {
+            info->multivector = true;
+            scan_skip(s, NULL);
+        } else
+            scan_skip(s, NULL);
+    }
+}
+
+/* Walks down into the member `name` of the object ahead; everything behind it is left unread. */
+static bool descend(struct scan *s, const char *name)
+{
+    struct slice key;
+    if (!scan_object(s)) return false;
+    while (scan_member(s, &key)) {
+        if (slice_is(key, name)) return true;
+        scan_skip(s, NULL);
+    }
+    return false;
+}
+
+static void read_schema(struct scan *s, struct reply_info *info)
+{
+    struct slice key;
+    if (!scan_object(s)) return;
+    while (scan_member(s, &key)) {
+        struct slice raw;
+        struct scan entry;
+        char type[32];
+        scan_skip(s, &raw);
+        scan_init(&entry, raw.data, raw.bytes);
+        if (!descend(&entry, "data_type") || !scan_text(&entry, type, sizeof type)) continue;
+        for (size_t i = 0; i < sizeof reply_indexes / sizeof *reply_indexes; i++)
+            if (slice_is(key, reply_indexes[i].field))
+                info->indexed[i] = !strcmp(type, reply_indexes[i].schema);
+    }
+}
+
+enum reply_state reply_info(struct slice result, struct reply_info *info)
+{
+    struct scan s;
+    struct slice key, raw;
+    bool has_config = false;
+    memset(info, 0, sizeof *info);
+    scan_init(&s, result.data, result.bytes);
+    if (!scan_object(&s)) return REPLY_BROKEN;
+    while (scan_member(&s, &key)) {
+        if (slice_is(key, "config")) {
+            struct scan config;
+            scan_skip(&s, &raw);
+            scan_init(&config, raw.data, raw.bytes);
+            has_config = descend(&config, "params") && scan_peek(&config) == '{';
+            if (has_config && descend(&config, "vectors")) read_vectors(&config, info);
+        } else if (slice_is(key, "payload_schema")) {
+            read_schema(&s, info);
+        } else if (slice_is(key, "points_count")) {
+            if (!scan_uint(&s, &info->points)) info->points = 0;
+        } else if (slice_is(key, "status")) {
+            scan_text(&s, info->status, sizeof info->status);
+        } else {
+            scan_skip(&s, NULL);
+        }
+    }
+    return s.bad || !has_config ? REPLY_BROKEN : REPLY_OK;
+}
+
+int reply_version(const char *body, size_t bytes)
+{
+    struct scan s;
+    char text[64];
+    scan_init(&s, body, bytes);
+    if (scan_peek(&s) != '{' || !descend(&s, "version") || !scan_text(&s, text, sizeof text)) return 0;
+    char *end, *minor_text;
+    unsigned long major = strtoul(text, &end, 10);
+    if (end == text || *end != '.') return 0;
+    minor_text = end + 1;
+    unsigned long minor = strtoul(minor_text, &end, 10);
+    if (end == minor_text || (*end && *end != '.' && *end != '-' && *end != '+')) return 0;
+    return major > 999 || minor > 999 ? 0 : (int)(major * 1000 + minor);
+}
+
+char *reply_alias_target(struct slice result, const char *alias)
+{
+    struct scan s;
+    struct slice key;
+    scan_init(&s, result.data, result.bytes);
+    if (!descend(&s, "aliases") || !scan_array(&s)) return NULL;
+    while (scan_element(&s)) {
+        char *name = NULL, *target = NULL;
+        if (!scan_object(&s)) continue;
+        while (scan_member(&s, &key)) {
+            char **to = slice_is(key, "alias_name")        ? &name
+                        : slice_is(key, "collection_name") ? &target
+                                                           : NULL;
+            if (!to) {
+                scan_skip(&s, NULL);
+                continue;
+            }
+            free(*to);
+            *to = scan_string(&s);
+        }
+        bool match = name && target && !strcmp(name, alias);
+        free(name);
+        if (match) return target;
+        free(target);
+    }
+    return NULL;
+}

@@ -1,0 +1,62 @@
+/* reply.h - within qdrant/: what stands in `result` of replies. The slices are verdict_read()'s. */
+#ifndef LOCKSTEP_QDRANT_REPLY_H
+#define LOCKSTEP_QDRANT_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/ports.h"
+#include "qdrant/scan.h"
+
+/* A growing list of witnesses. */
+struct witnesses {
+    struct witness *items; /* owned, and what each owns */
+    size_t count, capacity;
+};
+
+void witnesses_fini(struct witnesses *list);
+/* Sorts by point id and drops the second of two with the same. */
+void witnesses_unique(struct witnesses *list);
+
+/* What became of reading a reply. */
+enum reply_state { REPLY_OK, REPLY_BROKEN, REPLY_NOMEM };
+
+/*
+ * Appends the points of a retrieve (`result` is an array) or a scroll (an object; `next` then gets the id to
+ * go on from, "" at the end; POINT_ID_BYTES). A point is `ours` if its `_lockstep` names `source` and a
+ * document; anything else is `foreign`, whatever it holds. Hashes and epoch that are not what we write are
+ * read as none.
+ */
+enum reply_state reply_witnesses(struct slice result, const char *source, struct witnesses *list, char *next);
+
+/* `result.count`. */
+enum reply_state reply_count(struct slice result, int64_t *count);
+
+/* What a collection is, from GET /collections/NAME. */
+struct reply_info {
+    bool single;       /* it has one vector without a name, of `size` */
+    uint64_t size;     /* 0 unless `single` */
+    char distance[16]; /* "Cosine", ... */
+    bool multivector;
+    uint64_t points; /* roughly */
+    char status[16]; /* "green", ... */
+    /* which of our payload indexes are there, with the right type, in the order of reply_indexes[] */
+    bool indexed[4];
+};
+enum reply_state reply_info(struct slice result, struct reply_info *info);
+
+/* Our payload indexes. */
+struct reply_index {
+    const char *field, *schema;
+};
+extern const struct reply_index reply_indexes[4];
+
+/* `version` of GET /, as major * 1000 + minor; 0 if there is none to be read. */
+int reply_version(const char *body, size_t bytes);
+
+/* The collection behind `alias` in the result of GET /aliases; NULL: none such, or memory is out. free() it.
+ */
+char *reply_alias_target(struct slice result, const char *alias);
+
+#endif
