@@ -5,6 +5,7 @@ libbase_la_SOURCES = \
 	%D%/err.c %D%/err.h \
 	%D%/ini.c %D%/ini.h \
 	%D%/log.c %D%/log.h \
+	%D%/float.c %D%/float.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/utf8.c %D%/utf8.h
 libbase_la_LIBADD = $(BSON_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS)

@@ -37,3 +37,17 @@ TESTS += test_config
 test_config_SOURCES = %D%/test_config.c
 test_config_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_config_LDADD = libconfig.la libbase.la $(CHECK_LIBS)
+
+# float
+check_PROGRAMS += test_float
+TESTS += test_float
+test_float_SOURCES = %D%/test_float.c
+test_float_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_float_LDADD = libbase.la $(CHECK_LIBS) -lm
+
+# qdrant: bodies, replies, verdicts
+check_PROGRAMS += test_qdrant_text
+TESTS += test_qdrant_text
+test_qdrant_text_SOURCES = %D%/test_qdrant_text.c
+test_qdrant_text_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+test_qdrant_text_LDADD = libqdrant.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
