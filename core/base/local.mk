@@ -2,10 +2,17 @@
 noinst_LTLIBRARIES += libbase.la
 libbase_la_SOURCES = \
 	%D%/buf.c %D%/buf.h \
+	%D%/docid.c %D%/docid.h \
 	%D%/err.c %D%/err.h \
 	%D%/ini.c %D%/ini.h \
+	%D%/extjson.c %D%/extjson.h \
+	%D%/hash.c %D%/hash.h \
+	%D%/json.c %D%/json.h %D%/number.c \
 	%D%/log.c %D%/log.h \
 	%D%/float.c %D%/float.h \
+	%D%/order.c %D%/order.h \
 	%D%/queue.c %D%/queue.h \
-	%D%/utf8.c %D%/utf8.h
-libbase_la_LIBADD = $(BSON_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS)
+	%D%/siphash.c %D%/siphash.h \
+	%D%/utf8.c %D%/utf8.h \
+	%D%/uuid.c %D%/uuid.h
+libbase_la_LIBADD = $(BSON_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS) -lm

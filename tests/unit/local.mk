@@ -51,3 +51,24 @@ TESTS += test_qdrant_text
 test_qdrant_text_SOURCES = %D%/test_qdrant_text.c
 test_qdrant_text_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 test_qdrant_text_LDADD = libqdrant.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
+# docid
+check_PROGRAMS += test_docid
+TESTS += test_docid
+test_docid_SOURCES = %D%/test_docid.c
+test_docid_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_docid_LDADD = libbase.la $(CHECK_LIBS)
+
+# json
+check_PROGRAMS += test_json
+TESTS += test_json
+test_json_SOURCES = %D%/test_json.c
+test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_json_LDADD = libbase.la $(CHECK_LIBS)
+
+# uuid
+check_PROGRAMS += test_uuid
+TESTS += test_uuid
+test_uuid_SOURCES = %D%/test_uuid.c
+test_uuid_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_uuid_LDADD = libbase.la $(CHECK_LIBS)

@@ -1,0 +1,162 @@
+/*
+ * docid.c - ids as tiny BSON documents: copied as they came, compared by their bytes, printed on demand.
+ *
+ * Owns nothing. The order of values lives in base/order.c.
+ */
+#include "base/docid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/extjson.h"
+#include "base/order.h"
+#include "base/siphash.h"
+#include "base/utf8.h"
+
+static struct docid *from_bson(const bson_t *doc)
+{
+    struct docid *id = malloc(sizeof *id + doc->len);
+    if (!id) return NULL;
+    id->bytes = doc->len;
+    memcpy(id->data, bson_get_data(doc), doc->len);
+    return id;
+}
+
+struct docid *docid_new(const bson_iter_t *iter)
+{
+    bson_t doc = BSON_INITIALIZER;
+    struct docid *id = bson_append_iter(&doc, "_id", 3, iter) ? from_bson(&doc) : NULL;
+    bson_destroy(&doc);
+    return id;
+}
+
+struct docid *docid_of(const bson_t *doc)
+{
+    bson_iter_t iter;
+    return bson_iter_init_find(&iter, doc, "_id") ? docid_new(&iter) : NULL;
+}
+
+struct docid *docid_copy(const struct docid *id)
+{
+    struct docid *copy = malloc(sizeof *copy + id->bytes);
+    if (copy) memcpy(copy, id, sizeof *copy + id->bytes);
+    return copy;
+}
+
+void docid_free(struct docid *id)
+{
+    free(id);
+}
+
+bool docid_equal(const struct docid *a, const struct docid *b)
+{
+    return a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+}
+
+uint64_t docid_hash(const struct docid *id)
+{
+    return siphash(id->data, id->bytes);
+}
+
+void docid_iter(const struct docid *id, bson_iter_t *iter)
+{
+    bool found = bson_iter_init_from_data(iter, id->data, id->bytes) && bson_iter_next(iter);
+    (void)found; /* always: from_bson() made it */
+}
+
+int docid_compare(const struct docid *a, const struct docid *b)
+{
+    bson_iter_t x, y;
+    docid_iter(a, &x);
+    docid_iter(b, &y);
+    return order_compare(&x, &y);
+}
+
+bool docid_append(const struct docid *id, bson_t *to, const char *key)
+{
+    bson_iter_t iter;
+    docid_iter(id, &iter);
+    return bson_append_iter(to, key, -1, &iter);
+}
+
+char *docid_json(const struct docid *id)
+{
+    struct buf out;
+    bson_iter_t iter;
+    buf_init(&out, 0);
+    docid_iter(id, &iter);
+    extjson_put(&out, &iter);
+    char *json = buf_take(&out, NULL);
+    if (!json) buf_fini(&out);
+    return json;
+}
+
+/* One value and nothing after it: no comma or closing bracket outside of strings and brackets, so that what
+ * stands between our own braces can't end them. */
+static bool one_value(const char *json)
+{
+    long depth = 0;
+    bool quoted = false;
+    for (; *json; json++) {
+        if (quoted) {
+            if (*json == '\\' && json[1]) {
+                json++;
+            } else if (*json == '"') {
+                quoted = false;
+            }
+            continue;
+        }
+        if (*json == '"') quoted = true;
+        if (*json == '{' || *json == '[') depth++;
+        if ((*json == '}' || *json == ']') && --depth < 0) return false;
+        if (*json == ',' && depth == 0) return false;
+    }
+    return depth == 0 && !quoted;
+}
+
+struct docid *docid_parse(const char *json)
+{
+    struct buf text;
+    struct docid *id = NULL;
+    bson_iter_t iter;
+    bson_error_t error;
+    if (!one_value(json)) return NULL;
+    buf_init(&text, 0);
+    buf_puts(&text, "{\"_id\":");
+    buf_puts(&text, json);
+    buf_putc(&text, '}');
+    if (text.failed || text.bytes > INT32_MAX) goto out;
+    bson_t *doc = bson_new_from_json((const uint8_t *)text.data, (ssize_t)text.bytes, &error);
+    if (!doc) goto out;
+    if (bson_count_keys(doc) == 1 && bson_iter_init_find(&iter, doc, "_id")) id = from_bson(doc);
+    bson_destroy(doc);
+out:
+    buf_fini(&text);
+    return id;
+}
+
+char *docid_plain(const struct docid *id)
+{
+    bson_iter_t iter;
+    struct buf out;
+    buf_init(&out, 0);
+    docid_iter(id, &iter);
+    if (BSON_ITER_HOLDS_OID(&iter)) {
+        char hex[25];
+        bson_oid_to_string(bson_iter_oid(&iter), hex);
+        buf_puts(&out, hex);
+    } else if (BSON_ITER_HOLDS_UTF8(&iter)) {
+        uint32_t bytes = 0;
+        const char *string = bson_iter_utf8(&iter, &bytes);
+        if (buf_reserve(&out, 3 * (size_t)bytes)) {
+            out.bytes = utf8_clean(out.data, 3 * (size_t)bytes, string, bytes);
+            out.data[out.bytes] = '\0';
+        }
+    } else {
+        extjson_put(&out, &iter);
+    }
+    char *text = buf_take(&out, NULL);
+    if (!text) buf_fini(&out);
+    return text;
+}
