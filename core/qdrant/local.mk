@@ -11,4 +11,4 @@ libqdrant_la_SOURCES = \
 	%D%/verdict.c %D%/verdict.h \
 	%D%/wait.c \
 	%D%/write.c
-libqdrant_la_LIBADD = libengine.la libhttp.la libbase.la
+# programs name libhttp.la, libengine.la and libbase.la behind it

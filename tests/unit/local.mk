@@ -50,7 +50,14 @@ check_PROGRAMS += test_qdrant_text
 TESTS += test_qdrant_text
 test_qdrant_text_SOURCES = %D%/test_qdrant_text.c
 test_qdrant_text_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
-test_qdrant_text_LDADD = libqdrant.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+test_qdrant_text_LDADD = libqdrant.la libhttp.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
+# qdrant: the port over a server that misbehaves
+check_PROGRAMS += test_qdrant_port
+TESTS += test_qdrant_port
+test_qdrant_port_SOURCES = %D%/test_qdrant_port.c %D%/tiny_server.c %D%/tiny_server.h
+test_qdrant_port_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_qdrant_port_LDADD = libqdrant.la libengine.la libhttp.la libbase.la $(CHECK_LIBS)
 
 # docid
 check_PROGRAMS += test_docid
