@@ -10,39 +10,11 @@
 #include <string.h>
 
 #include "base/float.h"
-#include "base/utf8.h"
+#include "base/json.h"
 
-/* How many bytes at `p` need no escape: anything but controls, quote, backslash and what isn't ASCII. */
-static size_t harmless(const char *p)
+static void put_text(struct buf *to, const char *text)
 {
-    size_t n = 0;
-    while ((unsigned char)p[n] >= ' ' && (unsigned char)p[n] < 0x80 && p[n] != '"' && p[n] != '\\') n++;
-    return n;
-}
-
-void body_string(struct buf *to, const char *text)
-{
-    size_t left = strlen(text);
-    buf_putc(to, '"');
-    while (left) {
-        size_t n = harmless(text), skip = 0;
-        if (n) {
-            buf_put(to, text, n);
-        } else if ((unsigned char)*text >= 0x80) {
-            n = utf8_step(text, left, &skip);
-            buf_put(to, n ? text : "\xef\xbf\xbd", n ? n : 3);
-            if (!n) n = skip;
-        } else {
-            if (*text == '"' || *text == '\\')
-                buf_printf(to, "\\%c", *text);
-            else
-                buf_printf(to, "\\u%04x", (unsigned)(unsigned char)*text);
-            n = 1;
-        }
-        text += n;
-        left -= n;
-    }
-    buf_putc(to, '"');
+    json_put_string(to, text, strlen(text));
 }
 
 void body_id(struct buf *to, const char *id)
@@ -51,7 +23,7 @@ void body_id(struct buf *to, const char *id)
     if (digits && !id[digits] && digits <= 20)
         buf_put(to, id, digits);
     else
-        body_string(to, id);
+        put_text(to, id);
 }
 
 static void put_ids(struct buf *to, const char *const *ids, size_t count)
@@ -72,7 +44,7 @@ bool body_payload_usable(const char *payload, size_t bytes)
 static void put_member(struct buf *to, const char *key, const char *text)
 {
     buf_puts(to, key);
-    body_string(to, text ? text : "");
+    put_text(to, text ? text : "");
 }
 
 /* The payload with `_lockstep` in it. */
@@ -180,7 +152,7 @@ void body_retrieve(struct buf *to, const char *const *ids, size_t count, const c
 static void put_source_condition(struct buf *to, const char *source)
 {
     buf_puts(to, "{\"key\":\"_lockstep.source\",\"match\":{\"value\":");
-    body_string(to, source);
+    put_text(to, source);
     buf_puts(to, "}}");
 }
 
@@ -193,7 +165,7 @@ void body_scroll(struct buf *to, const char *source, const char *const *docs, si
         buf_puts(to, ",{\"key\":\"_lockstep.doc\",\"match\":{\"any\":[");
         for (size_t i = 0; i < doc_count; i++) {
             if (i) buf_putc(to, ',');
-            body_string(to, docs[i]);
+            put_text(to, docs[i]);
         }
         buf_puts(to, "]}}");
     }
@@ -223,25 +195,25 @@ void body_count(struct buf *to, const char *filter)
 void body_create(struct buf *to, size_t dimensions, const char *distance)
 {
     buf_printf(to, "{\"vectors\":{\"size\":%zu,\"distance\":", dimensions);
-    body_string(to, distance);
+    put_text(to, distance);
     buf_puts(to, "}}");
 }
 
 void body_alias(struct buf *to, const char *collection, const char *alias)
 {
     buf_puts(to, "{\"actions\":[{\"create_alias\":{\"collection_name\":");
-    body_string(to, collection);
+    put_text(to, collection);
     buf_puts(to, ",\"alias_name\":");
-    body_string(to, alias);
+    put_text(to, alias);
     buf_puts(to, "}}]}");
 }
 
 void body_index(struct buf *to, const char *field, const char *schema)
 {
     buf_puts(to, "{\"field_name\":");
-    body_string(to, field);
+    put_text(to, field);
     buf_puts(to, ",\"field_schema\":");
-    body_string(to, schema);
+    put_text(to, schema);
     buf_putc(to, '}');
 }
 

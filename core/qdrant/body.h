@@ -19,8 +19,6 @@ struct stamp {
     const char *model;  /* the embedder's fingerprint */
 };
 
-/* Appends a JSON string; invalid UTF-8 becomes U+FFFD. */
-void body_string(struct buf *to, const char *text);
 /* Appends a point id: a number if it is all digits (points of others can have such ids), else a string. */
 void body_id(struct buf *to, const char *id);
 

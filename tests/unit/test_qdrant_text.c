@@ -103,13 +103,6 @@ START_TEST(payloads_are_overwritten_by_filter_one_operation_each)
 }
 END_TEST
 
-START_TEST(strings_are_escaped_and_made_valid)
-{
-    body_string(&body, "a\"\\\n\x01\x7f\xc3\xa9\xf0\x9f\x98\x80\xc3");
-    ck_assert_str_eq(body.data, "\"a\\\"\\\\\\u000a\\u0001\x7f\xc3\xa9\xf0\x9f\x98\x80\xef\xbf\xbd\"");
-}
-END_TEST
-
 START_TEST(reads_say_what_they_want)
 {
     const char *const ids[] = {ID1, "7"};
@@ -497,7 +490,6 @@ int main(void)
     tcase_add_test(t, an_unguarded_upsert_has_no_condition);
     tcase_add_test(t, a_body_stops_at_its_size_but_takes_one_point_always);
     tcase_add_test(t, payloads_are_overwritten_by_filter_one_operation_each);
-    tcase_add_test(t, strings_are_escaped_and_made_valid);
     tcase_add_test(t, reads_say_what_they_want);
     suite_add_tcase(suite, t);
     TCase *replies = tcase_create("replies");
