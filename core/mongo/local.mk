@@ -1,0 +1,20 @@
+# mongo: the ports `source` and `store` over libmongoc, and what commands ask of MongoDB
+noinst_LTLIBRARIES += libmongo.la
+libmongo_la_SOURCES = \
+	%D%/command.c %D%/room.h \
+	%D%/counts.c \
+	%D%/due.c \
+	%D%/find.c \
+	%D%/keys.c \
+	%D%/lease.c \
+	%D%/metadata.c %D%/metadata.h \
+	%D%/mongo.c %D%/mongo.h \
+	%D%/pipeline.c %D%/pipeline.h \
+	%D%/prepare.c \
+	%D%/reads.c \
+	%D%/records.c \
+	%D%/state.c \
+	%D%/stream.c \
+	%D%/tombs.c
+libmongo_la_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
+libmongo_la_LIBADD = libengine.la libbase.la $(MONGOC_LIBS) -lm

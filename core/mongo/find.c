@@ -1,0 +1,58 @@
+/* find.c - one document by what a person writes, for commands. It reads only. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mongo/room.h"
+
+static const char what[] = "looking for a document";
+
+/* The lowest `_id` whose `field` reads as `text`; NOT_FOUND if there is none. */
+static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
+                             struct source_doc *doc, struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, filter, condition, in, sort;
+    struct rows rows;
+    const bson_t *row;
+    uint32_t n = 0;
+    bool found = false;
+    BSON_APPEND_UTF8(&command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, field, &condition);
+    BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
+    keys_candidates(text, &in, &n);
+    bson_append_array_end(&condition, &in);
+    bson_append_document_end(&filter, &condition);
+    bson_append_document_end(&command, &filter);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "sort", &sort);
+    BSON_APPEND_INT32(&sort, "_id", 1);
+    bson_append_document_end(&command, &sort);
+    BSON_APPEND_INT32(&command, "limit", 1);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
+    if (!code && rows_next(&rows, &row)) {
+        found = true;
+        if (!reads_fill(m, doc, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    }
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
+    bson_destroy(&command);
+    if (!code) code = closed;
+    return code || found ? code
+                         : lks_fail(err, LKS_E_NOT_FOUND, "no document of %s.%s has the id %s", m->database,
+                                    m->collection, text);
+}
+
+enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err)
+{
+    *doc = (struct source_doc){0};
+    mongoc_client_t *client = mongo_pop(m);
+    enum lks_code code = find_by(m, client, m->id_field, text, doc, err);
+    if (code == LKS_E_NOT_FOUND && strcmp(m->id_field, "_id") != 0)
+        code = find_by(m, client, "_id", text, doc, err);
+    if (!code) code = reads_refuges(m, client, err);
+    if (!code) code = reads_sidecar(m, client, doc, 1, 0, err);
+    mongo_push(m, client);
+    if (code)
+        source_doc_fini(doc);
+    else
+        lks_err_clear(err);
+    return code;
+}

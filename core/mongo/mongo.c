@@ -1,0 +1,306 @@
+/*
+ * mongo.c - opening and closing the adapter: URI, pool, lanes; and which lane does what.
+ *
+ * Owns the pool and all threads. Contacts no server itself.
+ */
+#include "mongo/mongo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mongo/pipeline.h"
+#include "mongo/room.h"
+
+/* Unless the URI says otherwise. The socket timeout must be far above any wait of the stream, and long enough
+ * for a count over a big collection. */
+#define HEARTBEAT_MS 500
+#define SERVER_SELECTION_MS 10000
+#define SOCKET_TIMEOUT_MS 120000
+#define POOL_MAX 16
+
+static const size_t lane_threads[LANE_COUNT] = {
+    [LANE_STREAM] = 1, [LANE_READ] = 2,   [LANE_LONG] = 1,
+    [LANE_WRITE] = 2,  [LANE_LEDGER] = 1, [LANE_TOMBS] = 1,
+};
+
+static const enum lane_name lane_of[] = {
+    [REQ_STREAM_OPEN] = LANE_STREAM, [REQ_STREAM_NEXT] = LANE_STREAM, [REQ_READ] = LANE_READ,
+    [REQ_SCAN] = LANE_LONG,          [REQ_DUE] = LANE_LONG,           [REQ_HOLDERS] = LANE_READ,
+    [REQ_TALLY] = LANE_LONG,         [REQ_RECORD] = LANE_WRITE,       [REQ_STATE_LOAD] = LANE_LEDGER,
+    [REQ_STATE_SAVE] = LANE_LEDGER,  [REQ_TOMBS_PUT] = LANE_TOMBS,    [REQ_TOMBS_LIST] = LANE_TOMBS,
+    [REQ_TOMBS_DROP] = LANE_TOMBS,   [REQ_LEASE] = LANE_LEDGER,
+};
+
+/* ---- doing requests ---- */
+
+static enum lks_code run(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    switch (req->kind) {
+    case REQ_READ:
+        return reads_read(m, client, req);
+    case REQ_SCAN:
+        return reads_scan(m, client, req);
+    case REQ_DUE:
+        return due_find(m, client, req);
+    case REQ_HOLDERS:
+        return keys_holders(m, client, req);
+    case REQ_TALLY:
+        return counts_tally(m, client, req);
+    case REQ_RECORD:
+        return records_write(m, client, req);
+    case REQ_STATE_LOAD:
+        return state_load(m, client, req);
+    case REQ_STATE_SAVE:
+        return state_save(m, client, req);
+    case REQ_TOMBS_PUT:
+        return tombs_put(m, client, req);
+    case REQ_TOMBS_LIST:
+        return tombs_list(m, client, req);
+    case REQ_TOMBS_DROP:
+        return tombs_drop(m, client, req);
+    case REQ_LEASE:
+        return lease_run(m, client, req);
+    default:
+        return lks_fail(&req->err, LKS_E_UNSUPPORTED, "%s is no request to MongoDB",
+                        req_kind_name(req->kind));
+    }
+}
+
+static void do_request(struct mongo *m, struct req *req)
+{
+    lks_err_clear(&req->err);
+    if (atomic_load(&m->closing)) {
+        lks_fail(&req->err, LKS_E_CANCELLED, "the connection to MongoDB is being closed");
+    } else if (req->kind == REQ_STREAM_OPEN) {
+        req->err.code = stream_open(m, req);
+    } else if (req->kind == REQ_STREAM_NEXT) {
+        req->err.code = stream_next(m, req);
+    } else {
+        if (req->kind == REQ_SCAN || req->kind == REQ_DUE || req->kind == REQ_TALLY) mongo_prepare_once(m);
+        mongoc_client_t *client = mongo_pop(m);
+        req->err.code = run(m, client, req);
+        mongo_push(m, client);
+    }
+    m->inbox.post(m->inbox.self, req);
+}
+
+static void *lane_main(void *data)
+{
+    struct lane *lane = data;
+    struct req *req;
+    while ((req = queue_take(&lane->queue, -1))) do_request(lane->owner, req);
+    return NULL;
+}
+
+static void submit(void *self, struct req *req)
+{
+    struct mongo *m = self;
+    size_t kind = (size_t)req->kind;
+    /* a request that isn't ours goes through a lane too, so that its refusal is posted from a thread */
+    enum lane_name lane = kind < sizeof lane_of / sizeof *lane_of ? lane_of[kind] : LANE_READ;
+    queue_push(&m->lanes[lane].queue, req);
+}
+
+struct port mongo_source_port(struct mongo *m)
+{
+    return (struct port){.self = m, .submit = submit};
+}
+
+struct port mongo_store_port(struct mongo *m)
+{
+    return (struct port){.self = m, .submit = submit};
+}
+
+/* ---- opening ---- */
+
+/* The driver's own messages: for whoever looks for them. */
+static void driver_log(mongoc_log_level_t level, const char *domain, const char *message, void *data)
+{
+    (void)data;
+    if (level <= MONGOC_LOG_LEVEL_WARNING)
+        log_debug("MongoDB driver", LOG_STR("domain", domain), LOG_STR("text", message));
+}
+
+static void driver_init(void)
+{
+    mongoc_init();
+    mongoc_log_set_handler(driver_log, NULL);
+}
+
+static void default_int(mongoc_uri_t *uri, const char *option, int32_t value)
+{
+    if (!mongoc_uri_has_option(uri, option)) mongoc_uri_set_option_as_int32(uri, option, value);
+}
+
+/* What we rely on, whatever the URI says: majority writes, reads from the primary, concern said per command.
+ */
+static void uri_settle(mongoc_uri_t *uri)
+{
+    default_int(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, HEARTBEAT_MS);
+    default_int(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SERVER_SELECTION_MS);
+    default_int(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_TIMEOUT_MS);
+    if (!mongoc_uri_has_option(uri, MONGOC_URI_RETRYWRITES))
+        mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, true);
+    if (!mongoc_uri_get_appname(uri)) mongoc_uri_set_appname(uri, "lockstep");
+    mongoc_write_concern_t *write = mongoc_write_concern_new();
+    mongoc_write_concern_set_wmajority(write, WRITE_TIMEOUT_MS);
+    mongoc_uri_set_write_concern(uri, write);
+    mongoc_write_concern_destroy(write);
+    mongoc_read_concern_t *read = mongoc_read_concern_new();
+    mongoc_uri_set_read_concern(uri, read);
+    mongoc_read_concern_destroy(read);
+    mongoc_read_prefs_t *prefs = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
+    mongoc_uri_set_read_prefs_t(uri, prefs);
+    mongoc_read_prefs_destroy(prefs);
+}
+
+static enum lks_code open_pool(struct mongo *m, const char *text, struct lks_err *err)
+{
+    bson_error_t error = {0};
+    mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &error);
+    if (!uri) {
+        /* the driver quotes the part it can't read, which may be the password */
+        if (strchr(text, '@'))
+            return lks_fail(err, LKS_E_CONFIG,
+                            "the MongoDB URI is not valid (in user name and password, characters such as "
+                            ": / ? # [ ] @ must be percent-encoded)");
+        return lks_fail(err, LKS_E_CONFIG, "the MongoDB URI is not valid: %s", error.message);
+    }
+    uri_settle(uri);
+    m->pool = mongoc_client_pool_new_with_error(uri, &error);
+    mongoc_uri_destroy(uri);
+    if (!m->pool) return lks_fail(err, LKS_E_CONFIG, "the MongoDB URI can't be used: %s", error.message);
+    mongoc_client_pool_set_error_api(m->pool, MONGOC_ERROR_API_VERSION_2);
+    mongoc_client_pool_max_size(m->pool, POOL_MAX);
+    return LKS_E_OK;
+}
+
+static bool copy_text(char **to, const char *from)
+{
+    *to = strdup(from);
+    return *to;
+}
+
+static bool copy_names(struct mongo *m, const struct mongo_config *config)
+{
+    m->names = calloc(config->collection_count + 1, sizeof *m->names);
+    if (!m->names) return false;
+    for (size_t i = 0; i < config->collection_count; i++, m->name_count++)
+        if (!copy_text(&m->names[i], config->collections[i])) return false;
+    return true;
+}
+
+/* A projection names top-level fields once each: MongoDB refuses paths that collide. */
+static void project(bson_t *projection, const char *path)
+{
+    bson_iter_t iter;
+    size_t bytes = strcspn(path, ".");
+    char *name = bson_strndup(path, bytes);
+    if (bytes && name[0] != '$' && !bson_iter_init_find(&iter, projection, name))
+        BSON_APPEND_INT32(projection, name, 1);
+    bson_free(name);
+}
+
+static bool copy_config(struct mongo *m, const struct mongo_config *config)
+{
+    m->metadata = config->metadata;
+    m->watch = config->watch;
+    m->create_indexes = config->create_indexes;
+    if (!copy_text(&m->database, config->database) || !copy_text(&m->collection, config->collection) ||
+        !copy_text(&m->source, config->source) || !copy_text(&m->id_field, config->id_field) ||
+        !copy_text(&m->owner, config->owner) || !copy_names(m, config))
+        return false;
+    size_t bytes = strlen(config->collection) + sizeof ".lockstep";
+    m->sidecar = malloc(bytes);
+    if (!m->sidecar) return false;
+    snprintf(m->sidecar, bytes, "%s.lockstep", config->collection);
+    m->only_id = bson_new();
+    project(m->only_id, "_id");
+    m->only_record = bson_copy(m->only_id);
+    project(m->only_record, METADATA);
+    if (!config->fields) return true;
+    m->projection = bson_new();
+    project(m->projection, "_id");
+    project(m->projection, config->id_field);
+    project(m->projection, METADATA);
+    for (const char *const *field = config->fields; *field; field++) project(m->projection, *field);
+    return true;
+}
+
+static bool open_lane(struct mongo *m, enum lane_name name)
+{
+    struct lane *lane = &m->lanes[name];
+    lane->owner = m;
+    if (!queue_init(&lane->queue, offsetof(struct req, next))) return false;
+    m->lane_count++;
+    for (size_t i = 0; i < lane_threads[name]; i++) {
+        if (pthread_create(&lane->threads[i], NULL, lane_main, lane)) return false;
+        lane->thread_count++;
+    }
+    return true;
+}
+
+enum lks_code mongo_open(const struct mongo_config *config, struct inbox inbox, struct mongo **out,
+                         struct lks_err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    enum lks_code code = LKS_E_NOMEM;
+    pthread_once(&once, driver_init);
+    *out = NULL;
+    struct mongo *m = calloc(1, sizeof *m);
+    if (!m) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    m->inbox = inbox;
+    m->estimate = -1;
+    pthread_mutex_init(&m->lock, NULL);
+    if (!copy_config(m, config)) goto out;
+    pipeline_fingerprint(m->fingerprint);
+    code = open_pool(m, config->uri, err);
+    if (code) goto out;
+    for (enum lane_name lane = 0; lane < LANE_COUNT; lane++)
+        if (!open_lane(m, lane)) {
+            code = lks_fail(err, LKS_E_NOMEM, "no thread could be started");
+            goto out;
+        }
+    *out = m;
+    return LKS_E_OK;
+out:
+    if (code == LKS_E_NOMEM) lks_fail(err, LKS_E_NOMEM, "out of memory");
+    mongo_close(m);
+    return code;
+}
+
+/* ---- closing ---- */
+
+static void stop_lanes(struct mongo *m)
+{
+    atomic_store(&m->closing, true);
+    for (size_t i = 0; i < m->lane_count; i++) queue_close(&m->lanes[i].queue);
+    for (size_t i = 0; i < m->lane_count; i++) {
+        for (size_t t = 0; t < m->lanes[i].thread_count; t++) pthread_join(m->lanes[i].threads[t], NULL);
+        queue_fini(&m->lanes[i].queue);
+    }
+}
+
+void mongo_close(struct mongo *m)
+{
+    if (!m) return;
+    stop_lanes(m);
+    if (m->pool) {
+        stream_close(m);
+        mongoc_client_pool_destroy(m->pool);
+    }
+    if (m->only_id) bson_destroy(m->only_id);
+    if (m->only_record) bson_destroy(m->only_record);
+    if (m->projection) bson_destroy(m->projection);
+    for (size_t i = 0; i < m->name_count; i++) free(m->names[i]);
+    free(m->names);
+    free(m->database);
+    free(m->collection);
+    free(m->sidecar);
+    free(m->source);
+    free(m->id_field);
+    free(m->owner);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}

@@ -1,0 +1,100 @@
+/*
+ * mongo.h - the adapter to MongoDB: the engine's ports `source` and `store` over libmongoc, and what a person
+ * may ask for at once.
+ *
+ * One struct mongo serves one source (one MongoDB collection). It talks through a client pool on threads of
+ * its own, one lane per concern, so that a long scan delays neither record writes nor the lease:
+ *
+ *   stream   1 thread    STREAM_OPEN, STREAM_NEXT, in the order submitted
+ *   read     2 threads   READ, HOLDERS
+ *   long     1 thread    SCAN, DUE, TALLY (and the indexes, before the first of them)
+ *   write    2 threads   RECORD
+ *   ledger   1 thread    LEASE, STATE_LOAD, STATE_SAVE, in the order submitted
+ *   tombs    1 thread    TOMBS_PUT, TOMBS_LIST, TOMBS_DROP, in the order submitted
+ *
+ * Order across lanes is whatever the engine makes it by waiting for one request before it submits the next.
+ */
+#ifndef LOCKSTEP_MONGO_MONGO_H
+#define LOCKSTEP_MONGO_MONGO_H
+
+#include <bson/bson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/docid.h"
+#include "base/err.h"
+#include "engine/ports.h"
+
+enum mongo_metadata { MONGO_EMBEDDED, MONGO_SIDECAR };
+enum mongo_watch { MONGO_WATCH_AUTO, MONGO_WATCH_STREAM, MONGO_WATCH_POLL, MONGO_WATCH_OFF };
+
+/* All strings are copied by mongo_open(). */
+struct mongo_config {
+    const char *uri; /* a secret: never shown */
+    const char *database, *collection;
+    const char *source;             /* the source's name: `_id` of its document in lockstep.state */
+    const char *id_field;           /* holds the business id; dotted paths allowed; "_id" too */
+    const char *const *collections; /* names of the enabled collections, in the order of the entries */
+    size_t collection_count;
+    const char *const *fields; /* top-level names that documents are projected to, besides `_id`, id_field and
+                                  syncMetadata; NULL-terminated; NULL: whole documents */
+    enum mongo_metadata metadata;
+    bool create_indexes;
+    enum mongo_watch watch;   /* POLL and OFF: STREAM_OPEN answers LKS_E_UNSUPPORTED */
+    int64_t poll_interval_ms; /* the engine's timer; kept for it */
+    const char *poll_field;   /* NULL: none */
+    const char *owner;        /* who takes the lease, for a person and unique: "host:pid:random" */
+};
+
+struct mongo;
+
+/*
+ * Checks the URI, makes the pool and starts the threads; contacts no server, so that a daemon comes up before
+ * its database does. `inbox` may be zero if nothing is submitted. LKS_E_CONFIG for a bad URI (the message
+ * never shows its credentials), LKS_E_NOMEM.
+ */
+enum lks_code mongo_open(const struct mongo_config *config, struct inbox inbox, struct mongo **out,
+                         struct lks_err *err);
+/*
+ * Cancels what is queued (LKS_E_CANCELLED), waits for what is under way (at most the wait of a STREAM_NEXT or
+ * the socket timeout), posts all of it, then frees everything. NULL is fine. Nothing is submitted any more.
+ */
+void mongo_close(struct mongo *m);
+
+struct port mongo_source_port(struct mongo *m);
+struct port mongo_store_port(struct mongo *m);
+
+/*
+ * Makes the indexes of CONTRACT section 2 (unless told not to). Runs by itself before the first scan or
+ * search for due entries; may block for long on a big collection. An index that can't be made is logged, with
+ * the privilege that is missing, and is no error; LKS_E_MONGO if the server can't be reached.
+ */
+enum lks_code mongo_prepare(struct mongo *m, struct lks_err *err);
+
+/* ---- for commands and the API: each blocks; may be called from any thread ---- */
+
+/* How many documents are in which state, by enum sync_status. A document or entry without a record is
+ * pending. */
+struct mongo_counts {
+    int64_t total;
+    int64_t by_status[4];         /* overall */
+    int64_t (*per_collection)[4]; /* owned; one per enabled collection */
+    int64_t *with_point;          /* owned; entries with a pointId */
+    size_t collection_count;
+};
+/* Counts with majority concern. To be freed by mongo_counts_fini(). */
+enum lks_code mongo_count(struct mongo *m, struct mongo_counts *counts, struct lks_err *err);
+void mongo_counts_fini(struct mongo_counts *counts);
+
+/*
+ * Finds a document by what a person writes: the business id, else the `_id` (24 hex digits, a string, a
+ * number or canonical Extended JSON). Whole body, without syncMetadata; the record as the engine would see
+ * it. LKS_E_NOT_FOUND. To be freed by source_doc_fini(); `owner` isn't looked up.
+ */
+enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err);
+
+/* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
+enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * prepare.c - the indexes of CONTRACT section 2.
+ *
+ * Without them everything works, only slower, so nothing here is fatal. It makes indexes and drops none.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mongo/room.h"
+
+/* After a failure, try again when somebody scans this much later. */
+#define AGAIN_MS 60000
+
+static const char what[] = "making indexes";
+
+/* Another index on the same keys, by another name or with other options, serves as well. */
+static bool is_there(const bson_error_t *error)
+{
+    return mongo_is_server_error(error) && (error->code == 85 || error->code == 86 || error->code == 68);
+}
+
+/* {createIndexes: collection, indexes: [{key: {first: 1, second: 1}, name}]} */
+static void index_command(bson_t *command, const char *collection, const char *first, const char *second)
+{
+    bson_t list, index, key;
+    char *name = second ? bson_strdup_printf("%s_1_%s_1", first, second) : bson_strdup_printf("%s_1", first);
+    BSON_APPEND_UTF8(command, "createIndexes", collection);
+    BSON_APPEND_ARRAY_BEGIN(command, "indexes", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &index);
+    BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &key);
+    BSON_APPEND_INT32(&key, first, 1);
+    if (second) BSON_APPEND_INT32(&key, second, 1);
+    bson_append_document_end(&index, &key);
+    BSON_APPEND_UTF8(&index, "name", name);
+    bson_append_document_end(&list, &index);
+    bson_append_array_end(command, &list);
+    bson_free(name);
+}
+
+/* One index. False only if the server couldn't be asked. */
+static bool make_index(struct mongo *m, mongoc_client_t *client, const char *collection, const char *first,
+                       const char *second, struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, reply;
+    bson_error_t error;
+    index_command(&command, collection, first, second);
+    bool ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error) || is_there(&error);
+    bool answered = ok || mongo_is_server_error(&error);
+    if (!ok) mongo_fail(err, &error, what);
+    if (!ok && answered)
+        log_warn(error.code == 13 ? "an index could not be made: the user lacks the privilege createIndex; "
+                                    "everything works without, but slower"
+                                  : "an index could not be made; everything works without, but slower",
+                 LOG_STR("collection", collection), LOG_STR("field", first), LOG_STR("error", error.message));
+    bson_destroy(&command);
+    bson_destroy(&reply);
+    return answered;
+}
+
+static enum lks_code make_all(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
+{
+    const char *records = m->metadata == MONGO_SIDECAR ? m->sidecar : m->collection;
+    bool ok = make_index(m, client, STATE_COLLECTION, "source", "since", err) &&
+              make_index(m, client, records, METADATA ".overallStatus", NULL, err) &&
+              make_index(m, client, records, METADATA ".overallStatus", METADATA ".updatedAt", err);
+    if (ok && strcmp(m->id_field, "_id") != 0)
+        ok = make_index(m, client, m->collection, m->id_field, NULL, err);
+    for (size_t i = 0; ok && i < m->name_count; i++) {
+        char *status = bson_strdup_printf(METADATA ".collections.%s.status", m->names[i]);
+        char *retry = bson_strdup_printf(METADATA ".collections.%s.nextRetryAt", m->names[i]);
+        ok = make_index(m, client, records, status, retry, err);
+        bson_free(status);
+        bson_free(retry);
+    }
+    return ok ? LKS_E_OK : LKS_E_MONGO;
+}
+
+enum lks_code mongo_prepare(struct mongo *m, struct lks_err *err)
+{
+    enum lks_code code = LKS_E_OK;
+    struct lks_err local;
+    if (m->create_indexes) {
+        mongoc_client_t *client = mongo_pop(m);
+        code = make_all(m, client, err ? err : &local);
+        mongo_push(m, client);
+    }
+    pthread_mutex_lock(&m->lock);
+    m->prepared = code == LKS_E_OK;
+    m->prepare_again_ms = mongo_now_ms() + AGAIN_MS;
+    pthread_mutex_unlock(&m->lock);
+    return code;
+}
+
+void mongo_prepare_once(struct mongo *m)
+{
+    struct lks_err err = {0};
+    pthread_mutex_lock(&m->lock);
+    bool wait = m->prepared || mongo_now_ms() < m->prepare_again_ms;
+    pthread_mutex_unlock(&m->lock);
+    if (!wait && mongo_prepare(m, &err)) log_warn("indexes not made yet", LOG_STR("error", err.text));
+}

@@ -1,0 +1,174 @@
+/*
+ * room.h - what the files of this room share; nobody else includes it.
+ */
+#ifndef LOCKSTEP_MONGO_ROOM_H
+#define LOCKSTEP_MONGO_ROOM_H
+
+#include <mongoc/mongoc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/queue.h"
+#include "mongo/mongo.h"
+
+#define STATE_COLLECTION "lockstep.state"
+#define METADATA "syncMetadata"
+
+enum lane_name { LANE_STREAM, LANE_READ, LANE_LONG, LANE_WRITE, LANE_LEDGER, LANE_TOMBS, LANE_COUNT };
+
+#define LANE_MAX_THREADS 2
+
+/* A queue and the threads that empty it, first in, first out. */
+struct lane {
+    struct mongo *owner;
+    struct queue queue;
+    pthread_t threads[LANE_MAX_THREADS];
+    size_t thread_count;
+};
+
+/* The change stream; only its lane's thread touches it. */
+struct stream {
+    mongoc_client_t *client;          /* owned while open */
+    mongoc_client_session_t *session; /* owned; the cursor belongs to it */
+    uint32_t server_id;               /* where the cursor is */
+    int64_t cursor;                   /* 0: none */
+    bson_t *held;                     /* owned; a reply whose batch isn't handed out yet */
+    bool proven;                      /* the history since the resume token is known to be there */
+    cluster_time probe_at;            /* where a probe can prove it; 0: only an event can */
+    cluster_time last;                /* time of the newest event, or where the stream was opened */
+    bool ended;                       /* drop, rename: nothing comes any more */
+    bson_t *end_token;                /* owned; with `ended`: to start after */
+    cluster_time end_time;
+};
+
+struct mongo {
+    char *database, *collection, *sidecar, *source, *id_field, *owner;
+    char **names; /* of enabled collections */
+    size_t name_count;
+    bson_t *projection;            /* of document reads; NULL: all */
+    bson_t *only_id, *only_record; /* projections */
+    enum mongo_metadata metadata;
+    enum mongo_watch watch;
+    bool create_indexes;
+    char fingerprint[17]; /* of pipeline and options */
+    struct inbox inbox;
+    mongoc_client_pool_t *pool;
+    struct lane lanes[LANE_COUNT];
+    size_t lane_count; /* how many of them are there */
+    atomic_bool closing;
+    struct stream stream;
+    /* newest cluster time known to be majority-committed: no later read may be older */
+    _Atomic uint64_t seen;
+    /* some document's record may be in the sidecar collection although metadata is embedded */
+    atomic_bool refuges;
+    pthread_mutex_t lock; /* for what follows */
+    bool prepared;
+    int64_t prepare_again_ms;
+    bool id_unique;
+    int64_t id_unique_until_ms; /* monotonic; ask again then */
+    int64_t estimate;
+    int64_t estimate_until_ms;
+};
+
+/* ---- command.c ---- */
+
+int64_t mongo_now_ms(void);  /* monotonic */
+int64_t mongo_wall_ms(void); /* since 1970 UTC */
+
+/* The server's error as LKS_E_MONGO, its message kept; names the privilege when that is what is missing. */
+enum lks_code mongo_fail(struct lks_err *err, const bson_error_t *error, const char *what);
+/* True if the server itself answered with this error (not the network or the driver). */
+bool mongo_is_server_error(const bson_error_t *error);
+
+enum mongo_direction { MONGO_READS, MONGO_WRITES };
+/*
+ * Runs a command on the source's database; on `server_id` if that isn't 0, in `session` if that isn't NULL.
+ * `reply` is always initialised and to be destroyed. A write is majority-acknowledged or fails.
+ */
+bool mongo_command(struct mongo *m, mongoc_client_t *client, mongoc_client_session_t *session,
+                   uint32_t server_id, enum mongo_direction direction, const bson_t *command, bson_t *reply,
+                   bson_error_t *error);
+
+/* A session without causal consistency: what a read may not be older than, we say ourselves. NULL if the
+ * server knows no sessions, which is no error. */
+mongoc_client_session_t *mongo_session(mongoc_client_t *client);
+
+/* writeConcern majority, with a time limit after which the outcome is not known. */
+#define WRITE_TIMEOUT_MS 10000
+void mongo_append_majority(bson_t *opts);
+
+/* mongo_prepare() unless it is done, or failed a moment ago; logs what goes wrong. */
+void mongo_prepare_once(struct mongo *m);
+
+/* From a reply; 0 if it has none. */
+cluster_time mongo_operation_time(const bson_t *reply);
+cluster_time mongo_cluster_time(const bson_iter_t *iter);
+/* Remembers that reads must not be older than this. */
+void mongo_saw(struct mongo *m, cluster_time at);
+
+/* A command's cursor, whatever the command. */
+struct rows {
+    mongoc_client_session_t *session;
+    mongoc_cursor_t *cursor;
+};
+enum read_level { LEVEL_NONE, LEVEL_LOCAL, LEVEL_MAJORITY };
+/*
+ * Runs `command` (find, aggregate; without readConcern) and stands before its first row. With majority no
+ * older than `after` and than whatever this adapter has seen.
+ */
+enum lks_code rows_open(struct mongo *m, mongoc_client_t *client, struct rows *rows, const bson_t *command,
+                        enum read_level level, cluster_time after, const char *what, struct lks_err *err);
+/* False at the end, or on an error, which rows_close() tells. The row lives until the next call. */
+bool rows_next(struct rows *rows, const bson_t **row);
+/* Also kills the cursor if it isn't at its end. May be called on zeroed rows. */
+enum lks_code rows_close(struct rows *rows, const char *what, struct lks_err *err);
+
+mongoc_client_t *mongo_pop(struct mongo *m);
+void mongo_push(struct mongo *m, mongoc_client_t *client);
+
+/* ---- the requests; each fills `out` and returns what becomes req->err.code ---- */
+
+enum lks_code stream_open(struct mongo *m, struct req *req);
+enum lks_code stream_next(struct mongo *m, struct req *req);
+void stream_close(struct mongo *m);
+enum lks_code reads_read(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code records_write(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code state_save(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code tombs_put(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code tombs_drop(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code lease_run(struct mongo *m, mongoc_client_t *client, struct req *req);
+
+/* ---- shared by reads, due, records ---- */
+
+/* {find: collection, filter: {_id: {$in: ids}}, projection}; whole documents if `projection` is NULL. */
+void reads_by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
+                         size_t count, const bson_t *projection);
+/*
+ * Replaces the records of documents that have one in the sidecar collection. In embedded mode it asks only if
+ * there may be refuges. Documents without a body are left alone.
+ */
+enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
+                            cluster_time after, struct lks_err *err);
+/* Fills a document from what a find brought; false when memory is out. */
+bool reads_fill(struct mongo *m, struct source_doc *doc, const bson_t *row);
+/* Looks whether the sidecar collection has anything, and remembers. */
+enum lks_code reads_refuges(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
+
+/* Appends an id (taken over; NULL fails) to a growing list. False when memory is out. */
+bool ids_add(struct docid ***ids, size_t *count, size_t *room, struct docid *id);
+
+/* Fills in `owner` of each document with a business id. */
+enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
+                          cluster_time after, struct lks_err *err);
+/* The business id as text (what `_lockstep.key` shows); NULL if the value is none. free() it. */
+char *keys_text(const bson_iter_t *value);
+/* Appends to array `to`, from index *n, every value whose text could be `key`. */
+void keys_candidates(const char *key, bson_t *to, uint32_t *n);
+
+#endif

@@ -1,0 +1,184 @@
+/*
+ * state.c - what the engine must not forget: resume token, scan position, digests.
+ *
+ * One document per source in lockstep.state, {_id: <source>, lease: {...}, state: {...}}. State and lease
+ * share it so that a save can be fenced by the lease's epoch in one atomic update.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mongo/room.h"
+
+static void append_id(bson_t *to, const char *key, const struct docid *id)
+{
+    bson_t wrap;
+    BSON_APPEND_DOCUMENT_BEGIN(to, key, &wrap); /* a document, so that any type of value can stand in it */
+    docid_append(id, &wrap, "_id");
+    bson_append_document_end(to, &wrap);
+}
+
+static void append_time(bson_t *to, const char *key, cluster_time at)
+{
+    BSON_APPEND_TIMESTAMP(to, key, (uint32_t)(at >> 32), (uint32_t)at);
+}
+
+static void append_state(struct mongo *m, bson_t *to, const struct engine_state *state)
+{
+    bson_t list;
+    char buffer[16];
+    const char *index;
+    char *ns = bson_strdup_printf("%s.%s", m->database, m->collection);
+    BSON_APPEND_UTF8(to, "ns", ns);
+    bson_free(ns);
+    if (state->token) BSON_APPEND_DOCUMENT(to, "token", state->token);
+    if (state->token_time) append_time(to, "tokenTime", state->token_time);
+    BSON_APPEND_UTF8(to, "pipeline", m->fingerprint);
+    if (state->scan_after) append_id(to, "scanAfter", state->scan_after);
+    BSON_APPEND_BOOL(to, "scanRunning", state->scan_running);
+    BSON_APPEND_BOOL(to, "scanDoubt", state->scan_doubt);
+    if (state->digests) {
+        BSON_APPEND_ARRAY_BEGIN(to, "digests", &list);
+        for (uint32_t i = 0; state->digests[i]; i++) {
+            bson_uint32_to_string(i, &index, buffer, sizeof buffer);
+            BSON_APPEND_UTF8(&list, index, state->digests[i]);
+        }
+        bson_append_array_end(to, &list);
+    }
+    BSON_APPEND_DATE_TIME(to, "savedAt", mongo_wall_ms());
+}
+
+/* Saved in full each time: what the engine doesn't hand over is no more. */
+enum lks_code state_save(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    bson_t command = BSON_INITIALIZER, list, one, inner, set, state, reply;
+    bson_error_t error;
+    bson_iter_t iter;
+    enum lks_code code = LKS_E_OK;
+    BSON_APPEND_UTF8(&command, "update", STATE_COLLECTION);
+    BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "q", &inner);
+    BSON_APPEND_UTF8(&inner, "_id", m->source);
+    BSON_APPEND_INT64(&inner, "lease.epoch", (int64_t)req->state_save.epoch);
+    bson_append_document_end(&one, &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "u", &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(&inner, "$set", &set);
+    BSON_APPEND_DOCUMENT_BEGIN(&set, "state", &state);
+    append_state(m, &state, &req->state_save.state);
+    bson_append_document_end(&set, &state);
+    bson_append_document_end(&inner, &set);
+    bson_append_document_end(&one, &inner);
+    bson_append_document_end(&list, &one);
+    bson_append_array_end(&command, &list);
+    if (!mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error))
+        code = mongo_fail(&req->err, &error, "saving the state");
+    else if (!bson_iter_init_find(&iter, &reply, "n") || bson_iter_as_int64(&iter) < 1)
+        code = bson_iter_init_find(&iter, &reply, "writeErrors")
+                   ? lks_fail(&req->err, LKS_E_MONGO, "MongoDB refused to save the state of source %s",
+                              m->source)
+                   : lks_fail(&req->err, LKS_E_LEASE, "the lease of source %s is another's", m->source);
+    bson_destroy(&command);
+    bson_destroy(&reply);
+    return code;
+}
+
+/* ---- loading ---- */
+
+static bool load_digests(const bson_iter_t *value, struct engine_state *state)
+{
+    bson_iter_t list;
+    size_t count = 0;
+    if (!BSON_ITER_HOLDS_ARRAY(value) || !bson_iter_recurse(value, &list)) return true;
+    while (bson_iter_next(&list)) count++;
+    state->digests = calloc(count + 1, sizeof *state->digests);
+    if (!state->digests || !bson_iter_recurse(value, &list)) return false;
+    for (size_t i = 0; i < count && bson_iter_next(&list); i++) {
+        state->digests[i] = strdup(BSON_ITER_HOLDS_UTF8(&list) ? bson_iter_utf8(&list, NULL) : "");
+        if (!state->digests[i]) return false;
+    }
+    return true;
+}
+
+static bson_t *sub_document(const bson_iter_t *value)
+{
+    const uint8_t *data;
+    uint32_t bytes;
+    if (!BSON_ITER_HOLDS_DOCUMENT(value)) return NULL;
+    bson_iter_document(value, &bytes, &data);
+    return bson_new_from_data(data, bytes);
+}
+
+static struct docid *load_id(const bson_iter_t *value)
+{
+    bson_t *wrap = sub_document(value);
+    struct docid *id = wrap ? docid_of(wrap) : NULL;
+    if (wrap) bson_destroy(wrap);
+    return id;
+}
+
+static bool text_is(const bson_iter_t *value, const char *text)
+{
+    return BSON_ITER_HOLDS_UTF8(value) && !strcmp(bson_iter_utf8(value, NULL), text);
+}
+
+static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state *state)
+{
+    bool same_source = false, same_pipeline = false, ok = true;
+    char *ns = bson_strdup_printf("%s.%s", m->database, m->collection);
+    while (ok && bson_iter_next(iter)) {
+        const char *key = bson_iter_key(iter);
+        if (!strcmp(key, "ns")) same_source = text_is(iter, ns);
+        if (!strcmp(key, "pipeline")) same_pipeline = text_is(iter, m->fingerprint);
+        if (!strcmp(key, "token") && !state->token) state->token = sub_document(iter);
+        if (!strcmp(key, "tokenTime")) state->token_time = mongo_cluster_time(iter);
+        if (!strcmp(key, "scanAfter") && !state->scan_after) state->scan_after = load_id(iter);
+        if (!strcmp(key, "scanRunning")) state->scan_running = bson_iter_as_bool(iter);
+        if (!strcmp(key, "scanDoubt")) state->scan_doubt = bson_iter_as_bool(iter);
+        if (!strcmp(key, "digests") && !state->digests) ok = load_digests(iter, state);
+    }
+    bson_free(ns);
+    if (ok && !same_source) {
+        /* the source's name stands for another collection now: this is all of the past */
+        engine_state_fini(state);
+    } else if (ok && !same_pipeline && state->token) {
+        /* a token is good for its own pipeline only; its time is good for any */
+        log_info("the resume token is of another version's pipeline: starting at its time",
+                 LOG_STR("source", m->source));
+        bson_destroy(state->token);
+        state->token = NULL;
+    }
+    return ok;
+}
+
+static enum lks_code load_row(struct mongo *m, const bson_t *row, struct req *req)
+{
+    bson_iter_t iter, fields, clean;
+    struct engine_state *state = &req->state_load.state;
+    if (bson_iter_init_find(&iter, row, "state") && BSON_ITER_HOLDS_DOCUMENT(&iter) &&
+        bson_iter_recurse(&iter, &fields) && !load_fields(m, &fields, state))
+        return lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
+    state->clean = bson_iter_init(&iter, row) &&
+                   bson_iter_find_descendant(&iter, "lease.previous.clean", &clean) &&
+                   bson_iter_as_bool(&clean);
+    return LKS_E_OK;
+}
+
+enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    static const char what[] = "loading the state";
+    struct rows rows = {0};
+    const bson_t *row;
+    bson_t command = BSON_INITIALIZER, filter;
+    BSON_APPEND_UTF8(&command, "find", STATE_COLLECTION);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_UTF8(&filter, "_id", m->source);
+    bson_append_document_end(&command, &filter);
+    BSON_APPEND_INT32(&command, "limit", 1);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
+    if (!code && rows_next(&rows, &row)) code = load_row(m, row, req);
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
+    bson_destroy(&command);
+    if (!code) code = closed;
+    return code ? code : reads_refuges(m, client, &req->err);
+}

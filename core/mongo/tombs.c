@@ -1,0 +1,216 @@
+/*
+ * tombs.c - deleted documents whose points must go, durable in lockstep.state.
+ *
+ * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, id: {_id: <value>}, after, key}. The
+ * text in `_id` keeps ids apart that are numerically equal but of different types.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mongo/room.h"
+
+/* Whole bulks travel in one command, far below 16 MB and 100,000 updates. */
+#define TOMBS_PER_COMMAND 1000
+
+static void append_key(struct mongo *m, bson_t *to, const char *key, const char *doc)
+{
+    bson_t id;
+    BSON_APPEND_DOCUMENT_BEGIN(to, key, &id);
+    BSON_APPEND_UTF8(&id, "source", m->source);
+    BSON_APPEND_UTF8(&id, "doc", doc);
+    bson_append_document_end(to, &id);
+}
+
+static void append_tomb(struct mongo *m, bson_t *to, const struct tomb *tomb)
+{
+    bson_t wrap;
+    BSON_APPEND_UTF8(to, "source", m->source);
+    BSON_APPEND_DATE_TIME(to, "since", tomb->since_ms);
+    BSON_APPEND_DOCUMENT_BEGIN(to, "id", &wrap);
+    docid_append(tomb->id, &wrap, "_id");
+    bson_append_document_end(to, &wrap);
+    BSON_APPEND_TIMESTAMP(to, "after", (uint32_t)(tomb->after >> 32), (uint32_t)tomb->after);
+    if (tomb->key)
+        BSON_APPEND_UTF8(to, "key", tomb->key);
+    else
+        BSON_APPEND_NULL(to, "key");
+}
+
+/* One element of `updates` or `deletes`. False when memory is out. */
+static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct tomb *tomb, bool put)
+{
+    bson_t step, inner, set;
+    char buffer[16];
+    const char *index;
+    char *doc = docid_json(tomb->id);
+    if (!doc) return false;
+    bson_uint32_to_string(at, &index, buffer, sizeof buffer);
+    BSON_APPEND_DOCUMENT_BEGIN(list, index, &step);
+    BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &inner);
+    append_key(m, &inner, "_id", doc);
+    bson_append_document_end(&step, &inner);
+    if (put) {
+        BSON_APPEND_DOCUMENT_BEGIN(&step, "u", &inner);
+        BSON_APPEND_DOCUMENT_BEGIN(&inner, "$set", &set);
+        append_tomb(m, &set, tomb);
+        bson_append_document_end(&inner, &set);
+        bson_append_document_end(&step, &inner);
+        BSON_APPEND_BOOL(&step, "upsert", true);
+    } else {
+        BSON_APPEND_INT32(&step, "limit", 1);
+    }
+    bson_append_document_end(list, &step);
+    free(doc);
+    return true;
+}
+
+static enum lks_code run_write(struct mongo *m, mongoc_client_t *client, const bson_t *command,
+                               const char *what, struct lks_err *err)
+{
+    bson_t reply;
+    bson_error_t error;
+    bson_iter_t iter;
+    enum lks_code code = LKS_E_OK;
+    if (!mongo_command(m, client, NULL, 0, MONGO_WRITES, command, &reply, &error))
+        code = mongo_fail(err, &error, what);
+    else if (bson_iter_init_find(&iter, &reply, "writeErrors"))
+        code = lks_fail(err, LKS_E_MONGO, "MongoDB, %s: some were refused", what);
+    bson_destroy(&reply);
+    return code;
+}
+
+/* Some tombs in one command. */
+static enum lks_code run_steps(struct mongo *m, mongoc_client_t *client, const struct tomb *tombs,
+                               size_t count, bool put, struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, list;
+    bool ok = true;
+    BSON_APPEND_UTF8(&command, put ? "update" : "delete", STATE_COLLECTION);
+    BSON_APPEND_ARRAY_BEGIN(&command, put ? "updates" : "deletes", &list);
+    for (size_t i = 0; ok && i < count; i++) ok = append_step(m, &list, (uint32_t)i, &tombs[i], put);
+    bson_append_array_end(&command, &list);
+    BSON_APPEND_BOOL(&command, "ordered", false);
+    enum lks_code code = ok ? run_write(m, client, &command, put ? "writing tombs" : "dropping tombs", err)
+                            : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    bson_destroy(&command);
+    return code;
+}
+
+/*
+ * A record beside the document outlives it: it goes as soon as the tomb is durable, before the points do, or
+ * a document of the same `_id` would find it and believe its points are there.
+ */
+static enum lks_code drop_records(struct mongo *m, mongoc_client_t *client, const struct tomb *tombs,
+                                  size_t count, struct lks_err *err)
+{
+    if (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->refuges)) return LKS_E_OK;
+    bson_t command = BSON_INITIALIZER, list, step, query;
+    char buffer[16];
+    const char *index;
+    BSON_APPEND_UTF8(&command, "delete", m->sidecar);
+    BSON_APPEND_ARRAY_BEGIN(&command, "deletes", &list);
+    for (size_t i = 0; i < count; i++) {
+        bson_uint32_to_string((uint32_t)i, &index, buffer, sizeof buffer);
+        BSON_APPEND_DOCUMENT_BEGIN(&list, index, &step);
+        BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &query);
+        docid_append(tombs[i].id, &query, "_id");
+        bson_append_document_end(&step, &query);
+        BSON_APPEND_INT32(&step, "limit", 1);
+        bson_append_document_end(&list, &step);
+    }
+    bson_append_array_end(&command, &list);
+    BSON_APPEND_BOOL(&command, "ordered", false);
+    enum lks_code code = run_write(m, client, &command, "removing records of deleted documents", err);
+    bson_destroy(&command);
+    return code;
+}
+
+static enum lks_code run_all(struct mongo *m, mongoc_client_t *client, struct req *req, bool put)
+{
+    enum lks_code code = LKS_E_OK;
+    for (size_t i = 0; !code && i < req->tombs.count; i += TOMBS_PER_COMMAND) {
+        size_t left = req->tombs.count - i, n = left < TOMBS_PER_COMMAND ? left : TOMBS_PER_COMMAND;
+        code = run_steps(m, client, req->tombs.tombs + i, n, put, &req->err);
+        if (!code && put) code = drop_records(m, client, req->tombs.tombs + i, n, &req->err);
+    }
+    return code;
+}
+
+enum lks_code tombs_put(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    return run_all(m, client, req, true);
+}
+
+enum lks_code tombs_drop(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    return run_all(m, client, req, false);
+}
+
+/* ---- listing ---- */
+
+static bool load_tomb(const bson_t *row, struct tomb *tomb)
+{
+    bson_iter_t iter, inner;
+    *tomb = (struct tomb){0};
+    if (!bson_iter_init(&iter, row)) return false;
+    while (bson_iter_next(&iter)) {
+        const char *key = bson_iter_key(&iter);
+        if (!strcmp(key, "id") && BSON_ITER_HOLDS_DOCUMENT(&iter) && bson_iter_recurse(&iter, &inner) &&
+            bson_iter_find(&inner, "_id") && !tomb->id)
+            tomb->id = docid_new(&inner);
+        if (!strcmp(key, "after")) tomb->after = mongo_cluster_time(&iter);
+        if (!strcmp(key, "since") && BSON_ITER_HOLDS_DATE_TIME(&iter))
+            tomb->since_ms = bson_iter_date_time(&iter);
+        if (!strcmp(key, "key") && BSON_ITER_HOLDS_UTF8(&iter) && !tomb->key)
+            tomb->key = strdup(bson_iter_utf8(&iter, NULL));
+    }
+    if (tomb->id) return true;
+    tomb_fini(tomb);
+    return false;
+}
+
+static void list_command(struct mongo *m, bson_t *command, const struct req *req)
+{
+    bson_t inner, condition;
+    BSON_APPEND_UTF8(command, "find", STATE_COLLECTION);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &inner);
+    BSON_APPEND_UTF8(&inner, "source", m->source);
+    BSON_APPEND_DOCUMENT_BEGIN(&inner, "since", &condition);
+    BSON_APPEND_DATE_TIME(&condition, "$lte", req->tombs.older_than_ms);
+    bson_append_document_end(&inner, &condition);
+    bson_append_document_end(command, &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &inner);
+    BSON_APPEND_INT32(&inner, "since", 1);
+    bson_append_document_end(command, &inner);
+    if (req->tombs.max) BSON_APPEND_INT64(command, "limit", (int64_t)req->tombs.max);
+}
+
+enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    static const char what[] = "listing tombs";
+    struct rows rows = {0};
+    const bson_t *row;
+    size_t room = 0;
+    bson_t command = BSON_INITIALIZER;
+    list_command(m, &command, req);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
+    while (!code && rows_next(&rows, &row)) {
+        struct tomb tomb;
+        if (!load_tomb(row, &tomb)) continue;
+        if (req->tombs.count == room) {
+            size_t more = room ? room * 2 : 16;
+            struct tomb *grown = realloc(req->tombs.tombs, more * sizeof *grown);
+            if (!grown) {
+                tomb_fini(&tomb);
+                code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
+                break;
+            }
+            req->tombs.tombs = grown;
+            room = more;
+        }
+        req->tombs.tombs[req->tombs.count++] = tomb;
+    }
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
+    bson_destroy(&command);
+    return code ? code : closed;
+}
