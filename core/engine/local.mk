@@ -3,4 +3,4 @@ noinst_LTLIBRARIES += libengine.la
 libengine_la_SOURCES = \
 	%D%/ports.c %D%/ports.h \
 	%D%/record.c %D%/record.h
-libengine_la_LIBADD = libbase.la
+libengine_la_LIBADD = libcollection.la libbase.la

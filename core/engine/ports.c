@@ -78,15 +78,6 @@ void change_fini(struct change *change)
     *change = (struct change){0};
 }
 
-void made_fini(struct made *made)
-{
-    free(made->text);
-    free(made->payload);
-    free(made->key);
-    free(made->err);
-    *made = (struct made){0};
-}
-
 void witness_fini(struct witness *w)
 {
     free(w->doc);

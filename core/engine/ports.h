@@ -23,6 +23,7 @@
 
 #include "base/docid.h"
 #include "base/err.h"
+#include "collection/made.h"
 #include "engine/record.h"
 
 /* MongoDB's cluster time: seconds in the upper, increment in the lower 32 bits. 0: none. */
@@ -90,26 +91,6 @@ struct change {
     cluster_time at;
     int64_t wall_ms; /* when it happened, for the lag */
     bool replaced;   /* a replace: a record that was there is gone */
-};
-
-/* What a plugin makes of a document for one collection. */
-enum made_kind {
-    MADE_POINT,
-    MADE_NOTHING /* empty text or SKIP: no point */,
-    MADE_FAILED /* err says why */,
-    MADE_FATAL /* the collection can't go on */
-};
-struct made {
-    enum made_kind kind;
-    char *text; /* owned, UTF-8, not empty when MADE_POINT: what is embedded */
-    size_t text_bytes;
-    char *payload; /* owned: a JSON object in RFC 8785 form, without `_lockstep` */
-    size_t payload_bytes;
-    char *key; /* owned, UTF-8: the business id as `_lockstep.key` shows it; NULL if the document has none */
-    char content_hash[HASH_HEX_BYTES]; /* SHA-256 over text and the embedder's fingerprint */
-    char payload_hash[HASH_HEX_BYTES]; /* SHA-256 over `payload` */
-    char point_id[POINT_ID_BYTES];     /* "" if the document has no usable business id */
-    struct lks_err *err; /* owned; only with MADE_FAILED (LKS_E_VALIDATION, LKS_E_PLUGIN) and MADE_FATAL */
 };
 
 /* What Qdrant says of a point: its `_lockstep`. */
@@ -403,7 +384,6 @@ const char *req_kind_name(enum req_kind kind);
 /* What req_free() does for each of these, for whoever takes one out of a request. */
 void source_doc_fini(struct source_doc *doc);
 void change_fini(struct change *change);
-void made_fini(struct made *made);
 void witness_fini(struct witness *w);
 void tomb_fini(struct tomb *tomb);
 void engine_state_fini(struct engine_state *state);
