@@ -1,0 +1,7 @@
+# bench: measurements, built with the tests and run by hand
+
+# points a second through the index port
+check_PROGRAMS += %D%/bench_upsert
+%C%_bench_upsert_SOURCES = %D%/bench_upsert.c tests/unit/tiny_server.c tests/unit/tiny_server.h
+%C%_bench_upsert_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_bench_upsert_LDADD = libqdrant.la libhttp.la libengine.la libbase.la
