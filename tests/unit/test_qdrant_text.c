@@ -479,6 +479,70 @@ START_TEST(recorded_replies_are_understood)
 }
 END_TEST
 
+/* Reads `text` as everything it could be; nothing is expected but that it ends well. */
+static void read_as_anything(const char *text, size_t bytes)
+{
+    struct http_call call = {.status = 200, .sent = true};
+    struct verdict v;
+    struct witnesses list = {0};
+    struct reply_info info;
+    int64_t count;
+    char next[POINT_ID_BYTES];
+    buf_put(&call.reply, text, bytes);
+    verdict_read(&v, &call, "garbled", "secret");
+    struct slice result = v.code ? (struct slice){text, bytes} : v.result;
+    if (!v.code) verdict_operations(&v, 1, "garbled");
+    if (reply_witnesses(result, "s.t", &list, next) == REPLY_OK) {
+        witnesses_unique(&list);
+        for (size_t i = 0; i < list.count; i++)
+            if (list.items[i].ours == list.items[i].foreign)
+                ck_abort_msg("neither ours nor foreign: %s", text);
+    }
+    reply_count(result, &count);
+    reply_info(result, &info);
+    reply_version(text, bytes);
+    free(reply_alias_target(result, "live"));
+    witnesses_fini(&list);
+    buf_fini(&call.reply);
+}
+
+static const char *const samples[] = {
+    "{\"result\":{\"points\":[{\"id\":\"" ID1
+    "\",\"payload\":{\"_lockstep\":{\"source\":\"s.t\",\"doc\":\"\\u00e9"
+    "\\ud83d\\ude00\",\"key\":\"k\",\"hash\":\"h1\",\"payload\":\"p\",\"epoch\":1}}}],\"next_page_offset\":"
+    "\"" ID2 "\"},\"status\":\"ok\",\"time\":0.1}",
+    "{\"result\":{\"aliases\":[{\"alias_name\":\"live\",\"collection_name\":\"d\"}]},\"status\":\"ok\","
+    "\"time\":0}",
+    "{\"result\":{\"status\":\"green\",\"config\":{\"params\":{\"vectors\":{\"size\":4,\"distance\":"
+    "\"Cosine\"}}},"
+    "\"payload_schema\":{\"_lockstep.doc\":{\"data_type\":\"keyword\"}}},\"status\":\"ok\"}",
+    "{\"result\":[{\"operation_id\":1,\"status\":\"completed\"}],\"status\":\"ok\",\"time\":1e-3}",
+    "{\"title\":\"qdrant\",\"version\":\"1.18.3\"}",
+};
+
+START_TEST(garbled_replies_are_survived)
+{
+    static const char odd[] = "\"\\{}[],:u0e-. \n\t\xff\x80";
+    const char *sample = samples[_i];
+    size_t bytes = strlen(sample);
+    uint64_t state = 0x9e3779b97f4a7c15u + (uint64_t)_i;
+    char *text = calloc(1, bytes + 1);
+    for (size_t cut = 0; cut <= bytes; cut++) {
+        memcpy(text, sample, cut);
+        read_as_anything(text, cut);
+    }
+    for (int round = 0; round < 5000; round++) {
+        memcpy(text, sample, bytes);
+        for (int i = 0; i < 1 + round % 4; i++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            text[(state >> 33) % bytes] = odd[(state >> 20) % sizeof odd];
+        }
+        read_as_anything(text, bytes);
+    }
+    free(text);
+}
+END_TEST
+
 #define TABLE(t, test, table) tcase_add_loop_test(t, test, 0, (int)(sizeof(table) / sizeof *(table)))
 
 int main(void)
@@ -498,6 +562,7 @@ int main(void)
     TABLE(replies, nonsense_is_no_reply, nonsense);
     tcase_add_test(replies, collections_are_described);
     TABLE(replies, versions_are_read, versions);
+    TABLE(replies, garbled_replies_are_survived, samples);
     suite_add_tcase(suite, replies);
     TCase *verdicts = tcase_create("verdicts");
     TABLE(verdicts, every_outcome_has_its_verdict, judged);
