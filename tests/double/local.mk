@@ -1,0 +1,37 @@
+# the Qdrant stand-in
+check_PROGRAMS += %D%/qdrant
+tests_double_qdrant_store_sources = \
+	%D%/qdrant_store/arena.c %D%/qdrant_store/arena.h \
+	%D%/qdrant_store/collection.c %D%/qdrant_store/collection.h \
+	%D%/qdrant_store/settings.c %D%/qdrant_store/settings.h \
+	%D%/qdrant_store/filter.c %D%/qdrant_store/filter.h \
+	%D%/qdrant_store/filter_eval.c %D%/qdrant_store/filter_values.c \
+	%D%/qdrant_store/index.c %D%/qdrant_store/index.h \
+	%D%/qdrant_store/json.c %D%/qdrant_store/json.h %D%/qdrant_store/json_value.c \
+	%D%/qdrant_store/jsonpath.c %D%/qdrant_store/jsonpath.h \
+	%D%/qdrant_store/order.c %D%/qdrant_store/order.h \
+	%D%/qdrant_store/payload.c %D%/qdrant_store/payload.h \
+	%D%/qdrant_store/pointid.c %D%/qdrant_store/pointid.h \
+	%D%/qdrant_store/reader.c %D%/qdrant_store/reader.h \
+	%D%/qdrant_store/select.c %D%/qdrant_store/select.h \
+	%D%/qdrant_store/vectors.c
+tests_double_qdrant_server_sources = \
+	%D%/qdrant_http/about.c %D%/qdrant_http/aliases.c \
+	%D%/qdrant_http/call.c %D%/qdrant_http/call.h \
+	%D%/qdrant_http/collections.c %D%/qdrant_http/control.c \
+	%D%/qdrant_http/faults.c %D%/qdrant_http/faults.h \
+	%D%/qdrant_http/handlers.h \
+	%D%/qdrant_http/journal.c %D%/qdrant_http/journal.h \
+	%D%/qdrant_http/ordering.c %D%/qdrant_http/ordering.h \
+	%D%/qdrant_http/points_query.c %D%/qdrant_http/points_read.c %D%/qdrant_http/points_write.c \
+	%D%/qdrant_http/query.h %D%/qdrant_http/query_read.c %D%/qdrant_http/query_run.c \
+	%D%/qdrant_http/routes.c \
+	%D%/qdrant_http/scoring.c %D%/qdrant_http/scoring.h \
+	%D%/qdrant_http/server.c %D%/qdrant_http/server.h \
+	%D%/qdrant_http/show.c %D%/qdrant_http/show.h \
+	%D%/qdrant_http/strict.c %D%/qdrant_http/strict.h \
+	%D%/qdrant_http/update.h %D%/qdrant_http/update_apply.c %D%/qdrant_http/update_read.c
+tests_double_qdrant_SOURCES = $(tests_double_qdrant_store_sources) $(tests_double_qdrant_server_sources) \
+	%D%/qdrant_http/http.c %D%/qdrant_http/http.h %D%/qdrant_http/main.c
+tests_double_qdrant_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/double $(MICROHTTPD_CFLAGS) $(ZLIB_CFLAGS)
+tests_double_qdrant_LDADD = libbase.la $(MICROHTTPD_LIBS) $(ZLIB_LIBS) -lm

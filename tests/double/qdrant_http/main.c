@@ -1,0 +1,142 @@
+/*
+ * main.c - tests/double/qdrant: a stand-in for a Qdrant server, for tests, the quickstart and authors of
+ * plugins.
+ *
+ * It answers the REST interface of Qdrant 1.18 as recordings of a real server did, keeps everything in
+ * memory, searches exactly, and can be told to fail (control.c). It is not Qdrant: no gRPC, no snapshots, no
+ * cluster, no approximate index, and nothing is tuned for real data. Loopback only.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "qdrant_http/faults.h"
+#include "qdrant_http/http.h"
+#include "qdrant_http/journal.h"
+
+#define DEFAULT_PORT 6333
+#define DEFAULT_VERSION "1.18.3"
+
+struct options {
+    uint16_t port;
+    const char *api_key;
+    const char *read_only_key;
+    const char *file;
+    const char *version;
+};
+
+static void usage(FILE *out)
+{
+    fputs("usage: qdrant [--port N] [--api-key K] [--read-only-api-key K] [--file PATH] [--version X]\n"
+          "A stand-in for Qdrant, for tests. Port 0 picks a free one.\n",
+          out);
+}
+
+static bool read_options(int argc, char **argv, struct options *o)
+{
+    static const struct option known[] = {{"port", required_argument, NULL, 'p'},
+                                          {"api-key", required_argument, NULL, 'k'},
+                                          {"read-only-api-key", required_argument, NULL, 'r'},
+                                          {"file", required_argument, NULL, 'f'},
+                                          {"version", required_argument, NULL, 'v'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    int c;
+
+    *o = (struct options){.port = DEFAULT_PORT, .version = DEFAULT_VERSION};
+    while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        char *end;
+        long n;
+
+        switch (c) {
+        case 'p':
+            n = strtol(optarg, &end, 10);
+            if (*end || end == optarg || n < 0 || n > 65535) return false;
+            o->port = (uint16_t)n;
+            break;
+        case 'k':
+            o->api_key = optarg;
+            break;
+        case 'r':
+            o->read_only_key = optarg;
+            break;
+        case 'f':
+            o->file = optarg;
+            break;
+        case 'v':
+            o->version = optarg;
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            return false;
+        }
+    }
+    return optind == argc;
+}
+
+static void handle(void *user, const struct request *request, struct response *out)
+{
+    server_handle(user, request, out);
+}
+
+static void refuse(void *user, const char *message, struct response *out)
+{
+    (void)user;
+    response_init(out);
+    out->status = 400;
+    out->content_type = "application/json";
+    buf_puts(&out->body, "{\"status\":{\"error\":");
+    json_write_string(&out->body, message, strlen(message));
+    buf_puts(&out->body, "},\"time\":0.0}");
+}
+
+static int serve(struct server *s, uint16_t port)
+{
+    const struct http_service service = {handle, refuse, s};
+    struct http *http;
+    sigset_t signals;
+    int caught;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, so that only sigwait hears them */
+    http = http_open(&port, &service);
+    if (!http) return 1;
+    printf("listening on 127.0.0.1:%u\n", port);
+    fflush(stdout);
+    sigwait(&signals, &caught);
+    faults_stop(s->faults);
+    http_close(http);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    struct server *s;
+    int rc;
+
+    if (!read_options(argc, argv, &o)) {
+        usage(stderr);
+        return 2;
+    }
+    fprintf(stderr, "this is a stand-in for tests, %s; it is not Qdrant, though it says it were version %s\n",
+            o.file ? "in memory and kept in a file" : "in memory", o.version);
+    s = server_new(o.version);
+    s->api_key = o.api_key;
+    s->read_only_key = o.read_only_key;
+    if (o.file && !journal_open(s, o.file)) {
+        server_free(s);
+        return 1;
+    }
+    rc = serve(s, o.port);
+    journal_close(s);
+    server_free(s);
+    return rc;
+}

@@ -1,0 +1,79 @@
+/*
+ * server.h - the stand-in as a whole: its collections, its keys, the version it pretends to be.
+ *
+ * `server_handle` takes one request and makes one response; it may be called from many threads. Nothing here
+ * knows HTTP on the wire, so that tests can call it without a socket.
+ */
+#ifndef DOUBLE_QDRANT_HTTP_SERVER_H
+#define DOUBLE_QDRANT_HTTP_SERVER_H
+
+#include "qdrant_store/collection.h"
+
+struct alias {
+    char *name;
+    char *collection;
+};
+
+struct faults;
+struct journal;
+
+struct server {
+    pthread_rwlock_t
+        lock; /* held for reading by whoever uses a collection, for writing to change the lists */
+    struct collection **collections; /* sorted by name */
+    size_t collection_count;
+    struct alias *aliases;
+    size_t alias_count;
+    const char *api_key;
+    const char *read_only_key;
+    char version[32];   /* "1.18.3" */
+    int version_number; /* 1018 */
+    struct faults *faults;
+    struct journal *journal; /* NULL without --file */
+};
+
+struct request {
+    const char *method;
+    const char *target;  /* raw path and query, percent escapes untouched */
+    const char *api_key; /* headers; NULL if absent */
+    const char *authorization;
+    const char *body; /* after decompression */
+    size_t body_bytes;
+};
+
+/* What becomes of the connection instead of, or besides, a plain answer. */
+enum response_twist { TWIST_NONE, TWIST_RESET, TWIST_CUT };
+
+struct response {
+    int status;
+    const char *content_type; /* NULL: none, as Qdrant's own text errors */
+    struct buf body;
+    char (*headers)[2][256]; /* malloc'd; freed by response_fini */
+    size_t header_count;
+    enum response_twist twist;
+};
+
+struct server *server_new(const char *version);
+void server_free(struct server *s);
+
+/* Answers one request. `out` is initialised here and freed by response_fini. */
+void server_handle(struct server *s, const struct request *request, struct response *out);
+void response_init(struct response *r);
+void response_fini(struct response *r);
+void response_header(struct response *r, const char *name, const char *value);
+
+/* The lists; the lock is held. */
+struct collection *server_collection(const struct server *s, const char *name);
+struct alias *server_alias(const struct server *s, const char *name);
+/* The collection of that name, or of the alias of that name. */
+struct collection *server_resolve(const struct server *s, const char *name);
+void server_add(struct server *s, struct collection *c);
+/* Takes out the collection and its aliases. */
+void server_remove(struct server *s, struct collection *c);
+/* Makes an alias, or points it elsewhere. */
+void server_set_alias(struct server *s, const char *name, const char *collection);
+bool server_drop_alias(struct server *s, const char *name);
+/* Everything away. */
+void server_clear(struct server *s);
+
+#endif
