@@ -44,7 +44,7 @@ struct words {
 static bool header_number(const char *header, const char *name, size_t max, size_t *out)
 {
     const char *at = strstr(header, name);
-    if (!at || at == header || at[-1] != '\n') return false;
+    if (!at) return false;
     char *end = NULL;
     unsigned long n = strtoul(at + strlen(name), &end, 10);
     *out = (size_t)n;
@@ -62,8 +62,8 @@ static size_t read_header(struct words *w)
     char *end = strstr(header, "\n\n");
     if (!end || strncmp(header, first, sizeof first - 1) != 0) return 0;
     end[1] = '\0';
-    if (!header_number(header, "words ", WORDS_MAX, &w->count)) return 0;
-    if (!header_number(header, "dims ", DIMENSIONS_MAX, &w->dimensions)) return 0;
+    if (!header_number(header, "\nwords ", WORDS_MAX, &w->count)) return 0;
+    if (!header_number(header, "\ndims ", DIMENSIONS_MAX, &w->dimensions)) return 0;
     return (size_t)(end - header) + 2;
 }
 

@@ -85,3 +85,10 @@ TESTS += test_mongo_metadata
 test_mongo_metadata_SOURCES = %D%/test_mongo_metadata.c
 test_mongo_metadata_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_mongo_metadata_LDADD = libmongo.la $(CHECK_LIBS)
+
+# words, hash
+check_PROGRAMS += test_words
+TESTS += test_words
+test_words_SOURCES = %D%/test_words.c
+test_words_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_words_LDADD = libembed.la libbase.la $(CHECK_LIBS)
