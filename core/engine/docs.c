@@ -437,6 +437,9 @@ static void name_modified_fields(struct doc *doc)
     free(doc->work.keys);
     doc->work.keys = NULL;
     doc->work.key_count = 0;
+    for (char **old = doc->after.modified_fields; old && *old; old++)
+        free(*old); /* as read: of an earlier change */
+    free(doc->after.modified_fields);
     doc->after.modified_fields = names;
 }
 

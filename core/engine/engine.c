@@ -144,6 +144,13 @@ void engine_handle(struct engine *e, struct req *req)
     req_free(req);
 }
 
+void engine_discard(struct engine *e, struct req *req)
+{
+    e->in_flight--;
+    if (req->context != &e->sweep && req->kind != REQ_SCAN) free(req->context);
+    req_free(req);
+}
+
 /* `sync`: everything was seen, nothing is in work, and the stream has nothing more to say. */
 static bool one_pass_done(const struct engine *e)
 {

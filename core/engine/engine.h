@@ -108,6 +108,8 @@ void engine_free(struct engine *e);
 
 /* A request comes back. Takes it over. */
 void engine_handle(struct engine *e, struct req *req);
+/* A request comes back to an engine that will only be freed: nothing follows from it. Takes it over. */
+void engine_discard(struct engine *e, struct req *req);
 /*
  * Submits what is ready and does what is due. Call it after each batch of engine_handle() and when the time
  * it returned has come (monotonic milliseconds; INT64_MAX: nothing to wait for but completions).

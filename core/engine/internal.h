@@ -187,6 +187,7 @@ struct engine {
 
     struct {
         bool wanted, running, requested, doubt, ended;
+        bool anew;             /* from the first document, whatever `from` says */
         uintptr_t generation;  /* a page of an earlier scan is not of this one */
         struct watermark mark; /* of struct docid */
         struct docid *from;    /* the next page begins after it */

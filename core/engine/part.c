@@ -311,8 +311,13 @@ static void decide(struct engine *e, struct part *part)
             out_of_memory(e, part);
             return;
         }
-        act(e, part, doc->work.force && part->wanted.point ? ACTION_EMBED : action);
-        return;
+        if (doc->work.force && part->wanted.point) action = ACTION_EMBED;
+        /* A payload goes over whatever vector is there, so that has to be seen in the point's own turn:
+           another document may have come to the point since this one was read. */
+        if (action != ACTION_PAYLOAD) {
+            act(e, part, action);
+            return;
+        }
     }
     look(e, part);
 }

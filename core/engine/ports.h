@@ -154,8 +154,9 @@ struct engine_state {
     bool scan_running;        /* a scan was begun and not finished */
     bool scan_doubt;          /* that scan compares with the points themselves */
     bool clean;               /* the last holder drained and left nothing unknown */
-    char **digests; /* owned, one per enabled collection (NULL: none saved): what decided its points at the
-                       last run */
+    char **digests; /* owned, NULL-terminated: what decided each enabled collection's points at the last run,
+                       in their order, saved under their names; "" where none was saved for that name; NULL:
+                       none at all */
 };
 
 /* ---- the requests ---- */

@@ -27,10 +27,11 @@ void scan_start(struct engine *e, bool doubt)
 {
     /* One that is under way begins anew: what it has passed was seen with less doubt, or before what made us
      * doubt. */
+    for (size_t i = 0; i < e->collection_count; i++)
+        e->collections[i].virgin = false; /* we have been at work */
     e->scan.wanted = true;
     e->scan.doubt |= doubt;
-    docid_free(e->scan.from);
-    e->scan.from = NULL;
+    e->scan.anew = true; /* a page may be under way that borrows the position */
     e->scan.running = false;
     e->sweep.running = false;
     e->save.dirty = true;
@@ -38,6 +39,11 @@ void scan_start(struct engine *e, bool doubt)
 
 static void begin(struct engine *e)
 {
+    if (e->scan.anew) {
+        docid_free(e->scan.from);
+        e->scan.from = NULL;
+        e->scan.anew = false;
+    }
     watermark_fini(&e->scan.mark);
     if (e->scan.from) {
         struct docid *position = docid_copy(e->scan.from);

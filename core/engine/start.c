@@ -178,11 +178,11 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->scan_doubt = state->scan_running && (e->scan.doubt || e->sweep.running);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
-    state->digests = calloc(e->collection_count, sizeof *state->digests);
+    state->digests = calloc(e->collection_count + 1, sizeof *state->digests);
     if (!state->digests) return false;
     for (size_t i = 0; i < e->collection_count; i++) {
         const char *digest = e->collections[i].config->digest;
-        if (digest && !(state->digests[i] = strdup(digest))) return false;
+        if (!(state->digests[i] = strdup(digest ? digest : ""))) return false;
     }
     return true;
 }

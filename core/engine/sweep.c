@@ -74,6 +74,7 @@ static void next_collection(struct engine *e)
     if (++e->sweep.collection < e->collection_count) return;
     e->sweep.running = false;
     e->save.dirty = true;
+    for (size_t i = 0; i < e->collection_count; i++) e->collections[i].virgin = false;
     log_info("sweep done: every point was asked for its document", LOG_STR("source", e->config->source),
              LOG_INT("suspects", e->sweep.suspects));
 }
@@ -119,7 +120,9 @@ static void points_back(struct engine *e, struct req *req)
     }
     memcpy(e->sweep.from, req->scroll.next, sizeof e->sweep.from);
     e->sweep.last = !req->scroll.next[0];
-    if (e->sweep.page_count == 0 && e->sweep.last) next_collection(e);
+    if (e->sweep.page_count > 0) return;
+    free_page(e);
+    if (e->sweep.last) next_collection(e);
 }
 
 /* Does the document's record say what this point says? */
