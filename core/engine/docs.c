@@ -64,6 +64,7 @@ static void why_merge(struct why *to, struct why *more)
     to->force |= more->force;
     to->explicit_ask |= more->explicit_ask;
     to->scanned &= more->scanned;
+    to->rival &= more->rival;
     to->cycle |= more->cycle;
     if (more->tomb && (!to->tomb || more->tomb_since_ms > to->tomb_since_ms))
         to->tomb_since_ms = more->tomb_since_ms;
@@ -371,8 +372,17 @@ static bool any_wrote(const struct engine *e, const struct doc *doc)
     return false;
 }
 
+/* The business id it holds, as far as its parts were made. */
+static const char *key_of(const struct engine *e, const struct doc *doc)
+{
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (doc->parts[i].made.key) return doc->parts[i].made.key;
+    return NULL;
+}
+
 static void finish(struct engine *e, struct doc *doc)
 {
+    if (doc->gone || key_of(e, doc) || !doc->work.only) rivals_recheck(e, doc, key_of(e, doc));
     bool scanned = doc->work.scanned; /* the next page begins after it, so it needn't linger */
     if (doc->work.cycle) worker_doc_done(e, any_failed(e, doc));
     drop_contents(e, doc);

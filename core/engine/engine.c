@@ -85,6 +85,7 @@ void engine_free(struct engine *e)
     if (!e) return;
     if (e->turns.buckets) docs_fini(e);
     turns_fini(&e->turns);
+    rivals_fini(e);
     sweep_fini(e);
     if (e->stream.mark.free_position) watermark_fini(&e->stream.mark);
     if (e->scan.mark.free_position) watermark_fini(&e->scan.mark);

@@ -24,6 +24,8 @@
 
 struct doc;
 
+#define RIVAL_BUCKETS 256
+
 /* Somebody's mark in a watermark that waits for a document. */
 struct hold {
     struct hold *next;
@@ -40,6 +42,7 @@ struct why {
     bool explicit_ask;  /* a person asked: open circuits don't count */
     bool scanned;       /* seen by a scan, not by an event */
     bool tomb;          /* there is a durable tomb for it */
+    bool rival;         /* looked at on behalf of another holder of its business id: not to be passed on */
     bool cycle;         /* taken by the worker: counts in the cycle's figures */
     int64_t tomb_since_ms;
     char *tomb_key; /* owned */
@@ -131,6 +134,13 @@ struct embedder_state {
     size_t dimensions; /* 0: not known yet */
 };
 
+/* A document that has no point because one with a lower `_id` holds its business id. */
+struct rival {
+    struct rival *chain;
+    struct docid *owner, *loser; /* owned */
+    char *key;                   /* owned */
+};
+
 /* Position in the stream: a resume token and its time. */
 struct stream_position {
     bson_t *token;
@@ -152,6 +162,9 @@ struct engine {
     size_t docs_in_work, bytes_in_work;
     struct doc *lingering;
     struct turns turns;
+    struct rival *rivals[RIVAL_BUCKETS];
+    size_t rival_count;
+    bool rivals_overflow; /* some were not remembered: the cycle asks for them */
     struct lane reads, records, holders, tomb_puts, tomb_drops;
 
     struct { /* MongoDB is not answering: everything that needs it waits */
@@ -209,6 +222,8 @@ struct engine {
 
     struct {
         bool running, requested, wanted, pass_done;
+        bool rejected_seen; /* once in a run the rejected are looked at too: who they wait for may have gone
+                               before */
         struct docid *from;
         int64_t next_ms;       /* monotonic: the next cycle */
         int64_t retry_wall_ms; /* the earliest nextRetryAt known, or NO_TIME */
@@ -300,6 +315,14 @@ void why_fini(struct why *why);
 bool why_add_hold(struct why *why, struct mark *mark);
 /* Remembers the top-level field that a changed path lies in. */
 void why_add_key(struct why *why, const char *path);
+
+/* ---- rivals.c ---- */
+/* The document has no point: its `src.owner` holds `key` too. It is looked at again when that changes. */
+void rival_lost(struct engine *e, const struct doc *doc, const char *key);
+/* The document was looked at: whoever waits for a business id that it doesn't hold (any more) is looked at
+ * again. */
+void rivals_recheck(struct engine *e, const struct doc *doc, const char *key);
+void rivals_fini(struct engine *e);
 
 /* ---- part.c ---- */
 void part_start(struct engine *e, struct part *part);

@@ -13,6 +13,7 @@ libengine_la_SOURCES = \
 	%D%/probes.c \
 	%D%/record.c %D%/record.h \
 	%D%/retry.c %D%/retry.h \
+	%D%/rivals.c \
 	%D%/scan.c \
 	%D%/send.c \
 	%D%/start.c \

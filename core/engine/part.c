@@ -287,6 +287,8 @@ static void decide(struct engine *e, struct part *part)
         out_of_memory(e, part);
         return;
     }
+    if (part->made.key && doc->src.owner) rival_lost(e, doc, part->made.key);
+    if (part->made.key && doc->src.contested && !doc->work.rival) doc_add_freed(e, doc, part->made.key);
     if (part->made.kind == MADE_FATAL && !c->fatal) {
         c->fatal = true;
         log_error("a plugin can't go on; its collection stops, the others don't",

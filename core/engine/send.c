@@ -354,7 +354,7 @@ static void mark_holders(struct engine *e, struct doc *doc, const struct req *re
 {
     for (size_t i = 0; i < req->holders.id_count; i++) {
         const struct docid *id = req->holders.ids[i];
-        struct why why = {.doubt = true, .after = doc->work.after};
+        struct why why = {.doubt = true, .rival = true, .after = doc->work.after};
         if (docid_equal(id, doc->id)) continue;
         for (struct hold *h = doc->work.holds; h; h = h->next)
             if (why_add_hold(&why, h->mark)) watermark_retain(h->mark);

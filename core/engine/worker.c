@@ -70,6 +70,7 @@ static void ask(struct engine *e)
     if (!req) return;
     req->due.now_ms = wall_ms(e);
     req->due.recorded_only = !scan_idle(e); /* the rest the scan comes by */
+    req->due.rejected_too = !e->worker.rejected_seen || e->rivals_overflow;
     req->due.collections = e->worker.collections;
     req->due.from = e->worker.from;
     req->due.max_docs = e->config->batch_size;
@@ -127,6 +128,7 @@ void worker_handle(struct engine *e, struct req *req)
         req->due.ids[req->due.count - 1] = NULL;
     }
     e->worker.pass_done = req->due.end || req->due.count == 0;
+    if (e->worker.pass_done) e->worker.rejected_seen = true;
     if (e->worker.pass_done && req->due.next_ms != NO_TIME) worker_note_retry(e, req->due.next_ms);
 }
 

@@ -243,6 +243,10 @@ static void read_doc(struct world *w, int id, size_t at, struct source_doc *out)
     if (doc->record.entries && !record_copy(&out->record, &doc->record)) abort();
     int owner = owner_of(w, id, doc->key, at);
     if (owner >= 0) out->owner = id_of(owner);
+    for (int other = id + 1; other < SIM_IDS && doc->key != SIM_NO_KEY; other++) {
+        const struct sim_doc *higher = doc_at(w, other, at);
+        if (exists(higher) && higher->key == doc->key) out->contested = true;
+    }
 }
 
 static void do_read(struct world *w, struct req *req)
@@ -273,7 +277,8 @@ static bool entry_due(const struct req *req, const struct record *record, size_t
     if (!en || !en->present) return !req->due.recorded_only;
     if (en->status == SYNC_PENDING) return true;
     if (en->status == SYNC_SYNCED) return false;
-    if (en->next_retry_ms == NO_TIME) return en->status == SYNC_STALE;
+    if (en->next_retry_ms == NO_TIME)
+        return en->status == SYNC_STALE || (req->due.rejected_too && en->error == LKS_E_VALIDATION);
     if (en->next_retry_ms <= req->due.now_ms) return true;
     if (*next == NO_TIME || en->next_retry_ms < *next) *next = en->next_retry_ms;
     return false;

@@ -376,8 +376,11 @@ bool sim_world(uint64_t seed, bool trace, char *failure, size_t failure_bytes, s
     if (summary) *summary = *w;
     while (w->heap_count > 0) { /* what is still under way belongs to somebody */
         struct event ev = pop(w);
-        if (ev.act != wake && ev.act != restart && ev.act != step)
-            req_free(ev.arg); /* all others carry a request */
+        if (ev.act == wake || ev.act == restart || ev.act == step) continue;
+        struct req *req = ev.arg; /* all others carry a request */
+        struct run *run = sim_run_of(req);
+        req->next = NULL;
+        engine_discard(run->engine, req);
     }
     free_dead(w, true);
     mongo_free(w);
