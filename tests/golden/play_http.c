@@ -1,6 +1,7 @@
 /*
  * play_http.c - a conversation over HTTP. Owns one libcurl handle for the conversation; sends exactly the
- * recorded bytes, with no header beyond what the recording and HTTP itself ask for.
+ * recorded bytes, with no header beyond what the recording and HTTP itself ask for, and nothing beside the
+ * recording but what makes the collections that an earlier conversation had left.
  */
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -201,6 +202,59 @@ static void play_step(CURL *curl, const struct play *p, const struct recording *
     diffs_fini(&found);
 }
 
+/* Makes a collection beside the recording; that it is there already is as well. */
+static void make_collection(CURL *curl, const struct play *p, const char *name)
+{
+    json_t *line =
+        json_pack("{s:s, s:s+, s:s}", "method", "PUT", "path", "/collections/", name, "body_text", "{}");
+    struct step step = {.line = line};
+    struct answer answer = {0};
+    struct lks_err err = {0};
+
+    buf_init(&answer.body, REPLY_MAX_BYTES);
+    if (line) request(curl, p, &step, &answer, &err);
+    buf_fini(&answer.body);
+    json_decref(line);
+}
+
+/* The name of the collection that a step makes, or NULL. */
+static const char *made_by(const struct step *step)
+{
+    static const char prefix[] = "/collections/";
+    const char *method = step_text(step, "method"), *path = step_text(step, "path");
+
+    if (!method || strcmp(method, "PUT") != 0 || !path || strncmp(path, prefix, sizeof prefix - 1) != 0)
+        return NULL;
+    path += sizeof prefix - 1;
+    return strpbrk(path, "/?%") ? NULL : path;
+}
+
+/*
+ * Makes the collections that the recording met without having made them, because an earlier conversation had
+ * left them: they are listed, or refused as already there.
+ */
+static void make_leftovers(CURL *curl, const struct play *p, const struct recording *r)
+{
+    json_t *made = json_object();
+
+    for (size_t i = 0; i < r->count; i++) {
+        const struct step *step = &r->steps[i];
+        json_int_t status = json_integer_value(json_object_get(step->line, "status"));
+        const json_t *result = json_object_get(json_object_get(step->line, "response"), "result");
+        const char *name = made_by(step);
+
+        if (name && status == 409 && !json_object_get(made, name)) make_collection(curl, p, name);
+        if (name && (status == 200 || status == 409)) json_object_set_new(made, name, json_true());
+        for (size_t n = 0; n < json_array_size(json_object_get(result, "collections")); n++) {
+            const json_t *listed = json_array_get(json_object_get(result, "collections"), n);
+
+            name = json_string_value(json_object_get(listed, "name"));
+            if (name && !json_object_get(made, name)) make_collection(curl, p, name);
+        }
+    }
+    json_decref(made);
+}
+
 void play_http(const struct play *p, const struct recording *r)
 {
     CURL *curl = curl_easy_init();
@@ -209,6 +263,7 @@ void play_http(const struct play *p, const struct recording *r)
         tap_fail(p->tap, r->name, "libcurl does not start");
         return;
     }
+    make_leftovers(curl, p, r);
     for (size_t i = 0; i < r->count; i++) {
         if (r->steps[i].name)
             play_step(curl, p, r, i);
