@@ -53,3 +53,11 @@ tap_merge() {
     exec 3>&-
     wait "$merging"
 }
+
+# played ARG...: the replayer of recorded conversations, which must come to its end.
+replay=$top_builddir/tests/golden/replay
+played() {
+    "$replay" "$@"
+    local status=$?
+    [ $status -le 1 ] || echo "not ok - replay ended with status $status"
+}

@@ -15,8 +15,7 @@
 
 struct scan {
     const char *at, *end;
-    bool bad;   /* the text is broken; the walk is over */
-    bool nomem; /* some string was lost because memory was out */
+    bool bad;
 };
 
 /* A piece of the text. */

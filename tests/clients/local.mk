@@ -1,5 +1,5 @@
 # clients: clients nobody here wrote, against the stand-in servers
-# TESTS += %D%/clients.sh
+TESTS += %D%/clients.sh
 EXTRA_DIST += %D%/clients.sh %D%/package.json %D%/package-lock.json %D%/mongodb.mjs %D%/qdrant.mjs
 clean-local: clean-clients
 .PHONY: clean-clients

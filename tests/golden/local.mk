@@ -21,4 +21,5 @@ check_PROGRAMS += %D%/replay
 %C%_replay_LDADD = libgolden.la
 EXTRA_DIST += %D%/skips
 
-EXTRA_DIST += %D%/golden.sh tests/standin.sh
+TESTS += %D%/golden_qdrant.sh
+EXTRA_DIST += %D%/golden_mongodb.sh %D%/golden_qdrant.sh tests/standin.sh
