@@ -1,2 +1,23 @@
+# embed: texts into vectors, built in or by a server
+noinst_LTLIBRARIES += libembed.la
+libembed_la_SOURCES = \
+	%D%/answer.c %D%/answer.h \
+	%D%/batch.c %D%/batch.h \
+	%D%/cache.c %D%/cache.h \
+	%D%/embed.c %D%/embed.h \
+	%D%/embedder.h \
+	%D%/hash.c %D%/hash.h \
+	%D%/local.c \
+	%D%/ollama.c \
+	%D%/openai.c \
+	%D%/provider.h \
+	%D%/remote.c %D%/remote.h \
+	%D%/tei.c \
+	%D%/tokens.c %D%/tokens.h \
+	%D%/verdict.c %D%/verdict.h \
+	%D%/words.c %D%/words.h
+libembed_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
+libembed_la_LIBADD = libhttp.la libbase.la $(JANSSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) -lm
+
 # the word vectors of the built-in embedder (NOTICE says where they come from)
 dist_pkgdata_DATA += %D%/words.vec

@@ -1,6 +1,26 @@
 # engine: decides; no I/O, no threads, no clock of its own
 noinst_LTLIBRARIES += libengine.la
 libengine_la_SOURCES = \
+	%D%/circuit.c %D%/circuit.h \
+	%D%/classify.c %D%/classify.h \
+	%D%/docs.c \
+	%D%/engine.c %D%/engine.h \
+	%D%/heal.c \
+	%D%/internal.h \
+	%D%/lane.c %D%/lane.h \
+	%D%/part.c \
 	%D%/ports.c %D%/ports.h \
-	%D%/record.c %D%/record.h
+	%D%/probes.c \
+	%D%/record.c %D%/record.h \
+	%D%/retry.c %D%/retry.h \
+	%D%/rivals.c \
+	%D%/scan.c \
+	%D%/send.c \
+	%D%/start.c \
+	%D%/stream.c \
+	%D%/sweep.c \
+	%D%/tombs.c \
+	%D%/turn.c %D%/turn.h \
+	%D%/watermark.c %D%/watermark.h \
+	%D%/worker.c
 libengine_la_LIBADD = libcollection.la libbase.la

@@ -72,6 +72,7 @@ struct source_doc {
     struct record record; /* what its syncMetadata (or sidecar) says; absent if there is none */
     struct docid *owner;  /* owned; the lowest other `_id` with the same business id if it is lower than this
                              one's; else NULL */
+    bool contested;       /* a document with a higher `_id` holds the same business id */
     size_t bytes;         /* memory it takes, for credits */
 };
 
@@ -154,8 +155,9 @@ struct engine_state {
     bool scan_running;        /* a scan was begun and not finished */
     bool scan_doubt;          /* that scan compares with the points themselves */
     bool clean;               /* the last holder drained and left nothing unknown */
-    char **digests; /* owned, one per enabled collection (NULL: none saved): what decided its points at the
-                       last run */
+    char **digests; /* owned, NULL-terminated: what decided each enabled collection's points at the last run,
+                       in their order, saved under their names; "" where none was saved for that name; NULL:
+                       none at all */
 };
 
 /* ---- the requests ---- */
@@ -213,6 +215,7 @@ struct req {
          */
         struct {
             int64_t now_ms;     /* wall clock */
+            bool rejected_too;  /* also entries that failed with VALIDATION_ERROR and have no nextRetryAt */
             bool recorded_only; /* leave out documents and collections without an entry (a scan comes by them)
                                  */
             const bool *collections;  /* borrowed, one per enabled collection: false leaves its entries out */

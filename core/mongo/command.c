@@ -85,6 +85,8 @@ bool mongo_command(struct mongo *m, mongoc_client_t *client, mongoc_client_sessi
     } else if (direction == MONGO_WRITES) {
         mongo_append_majority(&opts);
         ok = mongoc_client_write_command_with_opts(client, m->database, command, &opts, reply, error);
+    } else if (direction == MONGO_RAW) {
+        ok = mongoc_client_command_with_opts(client, m->database, command, NULL, &opts, reply, error);
     } else {
         ok = mongoc_client_read_command_with_opts(client, m->database, command, NULL, &opts, reply, error);
     }

@@ -39,17 +39,19 @@ static bson_t *stage(const char *text)
     return bson_new_from_json((const uint8_t *)json, (ssize_t)bytes, &error);
 }
 
-static void append_stages(bson_t *pipeline)
+static void append_stage(bson_t *pipeline, const char *index, const char *text)
 {
-    bson_t *project = stage(project_stage), *match = stage(match_stage);
-    BSON_APPEND_DOCUMENT(pipeline, "1", project);
-    BSON_APPEND_DOCUMENT(pipeline, "2", match);
-    bson_destroy(project);
-    bson_destroy(match);
+    bson_t *doc = stage(text);
+    BSON_APPEND_DOCUMENT(pipeline, index, doc);
+    bson_destroy(doc);
 }
 
-/* {aggregate, pipeline: [{$changeStream}, ...], cursor: {batchSize: 0}, readConcern: {level: majority}} */
-static bson_t *stream_command(const char *collection, const bson_t *token, cluster_time at, bool stages)
+/*
+ * {aggregate, pipeline: [{$changeStream}, ...], cursor: {batchSize: 1}, readConcern: {level: majority}}. With
+ * a batch of 0 the server would not look at the history yet, and so not say that it is gone.
+ */
+static bson_t *stream_command(const char *collection, const bson_t *token, cluster_time at,
+                              const char *second, const char *third)
 {
     bson_t *command = bson_new(), pipeline, first, options, inner;
     BSON_APPEND_UTF8(command, "aggregate", collection);
@@ -62,10 +64,11 @@ static bson_t *stream_command(const char *collection, const bson_t *token, clust
         BSON_APPEND_TIMESTAMP(&options, "startAtOperationTime", (uint32_t)(at >> 32), (uint32_t)at);
     bson_append_document_end(&first, &options);
     bson_append_document_end(&pipeline, &first);
-    if (stages) append_stages(&pipeline);
+    append_stage(&pipeline, "1", second);
+    if (third) append_stage(&pipeline, "2", third);
     bson_append_array_end(command, &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(command, "cursor", &inner);
-    BSON_APPEND_INT32(&inner, "batchSize", 0);
+    BSON_APPEND_INT32(&inner, "batchSize", 1);
     bson_append_document_end(command, &inner);
     BSON_APPEND_DOCUMENT_BEGIN(command, "readConcern", &inner);
     BSON_APPEND_UTF8(&inner, "level", "majority");
@@ -75,12 +78,12 @@ static bson_t *stream_command(const char *collection, const bson_t *token, clust
 
 bson_t *pipeline_open_command(const char *collection, const bson_t *token, cluster_time at)
 {
-    return stream_command(collection, token, at, true);
+    return stream_command(collection, token, at, project_stage, match_stage);
 }
 
 bson_t *pipeline_probe_command(const char *collection, cluster_time at)
 {
-    return stream_command(collection, NULL, at, false);
+    return stream_command(collection, NULL, at, "{'$project':{'_id':1}}", NULL);
 }
 
 void pipeline_fingerprint(char out[17])

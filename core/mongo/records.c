@@ -51,7 +51,8 @@ static bool is_passing(uint32_t code)
     return false;
 }
 
-static void add_update(struct mongo *m, mongoc_bulk_operation_t *bulk, const struct job *job, int64_t now_ms)
+/* False if the driver itself refuses the update. */
+static bool add_update(struct mongo *m, mongoc_bulk_operation_t *bulk, const struct job *job, int64_t now_ms)
 {
     bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, opts = BSON_INITIALIZER;
     bson_error_t error;
@@ -60,10 +61,26 @@ static void add_update(struct mongo *m, mongoc_bulk_operation_t *bulk, const str
     metadata_update(&update, job->before, job->write->after, m->names, now_ms);
     /* a document is never made; a record beside it is */
     if (job->sidecar && !job->before->present) BSON_APPEND_BOOL(&opts, "upsert", true);
-    mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, &opts, &error);
+    bool ok = mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, &opts, &error);
     bson_destroy(&filter);
     bson_destroy(&update);
     bson_destroy(&opts);
+    return ok;
+}
+
+/* Fills the bulk; jobs that can't be in it are taken out of the list, whose order is the bulk's. */
+static size_t add_updates(struct mongo *m, mongoc_bulk_operation_t *bulk, struct job **jobs, size_t count)
+{
+    int64_t now_ms = mongo_wall_ms();
+    size_t added = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct job *job = jobs[i];
+        if (add_update(m, bulk, job, now_ms))
+            jobs[added++] = job;
+        else
+            job->fate = FATE_REFUSED;
+    }
+    return added;
 }
 
 static int64_t reply_count(const bson_t *reply, const char *key)
@@ -114,20 +131,24 @@ static bool is_whole(const bson_t *reply, bool ok, const bson_error_t *error)
            error->domain != MONGOC_ERROR_SERVER_SELECTION;
 }
 
-/* Runs the jobs that are still to do in one collection. All leave FATE_TODO. */
+/* Runs the jobs that are still to do in one collection. All leave FATE_TODO. The list is changed. */
 static enum lks_code run_bulk(struct mongo *m, mongoc_client_t *client, const char *name, struct job **jobs,
-                              size_t count, struct lks_err *err)
+                              size_t *job_count, struct lks_err *err)
 {
     bson_t opts = BSON_INITIALIZER, reply;
     bson_error_t error = {0};
-    int64_t now_ms = mongo_wall_ms();
+    size_t count = *job_count;
     enum lks_code code = LKS_E_OK;
     BSON_APPEND_BOOL(&opts, "ordered", false);
     mongo_append_majority(&opts);
     mongoc_collection_t *collection = mongoc_client_get_collection(client, m->database, name);
     mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(collection, &opts);
-    for (size_t i = 0; i < count; i++) add_update(m, bulk, jobs[i], now_ms);
-    bool ok = mongoc_bulk_operation_execute(bulk, &reply, &error) != 0;
+    *job_count = count = add_updates(m, bulk, jobs, count);
+    bool ok = true;
+    if (count)
+        ok = mongoc_bulk_operation_execute(bulk, &reply, &error) != 0;
+    else
+        bson_init(&reply);
     size_t errors = take_errors(&reply, jobs, count);
     if (!is_whole(&reply, ok, &error)) {
         code = mongo_fail(err, &error, what);
@@ -286,7 +307,7 @@ static enum lks_code write_to(struct mongo *m, mongoc_client_t *client, bool sid
     for (size_t i = 0; i < all_count; i++)
         if (all[i].fate == FATE_TODO && all[i].sidecar == sidecar) jobs[count++] = &all[i];
     if (count) {
-        code = run_bulk(m, client, name, jobs, count, err);
+        code = run_bulk(m, client, name, jobs, &count, err);
         if (!code) code = check(m, client, name, jobs, count, err);
         if (!code) code = check_gone(m, client, jobs, count, err);
     }

@@ -80,7 +80,8 @@ enum lks_code mongo_fail(struct lks_err *err, const bson_error_t *error, const c
 /* True if the server itself answered with this error (not the network or the driver). */
 bool mongo_is_server_error(const bson_error_t *error);
 
-enum mongo_direction { MONGO_READS, MONGO_WRITES };
+/* RAW: never tried again by the driver, which would be wrong for a getMore. */
+enum mongo_direction { MONGO_READS, MONGO_WRITES, MONGO_RAW };
 /*
  * Runs a command on the source's database; on `server_id` if that isn't 0, in `session` if that isn't NULL.
  * `reply` is always initialised and to be destroyed. A write is majority-acknowledged or fails.

@@ -58,7 +58,7 @@ static void kill_cursor(struct mongo *m, mongoc_client_t *client, mongoc_client_
     BSON_APPEND_ARRAY_BEGIN(&command, "cursors", &list);
     BSON_APPEND_INT64(&list, "0", cursor);
     bson_append_array_end(&command, &list);
-    mongo_command(m, client, session, server_id, MONGO_READS, &command, &reply, &ignored);
+    mongo_command(m, client, session, server_id, MONGO_RAW, &command, &reply, &ignored);
     bson_destroy(&command);
     bson_destroy(&reply);
 }
@@ -102,7 +102,7 @@ static enum lks_code probe(struct mongo *m, struct lks_err *err)
     bson_t *command = pipeline_probe_command(m->collection, s->probe_at), reply;
     bson_error_t error;
     enum lks_code code = LKS_E_OK;
-    if (mongo_command(m, s->client, s->session, s->server_id, MONGO_READS, command, &reply, &error)) {
+    if (mongo_command(m, s->client, s->session, s->server_id, MONGO_RAW, command, &reply, &error)) {
         s->proven = true;
         int64_t cursor = cursor_id(&reply);
         if (cursor) kill_cursor(m, s->client, s->session, s->server_id, cursor);
@@ -114,46 +114,67 @@ static enum lks_code probe(struct mongo *m, struct lks_err *err)
     return code;
 }
 
-static void opened(struct mongo *m, struct req *req, bson_t *reply)
+/* The server's time before the stream is opened; 0 if it doesn't tell. */
+static bool server_time(struct mongo *m, cluster_time *at, bson_error_t *error)
+{
+    bson_t command = BSON_INITIALIZER, reply;
+    BSON_APPEND_INT32(&command, "ping", 1);
+    bool ok = mongo_command(m, m->stream.client, m->stream.session, m->stream.server_id, MONGO_RAW, &command,
+                            &reply, error);
+    *at = mongo_operation_time(&reply);
+    bson_destroy(&command);
+    bson_destroy(&reply);
+    return ok;
+}
+
+static void opened(struct mongo *m, struct req *req, const bson_t *reply, cluster_time at)
 {
     struct stream *s = &m->stream;
-    cluster_time now = mongo_operation_time(reply), at = req->stream_open.at;
+    if (!at && !req->stream_open.token) at = mongo_operation_time(reply);
     s->cursor = cursor_id(reply);
-    s->held = bson_copy(reply); /* a server may send events at once */
-    s->last = at ? at : req->stream_open.token ? 0 : now;
-    /* an opening at a time that is gone fails at once; with a token nothing is proven yet */
+    s->held = bson_copy(reply);
+    s->last = at;
+    /* an opening at a time that is gone has failed; with a token nothing is proven yet */
     s->proven = !req->stream_open.token;
     s->probe_at = req->stream_open.token ? at : 0;
-    req->stream_open.opened_at = s->last;
+    req->stream_open.opened_at = at;
+    mongo_saw(m, at);
+}
+
+/*
+ * From now on means: from a time asked for before. A stream that is opened without one begins behind the
+ * newest write, which the next majority read may not show yet: that write would be in neither.
+ */
+static enum lks_code open_cursor(struct mongo *m, struct req *req)
+{
+    struct stream *s = &m->stream;
+    const bson_t *token = req->stream_open.token;
+    cluster_time at = req->stream_open.at;
+    bson_error_t error = {0};
+    bson_t reply, *command;
+    enum lks_code code = LKS_E_OK;
+    if (!choose_server(m, &error) || (!token && !at && !server_time(m, &at, &error)))
+        return mongo_fail(&req->err, &error, what_open);
+    command = pipeline_open_command(m->collection, token, at);
+    if (mongo_command(m, s->client, s->session, s->server_id, MONGO_RAW, command, &reply, &error))
+        opened(m, req, &reply, at);
+    else
+        code = fail_stream(&req->err, &error, what_open, token);
+    bson_destroy(command);
+    bson_destroy(&reply);
+    return code;
 }
 
 enum lks_code stream_open(struct mongo *m, struct req *req)
 {
-    const bson_t *token = req->stream_open.token;
-    bson_error_t error = {0};
-    bson_t reply, *command;
-    enum lks_code code = LKS_E_OK;
     stream_close(m);
     if (m->watch == MONGO_WATCH_POLL || m->watch == MONGO_WATCH_OFF)
         return lks_fail(&req->err, LKS_E_UNSUPPORTED, "the configuration says not to use change streams");
-    if (!choose_server(m, &error)) {
-        code = mongo_fail(&req->err, &error, what_open);
-        goto out;
-    }
-    command = pipeline_open_command(m->collection, token, req->stream_open.at);
-    bool ok = mongo_command(m, m->stream.client, m->stream.session, m->stream.server_id, MONGO_READS, command,
-                            &reply, &error);
-    bson_destroy(command);
-    if (ok)
-        opened(m, req, &reply);
-    else
-        code = fail_stream(&req->err, &error, what_open, token);
-    bson_destroy(&reply);
+    enum lks_code code = open_cursor(m, req);
     /* a probe that fails for another reason leaves the stream unproven, and is repeated when it is idle */
     if (!code && m->stream.probe_at && probe(m, &req->err) == LKS_E_STREAM_LOST) code = LKS_E_STREAM_LOST;
     if (!code) lks_err_clear(&req->err);
     req->stream_open.proven = m->stream.proven;
-out:
     if (code) stream_close(m);
     return code;
 }
@@ -330,7 +351,7 @@ static bool get_more(struct mongo *m, const struct req *req, bson_t *reply, bson
     if (req->stream_next.max_events)
         BSON_APPEND_INT64(&command, "batchSize", (int64_t)req->stream_next.max_events);
     BSON_APPEND_INT32(&command, "maxTimeMS", wait_ms < 1 ? 1 : wait_ms > MAX_WAIT_MS ? MAX_WAIT_MS : wait_ms);
-    bool ok = mongo_command(m, s->client, s->session, s->server_id, MONGO_READS, &command, reply, error);
+    bool ok = mongo_command(m, s->client, s->session, s->server_id, MONGO_RAW, &command, reply, error);
     bson_destroy(&command);
     return ok;
 }

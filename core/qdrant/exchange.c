@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "qdrant/exchange.h"
 
@@ -73,6 +74,26 @@ static void deactivate(struct exchange *x)
     x->task->outstanding--;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void task_limit(struct task *task)
+{
+    task->deadline_ms = now_ms() + task->q->timeout_ms;
+}
+
+/* What is left of the task's time, at most timeout_ms; not above 0: nothing. */
+static int time_left_ms(const struct task *task)
+{
+    if (!task->deadline_ms) return task->q->timeout_ms;
+    int64_t left = task->deadline_ms - now_ms();
+    return left < task->q->timeout_ms ? (int)left : task->q->timeout_ms;
+}
+
 void exchange_send(struct exchange *x)
 {
     struct qdrant *q = x->q;
@@ -87,10 +108,16 @@ void exchange_send(struct exchange *x)
     x->call.body = x->body.data;
     x->call.body_bytes = x->body.bytes;
     x->call.accept_gzip = !q->loopback;
-    x->call.timeout_ms = q->timeout_ms;
+    x->call.timeout_ms = time_left_ms(x->task);
     x->call.done = exchange_done;
     x->call.context = x;
     activate(x);
+    if (x->call.timeout_ms <= 0) {
+        x->call.failure = HTTP_TIMEOUT;
+        snprintf(x->call.error, sizeof x->call.error, "no time was left, nothing was sent");
+        exchange_done(&x->call);
+        return;
+    }
     http_send(q->http, &x->call);
     if (atomic_load(&q->closing)) http_cancel(q->http, &x->call);
 }

@@ -13,6 +13,8 @@
 
 #include "qdrant/exchange.h"
 
+#define TIMEOUT_DEFAULT_MS 5000
+
 /* ---- tasks ---- */
 
 static void task_end(struct task *task)
@@ -209,7 +211,7 @@ static bool copy_config(struct qdrant *q, const struct qdrant_config *config)
             return false;
         }
     }
-    q->timeout_ms = config->timeout_ms;
+    q->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_DEFAULT_MS;
     q->loopback = http_url_loopback(q->url);
     q->headers[q->header_count++] = (struct http_header){"Content-Type", "application/json"};
     if (q->api_key[0]) q->headers[q->header_count++] = (struct http_header){"api-key", q->api_key};

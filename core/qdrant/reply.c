@@ -101,7 +101,7 @@ static void read_lockstep(struct scan *s, const char *source, struct witness *w)
             scan_skip(s, NULL);
         }
     }
-    if (!w->key) w->key = strdup("");
+    if (!w->key && !(w->key = strdup(""))) s->nomem = true;
     w->ours = same_source && w->doc && w->key;
 }
 
@@ -134,6 +134,7 @@ static enum reply_state read_points(struct scan *s, const char *source, struct w
             else
                 scan_skip(s, NULL);
         }
+        if (s->nomem) return REPLY_NOMEM; /* what is lost must not make a point of ours a foreign one */
         if (!has_id) return REPLY_BROKEN;
         if (!w->ours) {
             one_fini(w);

@@ -233,6 +233,7 @@ char *scan_string(struct scan *s)
     struct slice inner;
     if (!string_ahead(s, &inner)) return NULL;
     char *out = malloc(inner.bytes + 1);
+    if (!out) s->nomem = true;
     if (out && decode(inner, out) < 0) {
         free(out);
         out = NULL;
@@ -251,6 +252,7 @@ bool scan_text(struct scan *s, char *out, size_t out_bytes)
         return false;
     }
     char *whole = malloc(inner.bytes + 1);
+    if (!whole) s->nomem = true;
     ptrdiff_t bytes = whole ? decode(inner, whole) : -1;
     bool fits = bytes >= 0 && (size_t)bytes < out_bytes;
     if (fits) memcpy(out, whole, (size_t)bytes + 1);

@@ -15,7 +15,8 @@
 
 struct scan {
     const char *at, *end;
-    bool bad;
+    bool bad;   /* the text is broken; the walk is over */
+    bool nomem; /* some string was lost because memory was out */
 };
 
 /* A piece of the text. */

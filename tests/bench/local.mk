@@ -5,3 +5,8 @@ check_PROGRAMS += %D%/bench_upsert
 %C%_bench_upsert_SOURCES = %D%/bench_upsert.c tests/unit/tiny_server.c tests/unit/tiny_server.h
 %C%_bench_upsert_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 %C%_bench_upsert_LDADD = libqdrant.la libhttp.la libengine.la libbase.la
+
+# texts a second of the built-in embedders
+check_PROGRAMS += %D%/bench_embed
+%C%_bench_embed_SOURCES = %D%/bench_embed.c
+%C%_bench_embed_LDADD = libembed.la libengine.la libbase.la

@@ -20,8 +20,10 @@ tests_double_qdrant_server_sources = \
 	%D%/qdrant_http/call.c %D%/qdrant_http/call.h \
 	%D%/qdrant_http/collections.c %D%/qdrant_http/control.c \
 	%D%/qdrant_http/faults.c %D%/qdrant_http/faults.h \
+	%D%/qdrant_http/fault_answer.c %D%/qdrant_http/fault_answer.h \
 	%D%/qdrant_http/handlers.h \
 	%D%/qdrant_http/journal.c %D%/qdrant_http/journal.h \
+	%D%/qdrant_http/message.c %D%/qdrant_http/message.h \
 	%D%/qdrant_http/ordering.c %D%/qdrant_http/ordering.h \
 	%D%/qdrant_http/points_query.c %D%/qdrant_http/points_read.c %D%/qdrant_http/points_write.c \
 	%D%/qdrant_http/query.h %D%/qdrant_http/query_read.c %D%/qdrant_http/query_run.c \
@@ -35,3 +37,14 @@ tests_double_qdrant_SOURCES = $(tests_double_qdrant_store_sources) $(tests_doubl
 	%D%/qdrant_http/http.c %D%/qdrant_http/http.h %D%/qdrant_http/main.c
 tests_double_qdrant_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/double $(MICROHTTPD_CFLAGS) $(ZLIB_CFLAGS)
 tests_double_qdrant_LDADD = libbase.la $(MICROHTTPD_LIBS) $(ZLIB_LIBS) -lm
+
+# the stand-in for embedding servers
+check_PROGRAMS += %D%/embedder
+tests_double_embedder_SOURCES = \
+	%D%/embedder_http/control.c %D%/embedder_http/embedder.c %D%/embedder_http/embedder.h \
+	%D%/embedder_http/hashing.c %D%/embedder_http/log.c %D%/embedder_http/main.c \
+	%D%/qdrant_http/fault_answer.c %D%/qdrant_http/faults.c \
+	%D%/qdrant_http/http.c %D%/qdrant_http/message.c \
+	%D%/qdrant_store/arena.c %D%/qdrant_store/json.c %D%/qdrant_store/json_value.c %D%/qdrant_store/pointid.c
+tests_double_embedder_CPPFLAGS = $(tests_double_qdrant_CPPFLAGS)
+tests_double_embedder_LDADD = $(tests_double_qdrant_LDADD)

@@ -59,6 +59,13 @@ test_qdrant_port_SOURCES = %D%/test_qdrant_port.c %D%/tiny_server.c %D%/tiny_ser
 test_qdrant_port_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_qdrant_port_LDADD = libqdrant.la libengine.la libhttp.la libbase.la $(CHECK_LIBS)
 
+# qdrant: over a Qdrant, the stand-in and perhaps a real one
+check_PROGRAMS += test_qdrant_adapter
+TESTS += test_qdrant_adapter
+test_qdrant_adapter_SOURCES = %D%/test_qdrant_adapter.c
+test_qdrant_adapter_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_qdrant_adapter_LDADD = libqdrant.la libengine.la libhttp.la libbase.la $(CHECK_LIBS) -lm
+
 # docid
 check_PROGRAMS += test_docid
 TESTS += test_docid
@@ -85,3 +92,10 @@ TESTS += test_mongo_metadata
 test_mongo_metadata_SOURCES = %D%/test_mongo_metadata.c
 test_mongo_metadata_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_mongo_metadata_LDADD = libmongo.la $(CHECK_LIBS)
+
+# words, hash
+check_PROGRAMS += test_words
+TESTS += test_words
+test_words_SOURCES = %D%/test_words.c
+test_words_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_words_LDADD = libembed.la libbase.la $(CHECK_LIBS)

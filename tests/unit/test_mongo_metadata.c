@@ -404,7 +404,7 @@ END_TEST
     "{'$match':{'$or':[{'operationType':{'$ne':'update'}},{'$expr':{'$or':[{'$eq':[{'$size':'$keys'},0]},"   \
     "{'$anyElementTrue':[{'$map':{'input':'$keys','as':'k','in':{'$and':[{'$ne':['$$k','syncMetadata']},"    \
     "{'$or':[{'$lt':['$$k','syncMetadata.']},{'$gte':['$$k','syncMetadata/']}]}]}}}]}]}}]}}"
-#define TAIL "'cursor':{'batchSize':0},'readConcern':{'level':'majority'}}"
+#define TAIL "'cursor':{'batchSize':1},'readConcern':{'level':'majority'}}"
 
 START_TEST(the_stream_is_opened_lean_and_without_our_own_writes)
 {
@@ -428,7 +428,7 @@ START_TEST(a_probe_asks_for_the_history_alone)
 {
     bson_t *probe = pipeline_probe_command("tools", UINT64_C(5) << 32 | 7);
     assert_bson(probe, "{'aggregate':'tools','pipeline':[{'$changeStream':{'startAtOperationTime':"
-                       "{'$timestamp':{'t':5,'i':7}}}}]," TAIL);
+                       "{'$timestamp':{'t':5,'i':7}}}},{'$project':{'_id':1}}]," TAIL);
     bson_destroy(probe);
 }
 END_TEST

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/queue.h"
 #include "qdrant/qdrant.h"
@@ -24,7 +25,7 @@ static struct {
     const char *reply;  /* a reply for everything else */
     int status;
     const char *headers;
-    bool silent;
+    bool silent, slow;
     int version_status;
 } plan;
 static int upserts, requests;
@@ -48,6 +49,7 @@ static enum tiny_then answer(void *context, const struct tiny_request *request, 
     requests++;
     snprintf(last_body, sizeof last_body, "%s", request->body);
     if (plan.silent) return TINY_HANG;
+    if (plan.slow) usleep(50000);
     if (plan.status) {
         tiny_reply(out, plan.status, plan.headers ? plan.headers : "", plan.reply);
         return TINY_KEEP;
@@ -333,6 +335,23 @@ START_TEST(silence_is_a_timeout_and_unknown)
 }
 END_TEST
 
+START_TEST(a_write_of_many_parts_has_one_timeout)
+{
+    enum { POINTS = 128 }; /* each refused for itself: 255 requests, if there were time */
+    close_all();
+    open_with("", 400);
+    plan.slow = true;
+    plan.poison = "\"_lockstep\"";
+    struct req *req = write_req(REQ_UPSERT, POINTS);
+    ask(req);
+    ck_assert_int_eq(req->err.code, LKS_E_QDRANT_TIMEOUT);
+    ck_assert_int_lt(requests, 20);
+    ck_assert_int_eq(req->write.points[POINTS - 1].code, LKS_E_QDRANT_TIMEOUT);
+    ck_assert(!req->write.points[POINTS - 1].unknown);
+    req_free(req);
+}
+END_TEST
+
 START_TEST(nobody_there_means_nothing_was_applied)
 {
     tiny_server_close(server);
@@ -420,6 +439,7 @@ int main(void)
                         (int)(sizeof outcomes / sizeof *outcomes));
     tcase_add_test(t, a_collection_that_cannot_be_read_is_not_ensured);
     tcase_add_test(t, silence_is_a_timeout_and_unknown);
+    tcase_add_test(t, a_write_of_many_parts_has_one_timeout);
     tcase_add_test(t, nobody_there_means_nothing_was_applied);
     tcase_add_test(t, closing_posts_everything_back_once);
     tcase_add_test(t, a_path_before_the_api_is_kept);

@@ -1,5 +1,7 @@
 /* faults.c - the rules and counters of faults.h. It owns both, behind one mutex; it never looks into requests
  * beyond their names. */
+#include "config.h" /* _GNU_SOURCE, for memmem */
+
 #include "qdrant_http/faults.h"
 
 #include <fnmatch.h>
@@ -13,6 +15,7 @@ struct rule {
     struct rule *next;
     uint64_t number;
     char *method, *kind, *collection, *path; /* patterns, or NULL for any */
+    char *text;                              /* somewhere in the body, or NULL */
     uint64_t skip;
     uint64_t left; /* 0: until cleared */
     bool endless;
@@ -35,14 +38,16 @@ struct faults {
     bool stopped;
     struct rule *rules;
     struct counter *counters;
+    const char *things;
 };
 
-struct faults *faults_new(void)
+struct faults *faults_new(const char *things)
 {
     struct faults *f = must_alloc(sizeof *f);
     pthread_condattr_t attributes;
 
     memset(f, 0, sizeof *f);
+    f->things = things;
     pthread_mutex_init(&f->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -66,6 +71,7 @@ static void free_rule(struct rule *r)
     free(r->kind);
     free(r->collection);
     free(r->path);
+    free(r->text);
     free(r);
 }
 
@@ -158,9 +164,10 @@ static void read_body(const struct json *v, struct fault *out)
 /* A misspelt key would make a test pass for nothing, so keys are checked. */
 static const char *check_keys(const struct json *rule)
 {
-    static const char *const known[] = {
-        "method", "kind",  "collection", "path", "skip",          "count",  "status",  "body",
-        "reset",  "apply", "delay_ms",   "hang", "result_status", "garble", "headers", "content_type"};
+    static const char *const known[] = {"method",       "kind",          "collection", "model",  "path",
+                                        "text",         "skip",          "count",      "status", "body",
+                                        "content_type", "headers",       "reset",      "apply",  "delay_ms",
+                                        "hang",         "result_status", "garble",     "distort"};
 
     if (rule->type != JSON_OBJECT) return "a rule is an object";
     for (uint32_t i = 0; i < rule->count; i++) {
@@ -177,11 +184,14 @@ static const char *read_rule(const struct json *v, struct rule *r)
 {
     struct fault *fault = &r->fault;
     const struct json *status = json_get(v, "result_status");
+    const struct json *distort = json_get(v, "distort");
 
     r->method = text_of(json_get(v, "method"));
     r->kind = text_of(json_get(v, "kind"));
     r->collection = text_of(json_get(v, "collection"));
+    if (!r->collection) r->collection = text_of(json_get(v, "model"));
     r->path = text_of(json_get(v, "path"));
+    r->text = text_of(json_get(v, "text"));
     r->skip = number_of(json_get(v, "skip"), 0);
     r->left = number_of(json_get(v, "count"), 1);
     r->endless = r->left == 0;
@@ -194,6 +204,8 @@ static const char *read_rule(const struct json *v, struct rule *r)
     fault->hang = truth_of(json_get(v, "hang"));
     if (status && status->type == JSON_STRING)
         snprintf(fault->update_status, sizeof fault->update_status, "%s", status->u.string);
+    if (distort && distort->type == JSON_STRING)
+        snprintf(fault->distort, sizeof fault->distort, "%s", distort->u.string);
     read_headers(json_get(v, "headers"), fault);
     read_body(json_get(v, "body"), fault);
     if (json_get(v, "content_type")) {
@@ -263,17 +275,21 @@ static void copy_fault(const struct fault *from, struct fault *to)
     memcpy(to->headers, from->headers, from->header_count * sizeof *to->headers);
 }
 
-void faults_take(struct faults *f, const char *method, const char *kind, const char *collection,
-                 const char *path, struct fault *out)
+static bool rule_fits(const struct rule *r, const struct fault_request *request)
+{
+    return fits(r->method, request->method) && fits(r->kind, request->kind) &&
+           fits(r->collection, request->collection) && fits(r->path, request->path) &&
+           (!r->text || memmem(request->body, request->body_bytes, r->text, strlen(r->text)) != NULL);
+}
+
+void faults_take(struct faults *f, const struct fault_request *request, struct fault *out)
 {
     memset(out, 0, sizeof *out);
     pthread_mutex_lock(&f->mutex);
     for (struct rule **at = &f->rules; *at; at = &(*at)->next) {
         struct rule *r = *at;
 
-        if (!fits(r->method, method) || !fits(r->kind, kind) || !fits(r->collection, collection) ||
-            !fits(r->path, path))
-            continue;
+        if (!rule_fits(r, request)) continue;
         if (r->skip) {
             r->skip--;
             continue;
@@ -391,7 +407,7 @@ static void write_groups(const struct faults *f, struct buf *out, const char *co
     buf_putc(out, ',');
     write_group(f, out, collection, "failures");
     buf_putc(out, ',');
-    write_group(f, out, collection, "points");
+    write_group(f, out, collection, f->things);
 }
 
 static bool seen_before(const struct counter *all, const struct counter *c)

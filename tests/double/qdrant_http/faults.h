@@ -24,11 +24,13 @@ struct fault {
     bool hang;              /* no answer until the fault is cleared */
     char update_status[24]; /* "acknowledged", "wait_timeout" or "" */
     enum garble garble;
+    char distort[16]; /* what an embedding server does to its vectors: see embedder_http/control.c */
 };
 
 struct faults;
 
-struct faults *faults_new(void);
+/* `things` names the counters beside requests and failures: "points", "texts". */
+struct faults *faults_new(const char *things);
 void faults_free(struct faults *f);
 
 /* Adds a rule from its JSON (see control.c for the keys). Its number, or 0 with *problem saying what is wrong
@@ -38,16 +40,25 @@ uint64_t faults_add(struct faults *f, const struct json *rule, const char **prob
 bool faults_clear(struct faults *f, uint64_t number);
 void faults_write(struct faults *f, struct buf *out);
 
+/* What a rule looks at. */
+struct fault_request {
+    const char *method;
+    const char *kind;
+    const char *collection; /* or model; "" if there is none */
+    const char *path;
+    const char *body;
+    size_t body_bytes;
+};
+
 /* Which fault, if any, this request suffers; it is used up by that. */
-void faults_take(struct faults *f, const char *method, const char *kind, const char *collection,
-                 const char *path, struct fault *out);
+void faults_take(struct faults *f, const struct fault_request *request, struct fault *out);
 void fault_fini(struct fault *fault);
 /* Waits as the fault says; ends early when faults are cleared or the server stops. */
 void faults_wait(struct faults *f, const struct fault *fault);
 /* From now on nothing waits. */
 void faults_stop(struct faults *f);
 
-/* Adds to a counter: `group` is "requests", "failures" or "points", `collection` may be NULL. */
+/* Adds to a counter: `group` is "requests", "failures" or the things; `collection` may be NULL. */
 void faults_count(struct faults *f, const char *collection, const char *group, const char *name, uint64_t n);
 void faults_write_counters(struct faults *f, struct buf *out);
 void faults_reset_counters(struct faults *f);

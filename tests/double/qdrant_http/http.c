@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 #include <zlib.h>
 
-#include "qdrant_http/server.h"
+#include "qdrant_http/message.h"
+#include "qdrant_store/arena.h"
 
 #define MOST_BODY ((size_t)32 * 1024 * 1024)
 #define CONNECTION_MEMORY ((size_t)256 * 1024)

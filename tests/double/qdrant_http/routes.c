@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qdrant_http/faults.h"
+#include "qdrant_http/fault_answer.h"
 #include "qdrant_http/handlers.h"
 #include "qdrant_http/journal.h"
 
@@ -106,9 +106,10 @@ static bool fits(const struct route *r, const struct call *c)
 
     if (strcmp(r->method, c->request->method) != 0) return false;
     for (size_t i = 0; i < c->part_count; i++) {
-        size_t part = strcspn(at + 1, "/");
+        size_t part;
 
         if (*at != '/') return false;
+        part = strcspn(at + 1, "/");
         if (part == 1 && at[1] == '*') {
             if (!*c->parts[i]) return false;
         } else if (strlen(c->parts[i]) != part || memcmp(c->parts[i], at + 1, part) != 0) {
@@ -152,47 +153,6 @@ static bool admit(const struct server *s, const struct request *request, struct 
     return false;
 }
 
-static void garble(struct response *out, const struct fault *fault)
-{
-    switch (fault->garble) {
-    case GARBLE_NONE:
-        break;
-    case GARBLE_TRUNCATE:
-        out->body.bytes /= 2;
-        break;
-    case GARBLE_NOISE:
-        for (size_t i = 0; i < out->body.bytes; i += 3) out->body.data[i] = (char)(0x80 | i);
-        break;
-    case GARBLE_CUT:
-        out->twist = TWIST_CUT;
-        break;
-    }
-}
-
-static void suffer(struct server *s, const struct fault *fault, struct response *out)
-{
-    if (fault->status) {
-        buf_clear(&out->body);
-        out->status = fault->status;
-        out->content_type = NULL;
-        if (fault->body) {
-            buf_puts(&out->body, fault->body);
-            /* handlers' types are static text; this one must outlive the fault */
-            if (fault->content_type) response_header(out, "Content-Type", fault->content_type);
-        } else {
-            buf_printf(
-                &out->body,
-                "{\"status\":{\"error\":\"Service internal error: asked for by a test\"},\"time\":0.0}");
-            out->content_type = "application/json";
-        }
-    }
-    for (size_t i = 0; i < fault->header_count; i++)
-        response_header(out, fault->headers[i][0], fault->headers[i][1]);
-    garble(out, fault);
-    faults_wait(s->faults, fault);
-    if (fault->reset) out->twist = TWIST_RESET;
-}
-
 static void run(struct call *c, const struct route *r, bool may_write)
 {
     bool kept = c->server->journal && r->access == WRITE;
@@ -209,6 +169,12 @@ static void run(struct call *c, const struct route *r, bool may_write)
 static void dispatch(struct call *c, const struct route *r, bool may_write)
 {
     struct server *s = c->server;
+    struct fault_request about = {.method = r->method,
+                                  .kind = r->kind,
+                                  .collection = c->name ? c->name : "",
+                                  .path = c->request->target,
+                                  .body = c->request->body,
+                                  .body_bytes = c->request->body_bytes};
     struct fault fault;
 
     if (r->access == CONTROL) {
@@ -216,10 +182,12 @@ static void dispatch(struct call *c, const struct route *r, bool may_write)
         return;
     }
     faults_count(s->faults, c->name, "requests", r->kind, 1);
-    faults_take(s->faults, r->method, r->kind, c->name ? c->name : "", c->request->target, &fault);
+    faults_take(s->faults, &about, &fault);
     if (*fault.update_status) c->forced_status = fault.update_status;
     if (!fault.hit || fault.apply || (!fault.status && !fault.reset && !fault.hang)) run(c, r, may_write);
-    if (fault.hit) suffer(s, &fault, c->response);
+    if (fault.hit)
+        fault_answer(s->faults, &fault, c->response,
+                     "{\"status\":{\"error\":\"Service internal error: asked for by a test\"},\"time\":0.0}");
     fault_fini(&fault);
     if (c->response->status >= 400 || c->response->twist)
         faults_count(s->faults, c->name, "failures", r->kind, 1);

@@ -18,7 +18,7 @@ struct server *server_new(const char *version)
     snprintf(s->version, sizeof s->version, "%s", version);
     major = strtol(version, &end, 10);
     s->version_number = (int)(major * 1000 + (*end == '.' ? strtol(end + 1, NULL, 10) : 0));
-    s->faults = faults_new();
+    s->faults = faults_new("points");
     return s;
 }
 
@@ -118,25 +118,4 @@ bool server_drop_alias(struct server *s, const char *name)
     free(a->collection);
     *a = s->aliases[--s->alias_count];
     return true;
-}
-
-void response_init(struct response *r)
-{
-    memset(r, 0, sizeof *r);
-    r->status = 200;
-    buf_init(&r->body, 0);
-}
-
-void response_fini(struct response *r)
-{
-    buf_fini(&r->body);
-    free(r->headers);
-}
-
-void response_header(struct response *r, const char *name, const char *value)
-{
-    r->headers = must_realloc(r->headers, (r->header_count + 1) * sizeof *r->headers);
-    snprintf(r->headers[r->header_count][0], sizeof r->headers[0][0], "%s", name);
-    snprintf(r->headers[r->header_count][1], sizeof r->headers[0][1], "%s", value);
-    r->header_count++;
 }

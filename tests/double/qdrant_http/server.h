@@ -7,6 +7,7 @@
 #ifndef DOUBLE_QDRANT_HTTP_SERVER_H
 #define DOUBLE_QDRANT_HTTP_SERVER_H
 
+#include "qdrant_http/message.h"
 #include "qdrant_store/collection.h"
 
 struct alias {
@@ -32,35 +33,11 @@ struct server {
     struct journal *journal; /* NULL without --file */
 };
 
-struct request {
-    const char *method;
-    const char *target;  /* raw path and query, percent escapes untouched */
-    const char *api_key; /* headers; NULL if absent */
-    const char *authorization;
-    const char *body; /* after decompression */
-    size_t body_bytes;
-};
-
-/* What becomes of the connection instead of, or besides, a plain answer. */
-enum response_twist { TWIST_NONE, TWIST_RESET, TWIST_CUT };
-
-struct response {
-    int status;
-    const char *content_type; /* NULL: none, as Qdrant's own text errors */
-    struct buf body;
-    char (*headers)[2][256]; /* malloc'd; freed by response_fini */
-    size_t header_count;
-    enum response_twist twist;
-};
-
 struct server *server_new(const char *version);
 void server_free(struct server *s);
 
 /* Answers one request. `out` is initialised here and freed by response_fini. */
 void server_handle(struct server *s, const struct request *request, struct response *out);
-void response_init(struct response *r);
-void response_fini(struct response *r);
-void response_header(struct response *r, const char *name, const char *value);
 
 /* The lists; the lock is held. */
 struct collection *server_collection(const struct server *s, const char *name);

@@ -1,0 +1,56 @@
+/* batch.h - one request to an embedding server, from its making to its end. Private to embed/. */
+#ifndef LOCKSTEP_EMBED_BATCH_H
+#define LOCKSTEP_EMBED_BATCH_H
+
+#include "embed/embedder.h"
+#include "embed/provider.h"
+
+/* A REQ_EMBED that is not over yet. */
+struct job {
+    struct req *req;
+    size_t open; /* texts without an outcome */
+};
+
+/* One text of it. */
+struct item {
+    struct job *job;
+    size_t index;
+};
+
+enum batch_kind {
+    BATCH_TEXTS,
+    BATCH_PROBE, /* embeds a fixed word: for a REQ_EMBED_PROBE, or to learn whether the server or a text is to
+                    blame */
+    BATCH_INFO   /* TEI's GET /info */
+};
+
+struct batch {
+    struct http_call call;
+    struct embedder *e;
+    struct batch *next; /* in the mailbox, or in a list of those that are not away */
+    struct batch *away_next;
+    enum batch_kind kind;
+    struct item *items; /* owned; BATCH_TEXTS */
+    size_t count;       /* 0 once they were cancelled */
+    struct req *probe;  /* BATCH_PROBE: the request, or NULL */
+    bool proven;        /* the server is known to embed other texts than these */
+    bool base64;        /* encoding_format was asked for */
+    uint64_t good;      /* how many requests had gone well when it was sent */
+    struct buf url, body;
+    struct http_header headers[3];
+    struct lks_err err; /* while it is suspected: of its last verdict */
+};
+
+/* With room for `count` items, which the caller fills. NULL when memory is out. */
+struct batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count);
+void batch_free(struct batch *b);
+
+/* Makes URL, headers and body; false when memory is out. The texts are copied into the body. */
+bool batch_prepare(struct batch *b, const char *authorization);
+/* Sends it: counts it as away, and brings it back to the mailbox. */
+void batch_send(struct batch *b);
+
+/* The fixed word of probes. */
+#define PROBE_TEXT "lockstep"
+
+#endif

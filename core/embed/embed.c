@@ -1,0 +1,330 @@
+/*
+ * embed.c - the embedder port: one thread per embedder, its mailbox, and what all providers share.
+ *
+ * Owns the embedders and the cache. An embedder whose server still holds a call when it is closed outlives
+ * embed_close() until the HTTP loop gives that call up; it delivers nothing any more.
+ */
+#include "embed/embed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "embed/batch.h"
+#include "embed/embedder.h"
+#include "embed/hash.h"
+#include "embed/remote.h"
+
+#define DEFAULT_CONCURRENCY 4
+
+struct embedders {
+    struct embedder **all;
+    size_t count;
+    struct cache *cache;
+};
+
+/* ---- what all providers share ---- */
+
+void embedder_post(struct embedder *e, struct req *req)
+{
+    e->inbox.post(e->inbox.self, req);
+}
+
+bool embedder_prepare(struct req *req)
+{
+    size_t count = req->embed.count ? req->embed.count : 1;
+    req->embed.dimensions = 0;
+    req->embed.tokens = 0;
+    req->embed.cached = 0;
+    req->embed.vectors = calloc(count, sizeof *req->embed.vectors);
+    req->embed.errors = calloc(count, sizeof *req->embed.errors);
+    if (req->embed.vectors && req->embed.errors) return true;
+    (void)lks_fail(&req->err, LKS_E_UNKNOWN, "out of memory");
+    return false;
+}
+
+void embedder_fail_text(struct embedder *e, struct req *req, size_t index, const struct lks_err *err)
+{
+    atomic_fetch_add(&e->failed, 1);
+    struct lks_err *copy = malloc(sizeof *copy);
+    if (copy) {
+        *copy = *err;
+        req->embed.errors[index] = copy;
+    } else { /* without room to say it for one, it is said for all */
+        req->err = *err;
+    }
+}
+
+/* ---- an embedder's thread ---- */
+
+static void serve(struct embedder *e, struct req *reqs, struct batch *done)
+{
+    if (done) remote_done(e, done);
+    while (reqs) {
+        struct req *req = reqs;
+        reqs = req->next;
+        req->next = NULL;
+        if (e->remote)
+            remote_take(e, req);
+        else
+            local_embed(e, req);
+    }
+    if (e->remote) remote_pump(e);
+}
+
+/* What is left when the embedder closes: requests are posted, batches that came back are freed. */
+static void drain(struct embedder *e, struct req *reqs, struct batch *done)
+{
+    while (reqs) {
+        struct req *req = reqs;
+        reqs = req->next;
+        req->next = NULL;
+        (void)lks_fail(&req->err, LKS_E_CANCELLED, "stopped before it was embedded");
+        embedder_post(e, req);
+    }
+    if (e->remote) remote_cancel(e);
+    while (done) {
+        struct batch *b = done;
+        done = b->next;
+        batch_free(b);
+    }
+}
+
+static size_t list_length(const struct batch *b)
+{
+    size_t n = 0;
+    for (; b; b = b->next) n++;
+    return n;
+}
+
+static void *run(void *argument)
+{
+    struct embedder *e = argument;
+    for (bool closing = false; !closing;) {
+        pthread_mutex_lock(&e->lock);
+        while (!e->first_req && !e->done && !e->closing) pthread_cond_wait(&e->filled, &e->lock);
+        struct req *reqs = e->first_req;
+        struct batch *done = e->done;
+        e->first_req = e->last_req = NULL;
+        e->done = NULL;
+        e->away -= list_length(done);
+        closing = e->closing;
+        e->closed = closing;
+        pthread_mutex_unlock(&e->lock);
+        if (closing)
+            drain(e, reqs, done);
+        else
+            serve(e, reqs, done);
+    }
+    return NULL;
+}
+
+static void submit(void *self, struct req *req)
+{
+    const struct embedders *embedders = self;
+    size_t index = req->kind == REQ_EMBED ? req->embed.embedder : req->embed_probe.embedder;
+    struct embedder *e = embedders->all[index];
+    req->next = NULL;
+    pthread_mutex_lock(&e->lock);
+    if (e->last_req)
+        e->last_req->next = req;
+    else
+        e->first_req = req;
+    e->last_req = req;
+    pthread_cond_signal(&e->filled);
+    pthread_mutex_unlock(&e->lock);
+}
+
+struct port embed_port(struct embedders *embedders)
+{
+    return (struct port){.self = embedders, .submit = submit};
+}
+
+/* ---- opening and closing ---- */
+
+static const char *words_path(const struct embed_config *config)
+{
+    return *config->path ? config->path : WORDS_INSTALLED;
+}
+
+static void config_free(struct embed_config *c)
+{
+    const char *const texts[] = {c->url,          c->model, c->query_model, c->document_prefix,
+                                 c->query_prefix, c->path};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) free((void *)(uintptr_t)texts[i]);
+    if (c->api_key) explicit_bzero((void *)(uintptr_t)c->api_key, strlen(c->api_key));
+    free((void *)(uintptr_t)c->api_key);
+}
+
+static bool config_copy(struct embed_config *to, const struct embed_config *from)
+{
+    *to = *from;
+    to->url = strdup(from->url);
+    to->model = strdup(from->model);
+    to->query_model = strdup(from->query_model);
+    to->document_prefix = strdup(from->document_prefix);
+    to->query_prefix = strdup(from->query_prefix);
+    to->path = strdup(from->path);
+    to->api_key = strdup(from->api_key);
+    if (!to->concurrency) to->concurrency = DEFAULT_CONCURRENCY;
+    return to->url && to->model && to->query_model && to->document_prefix && to->query_prefix && to->path &&
+           to->api_key;
+}
+
+void embedder_free(struct embedder *e)
+{
+    if (!e) return;
+    remote_free(e->remote);
+    words_close(e->words);
+    config_free(&e->config);
+    free(e->fingerprint);
+    pthread_cond_destroy(&e->filled);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+static enum lks_code fingerprint_with(const struct embed_config *config, const struct words *words,
+                                      char **out, struct lks_err *err)
+{
+    struct buf b;
+    buf_init(&b, 0);
+    if (words)
+        buf_printf(&b, "words/1-%08x", words_checksum(words));
+    else if (config->provider == EMBED_HASH)
+        buf_printf(&b, "hash/%d;dimensions=%zu", HASH_VERSION,
+                   config->dimensions ? config->dimensions : HASH_DEFAULT_DIMENSIONS);
+    else
+        buf_puts(&b, *config->model ? config->model : "tei");
+    if (config->provider != EMBED_HASH && !words && config->dimensions)
+        buf_printf(&b, ";dimensions=%zu", config->dimensions);
+    if (*config->document_prefix) buf_printf(&b, ";document_prefix=%s", config->document_prefix);
+    *out = buf_take(&b, NULL);
+    return *out ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
+enum lks_code embed_fingerprint(const struct embed_config *config, char **out, struct lks_err *err)
+{
+    struct words *words = NULL;
+    *out = NULL;
+    enum lks_code code = LKS_E_OK;
+    if (config->provider == EMBED_WORDS) code = words_open(words_path(config), &words, err);
+    if (code == LKS_E_OK) code = fingerprint_with(config, words, out, err);
+    words_close(words);
+    return code;
+}
+
+static enum lks_code open_provider(struct embedder *e, struct lks_err *err)
+{
+    enum lks_code code = LKS_E_OK;
+    if (e->config.provider == EMBED_WORDS) {
+        code = words_open(words_path(&e->config), &e->words, err);
+        if (code != LKS_E_OK) return code;
+        e->dimensions = words_dimensions(e->words);
+        if (e->config.dimensions && e->config.dimensions != e->dimensions)
+            return lks_fail(
+                err, LKS_E_CONFIG,
+                "the word vectors have %zu dimensions, not %zu: remove `dimensions` of the embedding",
+                e->dimensions, e->config.dimensions);
+    } else if (e->config.provider == EMBED_HASH) {
+        e->dimensions = e->config.dimensions ? e->config.dimensions : HASH_DEFAULT_DIMENSIONS;
+    } else {
+        code = remote_open(e, err);
+        if (code != LKS_E_OK) return code;
+    }
+    return fingerprint_with(&e->config, e->words, &e->fingerprint, err);
+}
+
+static enum lks_code open_one(struct embedders *all, const struct embed_config *config, struct http *http,
+                              struct inbox inbox, struct lks_err *err)
+{
+    struct embedder *e = calloc(1, sizeof *e);
+    if (!e) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    (void)pthread_mutex_init(&e->lock, NULL);
+    (void)pthread_cond_init(&e->filled, NULL);
+    e->http = http;
+    e->inbox = inbox;
+    e->cache = all->cache;
+    enum lks_code code =
+        config_copy(&e->config, config) ? open_provider(e, err) : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    if (code == LKS_E_OK && pthread_create(&e->thread, NULL, run, e))
+        code = lks_fail(err, LKS_E_NOMEM, "can't start a thread for embedding");
+    if (code == LKS_E_OK)
+        all->all[all->count++] = e;
+    else
+        embedder_free(e);
+    return code;
+}
+
+enum lks_code embed_open(const struct embed_config *configs, size_t count, struct http *http,
+                         struct inbox inbox, struct embedders **out, struct lks_err *err)
+{
+    *out = NULL;
+    struct embedders *all = calloc(1, sizeof *all);
+    if (!all) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code code = LKS_E_OK;
+    size_t cache_bytes = 0;
+    bool servers = false;
+    for (size_t i = 0; i < count; i++) {
+        bool server = provider_of(configs[i].provider) != NULL;
+        servers = servers || server;
+        if (server && configs[i].cache_bytes > cache_bytes) cache_bytes = configs[i].cache_bytes;
+    }
+    all->all = calloc(count ? count : 1, sizeof(struct embedder *));
+    all->cache = servers ? cache_new(cache_bytes) : NULL;
+    if (!all->all || (servers && cache_bytes && !all->cache))
+        code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; code == LKS_E_OK && i < count; i++)
+        code = open_one(all, &configs[i], http, inbox, err);
+    if (code == LKS_E_OK)
+        *out = all;
+    else
+        embed_close(all);
+    return code;
+}
+
+static void close_one(struct embedder *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->closing = true;
+    pthread_cond_signal(&e->filled);
+    pthread_mutex_unlock(&e->lock);
+    (void)pthread_join(e->thread, NULL);
+    pthread_mutex_lock(&e->lock);
+    bool free_now = e->away == 0;
+    e->orphan = !free_now;
+    pthread_mutex_unlock(&e->lock);
+    if (free_now) embedder_free(e);
+}
+
+void embed_close(struct embedders *all)
+{
+    if (!all) return;
+    for (size_t i = 0; i < all->count; i++) close_one(all->all[i]);
+    cache_free(all->cache);
+    free(all->all);
+    free(all);
+}
+
+/* ---- besides the port ---- */
+
+enum lks_code embed_query(struct embedders *embedders, size_t embedder, const char *text, float **vector,
+                          size_t *dimensions, struct lks_err *err)
+{
+    struct embedder *e = embedders->all[embedder];
+    *vector = NULL;
+    *dimensions = 0;
+    if (e->remote) return remote_query(e, text, vector, dimensions, err);
+    *vector = local_vector(e, e->config.query_prefix, text, strlen(text));
+    *dimensions = e->dimensions;
+    return *vector ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
+void embed_stats(struct embedders *embedders, size_t embedder, struct embed_stats *out)
+{
+    struct embedder *e = embedders->all[embedder];
+    *out = (struct embed_stats){.texts = atomic_load(&e->texts),
+                                .cached = atomic_load(&e->cached),
+                                .failed = atomic_load(&e->failed),
+                                .requests = atomic_load(&e->requests),
+                                .tokens = atomic_load(&e->tokens)};
+}

@@ -1,0 +1,312 @@
+/*
+ * engine.c - one engine from new to free: hands what comes back to whoever asked, lets everybody do what is
+ * due, and knows when it is over.
+ */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+void engine_config_defaults(struct engine_config *config)
+{
+    *config = (struct engine_config){
+        .watch = WATCH_AUTO,
+        .poll_interval_ms = 10000,
+        .worker_enabled = true,
+        .interval_ms = 60000,
+        .batch_size = 100,
+        .retry = {.base_ms = 5000, .multiplier = 2, .max_ms = 300000, .jitter = 0.2, .max_retries = 5},
+        .lease_ms = 10000,
+        .index_timeout_ms = 5000,
+        .max_docs = 2048,
+        .max_bytes = 16 << 20,
+        .embed_batch = 128,
+        .write_batch = 128};
+}
+
+static void init_lanes(struct engine *e)
+{
+    const struct engine_config *config = e->config;
+    lane_init(&e->reads, 2, 128);
+    lane_init(&e->records, 2, 256);
+    lane_init(&e->holders, 1, 256);
+    lane_init(&e->tomb_puts, 1, 256);
+    lane_init(&e->tomb_drops, 1, 256);
+    for (size_t i = 0; i < e->collection_count; i++) {
+        struct collection_state *c = &e->collections[i];
+        lane_init(&c->make, 2, 256);
+        lane_init(&c->look, 2, config->write_batch);
+        lane_init(&c->upsert, 2, config->write_batch);
+        lane_init(&c->payload, 2, config->write_batch);
+        lane_init(&c->del, 1, config->write_batch);
+    }
+    for (size_t i = 0; i < config->embedder_count; i++)
+        lane_init(&e->embedders[i].embed, 4, config->embed_batch);
+}
+
+struct engine *engine_new(const struct engine_config *config, const struct ports *ports)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (!e) return NULL;
+    e->config = config;
+    e->ports = *ports;
+    e->collection_count = config->collection_count;
+    e->collections = calloc(config->collection_count + 1, sizeof *e->collections);
+    e->embedders = calloc(config->embedder_count + 1, sizeof *e->embedders);
+    if (!e->collections || !e->embedders || !docs_init(e) || !turns_init(&e->turns)) {
+        engine_free(e);
+        return NULL;
+    }
+    int64_t now = now_ms(e);
+    for (size_t i = 0; i < config->collection_count; i++) {
+        e->collections[i].config = &config->collections[i];
+        circuit_init(&e->collections[i].circuit, now);
+    }
+    for (size_t i = 0; i < config->embedder_count; i++) {
+        e->embedders[i].name = config->embedders[i];
+        circuit_init(&e->embedders[i].circuit, now);
+    }
+    init_lanes(e);
+    watermark_init(&e->stream.mark, stream_position_free);
+    watermark_init(&e->scan.mark, docid_position_free);
+    e->scan.total = -1;
+    e->stream.lag_ms = -1;
+    e->tombs.last_put_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
+    e->phase = PHASE_LEASE;
+    return e;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e) return;
+    if (e->turns.buckets) docs_fini(e);
+    turns_fini(&e->turns);
+    rivals_fini(e);
+    sweep_fini(e);
+    if (e->stream.mark.free_position) watermark_fini(&e->stream.mark);
+    if (e->scan.mark.free_position) watermark_fini(&e->scan.mark);
+    if (e->stream.received.token) bson_destroy(e->stream.received.token);
+    docid_free(e->scan.from);
+    docid_free(e->worker.from);
+    free(e->collections);
+    free(e->embedders);
+    free(e);
+}
+
+void engine_handle(struct engine *e, struct req *req)
+{
+    e->in_flight--;
+    switch (req->kind) {
+    case REQ_STREAM_OPEN:
+    case REQ_STREAM_NEXT:
+        stream_handle(e, req);
+        break;
+    case REQ_SCAN:
+        scan_handle(e, req);
+        break;
+    case REQ_SCROLL:
+        sweep_handle(e, req);
+        break;
+    case REQ_DUE:
+        worker_handle(e, req);
+        break;
+    case REQ_TALLY:
+    case REQ_COUNT:
+        heal_handle(e, req);
+        break;
+    case REQ_STATE_LOAD:
+    case REQ_LEASE:
+        start_handle(e, req);
+        break;
+    case REQ_STATE_SAVE:
+        save_handle(e, req);
+        break;
+    case REQ_TOMBS_LIST:
+        tombs_handle(e, req);
+        break;
+    case REQ_EMBED_PROBE:
+    case REQ_ENSURE:
+        circuits_handle(e, req);
+        break;
+    case REQ_READ:
+        if (req->context == &e->sweep)
+            sweep_handle(e, req);
+        else
+            send_handle(e, req);
+        break;
+    default:
+        send_handle(e, req);
+        break;
+    }
+    req_free(req);
+}
+
+void engine_discard(struct engine *e, struct req *req)
+{
+    e->in_flight--;
+    if (req->context != &e->sweep && req->kind != REQ_SCAN) free(req->context);
+    req_free(req);
+}
+
+/* `sync`: everything was seen, nothing is in work, and the stream has nothing more to say. */
+static bool one_pass_done(const struct engine *e)
+{
+    bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
+                    e->config->watch == WATCH_OFF || e->stream.quiet;
+    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed && !e->tombs.all &&
+           !e->worker.running && !e->worker.wanted;
+}
+
+static void drain(struct engine *e)
+{
+    docs_drop_queued(e);
+    if (e->hurry && e->docs_in_work > 0 && e->in_flight == 0) {
+        e->unknown = true;
+        docs_drop_all(e);
+    }
+    if (e->docs_in_work > 0 || e->in_flight > e->lease.requested + (size_t)e->save.requested) return;
+    if (e->lease_lost || !e->lease.held)
+        e->phase = e->in_flight ? e->phase : PHASE_DONE;
+    else
+        e->phase = PHASE_RELEASE;
+}
+
+/* The next time at which something is due by the clock alone. */
+static int64_t next_time(struct engine *e)
+{
+    int64_t now = now_ms(e), next = INT64_MAX;
+#define AT_MOST(ms)                                                                                          \
+    do {                                                                                                     \
+        if ((ms) > now && (ms) < next) next = (ms);                                                          \
+    } while (0)
+    AT_MOST(e->lease.next_ms);
+    AT_MOST(e->lease.settle_ms);
+    AT_MOST(e->pause.until_ms);
+    if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
+        AT_MOST(e->stream.open_at_ms);
+        AT_MOST(e->tombs.next_ms);
+        AT_MOST(e->sweep.next_ms);
+        if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
+        if (e->heal.wanted) AT_MOST(e->heal.next_ms);
+        if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
+        if (e->worker.retry_wall_ms != NO_TIME) {
+            int64_t wait = e->worker.retry_wall_ms - wall_ms(e);
+            AT_MOST(now + (wait > 0 ? wait : 1));
+        }
+        for (size_t i = 0; i < e->config->embedder_count; i++) AT_MOST(e->embedders[i].circuit.probe_at_ms);
+        for (size_t i = 0; i < e->collection_count; i++) {
+            AT_MOST(e->collections[i].circuit.probe_at_ms);
+            if (e->collections[i].parked) AT_MOST(now + 1000);
+        }
+        if (e->stream.mark.moved || e->scan.mark.moved || e->save.dirty) AT_MOST(now + 300);
+        if (e->docs_in_work >= e->config->max_docs) AT_MOST(now + 100);
+    }
+#undef AT_MOST
+    return next;
+}
+
+int64_t engine_run(struct engine *e)
+{
+    start_run(e);
+    circuits_run(e);
+    if (e->phase == PHASE_RUN && e->config->once && one_pass_done(e)) engine_stop(e);
+    if (e->phase == PHASE_RUN) {
+        stream_run(e);
+        scan_run(e);
+        tombs_run(e);
+        worker_run(e);
+        heal_run(e);
+        docs_relieve(e);
+    }
+    if (e->phase == PHASE_DRAIN) drain(e);
+    if (!e->lease_lost) send_ready(e);
+    if (e->phase == PHASE_DRAIN) drain(e);
+    save_run(e);
+    start_run(e);
+    return next_time(e);
+}
+
+void engine_stop(struct engine *e)
+{
+    if (e->stopping) return;
+    e->stopping = true;
+    if (e->phase == PHASE_LEASE && !e->lease.requested)
+        e->phase = PHASE_DONE;
+    else if (e->phase != PHASE_DONE)
+        e->phase = PHASE_DRAIN;
+}
+
+void engine_hurry(struct engine *e)
+{
+    e->hurry = true;
+}
+
+bool engine_done(const struct engine *e)
+{
+    return e->phase == PHASE_DONE && e->in_flight == 0;
+}
+
+bool engine_lease_lost(const struct engine *e)
+{
+    return e->lease_lost;
+}
+
+size_t engine_in_flight(const struct engine *e)
+{
+    return e->in_flight;
+}
+
+bool engine_touch(struct engine *e, const struct docid *id, uint64_t collections, bool force)
+{
+    struct why why = {.doubt = true, .explicit_ask = true, .force = force, .only = collections};
+    return doc_mark(e, id, &why);
+}
+
+void engine_cycle(struct engine *e)
+{
+    e->worker.wanted = true;
+}
+
+void engine_scan(struct engine *e, bool doubt)
+{
+    scan_start(e, doubt);
+}
+
+void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
+{
+    *out = e->stats;
+    out->phase = e->phase;
+    out->lease_held = e->lease.held;
+    out->lease_lost = e->lease_lost;
+    snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->lease.holder);
+    out->epoch = e->lease.epoch;
+    out->stream_open = e->stream.open;
+    out->stream_unsupported = e->stream.unsupported;
+    out->stream_proven = e->stream.proven;
+    snprintf(out->stream_error, sizeof out->stream_error, "%s", e->stream.error);
+    out->stream_lag_ms = e->stream.lag_ms;
+    out->events = e->stream.events;
+    out->scanning = e->scan.running || e->scan.wanted;
+    out->scan_doubt = e->scan.doubt;
+    out->scanned = e->scan.seen;
+    out->scan_total = e->scan.total;
+    out->sweeping = e->sweep.running;
+    out->docs_in_work = e->docs_in_work;
+    out->bytes_in_work = e->bytes_in_work;
+    out->cycle_running = e->worker.running;
+    out->collection_count = e->collection_count;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const struct collection_state *c = &e->collections[i];
+        struct collection_snapshot *s = &out->collections[i];
+        *s = c->stats;
+        s->circuit = c->circuit.state;
+        snprintf(s->error, sizeof s->error, "%.250s", c->circuit.why.text);
+        s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->payload.queued + c->del.queued;
+        s->in_flight = c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->payload.in_flight +
+                       c->del.in_flight;
+    }
+}

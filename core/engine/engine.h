@@ -1,0 +1,141 @@
+/*
+ * engine.h - the state machine that keeps one MongoDB collection and its Qdrant collections in step.
+ *
+ * One thread calls everything here. The engine does no I/O and has no clock: it hands requests to ports
+ * (ports.h), is given them back by engine_handle(), and says in engine_run() when it wants to be woken.
+ */
+#ifndef LOCKSTEP_ENGINE_ENGINE_H
+#define LOCKSTEP_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/ports.h"
+#include "engine/retry.h"
+
+#define ENGINE_MAX_COLLECTIONS 64 /* of one source: sets of them are bit masks */
+
+struct engine_collection {
+    const char *name; /* NAME of [collection:NAME], for logs */
+    size_t embedder;  /* index into the embedders */
+    const char
+        *digest; /* of all that decides its points; another one than the saved one starts a comparing scan */
+};
+
+enum watch_mode { WATCH_AUTO, WATCH_STREAM, WATCH_POLL, WATCH_OFF };
+
+struct engine_config {
+    const char *source; /* NAME, for logs */
+    const struct engine_collection *collections;
+    size_t collection_count;
+    const char *const *embedders; /* names, for logs */
+    size_t embedder_count;
+    /* True if a change of this dotted path can change what any enabled collection makes of a document. */
+    bool (*touches)(void *self, const char *path);
+    void *touches_self;
+
+    enum watch_mode watch;
+    int64_t poll_interval_ms;
+    bool worker_enabled;
+    int64_t interval_ms; /* worker cycle */
+    size_t batch_size;   /* documents the worker takes at a time */
+    struct retry_policy retry;
+    int64_t lease_ms;
+    int64_t index_timeout_ms; /* a request to Qdrant is over by then, one way or the other */
+
+    size_t max_docs;  /* credits: documents in memory */
+    size_t max_bytes; /* credits: their contents */
+    size_t embed_batch;
+    size_t write_batch;
+    bool once; /* one pass over everything, then drain by itself */
+};
+
+/* Sensible values for everything a person doesn't set. */
+void engine_config_defaults(struct engine_config *config);
+
+enum engine_phase {
+    PHASE_LEASE,  /* waiting for the lease */
+    PHASE_SETTLE, /* lease taken; requests of the last holder may still be under way */
+    PHASE_LOAD,   /* reading the saved state */
+    PHASE_PROBE,  /* first look at embedders and Qdrant collections */
+    PHASE_RUN,
+    PHASE_DRAIN,   /* finishing what is in work */
+    PHASE_RELEASE, /* saving state, giving the lease back */
+    PHASE_DONE,    /* nothing is in flight; may be freed */
+};
+
+enum circuit_state { CIRCUIT_CLOSED, CIRCUIT_OPEN, CIRCUIT_PROBING };
+
+struct collection_snapshot {
+    enum circuit_state circuit;
+    char error[256]; /* why it is open, "" otherwise */
+    uint64_t embedded, upserted, payloads, deleted, unchanged, failed, parked;
+    size_t queued, in_flight;
+};
+
+/* What the engine knows of itself. Filled on the engine's thread; plain data, copy as you like. */
+struct engine_snapshot {
+    enum engine_phase phase;
+    bool lease_held, lease_lost;
+    char lease_holder[128];
+    uint64_t epoch;
+    bool stream_open, stream_unsupported, stream_proven;
+    char stream_error[256];
+    int64_t stream_lag_ms; /* how far behind the last event was when it came; -1: none yet */
+    uint64_t events, documents, gone, reads, records, missed;
+    bool scanning, scan_doubt;
+    uint64_t scanned;
+    int64_t scan_total; /* -1: not known */
+    bool sweeping;
+    size_t docs_in_work;
+    size_t bytes_in_work;
+    uint64_t cycles;
+    bool cycle_running;
+    int64_t last_cycle_wall_ms; /* NO_TIME: none yet */
+    uint64_t cycle_processed, cycle_successful, cycle_failed, cycle_skipped;
+    int64_t cycle_duration_ms;
+    size_t collection_count;
+    struct collection_snapshot collections[ENGINE_MAX_COLLECTIONS];
+};
+
+struct engine;
+
+/* `config` and the strings it names must outlive the engine. NULL when memory is out. */
+struct engine *engine_new(const struct engine_config *config, const struct ports *ports);
+/* Only in PHASE_DONE, or when no request is in flight any more. */
+void engine_free(struct engine *e);
+
+/* A request comes back. Takes it over. */
+void engine_handle(struct engine *e, struct req *req);
+/* A request comes back to an engine that will only be freed: nothing follows from it. Takes it over. */
+void engine_discard(struct engine *e, struct req *req);
+/*
+ * Submits what is ready and does what is due. Call it after each batch of engine_handle() and when the time
+ * it returned has come (monotonic milliseconds; INT64_MAX: nothing to wait for but completions).
+ */
+int64_t engine_run(struct engine *e);
+
+/* Begins to drain: takes nothing new, finishes what is in work, saves, releases the lease, ends in
+ * PHASE_DONE. */
+void engine_stop(struct engine *e);
+/* Gives up waiting for work that doesn't finish: what is only queued is dropped (the saved token is before
+ * it). */
+void engine_hurry(struct engine *e);
+bool engine_done(const struct engine *e);
+/* The lease was lost: everything was dropped; make a new engine, which begins as a follower. */
+bool engine_lease_lost(const struct engine *e);
+/* Requests that are out. */
+size_t engine_in_flight(const struct engine *e);
+
+/* A person asks for a document: at once, whatever backoff or circuits say, compared with the points
+ * themselves. */
+bool engine_touch(struct engine *e, const struct docid *id, uint64_t collections, bool force);
+/* A worker cycle now. */
+void engine_cycle(struct engine *e);
+/* A scan of everything; with `doubt` it compares with the points themselves and sweeps orphans. */
+void engine_scan(struct engine *e, bool doubt);
+
+void engine_snapshot(const struct engine *e, struct engine_snapshot *out);
+
+#endif

@@ -1,0 +1,391 @@
+/*
+ * internal.h - what the engine's files share. Nobody outside core/engine includes it.
+ *
+ * A document (struct doc) is in the map from the moment something says it may be out of step until what
+ * follows from that is durable. It has one part per enabled collection; each part moves through its stages by
+ * itself:
+ *
+ *     make -> turn -> look -> embed -> upsert ----> strays -> settled
+ *                        \--> payload --------/
+ *
+ * docs.c owns the map and a document's life, part.c a part's stages, send.c turns queues into requests and
+ * results back, stream.c, scan.c, worker.c and tombs.c say which documents to look at, start.c takes and
+ * keeps the lease.
+ */
+#ifndef LOCKSTEP_ENGINE_INTERNAL_H
+#define LOCKSTEP_ENGINE_INTERNAL_H
+
+#include "engine/circuit.h"
+#include "engine/classify.h"
+#include "engine/engine.h"
+#include "engine/lane.h"
+#include "engine/turn.h"
+#include "engine/watermark.h"
+
+struct doc;
+
+#define RIVAL_BUCKETS 256
+
+/* Somebody's mark in a watermark that waits for a document. */
+struct hold {
+    struct hold *next;
+    struct mark *mark;
+};
+
+/* Why a document has to be looked at; several reasons add up. */
+struct why {
+    cluster_time after; /* read it no older than this */
+    struct hold *holds; /* owned */
+    uint64_t only;      /* set of collections; 0: all */
+    bool doubt;         /* ask the points themselves */
+    bool force;         /* embed even what is equal */
+    bool explicit_ask;  /* a person asked: open circuits don't count */
+    bool scanned;       /* seen by a scan, not by an event */
+    bool tomb;          /* there is a durable tomb for it */
+    bool rival;         /* looked at on behalf of another holder of its business id: not to be passed on */
+    bool cycle;         /* taken by the worker: counts in the cycle's figures */
+    int64_t tomb_since_ms;
+    char *tomb_key; /* owned */
+    char **keys;    /* owned: top-level fields that events changed, without repetition; NULL: none known */
+    size_t key_count;
+};
+
+enum part_stage {
+    PART_MAKE,
+    PART_LOOK,
+    PART_EMBED,
+    PART_UPSERT,
+    PART_PAYLOAD,
+    PART_STRAY_LOOK,
+    PART_STRAY_DELETE,
+    PART_SETTLED
+};
+
+struct part {
+    struct node node; /* first: in one of the lanes */
+    struct doc *doc;
+    size_t collection;
+    enum part_stage stage;
+    struct turn_ticket turn; /* the point whose turn it has or waits for */
+    struct made made;
+    struct wanted wanted;
+    enum action action;
+    bool embedded;  /* a new vector was made */
+    bool wrote;     /* something was written to Qdrant */
+    bool unguarded; /* the epoch on the point is a leftover */
+    bool failed;    /* settled without reaching what is wanted */
+    int rounds;     /* how often it went back to an earlier stage */
+    float *vector;  /* owned */
+    size_t dimensions;
+    char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
+    size_t stray_count;
+};
+
+enum doc_state {
+    DOC_QUEUED,    /* dirty, waits to be read */
+    DOC_READING,   /* in a read request */
+    DOC_WORKING,   /* its parts are under way */
+    DOC_HOLDERS,   /* asking who else holds its business ids */
+    DOC_TOMB,      /* its tomb is being written */
+    DOC_RECORDING, /* its record is being written */
+    DOC_UNTOMB,    /* its tomb is being dropped */
+    DOC_LINGER     /* finished, kept until the scan page asked for before has come */
+};
+
+struct doc {
+    struct node node;  /* first: in one of the document lanes */
+    struct doc *chain; /* of the map's bucket */
+    struct doc *linger_next;
+    struct docid *id;
+    char *json; /* the id as `_lockstep.doc` shows it */
+    enum doc_state state;
+    bool is_dirty;
+    bool listed;      /* in the list of lingering documents, whatever its state */
+    struct why dirty; /* what came since it was read */
+    struct why work;  /* what it was read for */
+    struct source_doc src;
+    struct record after;
+    bool gone;   /* a majority read found no such document */
+    bool tombed; /* its tomb is durable */
+    size_t parts_open;
+    size_t bytes; /* counted in the engine's bytes_in_work */
+    char **freed; /* owned: business ids whose points were freed or changed owner */
+    size_t freed_count;
+    struct part parts[];
+};
+
+struct collection_state {
+    const struct engine_collection *config;
+    struct circuit circuit;
+    struct lane make, look, upsert, payload, del;
+    bool
+        virgin; /* it had no point of ours when this run began, and only we write: a first scan needn't ask */
+    bool fatal; /* its plugin can't go on */
+    bool parked; /* parts were put aside since the last cycle */
+    bool looked; /* ensure came back at least once */
+    int64_t last_warning_ms;
+    struct collection_snapshot stats;
+};
+
+struct embedder_state {
+    const char *name;
+    struct circuit circuit;
+    struct lane embed;
+    size_t dimensions; /* 0: not known yet */
+};
+
+/* A document that has no point because one with a lower `_id` holds its business id. */
+struct rival {
+    struct rival *chain;
+    struct docid *owner, *loser; /* owned */
+    char *key;                   /* owned */
+};
+
+/* Position in the stream: a resume token and its time. */
+struct stream_position {
+    bson_t *token;
+    cluster_time at;
+};
+
+struct engine {
+    const struct engine_config *config;
+    struct ports ports;
+    enum engine_phase phase;
+    bool stopping, hurry, lease_lost;
+    size_t in_flight; /* requests out */
+    struct collection_state *collections;
+    size_t collection_count;
+    struct embedder_state *embedders;
+
+    struct doc **buckets;
+    size_t bucket_count, docs_mapped; /* mapped counts lingering ones too */
+    size_t docs_in_work, bytes_in_work;
+    struct doc *lingering;
+    struct turns turns;
+    struct rival *rivals[RIVAL_BUCKETS];
+    size_t rival_count;
+    bool rivals_overflow; /* some were not remembered: the cycle asks for them */
+    struct lane reads, records, holders, tomb_puts, tomb_drops;
+
+    struct { /* MongoDB is not answering: everything that needs it waits */
+        int failures;
+        int64_t until_ms;
+    } pause;
+
+    struct {
+        uint64_t epoch;
+        int64_t until_ms; /* monotonic: ours until then */
+        int64_t next_ms;  /* when to take or renew */
+        int64_t settle_ms;
+        int64_t asked_ms; /* when the last take or renewal was sent: the lease counts from there */
+        bool requested, held;
+        bool was_expired; /* the last holder did not give it back */
+        bool clean_start; /* it did, and left nothing unknown */
+        char holder[128];
+    } lease;
+
+    struct {
+        bool open, requested, unsupported, proven, ever_opened;
+        bool quiet;                      /* the last answer had no events: we are at the end */
+        struct watermark mark;           /* of struct stream_position */
+        struct stream_position received; /* resume from here */
+        cluster_time doubt_until;        /* events up to here are replays from before this lease */
+        bool replayed;                   /* and all of those have been seen */
+        int64_t open_at_ms;              /* back-off */
+        int failures;
+        char error[256];
+        int64_t lag_ms;
+        uint64_t events;
+    } stream;
+
+    struct {
+        bool wanted, running, requested, doubt, ended;
+        bool anew;             /* from the first document, whatever `from` says */
+        uintptr_t generation;  /* a page of an earlier scan is not of this one */
+        struct watermark mark; /* of struct docid */
+        struct docid *from;    /* the next page begins after it */
+        int64_t next_ms;       /* poll mode: when to scan again */
+        uint64_t seen;
+        int64_t total;
+    } scan;
+
+    struct {
+        bool running, requested, last;
+        size_t collection;
+        char from[POINT_ID_BYTES];
+        struct witness *page; /* owned: points that are being compared with the source */
+        struct docid **ids;   /* owned: their documents */
+        size_t page_count;
+        int64_t next_ms;
+        uint64_t suspects;
+    } sweep;
+
+    struct {
+        bool running, requested, wanted, pass_done;
+        bool rejected_seen; /* once in a run the rejected are looked at too: who they wait for may have gone
+                               before */
+        struct docid *from;
+        int64_t next_ms;       /* monotonic: the next cycle */
+        int64_t retry_wall_ms; /* the earliest nextRetryAt known, or NO_TIME */
+        bool collections[ENGINE_MAX_COLLECTIONS];
+        int64_t started_ms;
+        uint64_t open; /* documents of this cycle still in work */
+        uint64_t processed, failed, skipped;
+    } worker;
+
+    struct {
+        bool requested;
+        bool all;  /* the next list is of all tombs, not only of those whose time is over */
+        bool busy; /* the last list was not empty */
+        int64_t next_ms;
+        int64_t last_put_wall_ms; /* the newest tomb, or NO_TIME */
+    } tombs;
+
+    struct {
+        bool wanted, requested;
+        int64_t next_ms;
+        size_t collection; /* the next one to count */
+        bool tallied, mismatch;
+        int64_t with_point[ENGINE_MAX_COLLECTIONS];
+        unsigned mismatches;       /* in a row */
+        uint64_t activity;         /* when it was begun: what happens meanwhile makes the counts worthless */
+        int64_t healed_difference; /* what the last healing scan was for; the same again is not scanned for
+                                      again */
+        int64_t difference;
+    } heal;
+
+    struct {
+        bool requested, dirty, final_done;
+        int64_t last_ms;
+        uint64_t events; /* stream.events at the last save */
+    } save;
+    bool state_loaded;
+
+    bool unknown; /* something was given up whose outcome is not recorded: no clean mark */
+    int64_t started_wall_ms;
+    struct engine_snapshot stats;
+};
+
+/* ---- clock ---- */
+static inline int64_t now_ms(struct engine *e)
+{
+    return e->ports.clock.now_ms(e->ports.clock.self);
+}
+static inline int64_t wall_ms(struct engine *e)
+{
+    return e->ports.clock.wall_ms(e->ports.clock.self);
+}
+static inline uint64_t chance(struct engine *e)
+{
+    return e->ports.clock.random(e->ports.clock.self);
+}
+
+/* ---- docs.c ---- */
+bool docs_init(struct engine *e);
+void docs_fini(struct engine *e);
+struct doc *docs_find(struct engine *e, const struct docid *id);
+/* Says a document has to be looked at. Takes the contents of `why`. False when memory is out (the holds stay
+ * held). */
+bool doc_mark(struct engine *e, const struct docid *id, struct why *why);
+/* It is in a read request now; what comes from here on makes it dirty again. */
+void doc_reading(struct doc *doc);
+/* The read failed: all reasons stay, and it waits again. */
+void doc_unread(struct engine *e, struct doc *doc);
+/* The contents of a document are here (taken from `src`); starts its parts. */
+void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src);
+/* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out. */
+struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why);
+/* A part of it was settled. */
+void doc_part_settled(struct engine *e, struct doc *doc);
+/* Results of the document lanes. */
+void doc_holders_known(struct engine *e, struct doc *doc);
+void doc_tomb_written(struct engine *e, struct doc *doc);
+void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code);
+void doc_untombed(struct engine *e, struct doc *doc);
+/* A point made of this business id was freed or changed its owner. */
+void doc_add_freed(struct engine *e, struct doc *doc, const char *key);
+/* Lets finished documents go that were kept for a scan page. */
+void docs_unlinger(struct engine *e);
+/* Drops documents that only wait to be read (their marks stay held, so that nothing after them is saved). */
+void docs_drop_queued(struct engine *e);
+void docs_drop_all(struct engine *e);
+/* Takes parts that wait for a slow collection off documents when others starve. */
+void docs_relieve(struct engine *e);
+void why_fini(struct why *why);
+bool why_add_hold(struct why *why, struct mark *mark);
+/* Remembers the top-level field that a changed path lies in. */
+void why_add_key(struct why *why, const char *path);
+
+/* ---- rivals.c ---- */
+/* The document has no point: its `src.owner` holds `key` too. It is looked at again when that changes. */
+void rival_lost(struct engine *e, const struct doc *doc, const char *key);
+/* The document was looked at: whoever waits for a business id that it doesn't hold (any more) is looked at
+ * again. */
+void rivals_recheck(struct engine *e, const struct doc *doc, const char *key);
+void rivals_fini(struct engine *e);
+
+/* ---- part.c ---- */
+void part_start(struct engine *e, struct part *part);
+void part_made(struct engine *e, struct part *part, struct made *made);
+void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count);
+void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions);
+void part_written(struct engine *e, struct part *part);
+void part_deleted(struct engine *e, struct part *part);
+/* A payload overwrite found no point (LKS_E_NOT_FOUND), or one that a leftover epoch guards (LKS_E_MISSED).
+ */
+void part_repair(struct engine *e, struct part *part, enum lks_code code);
+void part_failed(struct engine *e, struct part *part, const struct lks_err *err);
+/* Writes it down as waiting; the worker comes back to it. */
+void part_park(struct engine *e, struct part *part);
+/* It has the turn it waited for. */
+void part_turn_come(struct engine *e, struct part *part);
+void part_fini(struct engine *e, struct part *part);
+
+/* ---- send.c ---- */
+void submit(struct engine *e, const struct port *port, struct req *req);
+/* Requests for everything that waits in lanes and may go. */
+void send_ready(struct engine *e);
+void send_handle(struct engine *e, struct req *req);
+/* MongoDB did not answer / answered. */
+void mongo_failed(struct engine *e, const struct lks_err *err, const char *what);
+void mongo_answered(struct engine *e);
+bool mongo_paused(struct engine *e);
+/* The lease outlasts a request to Qdrant that is sent now. */
+bool lease_covers_request(struct engine *e);
+void collection_failed(struct engine *e, struct collection_state *c, const struct lks_err *err);
+void collection_succeeded(struct engine *e, struct collection_state *c);
+
+/* ---- probes.c ---- */
+void circuits_run(struct engine *e);
+void circuits_handle(struct engine *e, struct req *req);
+
+/* ---- stream.c, scan.c, worker.c, tombs.c, start.c, heal.c: each submits what is due, and handles what comes
+ * back ---- */
+void stream_run(struct engine *e);
+void stream_handle(struct engine *e, struct req *req);
+void scan_run(struct engine *e);
+void scan_handle(struct engine *e, struct req *req);
+/* Begins a scan from the start (or, already running, adds doubt and sweep to it and begins again). */
+void scan_start(struct engine *e, bool doubt);
+bool scan_idle(const struct engine *e);
+void sweep_begin(struct engine *e);
+void sweep_run(struct engine *e);
+void sweep_fini(struct engine *e);
+void sweep_handle(struct engine *e, struct req *req);
+void worker_run(struct engine *e);
+void worker_handle(struct engine *e, struct req *req);
+void worker_doc_done(struct engine *e, bool failed);
+/* A failed entry was written that is due at this wall-clock time. */
+void worker_note_retry(struct engine *e, int64_t wall);
+void tombs_run(struct engine *e);
+void tombs_handle(struct engine *e, struct req *req);
+void heal_run(struct engine *e);
+void heal_handle(struct engine *e, struct req *req);
+void start_run(struct engine *e);
+void start_handle(struct engine *e, struct req *req);
+void save_run(struct engine *e);
+void save_handle(struct engine *e, struct req *req);
+void stream_position_free(void *position);
+void docid_position_free(void *position);
+
+#endif

@@ -1,0 +1,437 @@
+/*
+ * part.c - one document in one collection: which stage comes next, and what the record says in the end.
+ *
+ * Owns the contents of struct part. Decides by classify.c and retry.c; never talks to a port.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define MAX_ROUNDS 5 /* of going back a stage before it counts as a failure */
+
+static struct collection_state *collection_of(struct engine *e, const struct part *part)
+{
+    return &e->collections[part->collection];
+}
+
+static struct entry *entry_of(struct part *part)
+{
+    return &part->doc->after.entries[part->collection];
+}
+
+static void give_turn_back(struct engine *e, struct part *part)
+{
+    if (!part->turn.has && !part->turn.waits) return;
+    struct turn_ticket *next = turn_give_back(&e->turns, &part->turn);
+    if (!next) return;
+    part_turn_come(e, (struct part *)((char *)next - offsetof(struct part, turn)));
+}
+
+void part_fini(struct engine *e, struct part *part)
+{
+    lane_remove(&part->node);
+    give_turn_back(e, part);
+    made_fini(&part->made);
+    free(part->vector);
+    free(part->strays);
+    *part = (struct part){.doc = part->doc, .collection = part->collection, .stage = PART_SETTLED};
+}
+
+static void settled(struct engine *e, struct part *part)
+{
+    part->stage = PART_SETTLED;
+    give_turn_back(e, part);
+    free(part->vector);
+    part->vector = NULL;
+    free(part->made.text);
+    part->made.text = NULL;
+    doc_part_settled(e, part->doc);
+}
+
+/* ---- the ends ---- */
+
+static void clear_hashes(struct entry *entry)
+{
+    entry->content_hash[0] = entry->payload_hash[0] = entry->point_id[0] = '\0';
+}
+
+static void settle_synced(struct engine *e, struct part *part)
+{
+    struct collection_state *c = collection_of(e, part);
+    struct entry *entry = entry_of(part);
+    if (part->doc->gone) {
+        settled(e, part);
+        return;
+    }
+    bool as_before = !part->wrote && entry->present && entry->status == SYNC_SYNCED;
+    if (part->wanted.point) {
+        as_before = as_before && strcmp(entry->content_hash, part->wanted.content_hash) == 0 &&
+                    strcmp(entry->payload_hash, part->wanted.payload_hash) == 0 &&
+                    strcmp(entry->point_id, part->wanted.point_id) == 0;
+        memcpy(entry->content_hash, part->made.content_hash, sizeof entry->content_hash);
+        memcpy(entry->payload_hash, part->made.payload_hash, sizeof entry->payload_hash);
+        memcpy(entry->point_id, part->made.point_id, sizeof entry->point_id);
+    } else {
+        as_before = as_before && !entry->point_id[0];
+        clear_hashes(entry);
+    }
+    if (as_before) {
+        c->stats.unchanged++;
+    } else {
+        entry->present = true;
+        entry->status = SYNC_SYNCED;
+        entry->retry_count = 0;
+        entry->next_retry_ms = NO_TIME;
+        entry->last_synced_ms = entry->last_attempt_ms = wall_ms(e);
+        entry_set_error(entry, LKS_E_OK, NULL);
+        if (part->embedded || (part->wanted.point && entry->vector_version == 0)) entry->vector_version++;
+    }
+    settled(e, part);
+}
+
+static void warn_of_failure(struct engine *e, struct part *part, const struct lks_err *err)
+{
+    struct collection_state *c = collection_of(e, part);
+    int64_t now = now_ms(e);
+    bool quiet = c->last_warning_ms &&
+                 now - c->last_warning_ms < 1000; /* a batch that fails is one line, not a hundred */
+    if (!quiet) c->last_warning_ms = now;
+    LOG_WITH(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "a document could not be synced",
+             LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
+             LOG_STR("doc", part->doc->json), LOG_STR("code", lks_code_name(err->code)),
+             LOG_STR("error", err->text));
+}
+
+void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
+{
+    struct collection_state *c = collection_of(e, part);
+    struct entry *entry = entry_of(part);
+    part->failed = true;
+    c->stats.failed++;
+    if (part->doc->gone) { /* its tomb remembers */
+        warn_of_failure(e, part, err);
+        settled(e, part);
+        return;
+    }
+    bool waits_as_before = retry_kind_of(err->code) == RETRY_ON_CHANGE && entry->status == SYNC_FAILED &&
+                           entry->error == err->code && entry->last_error &&
+                           strcmp(entry->last_error, err->text) == 0;
+    if (waits_as_before && !part->doc->work.explicit_ask) {
+        settled(e, part);
+        return;
+    }
+    warn_of_failure(e, part, err);
+    entry->present = true;
+    entry->status = SYNC_FAILED;
+    entry->retry_count++;
+    entry->last_attempt_ms = wall_ms(e);
+    entry_set_error(entry, err->code, err->text);
+    int64_t delay =
+        retry_next_ms(&e->config->retry, err->code, entry->retry_count, err->retry_after_ms, chance(e));
+    entry->next_retry_ms = delay < 0 ? NO_TIME : entry->last_attempt_ms + delay;
+    if (delay >= 0) worker_note_retry(e, entry->next_retry_ms);
+    settled(e, part);
+}
+
+void part_park(struct engine *e, struct part *part)
+{
+    struct collection_state *c = collection_of(e, part);
+    struct entry *entry = entry_of(part);
+    part->failed = true;
+    c->parked = true;
+    c->stats.parked++;
+    if (!part->doc->gone) {
+        entry->status = entry->last_synced_ms != NO_TIME || entry->point_id[0] ? SYNC_STALE : SYNC_PENDING;
+        entry->present = true;
+        entry->next_retry_ms = NO_TIME;
+    }
+    settled(e, part);
+}
+
+/* ---- on the way ---- */
+
+/* The lane of the stage it is in. */
+static struct lane *lane_of(struct engine *e, struct part *part)
+{
+    struct collection_state *c = collection_of(e, part);
+    switch (part->stage) {
+    case PART_MAKE:
+        return &c->make;
+    case PART_LOOK:
+    case PART_STRAY_LOOK:
+        return &c->look;
+    case PART_EMBED:
+        return &e->embedders[c->config->embedder].embed;
+    case PART_UPSERT:
+        return &c->upsert;
+    case PART_PAYLOAD:
+        return &c->payload;
+    case PART_STRAY_DELETE:
+        return &c->del;
+    case PART_SETTLED:
+        break;
+    }
+    return NULL;
+}
+
+/* Into the lane of its stage, unless the provider's circuit is open. */
+static void queue(struct engine *e, struct part *part)
+{
+    struct collection_state *c = collection_of(e, part);
+    bool open = !circuit_closed(&c->circuit) ||
+                (part->stage == PART_EMBED && !circuit_closed(&e->embedders[c->config->embedder].circuit));
+    if (part->stage != PART_MAKE && open && !part->doc->work.explicit_ask) {
+        part_park(e, part);
+        return;
+    }
+    lane_push(lane_of(e, part), &part->node);
+}
+
+void part_turn_come(struct engine *e, struct part *part)
+{
+    queue(e, part);
+}
+
+/* To a stage that reads or writes this point: in its turn. */
+static void go_in_turn(struct engine *e, struct part *part, enum part_stage stage, const char *point_id)
+{
+    part->stage = stage;
+    if (part->turn.has || turn_take(&e->turns, &part->turn, part->collection, point_id)) queue(e, part);
+}
+
+static void next_stray(struct engine *e, struct part *part)
+{
+    give_turn_back(e, part);
+    if (part->stray_count > 0) {
+        go_in_turn(e, part, PART_STRAY_LOOK, part->strays[part->stray_count - 1]);
+        return;
+    }
+    if (!part->doc->gone && !part->wanted.point && part->made.kind == MADE_FAILED) {
+        clear_hashes(entry_of(part));
+        part_failed(e, part, part->made.err);
+        return;
+    }
+    settle_synced(e, part);
+}
+
+static bool add_stray(struct part *part, const char *point_id)
+{
+    char(*strays)[POINT_ID_BYTES] = realloc(part->strays, (part->stray_count + 1) * sizeof *strays);
+    if (!strays) return false;
+    part->strays = strays;
+    memcpy(strays[part->stray_count++], point_id, POINT_ID_BYTES);
+    return true;
+}
+
+static void act(struct engine *e, struct part *part, enum action action)
+{
+    part->action = action;
+    switch (action) {
+    case ACTION_NONE:
+    case ACTION_CLEAR:
+        next_stray(e, part);
+        return;
+    case ACTION_PAYLOAD:
+        go_in_turn(e, part, PART_PAYLOAD, part->made.point_id);
+        return;
+    case ACTION_EMBED:
+        go_in_turn(e, part, part->vector ? PART_UPSERT : PART_EMBED, part->made.point_id);
+        return;
+    }
+}
+
+/* Asks the points: its own, in its turn, and all that were made from this document. */
+static void look(struct engine *e, struct part *part)
+{
+    if (part->wanted.point) {
+        go_in_turn(e, part, PART_LOOK, part->made.point_id);
+    } else {
+        part->stage = PART_LOOK;
+        queue(e, part);
+    }
+}
+
+static void out_of_memory(struct engine *e, struct part *part)
+{
+    struct lks_err err;
+    lks_fail(&err, LKS_E_UNKNOWN, "out of memory");
+    part_failed(e, part, &err);
+}
+
+/* Two documents hold one business id: the lower `_id` has the point, this one has none. */
+static bool refuse_duplicate(struct part *part)
+{
+    struct doc *doc = part->doc;
+    if (doc->gone || !doc->src.owner || part->made.kind == MADE_FATAL) return true;
+    if (!part->made.err && !(part->made.err = malloc(sizeof *part->made.err))) return false;
+    char *owner = docid_plain(doc->src.owner);
+    lks_fail(part->made.err, LKS_E_VALIDATION,
+             "the business id \"%.200s\" is also held by document %.200s, which has the lower _id and so "
+             "owns the point; "
+             "give one of them another id",
+             part->made.key ? part->made.key : "", owner ? owner : "?");
+    free(owner);
+    part->made.kind = MADE_FAILED;
+    part->made.point_id[0] = '\0';
+    return true;
+}
+
+static void decide(struct engine *e, struct part *part)
+{
+    struct doc *doc = part->doc;
+    struct collection_state *c = collection_of(e, part);
+    const struct entry *entry = &doc->src.record.entries[part->collection];
+    if (!refuse_duplicate(part)) {
+        out_of_memory(e, part);
+        return;
+    }
+    if (part->made.key && doc->src.owner) rival_lost(e, doc, part->made.key);
+    if (part->made.key && doc->src.contested && !doc->work.rival) doc_add_freed(e, doc, part->made.key);
+    if (part->made.kind == MADE_FATAL && !c->fatal) {
+        c->fatal = true;
+        log_error("a plugin can't go on; its collection stops, the others don't",
+                  LOG_STR("collection", c->config->name),
+                  LOG_STR("error", part->made.err ? part->made.err->text : NULL));
+    }
+    if (part->made.kind == MADE_FATAL || (part->made.kind == MADE_FAILED && part->made.point_id[0])) {
+        part_failed(e, part, part->made.err); /* what it had stays */
+        return;
+    }
+    part->wanted = (struct wanted){.point = part->made.kind == MADE_POINT,
+                                   .point_id = part->made.point_id,
+                                   .content_hash = part->made.content_hash,
+                                   .payload_hash = part->made.payload_hash,
+                                   .doc = doc->json};
+    /* A first scan into a collection that was empty when we came needn't ask for what nobody has written. */
+    bool first = c->virgin && doc->work.scanned && !entry->present;
+    if (first ? part->wanted.point || !doc->gone
+              : !classify_needs_witness(&part->wanted, entry, doc->work.doubt || doc->gone)) {
+        enum action action = classify_by_entry(&part->wanted, entry);
+        if (action == ACTION_CLEAR && !add_stray(part, entry->point_id)) {
+            out_of_memory(e, part);
+            return;
+        }
+        if (doc->work.force && part->wanted.point) action = ACTION_EMBED;
+        /* A payload goes over whatever vector is there, so that has to be seen in the point's own turn:
+           another document may have come to the point since this one was read. */
+        if (action != ACTION_PAYLOAD) {
+            act(e, part, action);
+            return;
+        }
+    }
+    look(e, part);
+}
+
+void part_start(struct engine *e, struct part *part)
+{
+    part->failed = part->wrote = part->embedded = false;
+    part->stage = PART_MAKE;
+    if (part->doc->gone) {
+        part->made.kind = MADE_NOTHING;
+        decide(e, part);
+    } else if (collection_of(e, part)->fatal) {
+        part_park(e, part);
+    } else {
+        queue(e, part);
+    }
+}
+
+void part_made(struct engine *e, struct part *part, struct made *made)
+{
+    part->made = *made;
+    memset(made, 0, sizeof *made);
+    decide(e, part);
+}
+
+/* Is this stray still ours to delete? It was read in its turn. */
+static void stray_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
+{
+    const char *stray = part->strays[part->stray_count - 1];
+    for (size_t i = 0; i < count; i++) {
+        const struct witness *w = &found[i];
+        if (strcmp(w->point_id, stray) != 0 || !w->ours || !w->doc || strcmp(w->doc, part->doc->json) != 0)
+            continue;
+        doc_add_freed(e, part->doc, w->key);
+        go_in_turn(e, part, PART_STRAY_DELETE, stray);
+        return;
+    }
+    part->stray_count--;
+    next_stray(e, part);
+}
+
+void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
+{
+    if (part->stage == PART_STRAY_LOOK) {
+        stray_looked(e, part, found, count);
+        return;
+    }
+    const struct witness *own = NULL;
+    part->stray_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct witness *w = &found[i];
+        if (part->wanted.point && strcmp(w->point_id, part->made.point_id) == 0) {
+            own = w;
+        } else if (w->ours && w->doc && strcmp(w->doc, part->doc->json) == 0 &&
+                   !add_stray(part, w->point_id)) {
+            out_of_memory(e, part);
+            return;
+        }
+    }
+    if (classify_takes_over(&part->wanted, own)) doc_add_freed(e, part->doc, part->made.key);
+    part->unguarded = own && own->epoch > e->lease.epoch; /* our lease runs, so that epoch is a leftover */
+    bool force = part->doc->work.force && part->wanted.point && !part->embedded;
+    act(e, part, force ? ACTION_EMBED : classify_by_witness(&part->wanted, own));
+}
+
+void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions)
+{
+    part->vector = vector;
+    part->dimensions = dimensions;
+    part->embedded = true;
+    collection_of(e, part)->stats.embedded++;
+    free(part->made.text);
+    part->made.text = NULL;
+    go_in_turn(e, part, PART_UPSERT, part->made.point_id);
+}
+
+/* The outcome of one write: `part->node` is in no lane; the code stands in what was sent. */
+void part_written(struct engine *e, struct part *part)
+{
+    struct collection_state *c = collection_of(e, part);
+    part->wrote = true;
+    if (part->stage == PART_UPSERT)
+        c->stats.upserted++;
+    else
+        c->stats.payloads++;
+    /* A reply that came after the lease's end proves nothing: another writer may have been there meanwhile.
+     */
+    if (now_ms(e) > e->lease.until_ms && part->rounds++ < MAX_ROUNDS) {
+        look(e, part);
+        return;
+    }
+    next_stray(e, part);
+}
+
+void part_repair(struct engine *e, struct part *part, enum lks_code code)
+{
+    struct lks_err err;
+    if (part->rounds++ >= MAX_ROUNDS) {
+        lks_fail(&err, LKS_E_QDRANT_REJECTED,
+                 "the payload could not be written, and the point does not say why");
+        part_failed(e, part, &err);
+    } else if (code == LKS_E_NOT_FOUND) {
+        act(e, part, ACTION_EMBED);
+    } else {
+        look(e, part); /* sees whose epoch is there */
+    }
+}
+
+void part_deleted(struct engine *e, struct part *part)
+{
+    part->wrote = true;
+    collection_of(e, part)->stats.deleted++;
+    part->stray_count--;
+    next_stray(e, part);
+}

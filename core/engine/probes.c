@@ -1,0 +1,92 @@
+/*
+ * probes.c - looks at embedders and Qdrant collections with requests of their own: first at start, later when
+ * a circuit is open. Documents are never used to find out whether a provider is up.
+ */
+#include "base/log.h"
+#include "engine/internal.h"
+
+static void probe_embedder(struct engine *e, size_t i)
+{
+    struct req *req = req_new(REQ_EMBED_PROBE, NULL);
+    if (!req) return;
+    req->embed_probe.embedder = i;
+    circuit_probing(&e->embedders[i].circuit);
+    submit(e, &e->ports.embedder, req);
+}
+
+static void probe_collection(struct engine *e, size_t i)
+{
+    struct req *req = req_new(REQ_ENSURE, NULL);
+    if (!req) return;
+    req->ensure.collection = i;
+    req->ensure.dimensions = e->embedders[e->collections[i].config->embedder].dimensions;
+    circuit_probing(&e->collections[i].circuit);
+    submit(e, &e->ports.index, req);
+}
+
+void circuits_run(struct engine *e)
+{
+    int64_t now = now_ms(e);
+    if (e->phase != PHASE_PROBE && e->phase != PHASE_RUN) return;
+    for (size_t i = 0; i < e->config->embedder_count; i++)
+        if (circuit_probe_due(&e->embedders[i].circuit, now)) probe_embedder(e, i);
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const struct embedder_state *em = &e->embedders[e->collections[i].config->embedder];
+        /* the size of a collection's vectors is the model's to say */
+        if (em->dimensions && circuit_probe_due(&e->collections[i].circuit, now) && lease_covers_request(e))
+            probe_collection(e, i);
+    }
+}
+
+static void probe_failed(struct engine *e, struct circuit *circuit, const char *kind, const char *name,
+                         const struct lks_err *err)
+{
+    bool first = !circuit->ever_probed || circuit->why.code != err->code;
+    circuit_failure(circuit, err, now_ms(e));
+    LOG_WITH(first ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "not ready; what needs it waits", LOG_STR(kind, name),
+             LOG_STR("code", lks_code_name(err->code)), LOG_STR("error", err->text));
+}
+
+static void embedder_back(struct engine *e, struct req *req)
+{
+    struct embedder_state *em = &e->embedders[req->embed_probe.embedder];
+    if (req->err.code != LKS_E_OK) {
+        probe_failed(e, &em->circuit, "embedder", em->name, &req->err);
+        return;
+    }
+    em->dimensions = req->embed_probe.dimensions;
+    circuit_success(&em->circuit);
+    e->worker.wanted = true;
+    log_info("embedder is ready", LOG_STR("embedder", em->name), LOG_INT("dimensions", em->dimensions));
+}
+
+static void collection_back(struct engine *e, struct req *req)
+{
+    struct collection_state *c = &e->collections[req->ensure.collection];
+    if (req->err.code != LKS_E_OK) {
+        probe_failed(e, &c->circuit, "collection", c->config->name, &req->err);
+        return;
+    }
+    circuit_success(&c->circuit);
+    e->worker.wanted = true;
+    log_info(req->ensure.created ? "Qdrant collection was made" : "Qdrant collection is ready",
+             LOG_STR("collection", c->config->name), LOG_INT("guarded", req->ensure.guarded));
+    bool first = !c->looked;
+    c->looked = true;
+    c->virgin = first && req->ensure.empty;
+    /* At start the scan is start.c's to decide. Later, a collection that had to be made was dropped behind
+     * our back. */
+    if (!req->ensure.created) return;
+    if (e->phase == PHASE_RUN)
+        scan_start(e, true);
+    else
+        e->scan.wanted = e->scan.doubt = true;
+}
+
+void circuits_handle(struct engine *e, struct req *req)
+{
+    if (req->kind == REQ_EMBED_PROBE)
+        embedder_back(e, req);
+    else
+        collection_back(e, req);
+}

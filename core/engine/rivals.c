@@ -1,0 +1,93 @@
+/*
+ * rivals.c - documents that have no point because another one with a lower `_id` holds their business id.
+ *
+ * Their record says so and waits for a change; the change that matters is the owner's. So they are remembered
+ * here under their owner and looked at again when it is gone or holds another id. A restart forgets them:
+ * then the first worker cycle asks for all that were rejected.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+
+#define MOST_RIVALS 20000
+
+static struct rival **bucket_of(struct engine *e, const struct docid *owner)
+{
+    return &e->rivals[docid_hash(owner) % RIVAL_BUCKETS];
+}
+
+static void rival_free(struct rival *r)
+{
+    docid_free(r->owner);
+    docid_free(r->loser);
+    free(r->key);
+    free(r);
+}
+
+void rivals_fini(struct engine *e)
+{
+    for (size_t i = 0; i < RIVAL_BUCKETS; i++)
+        for (struct rival *r = e->rivals[i], *next; r; r = next) {
+            next = r->chain;
+            rival_free(r);
+        }
+}
+
+static bool known(struct engine *e, const struct doc *doc, const char *key)
+{
+    for (const struct rival *r = *bucket_of(e, doc->src.owner); r; r = r->chain)
+        if (docid_equal(r->loser, doc->id) && docid_equal(r->owner, doc->src.owner) &&
+            strcmp(r->key, key) == 0)
+            return true;
+    return false;
+}
+
+static void remember(struct engine *e, const struct doc *doc, const char *key)
+{
+    struct rival *r = e->rival_count < MOST_RIVALS ? calloc(1, sizeof *r) : NULL;
+    if (r) {
+        r->owner = docid_copy(doc->src.owner);
+        r->loser = docid_copy(doc->id);
+        r->key = strdup(key);
+        if (!r->owner || !r->loser || !r->key) {
+            rival_free(r);
+            r = NULL;
+        }
+    }
+    if (!r) {
+        e->rivals_overflow = true;
+        return;
+    }
+    struct rival **bucket = bucket_of(e, doc->src.owner);
+    r->chain = *bucket;
+    *bucket = r;
+    e->rival_count++;
+}
+
+void rival_lost(struct engine *e, const struct doc *doc, const char *key)
+{
+    if (known(e, doc, key)) return;
+    remember(e, doc, key);
+    /* The owner may have gone between the read that saw it and now. */
+    struct why why = {.after = doc->work.after, .rival = true};
+    doc_mark(e, doc->src.owner, &why);
+}
+
+void rivals_recheck(struct engine *e, const struct doc *doc, const char *key)
+{
+    if (!e->rival_count) return;
+    for (struct rival **at = bucket_of(e, doc->id), *r; (r = *at) != NULL;) {
+        if (!docid_equal(r->owner, doc->id) || (key && strcmp(r->key, key) == 0)) {
+            at = &r->chain;
+            continue;
+        }
+        *at = r->chain;
+        e->rival_count--;
+        struct why why = {.after = doc->work.after, .rival = true};
+        for (const struct hold *h = doc->work.holds; h; h = h->next)
+            if (why_add_hold(&why, h->mark)) watermark_retain(h->mark);
+        doc_mark(e, r->loser, &why);
+        rival_free(r);
+    }
+}

@@ -1,0 +1,152 @@
+/*
+ * scan.c - goes through all documents of the source, beside the stream.
+ *
+ * A page's documents are at work at once; one that is dirty or in work, or was at any time since the page was
+ * asked for, is dropped from the page and read like any other. The position is saved only past durable work.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define PAGE_DOCS 256
+#define PAGE_MIN_DOCS 32
+
+void docid_position_free(void *position)
+{
+    docid_free(position);
+}
+
+bool scan_idle(const struct engine *e)
+{
+    return !e->scan.wanted && !e->scan.running && !e->sweep.running;
+}
+
+void scan_start(struct engine *e, bool doubt)
+{
+    /* One that is under way begins anew: what it has passed was seen with less doubt, or before what made us
+     * doubt. */
+    for (size_t i = 0; i < e->collection_count; i++)
+        e->collections[i].virgin = false; /* we have been at work */
+    e->scan.wanted = true;
+    e->scan.doubt |= doubt;
+    e->scan.anew = true; /* a page may be under way that borrows the position */
+    e->scan.running = false;
+    e->sweep.running = false;
+    e->save.dirty = true;
+}
+
+static void begin(struct engine *e)
+{
+    if (e->scan.anew) {
+        docid_free(e->scan.from);
+        e->scan.from = NULL;
+        e->scan.anew = false;
+    }
+    watermark_fini(&e->scan.mark);
+    if (e->scan.from) {
+        struct docid *position = docid_copy(e->scan.from);
+        if (position) watermark_pass(&e->scan.mark, position);
+    }
+    e->scan.wanted = false;
+    e->scan.running = true;
+    e->scan.ended = false;
+    e->scan.seen = 0;
+    e->scan.total = -1;
+    e->scan.generation++;
+    e->save.dirty = true;
+    log_info(e->scan.doubt ? "scan begins, comparing with the points" : "scan begins",
+             LOG_STR("source", e->config->source),
+             LOG_STR("from", e->scan.from ? "where the last one stopped" : "the first document"));
+}
+
+static void next_page(struct engine *e)
+{
+    size_t limit = e->config->max_docs - e->config->max_docs / 4; /* the rest is for the stream */
+    size_t room = limit > e->docs_in_work ? limit - e->docs_in_work : 0;
+    size_t bytes = e->config->max_bytes > e->bytes_in_work ? e->config->max_bytes - e->bytes_in_work : 0;
+    if ((room < PAGE_MIN_DOCS || bytes < e->config->max_bytes / 4) && e->docs_in_work > 0) return;
+    struct req *req = req_new(REQ_SCAN, (void *)(uintptr_t)e->scan.generation);
+    if (!req) return;
+    req->scan.from = e->scan.from;
+    req->scan.max_docs = room < PAGE_DOCS ? (room ? room : 1) : PAGE_DOCS;
+    req->scan.max_bytes = bytes ? bytes : 1;
+    e->scan.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void take_scanned(struct engine *e, struct source_doc *src)
+{
+    struct docid *position = docid_copy(src->id);
+    struct mark *mark = position ? watermark_hold(&e->scan.mark, position) : NULL;
+    struct why why = {.doubt = e->scan.doubt, .scanned = true};
+    if (mark) why_add_hold(&why, mark);
+    if (docs_find(e, src->id)) {
+        why.scanned = false;
+        doc_mark(e, src->id, &why);
+    } else {
+        doc_adopt(e, src, &why);
+    }
+}
+
+static void page(struct engine *e, struct req *req)
+{
+    e->scan.requested = false;
+    bool current = (uintptr_t)req->context == e->scan.generation && e->scan.running && e->phase == PHASE_RUN;
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "scan");
+    } else if (current) {
+        mongo_answered(e);
+        e->scan.seen += req->scan.count;
+        if (req->scan.total_estimate >= 0) e->scan.total = req->scan.total_estimate;
+        if (req->scan.count > 0) {
+            docid_free(e->scan.from);
+            e->scan.from = docid_copy(req->scan.docs[req->scan.count - 1].id);
+            if (!e->scan.from) scan_start(e, false); /* out of memory: from the start again */
+        }
+        e->scan.ended = req->scan.end;
+        for (size_t i = 0; i < req->scan.count; i++) take_scanned(e, &req->scan.docs[i]);
+    }
+    docs_unlinger(e);
+}
+
+static void end(struct engine *e)
+{
+    bool doubt = e->scan.doubt;
+    log_info("scan done", LOG_STR("source", e->config->source), LOG_INT("documents", e->scan.seen));
+    e->scan.running = e->scan.doubt = false;
+    docid_free(e->scan.from);
+    e->scan.from = NULL;
+    watermark_fini(&e->scan.mark); /* a scan to come begins at the first document */
+    e->scan.next_ms = now_ms(e) + e->config->poll_interval_ms;
+    e->save.dirty = true;
+    e->heal.wanted = true;
+    if (doubt || e->stream.unsupported || e->config->watch == WATCH_POLL) sweep_begin(e);
+}
+
+void scan_run(struct engine *e)
+{
+    if (e->phase != PHASE_RUN) return;
+    bool polls = e->stream.unsupported || e->config->watch == WATCH_POLL;
+    bool followed = e->stream.open || polls || e->config->watch == WATCH_OFF;
+    if (polls && scan_idle(e) && !e->config->once && now_ms(e) >= e->scan.next_ms) e->scan.wanted = true;
+    /* The stream first, then the scan; and what an earlier scan began must be over, or its positions would
+     * mix with ours. */
+    if (e->scan.wanted && followed && !e->scan.requested && !e->sweep.requested &&
+        watermark_idle(&e->scan.mark))
+        begin(e);
+    if (!e->scan.running || e->scan.requested || mongo_paused(e)) {
+        sweep_run(e);
+        return;
+    }
+    if (!e->scan.ended)
+        next_page(e);
+    else if (watermark_idle(&e->scan.mark))
+        end(e);
+}
+
+void scan_handle(struct engine *e, struct req *req)
+{
+    page(e, req);
+}

@@ -1,0 +1,307 @@
+/*
+ * start.c - from nothing to running: the lease, the saved state, the first look at everybody; then keeping
+ * the lease and saving how far we are; in the end giving the lease back.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define SAVE_BUSY_MS 300   /* between saves while documents move */
+#define SAVE_IDLE_MS 10000 /* between saves of a token that only moves because time does */
+
+/* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
+static bool leaves_clean(const struct engine *e)
+{
+    bool streams = e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM;
+    return e->state_loaded && !e->unknown && (e->lease.clean_start || e->stream.replayed || !streams);
+}
+
+/* ---- lease ---- */
+
+static void ask_for_lease(struct engine *e, int op)
+{
+    struct req *req = req_new(REQ_LEASE, NULL);
+    if (!req) return;
+    req->lease.op = op;
+    req->lease.lease_ms = e->config->lease_ms;
+    req->lease.epoch = e->lease.epoch;
+    req->lease.clean = leaves_clean(e);
+    e->lease.requested = true;
+    e->lease.asked_ms = now_ms(e);
+    submit(e, &e->ports.store, req);
+}
+
+static void lease_taken(struct engine *e, struct req *req)
+{
+    e->lease.held = true;
+    e->lease.epoch = req->lease.epoch;
+    e->lease.until_ms = e->lease.asked_ms + e->config->lease_ms;
+    e->lease.next_ms = e->lease.asked_ms + e->config->lease_ms / 3;
+    e->lease.was_expired = req->lease.previous_expired;
+    e->lease.settle_ms = now_ms(e) + (req->lease.previous_expired ? e->config->index_timeout_ms : 0);
+    e->phase = e->stopping ? PHASE_DRAIN : PHASE_SETTLE;
+    log_info(req->lease.previous_expired
+                 ? "lease taken over; waiting until requests of its last holder are over"
+                 : "lease taken",
+             LOG_STR("source", e->config->source), LOG_INT("epoch", req->lease.epoch));
+}
+
+static void lease_refused(struct engine *e, struct req *req)
+{
+    const char *holder = req->lease.holder ? req->lease.holder : "";
+    int64_t wait = req->lease.remaining_ms < 100 ? 100 : req->lease.remaining_ms;
+    if (strcmp(e->lease.holder, holder) != 0)
+        log_info("another process holds the lease; waiting for it", LOG_STR("source", e->config->source),
+                 LOG_STR("holder", holder));
+    snprintf(e->lease.holder, sizeof e->lease.holder, "%s", holder);
+    e->lease.next_ms = now_ms(e) + (wait > 1000 ? 1000 : wait);
+}
+
+static void lease_lost(struct engine *e)
+{
+    log_warn(
+        "the lease was lost: another process writes now; all work is dropped and begun anew as a follower",
+        LOG_STR("source", e->config->source));
+    e->lease.held = false;
+    e->lease_lost = true;
+    e->unknown = true;
+    engine_stop(e);
+    engine_hurry(e);
+}
+
+static void lease_back(struct engine *e, struct req *req)
+{
+    e->lease.requested = false;
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "lease");
+        e->lease.next_ms = now_ms(e) + 500;
+        if (e->phase == PHASE_RELEASE) e->phase = PHASE_DONE;
+        return;
+    }
+    mongo_answered(e);
+    switch (req->lease.op) {
+    case LEASE_TAKE:
+        if (req->lease.held)
+            lease_taken(e, req);
+        else
+            lease_refused(e, req);
+        break;
+    case LEASE_RENEW:
+        if (!req->lease.held) {
+            lease_lost(e);
+            break;
+        }
+        e->lease.until_ms = e->lease.asked_ms + e->config->lease_ms;
+        e->lease.next_ms = e->lease.asked_ms + e->config->lease_ms / 3;
+        break;
+    case LEASE_RELEASE:
+        e->lease.held = false;
+        e->phase = PHASE_DONE;
+        break;
+    }
+}
+
+/* ---- saved state ---- */
+
+static void load(struct engine *e)
+{
+    struct req *req = req_new(REQ_STATE_LOAD, NULL);
+    if (!req) return;
+    e->save.requested = true;
+    submit(e, &e->ports.store, req);
+}
+
+/* What decides a collection's points is not what it was, or the collection was off meanwhile. */
+static bool digests_changed(struct engine *e, const struct engine_state *state)
+{
+    bool changed = false;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const char *saved = state->digests ? state->digests[i] : NULL;
+        const struct engine_collection *c = e->collections[i].config;
+        if (saved && c->digest && strcmp(saved, c->digest) == 0) continue;
+        changed = true;
+        if (state->token)
+            log_info("the collection's declaration changed, or it was off: everything is compared",
+                     LOG_STR("collection", c->name));
+    }
+    return changed;
+}
+
+static void loaded(struct engine *e, struct req *req)
+{
+    e->save.requested = false;
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "state");
+        return;
+    }
+    mongo_answered(e);
+    struct engine_state *state = &req->state_load.state;
+    e->lease.clean_start = state->clean && !e->lease.was_expired;
+    if (state->token) {
+        struct stream_position *position = malloc(sizeof *position);
+        e->stream.received = (struct stream_position){.token = state->token, .at = state->token_time};
+        state->token = NULL;
+        if (position) { /* until we get further, this is what may be saved */
+            *position = (struct stream_position){.token = bson_copy(e->stream.received.token),
+                                                 .at = e->stream.received.at};
+            watermark_pass(&e->stream.mark, position);
+        }
+    }
+    bool changed = digests_changed(e, state);
+    e->scan.wanted = state->scan_running || !e->stream.received.token || changed || e->config->once;
+    e->scan.doubt = state->scan_doubt || changed || !e->stream.received.token || !e->lease.clean_start;
+    if (state->scan_running && !changed && e->stream.received.token && !e->config->once) {
+        e->scan.from = state->scan_after;
+        state->scan_after = NULL;
+    }
+    e->state_loaded = true;
+    e->phase = PHASE_PROBE;
+}
+
+static void free_state(struct engine_state *state)
+{
+    engine_state_fini(state);
+    *state = (struct engine_state){.token = NULL};
+}
+
+/* What may be saved now. False when memory is out. */
+static bool fill_state(struct engine *e, struct engine_state *state)
+{
+    const struct stream_position *safe = e->stream.mark.safe;
+    const struct docid *scanned = e->scan.running ? e->scan.mark.safe : NULL;
+    state->token = safe && safe->token ? bson_copy(safe->token) : NULL;
+    state->token_time = safe ? safe->at : 0;
+    state->scan_running = e->scan.running || e->scan.wanted || e->sweep.running;
+    state->scan_doubt = state->scan_running && (e->scan.doubt || e->sweep.running);
+    state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
+    state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
+    state->digests = calloc(e->collection_count + 1, sizeof *state->digests);
+    if (!state->digests) return false;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const char *digest = e->collections[i].config->digest;
+        if (!(state->digests[i] = strdup(digest ? digest : ""))) return false;
+    }
+    return true;
+}
+
+static void save(struct engine *e)
+{
+    struct req *req = req_new(REQ_STATE_SAVE, NULL);
+    if (!req) return;
+    if (!fill_state(e, &req->state_save.state)) {
+        free_state(&req->state_save.state);
+        req_free(req);
+        return;
+    }
+    req->state_save.epoch = e->lease.epoch;
+    e->stream.mark.moved = e->scan.mark.moved = e->save.dirty = false;
+    e->save.requested = true;
+    e->save.events = e->stream.events;
+    submit(e, &e->ports.store, req);
+}
+
+void save_run(struct engine *e)
+{
+    int64_t now = now_ms(e);
+    bool moved = e->stream.mark.moved || e->scan.mark.moved || e->save.dirty;
+    if (e->save.requested || mongo_paused(e) || !e->lease.held) return;
+    if (e->phase == PHASE_RELEASE) {
+        if (e->state_loaded && !e->save.final_done) save(e);
+        return;
+    }
+    if ((e->phase != PHASE_RUN && e->phase != PHASE_DRAIN) || !moved) return;
+    bool idle = e->save.events == e->stream.events && !e->scan.mark.moved && !e->save.dirty;
+    if (now < e->save.last_ms + (idle ? SAVE_IDLE_MS : SAVE_BUSY_MS)) return;
+    save(e);
+}
+
+void save_handle(struct engine *e, struct req *req)
+{
+    e->save.requested = false;
+    e->save.last_ms = now_ms(e);
+    if (req->err.code == LKS_E_LEASE) {
+        lease_lost(e);
+        return;
+    }
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "save state");
+        e->save.dirty = true;
+        if (e->phase == PHASE_RELEASE) e->save.final_done = e->unknown = true;
+        return;
+    }
+    mongo_answered(e);
+    if (e->phase == PHASE_RELEASE && req->state_save.state.clean == leaves_clean(e))
+        e->save.final_done = true;
+}
+
+/* ---- phases ---- */
+
+/* Everybody was looked at once, or can't be: begin with who is there. */
+static bool first_look_done(const struct engine *e)
+{
+    for (size_t i = 0; i < e->config->embedder_count; i++)
+        if (!e->embedders[i].circuit.ever_probed) return false;
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (e->embedders[e->collections[i].config->embedder].dimensions &&
+            !e->collections[i].circuit.ever_probed)
+            return false;
+    return true;
+}
+
+static void begin_running(struct engine *e)
+{
+    e->phase = PHASE_RUN;
+    e->worker.next_ms = now_ms(e);
+    e->tombs.next_ms = now_ms(e);
+    e->tombs.all = true;
+    e->heal.wanted = true;
+    log_info("running", LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
+             LOG_STR("scan", !e->scan.wanted ? "no"
+                             : e->scan.doubt ? "comparing"
+                                             : "yes"));
+}
+
+void start_run(struct engine *e)
+{
+    int64_t now = now_ms(e);
+    if (e->lease.held && !e->lease.requested && now >= e->lease.next_ms && e->phase != PHASE_RELEASE &&
+        e->phase != PHASE_DONE)
+        ask_for_lease(e, LEASE_RENEW);
+    switch (e->phase) {
+    case PHASE_LEASE:
+        if (e->stopping)
+            e->phase = PHASE_DONE;
+        else if (!e->lease.requested && now >= e->lease.next_ms && !mongo_paused(e))
+            ask_for_lease(e, LEASE_TAKE);
+        break;
+    case PHASE_SETTLE:
+        if (now >= e->lease.settle_ms) e->phase = PHASE_LOAD;
+        if (e->phase == PHASE_LOAD) start_run(e);
+        break;
+    case PHASE_LOAD:
+        if (!e->save.requested && !mongo_paused(e)) load(e);
+        break;
+    case PHASE_PROBE:
+        if (first_look_done(e)) begin_running(e);
+        break;
+    case PHASE_RELEASE:
+        if ((e->save.final_done || !e->state_loaded) && !e->lease.requested && !e->save.requested)
+            ask_for_lease(e, LEASE_RELEASE);
+        break;
+    case PHASE_RUN:
+    case PHASE_DRAIN:
+    case PHASE_DONE:
+        break;
+    }
+}
+
+void start_handle(struct engine *e, struct req *req)
+{
+    if (req->kind == REQ_LEASE)
+        lease_back(e, req);
+    else
+        loaded(e, req);
+}

@@ -1,0 +1,241 @@
+/*
+ * stream.c - follows the change stream: which documents its events name, how far its token may be saved, and
+ * what happens when it breaks.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define WAIT_MS 1000 /* how long the server may hold an empty getMore */
+#define MAX_EVENTS 1000
+#define REOPEN_MIN_MS 100
+#define REOPEN_MAX_MS 10000
+
+void stream_position_free(void *position)
+{
+    struct stream_position *p = position;
+    if (!p) return;
+    if (p->token) bson_destroy(p->token);
+    free(p);
+}
+
+static struct stream_position *position_new(const bson_t *token, cluster_time at)
+{
+    struct stream_position *p = malloc(sizeof *p);
+    if (!p) return NULL;
+    *p = (struct stream_position){.token = bson_copy(token), .at = at};
+    return p;
+}
+
+static void received(struct engine *e, const bson_t *token, cluster_time at)
+{
+    if (e->stream.received.token) bson_destroy(e->stream.received.token);
+    e->stream.received = (struct stream_position){.token = token ? bson_copy(token) : NULL, .at = at};
+}
+
+/* ---- out ---- */
+
+static void open_stream(struct engine *e)
+{
+    struct req *req = req_new(REQ_STREAM_OPEN, NULL);
+    if (!req) return;
+    req->stream_open.token = e->stream.received.token;
+    req->stream_open.at = e->stream.received.at;
+    e->stream.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void next_events(struct engine *e)
+{
+    size_t room = e->config->max_docs - e->docs_in_work;
+    struct req *req = req_new(REQ_STREAM_NEXT, NULL);
+    if (!req) return;
+    req->stream_next.max_events = room < MAX_EVENTS ? room : MAX_EVENTS;
+    req->stream_next.wait_ms = WAIT_MS;
+    e->stream.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static bool streams(const struct engine *e)
+{
+    return (e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM) && !e->stream.unsupported;
+}
+
+void stream_run(struct engine *e)
+{
+    if (e->phase != PHASE_RUN || e->stream.requested || !streams(e)) return;
+    if (!e->stream.open) {
+        if (now_ms(e) >= e->stream.open_at_ms) open_stream(e);
+    } else if (e->docs_in_work < e->config->max_docs) {
+        next_events(e);
+    }
+}
+
+/* ---- back ---- */
+
+static void note_error(struct engine *e, const struct lks_err *err)
+{
+    snprintf(e->stream.error, sizeof e->stream.error, "%.250s", err->text);
+}
+
+static void broke(struct engine *e, const struct lks_err *err)
+{
+    int64_t wait = REOPEN_MIN_MS;
+    for (int i = 0; i < e->stream.failures && wait < REOPEN_MAX_MS; i++) wait *= 2;
+    e->stream.open = false;
+    note_error(e, err);
+    if (err->code == LKS_E_CANCELLED) return;
+    LOG_WITH(e->stream.failures++ ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "change stream broke; opening it again",
+             LOG_STR("source", e->config->source), LOG_STR("error", err->text));
+    e->stream.open_at_ms = now_ms(e) + (wait > REOPEN_MAX_MS ? REOPEN_MAX_MS : wait);
+}
+
+/* The history since the saved token is gone: follow from now on, and compare everything. */
+static void lost(struct engine *e, const struct lks_err *err)
+{
+    log_warn("changes since the resume token are lost; everything is compared",
+             LOG_STR("source", e->config->source), LOG_STR("error", err->text));
+    received(e, NULL, 0);
+    e->stream.open = false;
+    e->stream.open_at_ms = now_ms(e);
+    scan_start(e, true);
+}
+
+/* Drop, rename or dropDatabase: follow what comes after, and find out what is left. */
+static void ended(struct engine *e, const struct lks_err *err)
+{
+    log_warn("the collection was dropped or renamed; following what comes after, and comparing everything",
+             LOG_STR("source", e->config->source), LOG_STR("error", err->text));
+    e->stream.open = false;
+    e->stream.open_at_ms = now_ms(e) + REOPEN_MIN_MS;
+    scan_start(e, true);
+}
+
+static void cannot_stream(struct engine *e, const struct lks_err *err)
+{
+    note_error(e, err);
+    if (e->config->watch == WATCH_STREAM) {
+        broke(e, err);
+        e->stream.open_at_ms = now_ms(e) + REOPEN_MAX_MS;
+        return;
+    }
+    e->stream.unsupported = true;
+    e->scan.wanted = true;
+    log_warn("the server has no change streams; comparing everything at intervals instead",
+             LOG_STR("source", e->config->source), LOG_INT("poll_interval_ms", e->config->poll_interval_ms),
+             LOG_STR("error", err->text));
+}
+
+static void opened(struct engine *e, struct req *req)
+{
+    e->stream.requested = false;
+    switch (req->err.code) {
+    case LKS_E_OK:
+        break;
+    case LKS_E_STREAM_LOST:
+        lost(e, &req->err);
+        return;
+    case LKS_E_STREAM_ENDED:
+        ended(e, &req->err);
+        return;
+    case LKS_E_UNSUPPORTED:
+        cannot_stream(e, &req->err);
+        return;
+    default:
+        broke(e, &req->err);
+        return;
+    }
+    if (e->stream.failures || !e->stream.ever_opened)
+        log_info("following the change stream", LOG_STR("source", e->config->source),
+                 LOG_STR("from", e->stream.received.token ? "the saved token" : "now"));
+    /* Events from before this lease was taken are replays: metadata proves nothing for them. */
+    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.doubt_until = req->stream_open.opened_at;
+    e->stream.open = e->stream.ever_opened = true;
+    e->stream.proven = req->stream_open.proven;
+    e->stream.failures = 0;
+    e->stream.error[0] = '\0';
+}
+
+static bool touches(struct engine *e, const struct change *change)
+{
+    if (change->op != CHANGE_UPDATE || !change->keys) return true;
+    for (char **key = change->keys; *key; key++)
+        if (e->config->touches(e->config->touches_self, *key)) return true;
+    return false;
+}
+
+/* An earlier event of the document holds the stream already, and it is read after this one anyway. */
+static bool held_before(const struct engine *e, const struct doc *doc)
+{
+    if (!doc || !doc->is_dirty) return false;
+    for (const struct hold *h = doc->dirty.holds; h; h = h->next)
+        if (h->mark->of == &e->stream.mark) return true;
+    return false;
+}
+
+static void take_change(struct engine *e, const struct change *change)
+{
+    struct stream_position *position = position_new(change->token, change->at);
+    if (!position) return;
+    e->stream.events++;
+    int64_t happened = change->wall_ms ? change->wall_ms : (int64_t)(change->at >> 32) * 1000;
+    e->stream.lag_ms = wall_ms(e) > happened ? wall_ms(e) - happened : 0;
+    if (!touches(e, change)) {
+        watermark_pass(&e->stream.mark, position);
+        return;
+    }
+    struct why why = {.after = change->at, .doubt = change->replaced || change->at <= e->stream.doubt_until};
+    if (change->op == CHANGE_UPDATE && change->keys)
+        for (char **key = change->keys; *key; key++) why_add_key(&why, *key);
+    if (held_before(e, docs_find(e, change->id))) {
+        watermark_pass(&e->stream.mark, position);
+    } else {
+        struct mark *mark = watermark_hold(&e->stream.mark, position);
+        if (!mark || !why_add_hold(&why, mark))
+            log_error("out of memory: the resume token stays where it is");
+    }
+    doc_mark(e, change->id, &why);
+}
+
+static void events(struct engine *e, struct req *req)
+{
+    e->stream.requested = false;
+    for (size_t i = 0; i < req->stream_next.change_count; i++) {
+        take_change(e, &req->stream_next.changes[i]);
+        received(e, req->stream_next.changes[i].token, req->stream_next.changes[i].at);
+    }
+    if (req->err.code == LKS_E_OK) {
+        e->stream.proven = req->stream_next.proven;
+        e->stream.quiet = req->stream_next.change_count == 0;
+        if (e->stream.quiet || e->stream.received.at > e->stream.doubt_until) e->stream.replayed = true;
+    }
+    if (req->stream_next.token) {
+        struct stream_position *position = position_new(req->stream_next.token, req->stream_next.at);
+        received(e, req->stream_next.token, req->stream_next.at);
+        if (position) watermark_pass(&e->stream.mark, position);
+    }
+    switch (req->err.code) {
+    case LKS_E_OK:
+        break;
+    case LKS_E_STREAM_LOST:
+        lost(e, &req->err);
+        break;
+    case LKS_E_STREAM_ENDED:
+        ended(e, &req->err);
+        break;
+    default:
+        broke(e, &req->err);
+        break;
+    }
+}
+
+void stream_handle(struct engine *e, struct req *req)
+{
+    if (req->kind == REQ_STREAM_OPEN)
+        opened(e, req);
+    else
+        events(e, req);
+}

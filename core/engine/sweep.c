@@ -1,0 +1,165 @@
+/*
+ * sweep.c - goes through our points and looks whether each has its document, and that document's record says
+ * so.
+ *
+ * What it finds is only a suspicion: the document is marked, read with majority concern, and its points are
+ * asked in their turn before anything is deleted. Points of others are never touched.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define PAGE_POINTS 512
+
+static void free_page(struct engine *e)
+{
+    for (size_t i = 0; i < e->sweep.page_count; i++) {
+        witness_fini(&e->sweep.page[i]);
+        docid_free(e->sweep.ids[i]);
+    }
+    free(e->sweep.page);
+    free(e->sweep.ids);
+    e->sweep.page = NULL;
+    e->sweep.ids = NULL;
+    e->sweep.page_count = 0;
+}
+
+void sweep_begin(struct engine *e)
+{
+    e->sweep.running = true;
+    e->sweep.collection = 0;
+    e->sweep.from[0] = '\0';
+    e->sweep.suspects = 0;
+    e->sweep.next_ms = 0;
+}
+
+void sweep_fini(struct engine *e)
+{
+    free_page(e);
+}
+
+static void ask_points(struct engine *e)
+{
+    struct req *req = req_new(REQ_SCROLL, NULL);
+    if (!req) return;
+    req->scroll.collection = e->sweep.collection;
+    memcpy(req->scroll.from, e->sweep.from, sizeof e->sweep.from);
+    req->scroll.max_points = PAGE_POINTS;
+    e->sweep.requested = true;
+    submit(e, &e->ports.index, req);
+}
+
+/* Reads the documents of a page of points; a point whose `doc` is no id at all can't be ours after all. */
+static void ask_documents(struct engine *e)
+{
+    struct req *req = req_new(REQ_READ, &e->sweep);
+    const struct docid **ids = calloc(e->sweep.page_count, sizeof *ids);
+    if (!req || !ids) {
+        req_free(req);
+        free(ids);
+        return;
+    }
+    for (size_t i = 0; i < e->sweep.page_count; i++) ids[i] = e->sweep.ids[i];
+    req->read.ids = ids;
+    req->read.count = e->sweep.page_count;
+    e->sweep.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void next_collection(struct engine *e)
+{
+    e->sweep.from[0] = '\0';
+    if (++e->sweep.collection < e->collection_count) return;
+    e->sweep.running = false;
+    e->save.dirty = true;
+    for (size_t i = 0; i < e->collection_count; i++) e->collections[i].virgin = false;
+    log_info("sweep done: every point was asked for its document", LOG_STR("source", e->config->source),
+             LOG_INT("suspects", e->sweep.suspects));
+}
+
+void sweep_run(struct engine *e)
+{
+    if (!e->sweep.running || e->sweep.requested || now_ms(e) < e->sweep.next_ms) return;
+    if (e->sweep.page_count > 0) {
+        if (!mongo_paused(e)) ask_documents(e);
+        return;
+    }
+    if (e->docs_in_work > e->config->max_docs / 2) return;
+    const struct collection_state *c = &e->collections[e->sweep.collection];
+    if (c->virgin)
+        next_collection(e); /* it had no point when we came, and what we wrote since has a record */
+    else if (circuit_closed(&c->circuit))
+        ask_points(e);
+}
+
+static void points_back(struct engine *e, struct req *req)
+{
+    struct collection_state *c = &e->collections[req->scroll.collection];
+    if (req->err.code != LKS_E_OK) {
+        collection_failed(e, c, &req->err);
+        e->sweep.next_ms = now_ms(e) + 1000;
+        return;
+    }
+    struct witness *found = req->scroll.found;
+    size_t count = req->scroll.found_count;
+    e->sweep.page = calloc(count ? count : 1, sizeof *e->sweep.page);
+    e->sweep.ids = calloc(count ? count : 1, sizeof(struct docid *));
+    if (!e->sweep.page || !e->sweep.ids) {
+        free_page(e);
+        e->sweep.next_ms = now_ms(e) + 1000;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct docid *id = found[i].ours && found[i].doc ? docid_parse(found[i].doc) : NULL;
+        if (!id) continue;
+        e->sweep.ids[e->sweep.page_count] = id;
+        e->sweep.page[e->sweep.page_count++] = found[i];
+        memset(&found[i], 0, sizeof found[i]);
+    }
+    memcpy(e->sweep.from, req->scroll.next, sizeof e->sweep.from);
+    e->sweep.last = !req->scroll.next[0];
+    if (e->sweep.page_count > 0) return;
+    free_page(e);
+    if (e->sweep.last) next_collection(e);
+}
+
+/* Does the document's record say what this point says? */
+static bool in_step(const struct engine *e, const struct source_doc *doc, const struct witness *w)
+{
+    if (!doc->body || doc->record.entry_count != e->collection_count) return false;
+    const struct entry *entry = &doc->record.entries[e->sweep.collection];
+    return entry->present && strcmp(entry->point_id, w->point_id) == 0 &&
+           (entry->status != SYNC_SYNCED || (strcmp(entry->content_hash, w->content_hash) == 0 &&
+                                             strcmp(entry->payload_hash, w->payload_hash) == 0));
+}
+
+static void documents_back(struct engine *e, struct req *req)
+{
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "sweep");
+        return;
+    }
+    mongo_answered(e);
+    for (size_t i = 0; i < req->read.count; i++) {
+        if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
+        struct why why = {.doubt = true};
+        e->sweep.suspects++;
+        doc_mark(e, e->sweep.ids[i], &why);
+    }
+    free_page(e);
+    if (e->sweep.last) next_collection(e);
+}
+
+void sweep_handle(struct engine *e, struct req *req)
+{
+    e->sweep.requested = false;
+    if (!e->sweep.running) {
+        free_page(e);
+    } else if (req->kind == REQ_SCROLL) {
+        points_back(e, req);
+    } else {
+        documents_back(e, req);
+    }
+}

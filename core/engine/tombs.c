@@ -1,0 +1,54 @@
+/*
+ * tombs.c - comes back to deleted documents: once at start, then when no request of an earlier writer can be
+ * under way any more, and as long as one of their points could not be deleted.
+ */
+#include <string.h>
+
+#include "engine/internal.h"
+
+#define PAGE_TOMBS 200
+#define FULL_PAGE_MS 500 /* the next page, once these are in work */
+
+static int64_t keep_ms(const struct engine *e)
+{
+    return e->config->index_timeout_ms + e->config->lease_ms;
+}
+
+void tombs_run(struct engine *e)
+{
+    if (e->phase != PHASE_RUN || e->tombs.requested || mongo_paused(e)) return;
+    bool any = e->tombs.all || e->tombs.busy || e->tombs.last_put_wall_ms != NO_TIME;
+    if (!any || now_ms(e) < e->tombs.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
+    struct req *req = req_new(REQ_TOMBS_LIST, NULL);
+    if (!req) return;
+    req->tombs.older_than_ms = wall_ms(e) - (e->tombs.all ? 0 : keep_ms(e));
+    req->tombs.max = PAGE_TOMBS;
+    e->tombs.requested = true;
+    submit(e, &e->ports.store, req);
+}
+
+void tombs_handle(struct engine *e, struct req *req)
+{
+    e->tombs.requested = false;
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "tombs");
+        return;
+    }
+    mongo_answered(e);
+    for (size_t i = 0; i < req->tombs.count; i++) {
+        struct tomb *tomb = &req->tombs.tombs[i];
+        struct why why = {.doubt = true,
+                          .tomb = true,
+                          .tomb_since_ms = tomb->since_ms,
+                          .tomb_key = tomb->key,
+                          .after = tomb->after};
+        tomb->key = NULL;
+        doc_mark(e, tomb->id, &why);
+    }
+    bool full = req->tombs.count >= PAGE_TOMBS;
+    bool newer = e->tombs.last_put_wall_ms != NO_TIME && e->tombs.last_put_wall_ms > req->tombs.older_than_ms;
+    e->tombs.busy = req->tombs.count > 0;
+    e->tombs.all = false;
+    e->tombs.next_ms = now_ms(e) + (full ? FULL_PAGE_MS : keep_ms(e) / 2 + 1);
+    if (!newer && !e->tombs.busy) e->tombs.last_put_wall_ms = NO_TIME;
+}

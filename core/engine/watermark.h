@@ -1,0 +1,43 @@
+/*
+ * watermark.h - how far a position (a resume token, a place in a scan) may be saved.
+ *
+ * Positions come in order. Some are held: their effect is not durable yet. The safe position is the last one
+ * before which nothing is held. Runs of released positions are folded into one, so memory follows what is
+ * held.
+ */
+#ifndef LOCKSTEP_ENGINE_WATERMARK_H
+#define LOCKSTEP_ENGINE_WATERMARK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct mark {
+    struct mark *prev, *next;
+    struct watermark *of;
+    void *position; /* owned */
+    int holds;
+};
+
+struct watermark {
+    struct mark *head, *tail;
+    void *safe; /* owned; NULL: none yet */
+    bool moved; /* `safe` changed since the owner cleared this */
+    void (*free_position)(void *position);
+};
+
+void watermark_init(struct watermark *w, void (*free_position)(void *));
+/* Frees all positions and marks; marks that are still held become invalid. */
+void watermark_fini(struct watermark *w);
+/* A position whose effect has to be waited for; comes with one hold. Takes `position`; NULL (and position
+ * freed) when memory is out. */
+struct mark *watermark_hold(struct watermark *w, void *position);
+/* A position with nothing to wait for. Takes it. */
+void watermark_pass(struct watermark *w, void *position);
+/* One more hold on a mark that is held. */
+void watermark_retain(struct mark *mark);
+/* One hold less; with the last one the mark may be gone. */
+void watermark_release(struct mark *mark);
+/* Nothing is held. */
+bool watermark_idle(const struct watermark *w);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * worker.c - the cycle: comes back to entries that are due (pending, stale, failed and their time has come)
+ * and that nobody holds in memory; every interval, when a nextRetryAt has come, and when a provider is well
+ * again.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define PARKED_REVISIT_MS 1000
+
+void worker_note_retry(struct engine *e, int64_t wall)
+{
+    if (e->worker.retry_wall_ms == NO_TIME || wall < e->worker.retry_wall_ms) e->worker.retry_wall_ms = wall;
+}
+
+static bool lanes_idle(const struct collection_state *c)
+{
+    return !c->look.queued && !c->upsert.queued && !c->payload.queued && !c->del.queued;
+}
+
+/* Something was put aside in a collection that has time for it now. */
+static bool parked_can_go_on(struct engine *e)
+{
+    if (now_ms(e) < e->worker.started_ms + PARKED_REVISIT_MS) return false;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const struct collection_state *c = &e->collections[i];
+        if (c->parked && !c->fatal && circuit_closed(&c->circuit) && lanes_idle(c) &&
+            circuit_closed(&e->embedders[c->config->embedder].circuit))
+            return true;
+    }
+    return false;
+}
+
+static bool due(struct engine *e)
+{
+    if (e->worker.wanted) return true;
+    if (!e->config->worker_enabled || e->config->once) return false;
+    if (now_ms(e) >= e->worker.next_ms) return true;
+    if (e->worker.retry_wall_ms != NO_TIME && wall_ms(e) >= e->worker.retry_wall_ms) return true;
+    return parked_can_go_on(e);
+}
+
+static void begin(struct engine *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        struct collection_state *c = &e->collections[i];
+        bool up = circuit_closed(&c->circuit) && circuit_closed(&e->embedders[c->config->embedder].circuit) &&
+                  !c->fatal;
+        e->worker.collections[i] = up;
+        if (up) c->parked = false;
+        any |= up;
+    }
+    e->worker.wanted = false;
+    e->worker.started_ms = now_ms(e);
+    e->worker.next_ms = e->worker.started_ms + e->config->interval_ms;
+    e->worker.retry_wall_ms = NO_TIME;
+    e->worker.processed = e->worker.failed = e->worker.skipped = 0;
+    docid_free(e->worker.from);
+    e->worker.from = NULL;
+    e->worker.pass_done = !any;
+    e->worker.running = true;
+}
+
+static void ask(struct engine *e)
+{
+    struct req *req = req_new(REQ_DUE, NULL);
+    if (!req) return;
+    req->due.now_ms = wall_ms(e);
+    req->due.recorded_only = !scan_idle(e); /* the rest the scan comes by */
+    req->due.rejected_too = !e->worker.rejected_seen || e->rivals_overflow;
+    req->due.collections = e->worker.collections;
+    req->due.from = e->worker.from;
+    req->due.max_docs = e->config->batch_size;
+    e->worker.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void end(struct engine *e)
+{
+    e->worker.running = false;
+    e->stats.cycles++;
+    e->stats.last_cycle_wall_ms = wall_ms(e);
+    e->stats.cycle_processed = e->worker.processed;
+    e->stats.cycle_failed = e->worker.failed;
+    e->stats.cycle_successful = e->worker.processed - e->worker.failed;
+    e->stats.cycle_skipped = e->worker.skipped;
+    e->stats.cycle_duration_ms = now_ms(e) - e->worker.started_ms;
+    if (e->worker.processed)
+        log_info("worker cycle done", LOG_STR("source", e->config->source),
+                 LOG_INT("processed", e->worker.processed), LOG_INT("failed", e->worker.failed));
+}
+
+void worker_run(struct engine *e)
+{
+    if (e->phase != PHASE_RUN) return;
+    if (!e->worker.running && due(e)) begin(e);
+    if (!e->worker.running || e->worker.requested) return;
+    if (!e->worker.pass_done) {
+        if (e->docs_in_work < e->config->max_docs / 2 && !mongo_paused(e)) ask(e);
+    } else if (e->worker.open == 0) {
+        end(e);
+    }
+}
+
+void worker_handle(struct engine *e, struct req *req)
+{
+    e->worker.requested = false;
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "due");
+        return;
+    }
+    mongo_answered(e);
+    for (size_t i = 0; i < req->due.count; i++) {
+        const struct doc *held = docs_find(e, req->due.ids[i]);
+        struct why why = {.cycle = true};
+        if (held && held->state != DOC_LINGER) {
+            e->worker.skipped++;
+            continue;
+        }
+        if (doc_mark(e, req->due.ids[i], &why)) e->worker.open++;
+    }
+    if (req->due.count > 0) {
+        docid_free(e->worker.from);
+        e->worker.from = req->due.ids[req->due.count - 1];
+        req->due.ids[req->due.count - 1] = NULL;
+    }
+    e->worker.pass_done = req->due.end || req->due.count == 0;
+    if (e->worker.pass_done) e->worker.rejected_seen = true;
+    if (e->worker.pass_done && req->due.next_ms != NO_TIME) worker_note_retry(e, req->due.next_ms);
+}
+
+void worker_doc_done(struct engine *e, bool failed)
+{
+    if (e->worker.open) e->worker.open--;
+    e->worker.processed++;
+    if (failed) e->worker.failed++;
+}
