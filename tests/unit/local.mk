@@ -93,9 +93,22 @@ test_mongo_metadata_SOURCES = %D%/test_mongo_metadata.c
 test_mongo_metadata_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_mongo_metadata_LDADD = libmongo.la $(CHECK_LIBS)
 
+
+
 # words, hash
 check_PROGRAMS += test_words
 TESTS += test_words
 test_words_SOURCES = %D%/test_words.c
 test_words_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_words_LDADD = libembed.la libbase.la $(CHECK_LIBS)
+
+
+# embed
+check_PROGRAMS += test_embed_verdict test_embed
+TESTS += test_embed_verdict test_embed
+test_embed_verdict_SOURCES = %D%/test_embed_verdict.c
+test_embed_verdict_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_embed_verdict_LDADD = libembed.la libengine.la libbase.la $(CHECK_LIBS)
+test_embed_SOURCES = %D%/test_embed.c %D%/tiny_server.c %D%/tiny_server.h
+test_embed_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+test_embed_LDADD = libembed.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
