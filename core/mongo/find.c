@@ -13,13 +13,12 @@ static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const cha
     bson_t command = BSON_INITIALIZER, filter, condition, in, sort;
     struct rows rows;
     const bson_t *row;
-    uint32_t n = 0;
     bool found = false;
     BSON_APPEND_UTF8(&command, "find", m->collection);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     BSON_APPEND_DOCUMENT_BEGIN(&filter, field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    keys_candidates(text, &in, &n);
+    keys_guesses(&in, text);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);

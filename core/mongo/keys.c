@@ -1,11 +1,11 @@
 /*
  * keys.c - business ids: who else has the same, and who owns it.
  *
- * Two documents have the same business id if their points would be the same, so values are compared by the
- * text that stands for them: 5, 5.0 and "5" are one id. Arrays, documents and null are no ids.
+ * A string stands for itself in `_lockstep.key`, any other value as canonical Extended JSON, so two documents
+ * have the same business id if the values are of one type and equal. Arrays, documents, null and blank
+ * strings are no ids.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,122 +17,96 @@
 
 /* ---- values and texts ---- */
 
-static char *text_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *text_printf(const char *format, ...)
+static bool is_blank(const char *text, size_t bytes)
 {
-    char text[64];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return strdup(text);
+    for (size_t i = 0; i < bytes; i++)
+        if (!text[i] || !strchr(" \t\n\v\f\r", text[i])) return false;
+    return true;
 }
 
-/* The shortest digits that read back as the same number. */
-static char *text_double(double value)
-{
-    char text[40];
-    if (fabs(value) < 9007199254740992.0 && value == floor(value))
-        return text_printf("%" PRId64, (int64_t)value);
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) >= value && strtod(text, NULL) <= value) break;
-    }
-    return strdup(text);
-}
-
-char *keys_text(const bson_iter_t *value)
+static bool is_usable(const bson_iter_t *value)
 {
     uint32_t bytes = 0;
+    const char *text;
     switch (bson_iter_type(value)) {
     case BSON_TYPE_EOD:
     case BSON_TYPE_NULL:
     case BSON_TYPE_UNDEFINED:
     case BSON_TYPE_ARRAY:
     case BSON_TYPE_DOCUMENT:
-        return NULL;
+        return false;
     case BSON_TYPE_UTF8:
-        bson_iter_utf8(value, &bytes);
-        if (!bytes) return NULL;
-        break;
-    case BSON_TYPE_INT32:
-        return text_printf("%" PRId32, bson_iter_int32(value));
-    case BSON_TYPE_INT64:
-        return text_printf("%" PRId64, bson_iter_int64(value));
-    case BSON_TYPE_DOUBLE:
-        return text_double(bson_iter_double(value));
-    case BSON_TYPE_BOOL:
-        return strdup(bson_iter_bool(value) ? "true" : "false");
+        text = bson_iter_utf8(value, &bytes);
+        return !is_blank(text, bytes) && !memchr(text, '\0', bytes);
     default:
-        break;
-    }
-    struct docid *id = docid_new(value);
-    char *plain = id ? docid_plain(id) : NULL;
-    docid_free(id);
-    return plain;
-}
-
-static void append_at(bson_t *to, uint32_t *n, const struct docid *id)
-{
-    char buffer[16];
-    const char *index;
-    bson_uint32_to_string((*n)++, &index, buffer, sizeof buffer);
-    docid_append(id, to, index);
-}
-
-static void append_number(const char *key, bson_t *to, uint32_t *n)
-{
-    char buffer[16], *end;
-    const char *index;
-    bson_decimal128_t decimal;
-    if (!key[0] || strspn(key, "+-.0123456789eE") != strlen(key)) return;
-    errno = 0;
-    double value = strtod(key, &end);
-    if (*end || !isfinite(value)) return;
-    bson_uint32_to_string((*n)++, &index, buffer, sizeof buffer);
-    BSON_APPEND_DOUBLE(to, index, value);
-    long long whole = strtoll(key, &end, 10);
-    if (!*end && !errno) { /* beyond 2^53 it is another number than the double */
-        bson_uint32_to_string((*n)++, &index, buffer, sizeof buffer);
-        BSON_APPEND_INT64(to, index, whole);
-    }
-    if (bson_decimal128_from_string(key, &decimal)) {
-        bson_uint32_to_string((*n)++, &index, buffer, sizeof buffer);
-        BSON_APPEND_DECIMAL128(to, index, &decimal);
+        return true;
     }
 }
 
-void keys_candidates(const char *key, bson_t *to, uint32_t *n)
-{
-    char buffer[16];
-    const char *index;
-    bson_uint32_to_string((*n)++, &index, buffer, sizeof buffer);
-    BSON_APPEND_UTF8(to, index, key);
-    append_number(key, to, n);
-    if (!strcmp(key, "true") || !strcmp(key, "false")) {
-        bson_uint32_to_string((*n)++, &index, buffer, sizeof buffer);
-        BSON_APPEND_BOOL(to, index, key[0] == 't');
-    }
-    if (strlen(key) == 24 && bson_oid_is_valid(key, 24)) {
-        bson_oid_t oid;
-        bson_oid_init_from_string(&oid, key);
-        bson_uint32_to_string((*n)++, &index, buffer, sizeof buffer);
-        BSON_APPEND_OID(to, index, &oid);
-    }
-    if (key[0] == '{' || key[0] == '"') {
-        struct docid *id = docid_parse(key);
-        if (id) append_at(to, n, id);
-        docid_free(id);
-    }
-}
-
-/* The business id of a document, as text. */
-static char *key_of(struct mongo *m, const bson_t *body)
+/* The business id of a document; NULL if it has none. */
+static struct docid *key_of(struct mongo *m, const bson_t *body)
 {
     bson_iter_t iter, value;
-    if (!body || !bson_iter_init(&iter, body) || !bson_iter_find_descendant(&iter, m->id_field, &value))
+    if (!body || !bson_iter_init(&iter, body) || !bson_iter_find_descendant(&iter, m->id_field, &value) ||
+        !is_usable(&value))
         return NULL;
-    return keys_text(&value);
+    return docid_new(&value);
+}
+
+/* Appends array elements one after the other. */
+struct values {
+    bson_t *array;
+    uint32_t count;
+};
+
+static const char *next_index(struct values *values, char buffer[16])
+{
+    const char *index;
+    bson_uint32_to_string(values->count++, &index, buffer, 16);
+    return index;
+}
+
+/* The values that `_lockstep.key` shows as `key`. */
+static void append_key(struct values *to, const char *key)
+{
+    char buffer[16];
+    BSON_APPEND_UTF8(to->array, next_index(to, buffer), key);
+    struct docid *id = key[0] == '{' ? docid_parse(key) : NULL;
+    if (id) docid_append(id, to->array, next_index(to, buffer));
+    docid_free(id);
+}
+
+static void guess_number(struct values *to, const char *text)
+{
+    char buffer[16], *end;
+    bson_decimal128_t decimal;
+    if (!text[0] || strspn(text, "+-.0123456789eE") != strlen(text)) return;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (*end || !isfinite(value)) return;
+    BSON_APPEND_DOUBLE(to->array, next_index(to, buffer), value); /* equal to whole numbers, too */
+    long long whole = strtoll(text, &end, 10);
+    if (!*end && !errno) BSON_APPEND_INT64(to->array, next_index(to, buffer), whole); /* beyond 2^53 */
+    if (bson_decimal128_from_string(text, &decimal))
+        BSON_APPEND_DECIMAL128(to->array, next_index(to, buffer), &decimal);
+}
+
+void keys_guesses(bson_t *array, const char *text)
+{
+    struct values to = {.array = array};
+    char buffer[16];
+    append_key(&to, text);
+    struct docid *quoted = text[0] == '"' ? docid_parse(text) : NULL;
+    if (quoted) docid_append(quoted, array, next_index(&to, buffer));
+    docid_free(quoted);
+    guess_number(&to, text);
+    if (!strcmp(text, "true") || !strcmp(text, "false"))
+        BSON_APPEND_BOOL(array, next_index(&to, buffer), text[0] == 't');
+    if (strlen(text) == 24 && bson_oid_is_valid(text, 24)) {
+        bson_oid_t oid;
+        bson_oid_init_from_string(&oid, text);
+        BSON_APPEND_OID(array, next_index(&to, buffer), &oid);
+    }
 }
 
 /* ---- is there a unique index? ---- */
@@ -180,78 +154,88 @@ static bool ids_are_unique(struct mongo *m, mongoc_client_t *client)
 
 /* ---- owners ---- */
 
-/* {id_field: {$in: values that read as one of keys}} */
-static void append_holders(struct mongo *m, bson_t *filter, const char *const *keys, size_t count)
+/*
+ * One row {_id: {t: type, v: value}, low: lowest `_id`} for each business id. By type, too, since the server
+ * groups numbers of all types together.
+ */
+static void append_group(struct mongo *m, bson_t *pipeline)
 {
-    bson_t condition, in;
-    uint32_t n = 0;
-    BSON_APPEND_DOCUMENT_BEGIN(filter, m->id_field, &condition);
-    BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    for (size_t i = 0; i < count; i++)
-        if (keys[i]) keys_candidates(keys[i], &in, &n);
-    bson_append_array_end(&condition, &in);
-    bson_append_document_end(filter, &condition);
+    bson_t stage, group, inner, type;
+    char *path = bson_strdup_printf("$%s", m->id_field);
+    BSON_APPEND_DOCUMENT_BEGIN(pipeline, "1", &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(&stage, "$group", &group);
+    BSON_APPEND_DOCUMENT_BEGIN(&group, "_id", &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(&inner, "t", &type);
+    BSON_APPEND_UTF8(&type, "$type", path);
+    bson_append_document_end(&inner, &type);
+    BSON_APPEND_UTF8(&inner, "v", path);
+    bson_append_document_end(&group, &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(&group, "low", &inner);
+    BSON_APPEND_UTF8(&inner, "$min", "$_id");
+    bson_append_document_end(&group, &inner);
+    bson_append_document_end(&stage, &group);
+    bson_append_document_end(pipeline, &stage);
+    bson_free(path);
 }
 
-/* One row for each business id, with the lowest `_id` that has it. */
-static void owners_command(struct mongo *m, bson_t *command, const char *const *keys, size_t count)
+static void owners_command(struct mongo *m, bson_t *command, struct docid *const *keys, size_t count)
 {
-    bson_t pipeline, stage, inner, low;
+    bson_t pipeline, stage, match, condition, in;
+    struct values values = {.array = &in};
+    char buffer[16];
     BSON_APPEND_UTF8(command, "aggregate", m->collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
-    BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &inner);
-    append_holders(m, &inner, keys, count);
-    bson_append_document_end(&stage, &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
+    BSON_APPEND_DOCUMENT_BEGIN(&match, m->id_field, &condition);
+    BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
+    for (size_t i = 0; i < count; i++)
+        if (keys[i]) docid_append(keys[i], &in, next_index(&values, buffer));
+    bson_append_array_end(&condition, &in);
+    bson_append_document_end(&match, &condition);
+    bson_append_document_end(&stage, &match);
     bson_append_document_end(&pipeline, &stage);
-    BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "1", &stage);
-    BSON_APPEND_DOCUMENT_BEGIN(&stage, "$group", &inner);
-    char *path = bson_strdup_printf("$%s", m->id_field);
-    BSON_APPEND_UTF8(&inner, "_id", path);
-    bson_free(path);
-    BSON_APPEND_DOCUMENT_BEGIN(&inner, "low", &low);
-    BSON_APPEND_UTF8(&low, "$min", "$_id");
-    bson_append_document_end(&inner, &low);
-    bson_append_document_end(&stage, &inner);
-    bson_append_document_end(&pipeline, &stage);
+    append_group(m, &pipeline);
     bson_append_array_end(command, &pipeline);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "cursor", &inner);
-    bson_append_document_end(command, &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "cursor", &match);
+    bson_append_document_end(command, &match);
 }
 
-/* Makes `low` the owner of each document with this key whose own id, and owner so far, is higher. */
-static bool own(struct source_doc *docs, char **keys, size_t count, const char *key, const struct docid *low)
+/* Makes `low` the owner of each document with this key whose own id is higher. */
+static bool own(struct source_doc *docs, struct docid *const *keys, size_t count, const struct docid *key,
+                const struct docid *low)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!keys[i] || strcmp(keys[i], key) != 0 || docid_compare(low, docs[i].id) >= 0) continue;
-        if (docs[i].owner && docid_compare(low, docs[i].owner) >= 0) continue;
-        docid_free(docs[i].owner);
+        if (!keys[i] || docs[i].owner || !docid_equal(keys[i], key) || docid_compare(low, docs[i].id) >= 0)
+            continue;
         docs[i].owner = docid_copy(low);
         if (!docs[i].owner) return false;
     }
     return true;
 }
 
-static bool take_owner(struct source_doc *docs, char **keys, size_t count, const bson_t *row)
+static bool take_owner(struct source_doc *docs, struct docid *const *keys, size_t count, const bson_t *row)
 {
-    bson_iter_t value, low;
-    if (!bson_iter_init_find(&value, row, "_id") || !bson_iter_init_find(&low, row, "low")) return true;
-    char *key = keys_text(&value);
-    struct docid *id = docid_new(&low);
-    bool ok = id && (!key || own(docs, keys, count, key, id));
+    bson_iter_t iter, value, low;
+    if (!bson_iter_init(&iter, row) || !bson_iter_find_descendant(&iter, "_id.v", &value) ||
+        !bson_iter_init_find(&low, row, "low"))
+        return true;
+    struct docid *key = docid_new(&value), *id = docid_new(&low);
+    bool ok = id && key && own(docs, keys, count, key, id);
+    docid_free(key);
     docid_free(id);
-    free(key);
     return ok;
 }
 
 static enum lks_code find_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs,
-                                 char **keys, size_t count, cluster_time after, struct lks_err *err)
+                                 struct docid *const *keys, size_t count, cluster_time after,
+                                 struct lks_err *err)
 {
     static const char what[] = "looking for owners of business ids";
     struct rows rows;
     const bson_t *row;
     bson_t command = BSON_INITIALIZER;
-    owners_command(m, &command, (const char *const *)keys, count);
+    owners_command(m, &command, keys, count);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, after, what, err);
     while (!code && rows_next(&rows, &row))
         if (!take_owner(docs, keys, count, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
@@ -265,12 +249,12 @@ enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct sourc
 {
     size_t with_key = 0;
     if (!count || ids_are_unique(m, client)) return LKS_E_OK;
-    char **keys = calloc(count, sizeof *keys);
+    struct docid **keys = calloc(count, sizeof *keys);
     if (!keys) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
         if ((keys[i] = key_of(m, docs[i].body))) with_key++;
     enum lks_code code = with_key ? find_owners(m, client, docs, keys, count, after, err) : LKS_E_OK;
-    for (size_t i = 0; i < count; i++) free(keys[i]);
+    for (size_t i = 0; i < count; i++) docid_free(keys[i]);
     free(keys);
     return code;
 }
@@ -283,10 +267,15 @@ enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req 
     struct rows rows = {0};
     const bson_t *row;
     size_t room = 0;
-    bson_t command = BSON_INITIALIZER, filter;
+    bson_t command = BSON_INITIALIZER, filter, condition, in;
+    struct values values = {.array = &in};
     BSON_APPEND_UTF8(&command, "find", m->collection);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
-    append_holders(m, &filter, req->holders.keys, req->holders.count);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, m->id_field, &condition);
+    BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
+    for (size_t i = 0; i < req->holders.count; i++) append_key(&values, req->holders.keys[i]);
+    bson_append_array_end(&condition, &in);
+    bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);

@@ -167,9 +167,7 @@ bool ids_add(struct docid ***ids, size_t *count, size_t *room, struct docid *id)
 /* Fills in `owner` of each document with a business id. */
 enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
                           cluster_time after, struct lks_err *err);
-/* The business id as text (what `_lockstep.key` shows); NULL if the value is none. free() it. */
-char *keys_text(const bson_iter_t *value);
-/* Appends to array `to`, from index *n, every value whose text could be `key`. */
-void keys_candidates(const char *key, bson_t *to, uint32_t *n);
+/* Appends to an empty array every value that a person may mean by `text`. */
+void keys_guesses(bson_t *array, const char *text);
 
 #endif
