@@ -31,12 +31,14 @@ bool log_level_parse(const char *name, enum log_level *level);
 /* Writes one line. Thread-safe. A line that can't be written (full disk) is dropped without a word. */
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 
+/* The last field says nothing; it is there so that a line without fields has one, too. */
+#define LOG_NO_FIELD ((struct log_field){.key = NULL})
 #define LOG_WITH(level, message, ...)                                                                        \
-    log_write((level), (message), (const struct log_field[]){{.key = NULL}, ##__VA_ARGS__},                  \
-              sizeof((const struct log_field[]){{.key = NULL}, ##__VA_ARGS__}) / sizeof(struct log_field))
-#define log_debug(...) LOG_WITH(LOG_LEVEL_DEBUG, __VA_ARGS__)
-#define log_info(...) LOG_WITH(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_warn(...) LOG_WITH(LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_error(...) LOG_WITH(LOG_LEVEL_ERROR, __VA_ARGS__)
+    log_write((level), (message), (const struct log_field[]){__VA_ARGS__},                                   \
+              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+#define log_debug(...) LOG_WITH(LOG_LEVEL_DEBUG, __VA_ARGS__, LOG_NO_FIELD)
+#define log_info(...) LOG_WITH(LOG_LEVEL_INFO, __VA_ARGS__, LOG_NO_FIELD)
+#define log_warn(...) LOG_WITH(LOG_LEVEL_WARN, __VA_ARGS__, LOG_NO_FIELD)
+#define log_error(...) LOG_WITH(LOG_LEVEL_ERROR, __VA_ARGS__, LOG_NO_FIELD)
 
 #endif
