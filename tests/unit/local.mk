@@ -38,6 +38,13 @@ test_config_SOURCES = %D%/test_config.c
 test_config_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_config_LDADD = libconfig.la libbase.la $(CHECK_LIBS)
 
+# http over TLS
+check_PROGRAMS += test_http_tls
+TESTS += test_http_tls
+test_http_tls_SOURCES = %D%/test_http_tls.c
+test_http_tls_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
+test_http_tls_LDADD = libhttp.la libbase.la -lssl $(CRYPTO_LIBS) $(CHECK_LIBS)
+
 # float
 check_PROGRAMS += test_float
 TESTS += test_float
@@ -62,7 +69,7 @@ test_qdrant_port_LDADD = libqdrant.la libengine.la libhttp.la libbase.la $(CHECK
 # qdrant: over a Qdrant, the stand-in and perhaps a real one
 check_PROGRAMS += test_qdrant_adapter
 TESTS += test_qdrant_adapter
-test_qdrant_adapter_SOURCES = %D%/test_qdrant_adapter.c
+test_qdrant_adapter_SOURCES = %D%/test_qdrant_adapter.c %D%/stand_in.c %D%/stand_in.h
 test_qdrant_adapter_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_qdrant_adapter_LDADD = libqdrant.la libengine.la libhttp.la libbase.la $(CHECK_LIBS) -lm
 

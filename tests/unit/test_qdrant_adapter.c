@@ -7,15 +7,14 @@
  */
 #include <check.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/queue.h"
 #include "qdrant/qdrant.h"
+#include "stand_in.h"
 
 #define DIMENSIONS 4
 #define COLLECTIONS 3 /* wanted as Cosine, as Dot, and one for what others put there */
@@ -624,43 +623,16 @@ END_TEST
 
 /* ---- the servers ---- */
 
-/* Starts the stand-in and reads where it listens. NULL if it doesn't start. */
-static const char *start_stand_in(pid_t *pid)
-{
-    static char found[128];
-    char path[1024], line[128];
-    int out[2];
-    const char *top = getenv("top_builddir");
-    snprintf(path, sizeof path, "%s/tests/double/qdrant", top ? top : ".");
-    if (pipe(out)) return NULL;
-    *pid = fork();
-    if (*pid < 0) return NULL;
-    if (!*pid) {
-        dup2(out[1], STDOUT_FILENO);
-        close(out[0]);
-        close(out[1]);
-        execl(path, path, "--port", "0", (char *)NULL);
-        _exit(127);
-    }
-    close(out[1]);
-    FILE *file = fdopen(out[0], "r"); /* stays open: the stand-in may say more */
-    while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, "listening on ", 13) != 0) continue;
-        line[strcspn(line, "\r\n")] = '\0';
-        snprintf(found, sizeof found, "http://%s", line + 13);
-        return found;
-    }
-    return NULL;
-}
-
 int main(void)
 {
-    pid_t pid = -1;
-    urls[0] = start_stand_in(&pid);
-    if (!urls[0]) {
+    struct stand_in stand_in;
+    char stand_in_url[160];
+    if (!stand_in_start(&stand_in, "qdrant")) {
         printf("Bail out! the stand-in tests/double/qdrant does not start\n");
         return EXIT_FAILURE;
     }
+    snprintf(stand_in_url, sizeof stand_in_url, "http://%s", stand_in.address);
+    urls[0] = stand_in_url;
     url_count = 1;
     const char *real = getenv("LOCKSTEP_TEST_QDRANT_URL");
     if (real && *real) urls[url_count++] = real;
@@ -687,7 +659,6 @@ int main(void)
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    kill(pid, SIGTERM);
-    waitpid(pid, NULL, 0);
+    stand_in_stop(&stand_in);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

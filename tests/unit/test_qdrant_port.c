@@ -96,8 +96,15 @@ static void open_with(const char *path, int timeout_ms)
     ck_assert_int_eq(qdrant_open(&config, http, (struct inbox){&inbox, post}, &qdrant, &err), LKS_E_OK);
 }
 
+static char ids[200][POINT_ID_BYTES];
+static char keys[200][24];
+
 static void setup(void)
 {
+    for (size_t i = 0; i < 200; i++) {
+        snprintf(ids[i], sizeof ids[i], "00000000-0000-5000-8000-%012u", (unsigned)i % 1000000u);
+        snprintf(keys[i], sizeof keys[i], "k%u!", (unsigned)i);
+    }
     server = tiny_server_open(answer, NULL);
     ck_assert_ptr_nonnull(server);
     open_with("", 20000);
@@ -132,8 +139,6 @@ static void ask(struct req *req)
 }
 
 static const float vector[] = {1, 0};
-static char ids[200][POINT_ID_BYTES];
-static char keys[200][24];
 
 /* A request to write `count` points with keys "k0" and so on. */
 static struct req *write_req(enum req_kind kind, size_t count)
@@ -142,8 +147,6 @@ static struct req *write_req(enum req_kind kind, size_t count)
     req->write.points = calloc(count, sizeof *req->write.points);
     req->write.count = count;
     for (size_t i = 0; i < count; i++) {
-        snprintf(ids[i], sizeof ids[i], "00000000-0000-5000-8000-%012u", (unsigned)i % 1000000u);
-        snprintf(keys[i], sizeof keys[i], "k%u!", (unsigned)i);
         req->write.points[i] = (struct point_write){.point_id = ids[i],
                                                     .vector = vector,
                                                     .dimensions = 2,
@@ -345,6 +348,8 @@ START_TEST(a_write_of_many_parts_has_one_timeout)
     struct req *req = write_req(REQ_UPSERT, POINTS);
     ask(req);
     ck_assert_int_eq(req->err.code, LKS_E_QDRANT_TIMEOUT);
+    tiny_server_close(server); /* it may still be busy with what we gave up */
+    server = NULL;
     ck_assert_int_lt(requests, 20);
     ck_assert_int_eq(req->write.points[POINTS - 1].code, LKS_E_QDRANT_TIMEOUT);
     ck_assert(!req->write.points[POINTS - 1].unknown);
