@@ -20,8 +20,9 @@ struct member {
     const char *key;
     char *owned;
     size_t key_bytes;
-    size_t position; /* in the document */
-    bson_iter_t value;
+    uint32_t raw_key_bytes;
+    uint32_t
+        offset; /* in the document; iterators themselves are large, and want more alignment than malloc's */
 };
 
 struct writer {
@@ -29,6 +30,12 @@ struct writer {
     struct member *members; /* those of all open objects, innermost last */
     size_t count, capacity;
     int depth;
+};
+
+/* A document's raw BSON. */
+struct object {
+    const uint8_t *data;
+    uint32_t bytes;
 };
 
 static bool write_value(struct writer *w, const bson_iter_t *iter);
@@ -165,7 +172,7 @@ static int compare_members(const void *a, const void *b)
 {
     const struct member *x = a, *y = b;
     int order = json_key_compare(x->key, x->key_bytes, y->key, y->key_bytes);
-    return order ? order : (x->position > y->position) - (x->position < y->position);
+    return order ? order : (x->offset > y->offset) - (x->offset < y->offset);
 }
 
 static struct member *push(struct writer *w)
@@ -182,11 +189,12 @@ static struct member *push(struct writer *w)
 
 static bool collect(struct writer *w, bson_iter_t *child)
 {
-    for (size_t position = 0; bson_iter_next(child); position++) {
+    while (bson_iter_next(child)) {
         struct member *m = push(w);
         if (!m) return false;
-        *m = (struct member){.key = bson_iter_key(child), .position = position, .value = *child};
-        m->key_bytes = strlen(m->key);
+        *m = (struct member){.key = bson_iter_key(child), .offset = bson_iter_offset(child)};
+        m->raw_key_bytes = bson_iter_key_len(child);
+        m->key_bytes = m->raw_key_bytes;
         if (utf8_valid(m->key, m->key_bytes)) continue;
         m->owned = malloc(3 * m->key_bytes);
         if (!m->owned) return false;
@@ -196,7 +204,7 @@ static bool collect(struct writer *w, bson_iter_t *child)
     return true;
 }
 
-static bool write_members(struct writer *w, size_t from, size_t to)
+static bool write_members(struct writer *w, const struct object *object, size_t from, size_t to)
 {
     bool first = true;
     for (size_t i = from; i < to; i++) {
@@ -206,20 +214,25 @@ static bool write_members(struct writer *w, size_t from, size_t to)
         first = false;
         json_put_string(w->out, m->key, m->key_bytes);
         buf_putc(w->out, ':');
-        bson_iter_t value = m->value; /* the list may move */
-        if (!write_value(w, &value)) return false;
+        bson_iter_t value;
+        if (!bson_iter_init_from_data_at_offset(&value, object->data, object->bytes, m->offset,
+                                                m->raw_key_bytes) ||
+            !write_value(w, &value))
+            return false;
     }
     return true;
 }
 
-static bool write_object(struct writer *w, bson_iter_t *child)
+static bool write_object(struct writer *w, const struct object *object)
 {
     size_t from = w->count;
-    bool ok = collect(w, child);
+    bson_iter_t child;
+    bool ok =
+        !object->data || !bson_iter_init_from_data(&child, object->data, object->bytes) || collect(w, &child);
     size_t to = w->count;
     if (ok && to > from + 1) qsort(w->members + from, to - from, sizeof *w->members, compare_members);
     buf_putc(w->out, '{');
-    ok = ok && write_members(w, from, to);
+    ok = ok && write_members(w, object, from, to);
     buf_putc(w->out, '}');
     for (size_t i = from; i < to; i++) free(w->members[i].owned);
     w->count = from;
@@ -241,14 +254,18 @@ static bool write_array(struct writer *w, bson_iter_t *child)
 
 static bool write_nested(struct writer *w, const bson_iter_t *iter)
 {
+    struct object object = {NULL, 0};
     bson_iter_t child;
     bool ok = true;
     if (w->depth == JSON_MAX_DEPTH) return false;
     w->depth++;
-    if (!bson_iter_recurse(iter, &child)) {
-        buf_puts(w->out, BSON_ITER_HOLDS_ARRAY(iter) ? "[]" : "{}");
+    if (BSON_ITER_HOLDS_DOCUMENT(iter)) {
+        bson_iter_document(iter, &object.bytes, &object.data);
+        ok = write_object(w, &object);
+    } else if (bson_iter_recurse(iter, &child)) {
+        ok = write_array(w, &child);
     } else {
-        ok = BSON_ITER_HOLDS_ARRAY(iter) ? write_array(w, &child) : write_object(w, &child);
+        buf_puts(w->out, "[]");
     }
     w->depth--;
     return ok;
@@ -284,21 +301,15 @@ static void write_dbpointer(struct buf *out, const bson_iter_t *iter)
 
 static bool write_code_with_scope(struct writer *w, const bson_iter_t *iter)
 {
-    uint32_t bytes = 0, scope_bytes = 0;
-    const uint8_t *scope = NULL;
-    const char *code = bson_iter_codewscope(iter, &bytes, &scope_bytes, &scope);
-    bson_iter_t child;
+    uint32_t bytes = 0;
+    struct object scope = {NULL, 0};
+    const char *code = bson_iter_codewscope(iter, &bytes, &scope.bytes, &scope.data);
     if (w->depth == JSON_MAX_DEPTH) return false;
     buf_puts(w->out, "{\"$code\":");
     json_put_string(w->out, code ? code : "", code ? bytes : 0);
     buf_puts(w->out, ",\"$scope\":");
     w->depth++;
-    bool ok = true;
-    if (scope && bson_iter_init_from_data(&child, scope, scope_bytes)) {
-        ok = write_object(w, &child);
-    } else {
-        buf_puts(w->out, "{}");
-    }
+    bool ok = write_object(w, &scope);
     w->depth--;
     buf_putc(w->out, '}');
     return ok;

@@ -1,6 +1,7 @@
 # base: leaves that know nothing of Lockstep
 noinst_LTLIBRARIES += libbase.la
 libbase_la_SOURCES = \
+	%D%/arena.c %D%/arena.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/docid.c %D%/docid.h \
 	%D%/err.c %D%/err.h \

@@ -1,3 +1,4 @@
+include tests/unit/collection.mk
 
 check_PROGRAMS += test_record
 TESTS += test_record

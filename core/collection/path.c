@@ -1,0 +1,192 @@
+/* path.c - walking dotted paths. Pure; owns nothing. */
+#include "collection/path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *path_problem(const char *path)
+{
+    if (!*path) return "is empty";
+    if (*path == '$') return "begins with a dollar sign";
+    if (strlen(path) > 1000) return "is longer than 1000 bytes";
+    if (!bson_utf8_validate(path, strlen(path), false)) return "is not valid UTF-8";
+    for (const char *at = path; *at; at += *at == '.') {
+        size_t bytes = path_head(at);
+        if (!bytes) return "has an empty part between its dots";
+        at += bytes;
+        if (*at == '.' && !at[1]) return "ends with a dot";
+    }
+    for (const char *at = path; *at; at++)
+        if ((unsigned char)*at <= ' ' || *at == '{' || *at == '}' || *at == '|' || *at == ',')
+            return "has a space, comma, brace or bar in it";
+    return NULL;
+}
+
+size_t path_head(const char *path)
+{
+    return strcspn(path, ".");
+}
+
+static bool is_index(const char *text, size_t bytes)
+{
+    if (!bytes || bytes > 9 || (bytes > 1 && *text == '0')) return false;
+    for (size_t i = 0; i < bytes; i++)
+        if (text[i] < '0' || text[i] > '9') return false;
+    return true;
+}
+
+static const char *after_head(const char *path)
+{
+    const char *dot = path + path_head(path);
+    return *dot ? dot + 1 : NULL;
+}
+
+/* Puts `child` on its member named as the first component of `path`; of equal names the last one. */
+static bool find(bson_iter_t *child, const char *path)
+{
+    size_t bytes = path_head(path);
+    bson_iter_t found;
+    bool any = false;
+    while (bson_iter_next(child)) {
+        const char *key = bson_iter_key(child);
+        if (strncmp(key, path, bytes) != 0 || key[bytes]) continue;
+        found = *child;
+        any = true;
+    }
+    if (any) *child = found;
+    return any;
+}
+
+struct walk {
+    path_visit visit;
+    void *context;
+    bool *spread;
+    int depth;
+};
+
+static bool walk(struct walk *w, const bson_iter_t *iter, const char *rest);
+
+static bool walk_array(struct walk *w, const bson_iter_t *iter, const char *rest)
+{
+    bson_iter_t child;
+    if (!bson_iter_recurse(iter, &child)) return true;
+    if (is_index(rest, path_head(rest))) return !find(&child, rest) || walk(w, &child, after_head(rest));
+    *w->spread = true;
+    while (bson_iter_next(&child)) {
+        bson_iter_t member;
+        if (!BSON_ITER_HOLDS_DOCUMENT(&child) || !bson_iter_recurse(&child, &member)) continue;
+        if (find(&member, rest) && !walk(w, &member, after_head(rest))) return false;
+    }
+    return true;
+}
+
+static bool walk(struct walk *w, const bson_iter_t *iter, const char *rest)
+{
+    bson_iter_t child;
+    if (!rest) return w->visit(w->context, iter);
+    if (w->depth == PATH_MAX_DEPTH) return true;
+    w->depth++;
+    bool more = true;
+    if (BSON_ITER_HOLDS_ARRAY(iter)) {
+        more = walk_array(w, iter, rest);
+    } else if (BSON_ITER_HOLDS_DOCUMENT(iter) && bson_iter_recurse(iter, &child) && find(&child, rest)) {
+        more = walk(w, &child, after_head(rest));
+    }
+    w->depth--;
+    return more;
+}
+
+bool path_each(const bson_iter_t *iter, const char *rest, bool *spread, path_visit visit, void *context)
+{
+    struct walk w = {.visit = visit, .context = context, .spread = spread};
+    *spread = false;
+    return walk(&w, iter, rest);
+}
+
+bool path_touched(const char *path, const char *changed)
+{
+    while (path && *path && changed && *changed) {
+        size_t p = path_head(path), c = path_head(changed);
+        if (p == c && memcmp(path, changed, p) == 0) {
+            path = after_head(path);
+        } else if (!is_index(changed, c)) {
+            return false;
+        } /* else an array's element, over which the path passes */
+        changed = after_head(changed);
+    }
+    return true;
+}
+
+/* Those of `paths` that begin with `key`, without it, into `out`. Sets *whole if one ends there. */
+static size_t below(const char *const *paths, size_t count, const char *key, const char **out, bool *whole)
+{
+    size_t bytes = strlen(key), found = 0;
+    *whole = false;
+    for (size_t i = 0; i < count; i++) {
+        if (path_head(paths[i]) != bytes || memcmp(paths[i], key, bytes) != 0) continue;
+        const char *rest = after_head(paths[i]);
+        if (rest) {
+            out[found++] = rest;
+        } else {
+            *whole = true;
+        }
+    }
+    return found;
+}
+
+/* An element keeps its place: what the paths don't reach of it is null. */
+static bool project_element(bson_iter_t *iter, const char *const *paths, size_t count, bool whole, bson_t *to)
+{
+    bson_iter_t member;
+    bson_t part;
+    const char *key = bson_iter_key(iter);
+    if (whole) return bson_append_iter(to, NULL, -1, iter);
+    if (!BSON_ITER_HOLDS_DOCUMENT(iter) || !bson_iter_recurse(iter, &member))
+        return bson_append_null(to, key, -1);
+    return bson_append_document_begin(to, key, -1, &part) && path_project(&member, paths, count, &part) &&
+           bson_append_document_end(to, &part);
+}
+
+static bool project_array(bson_iter_t *child, const char *const *paths, size_t count, bson_t *to)
+{
+    const char **rest = malloc((count + 1) * sizeof *rest);
+    bool ok = rest != NULL;
+    while (ok && bson_iter_next(child)) {
+        bool whole;
+        size_t indexed = below(paths, count, bson_iter_key(child), rest, &whole);
+        ok = project_element(child, paths, count, whole || indexed, to);
+    }
+    free(rest);
+    return ok;
+}
+
+static bool project_member(bson_iter_t *iter, const char *const *paths, size_t count, bson_t *to)
+{
+    bson_iter_t child;
+    bson_t part;
+    const char *key = bson_iter_key(iter);
+    if (BSON_ITER_HOLDS_ARRAY(iter) && bson_iter_recurse(iter, &child))
+        return bson_append_array_begin(to, key, -1, &part) && project_array(&child, paths, count, &part) &&
+               bson_append_array_end(to, &part);
+    if (BSON_ITER_HOLDS_DOCUMENT(iter) && bson_iter_recurse(iter, &child))
+        return bson_append_document_begin(to, key, -1, &part) && path_project(&child, paths, count, &part) &&
+               bson_append_document_end(to, &part);
+    return true; /* a scalar: the path leads nowhere */
+}
+
+bool path_project(bson_iter_t *iter, const char *const *paths, size_t count, bson_t *to)
+{
+    const char **rest = malloc((count + 1) * sizeof *rest);
+    bool ok = rest != NULL;
+    while (ok && bson_iter_next(iter)) {
+        bool whole;
+        size_t found = below(paths, count, bson_iter_key(iter), rest, &whole);
+        if (whole) {
+            ok = bson_append_iter(to, NULL, -1, iter);
+        } else if (found) {
+            ok = project_member(iter, rest, found, to);
+        }
+    }
+    free(rest);
+    return ok;
+}

@@ -1,0 +1,115 @@
+/* point_id.c - the business id of a document, and the UUID that follows from it. Pure. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/extjson.h"
+#include "base/utf8.h"
+#include "collection/making.h"
+
+struct found {
+    bson_iter_t value;
+    size_t count;
+};
+
+static bool remember(void *context, const bson_iter_t *value)
+{
+    struct found *f = context;
+    f->value = *value;
+    f->count++;
+    return true;
+}
+
+static bool is_id(const struct collection *c)
+{
+    return strcmp(c->id_field, "_id") == 0;
+}
+
+/* What is wrong with the value as a business id; NULL if nothing is. */
+static const char *wrong(const bson_iter_t *value)
+{
+    switch (bson_iter_type(value)) {
+    case BSON_TYPE_NULL:
+    case BSON_TYPE_UNDEFINED:
+        return "is null";
+    case BSON_TYPE_ARRAY:
+        return "is an array";
+    case BSON_TYPE_DOCUMENT:
+        return "is a document";
+    default:
+        return NULL;
+    }
+}
+
+static bool only_spaces(const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (!strchr(" \t\n\v\f\r", text[i]) || !text[i]) return false;
+    return true;
+}
+
+/* Strings by their own bytes; `_id`, and what isn't a string, as canonical Extended JSON. */
+static enum lks_code read_key(const struct collection *c, const bson_iter_t *value, struct buf *key,
+                              struct lks_err *err)
+{
+    static const char cure[] =
+        "give the document a unique text or number there, or choose another `id_field`";
+    if (is_id(c) || !BSON_ITER_HOLDS_UTF8(value)) {
+        const char *why = is_id(c) ? NULL : wrong(value);
+        if (why) return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` %s: %s", c->id_field, why, cure);
+        return extjson_put(key, value) ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    }
+    uint32_t bytes = 0;
+    const char *text = bson_iter_utf8(value, &bytes);
+    if (!text || only_spaces(text, bytes))
+        return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` is blank: %s", c->id_field, cure);
+    if (memchr(text, '\0', bytes))
+        return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` has a NUL character in it: %s", c->id_field,
+                        cure);
+    buf_put(key, text, bytes);
+    return key->failed ? lks_fail(err, LKS_E_NOMEM, "out of memory") : LKS_E_OK;
+}
+
+static bool make_uuid(const struct collection *c, const struct buf *key, char out[UUID_TEXT_BYTES])
+{
+    if (c->id_scheme == COLLECTION_PREFIXED_SHA1)
+        return uuid_prefixed_sha1(c->id_prefix, key->data, key->bytes, out);
+    return uuid_v5(c->id_namespace, key->data, key->bytes, out);
+}
+
+/* The key as it is shown, from the bytes that were hashed. */
+static char *valid_key(struct buf *key)
+{
+    if (utf8_valid(key->data, key->bytes)) return buf_take(key, NULL);
+    char *text = malloc(3 * key->bytes + 1);
+    if (text) text[utf8_clean(text, 3 * key->bytes, key->data, key->bytes)] = '\0';
+    return text;
+}
+
+enum lks_code point_id_write(const struct making *m, struct made *out, struct lks_err *err)
+{
+    const struct collection *c = m->collection;
+    struct found found = {.count = 0};
+    struct buf key;
+    bool spread;
+    enum lks_code code;
+    buf_init(&key, 0);
+    view_each(&m->view, c->id_field, &spread, remember, &found);
+    if (!found.count || spread) {
+        code = lks_fail(err, LKS_E_VALIDATION,
+                        "the id field `%s` is %s: give the document one, or choose another `id_field`",
+                        c->id_field, found.count ? "inside an array" : "missing");
+        goto out;
+    }
+    code = read_key(c, &found.value, &key, err);
+    if (code) goto out;
+    if (!make_uuid(c, &key, out->point_id)) {
+        code = lks_fail(err, LKS_E_NOMEM, "SHA-1 can't be computed: out of memory, or switched off");
+        goto out;
+    }
+    out->key = valid_key(&key);
+    if (!out->key) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+out:
+    buf_fini(&key);
+    return code;
+}
