@@ -402,19 +402,30 @@ static void deliver(struct embedder *e, const struct item *item, float **vector,
     item_over(e, item->job);
 }
 
+/* A text whose vector was unusable while its neighbours' were not is asked for once more, alone. */
+static void again_alone(struct embedder *e, const struct item *item)
+{
+    struct batch *b = batch_new(e, BATCH_TEXTS, 1);
+    if (!b) {
+        struct lks_err err;
+        out_of_memory(&err);
+        item_fail(e, item, &err);
+        return;
+    }
+    b->items[0] = *item;
+    b->proven = true;
+    push(&e->remote->ready, b);
+}
+
 static void deliver_all(struct embedder *e, struct batch *b, struct answer *answer)
 {
-    struct lks_err err;
-    lks_err_clear(&err);
-    (void)lks_fail(&err, LKS_E_EMBEDDING_REJECTED,
-                   "the embedding server's vector for this text has numbers that are none");
     atomic_fetch_add(&e->tokens, (uint64_t)(answer->tokens > 0 ? answer->tokens : 0));
     if (b->count) b->items[0].job->req->embed.tokens += answer->tokens; /* whose share is whose is not told */
     for (size_t i = 0; i < b->count; i++)
         if (answer->vectors[i])
             deliver(e, &b->items[i], &answer->vectors[i], answer->dimensions);
         else
-            item_fail(e, &b->items[i], &err);
+            again_alone(e, &b->items[i]);
     b->count = 0;
 }
 

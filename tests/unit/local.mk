@@ -120,3 +120,10 @@ test_embed_verdict_LDADD = libembed.la libengine.la libbase.la $(CHECK_LIBS)
 test_embed_SOURCES = %D%/test_embed.c %D%/tiny_server.c %D%/tiny_server.h
 test_embed_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 test_embed_LDADD = libembed.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
+# the embedders over the stand-in
+check_PROGRAMS += test_embed_double
+TESTS += test_embed_double
+test_embed_double_SOURCES = %D%/test_embed_double.c
+test_embed_double_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_embed_double_LDADD = libembed.la libengine.la libbase.la $(CHECK_LIBS) -lm
