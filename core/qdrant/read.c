@@ -34,21 +34,23 @@ static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
     take_found(task, x, v, NULL);
 }
 
-static void scroll_docs(struct task *task, size_t first, size_t count, const char *from);
+static void scroll_docs(struct task *task, size_t first, size_t count);
+
+static void scroll_page(struct task *task, size_t first, size_t count, const char *from);
 
 static void docs_scrolled(struct task *task, struct exchange *x, struct verdict *v)
 {
     char next[POINT_ID_BYTES];
     if (learn_page_limit(task->c, v)) {
-        /* from the first page of these documents again: what was found stays found once */
-        scroll_docs(task, x->first, x->count, "");
+        /* from these documents' first page again: what was found before is told once all the same */
+        scroll_docs(task, x->first, x->count);
         return;
     }
     take_found(task, x, v, next);
-    if (!task_failed(task) && next[0]) scroll_docs(task, x->first, x->count, next);
+    if (!task_failed(task) && next[0]) scroll_page(task, x->first, x->count, next);
 }
 
-static void scroll_docs(struct task *task, size_t first, size_t count, const char *from)
+static void scroll_page(struct task *task, size_t first, size_t count, const char *from)
 {
     struct collection *c = task->c;
     struct exchange *x =
@@ -58,6 +60,14 @@ static void scroll_docs(struct task *task, size_t first, size_t count, const cha
     x->count = count;
     body_scroll(&x->body, task->q->source, task->req->lookup.docs + first, count, from, c->page_limit);
     exchange_send(x);
+}
+
+/* Looks for points of these documents, a bounded number in a filter (strict mode limits lists as well). */
+static void scroll_docs(struct task *task, size_t first, size_t count)
+{
+    size_t most = task->c->page_limit < SCROLL_DOCS_MAX ? task->c->page_limit : SCROLL_DOCS_MAX;
+    for (size_t i = 0; i < count && !task_failed(task); i += most)
+        scroll_page(task, first + i, count - i < most ? count - i : most, "");
 }
 
 static void lookup_finish(struct task *task)
@@ -95,10 +105,7 @@ void lookup_start(struct task *task)
                       "[\"_lockstep\"]", false);
         exchange_send(x);
     }
-    for (size_t i = 0; i < req->lookup.doc_count && !task_failed(task); i += SCROLL_DOCS_MAX) {
-        size_t left = req->lookup.doc_count - i;
-        scroll_docs(task, i, left < SCROLL_DOCS_MAX ? left : SCROLL_DOCS_MAX, "");
-    }
+    scroll_docs(task, 0, req->lookup.doc_count);
 }
 
 /* ---- SCROLL ---- */

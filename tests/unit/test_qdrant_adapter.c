@@ -532,6 +532,45 @@ START_TEST(a_poisonous_point_fails_alone)
 }
 END_TEST
 
+START_TEST(strict_mode_is_kept_to)
+{
+    begin(_i);
+    make_points();
+    char path[128];
+    snprintf(path, sizeof path, "/collections/%s", names[0]);
+    ck_assert_int_eq(
+        plain("PUT", path,
+              "{\"vectors\":{\"size\":4,\"distance\":\"Cosine\"},\"strict_mode_config\":{\"enabled\":true,"
+              "\"upsert_max_batchsize\":7,\"unindexed_filtering_update\":false,"
+              "\"unindexed_filtering_retrieve\":false,\"max_query_limit\":5}}"),
+        200);
+    ensured(0);
+    upsert(0, 40, "h1", 1);
+    ck_assert_int_eq(count_ours(0), 40);
+    const char *ids[20], *docs[20];
+    for (size_t i = 0; i < 20; i++) {
+        ids[i] = made[i].id;
+        docs[i] = made[i + 10].doc;
+    }
+    struct req *req = ask(lookup_req(ids, 20, docs, 20));
+    expect_ok(req);
+    ck_assert_uint_eq(req->lookup.found_count, 30);
+    req_free(req);
+    req = req_new(REQ_SCROLL, NULL);
+    req->scroll.max_points = 100;
+    ask(req);
+    expect_ok(req);
+    ck_assert_uint_eq(req->scroll.found_count, 5);
+    ck_assert_str_eq(req->scroll.next, made[5].id);
+    req_free(req);
+    req = ask(write_req(REQ_PAYLOAD, 0, 20, "h2", 1));
+    expect_ok(req);
+    for (size_t i = 0; i < 20; i++) ck_assert_int_eq(req->write.points[i].code, LKS_E_OK);
+    req_free(req);
+    end();
+}
+END_TEST
+
 START_TEST(a_dropped_collection_is_noticed_and_made_again)
 {
     begin(_i);
@@ -651,6 +690,7 @@ int main(void)
     tcase_add_loop_test(t, a_point_without_an_epoch_is_taken_over, 0, url_count);
     tcase_add_loop_test(t, payloads_are_overwritten_where_the_point_is, 0, url_count);
     tcase_add_loop_test(t, a_poisonous_point_fails_alone, 0, url_count);
+    tcase_add_loop_test(t, strict_mode_is_kept_to, 0, url_count);
     tcase_add_loop_test(t, a_dropped_collection_is_noticed_and_made_again, 0, url_count);
     tcase_add_loop_test(t, search_finds_the_nearest_first, 0, url_count);
     tcase_add_loop_test(t, many_requests_run_beside_each_other, 0, url_count);
