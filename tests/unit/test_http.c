@@ -280,7 +280,8 @@ START_TEST(one_call_can_be_cancelled)
     snprintf(url[0], sizeof url[0], "%s/silent", base);
     snprintf(url[1], sizeof url[1], "%s/ok", base);
     for (int i = 0; i < 2; i++) {
-        calls[i] = (struct http_call){.method = "GET", .url = url[i], .done = count_done, .timeout_ms = 30000};
+        calls[i] =
+            (struct http_call){.method = "GET", .url = url[i], .done = count_done, .timeout_ms = 30000};
         http_send(http, &calls[i]);
     }
     http_cancel(http, &calls[0]);
