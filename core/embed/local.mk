@@ -11,7 +11,10 @@ libembed_la_SOURCES = \
 	%D%/ollama.c \
 	%D%/openai.c \
 	%D%/provider.h \
-	%D%/remote.c %D%/remote.h \
+	%D%/remote.c %D%/remote.h %D%/remote_parts.h \
+	%D%/remote_outcome.c \
+	%D%/remote_query.c \
+	%D%/remote_reply.c \
 	%D%/tei.c \
 	%D%/tokens.c %D%/tokens.h \
 	%D%/verdict.c %D%/verdict.h \

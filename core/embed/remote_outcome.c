@@ -1,0 +1,81 @@
+/*
+ * remote_outcome.c - how texts, probes and whole lists come to their end. Each text has exactly one outcome;
+ * with the last one of a request that request is posted.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "embed/remote_parts.h"
+
+/* A text has its outcome; with the last one its request is over. */
+void remote_item_over(struct embedder *e, struct job *job)
+{
+    atomic_fetch_add(&e->texts, 1);
+    if (--job->open) return;
+    embedder_post(e, job->req);
+    free(job);
+}
+
+void remote_item_fail(struct embedder *e, const struct item *item, const struct lks_err *err)
+{
+    embedder_fail_text(e, item->job->req, item->index, err);
+    remote_item_over(e, item->job);
+}
+
+void remote_fail_items(struct embedder *e, struct batch *b, const struct lks_err *err)
+{
+    for (size_t i = 0; i < b->count; i++) remote_item_fail(e, &b->items[i], err);
+    b->count = 0;
+}
+
+void remote_fail_probe(struct embedder *e, struct batch *b, const struct lks_err *err)
+{
+    if (b->kind != BATCH_PROBE) return;
+    if (b->probe) {
+        b->probe->err = *err;
+        embedder_post(e, b->probe);
+        b->probe = NULL;
+    } else {
+        e->remote->probe_open = false;
+    }
+}
+
+void remote_fail_line(struct embedder *e, const struct lks_err *err)
+{
+    struct remote *r = e->remote;
+    while (r->head < r->tail) remote_item_fail(e, &r->line[r->head++], err);
+}
+
+void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_err *err)
+{
+    for (struct batch *b; (b = *list) != NULL;) {
+        *list = b->next;
+        remote_fail_items(e, b, err);
+        remote_fail_probe(e, b, err);
+        if (b->kind == BATCH_INFO) e->remote->info_away = false;
+        batch_free(b);
+    }
+}
+
+void remote_out_of_memory(struct lks_err *err)
+{
+    lks_err_clear(err);
+    (void)lks_fail(err, LKS_E_UNKNOWN, "out of memory");
+}
+
+void remote_push(struct batch **list, struct batch *b)
+{
+    b->next = *list;
+    *list = b;
+}
+
+bool remote_right_dimensions(const struct embedder *e, size_t dimensions, struct lks_err *err)
+{
+    size_t want = e->config.dimensions;
+    if (!want || want == dimensions) return true;
+    (void)lks_fail(
+        err, LKS_E_EMBEDDING_UNAVAILABLE,
+        "the model gives %zu dimensions, the configuration asks for %zu: check `dimensions` of the embedding",
+        dimensions, want);
+    return false;
+}

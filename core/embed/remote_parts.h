@@ -1,0 +1,44 @@
+/* remote_parts.h - what the files remote*.c share: the state of one embedder that speaks to a server. */
+#ifndef LOCKSTEP_EMBED_REMOTE_PARTS_H
+#define LOCKSTEP_EMBED_REMOTE_PARTS_H
+
+#include "embed/batch.h"
+#include "embed/embedder.h"
+
+#define MODEL_BYTES 200
+
+struct remote {
+    const struct provider *provider;
+    char *authorization; /* owned; "" without a key */
+    size_t batch_size;   /* as configured, told by the server, or known of the provider */
+    size_t batch_cap;    /* at most this for now: halved when a request took too long */
+    double window;       /* how many requests at a time: additive up, halved when the server is busy */
+    uint64_t good;       /* requests that went well so far */
+    size_t flying;       /* length of `away` */
+    bool info_known;     /* /info was asked, or need not be */
+    bool info_away;
+    bool probe_open;               /* a probe of our own is ready or under way */
+    char wrong_model[MODEL_BYTES]; /* what the server has instead of the configured model */
+
+    struct item *line; /* texts that wait: line[head..tail) */
+    size_t head, tail, room;
+    struct batch *ready;    /* made already, to be sent before the line */
+    struct batch *suspects; /* waiting for a proof that the server embeds */
+    struct batch *away;     /* under way, by away_next */
+    size_t dimensions;      /* of the last vectors; 0: none yet */
+};
+
+/* remote_outcome.c: a text, or all that hang on a batch, a list or the line, come to their end. */
+void remote_item_over(struct embedder *e, struct job *job); /* it has its vector, or its error is noted */
+void remote_item_fail(struct embedder *e, const struct item *item, const struct lks_err *err);
+void remote_fail_items(struct embedder *e, struct batch *b, const struct lks_err *err); /* keeps the batch */
+void remote_fail_probe(struct embedder *e, struct batch *b, const struct lks_err *err); /* keeps the batch */
+void remote_fail_line(struct embedder *e, const struct lks_err *err);
+void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_err *err); /* frees them */
+void remote_out_of_memory(struct lks_err *err);
+void remote_push(struct batch **list, struct batch *b);
+
+/* False, with `err`, if the model gives other dimensions than configured. */
+bool remote_right_dimensions(const struct embedder *e, size_t dimensions, struct lks_err *err);
+
+#endif

@@ -1,0 +1,82 @@
+/* remote_query.c - one search's text, embedded while the caller waits. Any thread; shares nothing that
+ * changes but a flag. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "embed/remote.h"
+#include "embed/remote_parts.h"
+#include "embed/verdict.h"
+
+#define QUERY_TIMEOUT_MS 20000
+
+static enum lks_code read_one(struct embedder *e, const struct http_call *call, float **vector,
+                              size_t *dimensions, struct lks_err *err)
+{
+    struct answer answer;
+    if (!answer_init(&answer, 1)) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code code = e->remote->provider->read(call->reply.data, call->reply.bytes, &answer, err);
+    if (code == LKS_E_OK && !answer.vectors[0])
+        code = lks_fail(err, LKS_E_EMBEDDING_REJECTED,
+                        "the embedding server answered with numbers that are none");
+    if (code == LKS_E_OK && !remote_right_dimensions(e, answer.dimensions, err))
+        code = LKS_E_EMBEDDING_UNAVAILABLE;
+    if (code == LKS_E_OK) {
+        *vector = answer.vectors[0];
+        *dimensions = answer.dimensions;
+        answer.vectors[0] = NULL;
+    }
+    answer_fini(&answer);
+    return code;
+}
+
+enum lks_code remote_query(struct embedder *e, const char *text, float **vector, size_t *dimensions,
+                           struct lks_err *err)
+{
+    const struct remote *r = e->remote;
+    size_t bytes = strlen(text);
+    const char *model = *e->config.query_model ? e->config.query_model : e->config.model;
+    struct verdict v = {.kind = VERDICT_SERVER};
+    struct buf url, body;
+    buf_init(&url, 0);
+    buf_init(&body, 0);
+    r->provider->url(&e->config, &url);
+    const struct http_header headers[] = {{"Content-Type", "application/json"},
+                                          {"Accept", "application/json"},
+                                          {"Authorization", r->authorization}};
+    struct http_call call = {.method = "POST",
+                             .headers = headers,
+                             .header_count = *r->authorization ? 3 : 2,
+                             .timeout_ms = QUERY_TIMEOUT_MS,
+                             .connect_timeout_ms = QUERY_TIMEOUT_MS / 4};
+    enum lks_code code = LKS_E_OK;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct ask ask = {.config = &e->config,
+                          .model = model,
+                          .prefix = e->config.query_prefix,
+                          .texts = &text,
+                          .text_bytes = &bytes,
+                          .count = 1,
+                          .base64 = e->config.provider == EMBED_OPENAI && !atomic_load(&e->plain_floats)};
+        buf_clear(&body);
+        r->provider->body(&ask, &body);
+        if (url.failed || body.failed) {
+            code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+            break;
+        }
+        call.url = url.data;
+        call.body = body.data;
+        call.body_bytes = body.bytes;
+        (void)http_perform(e->http, &call);
+        verdict_of_call(&e->config, &call, ask.base64, &v);
+        code = v.err.code;
+        if (v.kind != VERDICT_PLAIN) break;
+        atomic_store(&e->plain_floats, true);
+        http_call_fini(&call);
+    }
+    if (code != LKS_E_OK && code != LKS_E_NOMEM && err) *err = v.err;
+    if (code == LKS_E_OK) code = read_one(e, &call, vector, dimensions, err);
+    http_call_fini(&call);
+    buf_fini(&url);
+    buf_fini(&body);
+    return code;
+}

@@ -1,0 +1,285 @@
+/*
+ * remote_reply.c - what comes back from a server, and what follows from it: vectors for those who wait, a
+ * narrower or a wider window, the search for the one text that is refused.
+ *
+ * A batch that seems to hold such a text is cut in halves until it stands alone; but first the server must
+ * prove, by another batch or by a fixed word, that it embeds anything at all, so that its own trouble is
+ * never blamed on texts.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "embed/remote.h"
+#include "embed/remote_parts.h"
+#include "embed/verdict.h"
+
+static void window_grow(struct remote *r, const struct embed_config *config, size_t texts)
+{
+    r->window += 1.0 / r->window;
+    if (r->window > (double)config->concurrency) r->window = (double)config->concurrency;
+    if (texts >= r->batch_cap && r->batch_cap < r->batch_size) r->batch_cap += r->batch_cap / 4 + 1;
+}
+
+static void window_shrink(struct remote *r, const struct verdict *v, size_t texts)
+{
+    if (v->busy) r->window = r->window > 2 ? r->window / 2 : 1;
+    if (v->slow && texts > 1 && r->batch_cap > texts / 2) r->batch_cap = texts / 2;
+}
+
+/* Cuts a batch in two, to be sent next; a lone text gets the blame. */
+static void cut(struct embedder *e, struct batch *b)
+{
+    struct remote *r = e->remote;
+    size_t half = b->count / 2;
+    struct batch *one = b->count > 1 ? batch_new(e, BATCH_TEXTS, half) : NULL;
+    struct batch *two = one ? batch_new(e, BATCH_TEXTS, b->count - half) : NULL;
+    if (!two) {
+        batch_free(one);
+        if (b->count > 1) remote_out_of_memory(&b->err);
+        remote_fail_items(e, b, &b->err);
+    } else {
+        memcpy(one->items, b->items, half * sizeof *b->items);
+        memcpy(two->items, b->items + half, (b->count - half) * sizeof *b->items);
+        one->proven = two->proven = true;
+        remote_push(&r->ready, two);
+        remote_push(&r->ready, one);
+    }
+    batch_free(b);
+}
+
+/* One of its texts seems to be refused. */
+static void suspect(struct embedder *e, struct batch *b)
+{
+    struct remote *r = e->remote;
+    if (b->proven || r->good > b->good) {
+        cut(e, b);
+        return;
+    }
+    struct batch *probe = r->probe_open ? NULL : batch_new(e, BATCH_PROBE, 0);
+    if (!probe && !r->probe_open) {
+        remote_fail_items(e, b, &b->err);
+        batch_free(b);
+        return;
+    }
+    if (probe) remote_push(&r->ready, probe);
+    r->probe_open = true;
+    remote_push(&r->suspects, b);
+}
+
+static void went_well(struct embedder *e, size_t texts)
+{
+    struct remote *r = e->remote;
+    r->good++;
+    window_grow(r, &e->config, texts);
+    while (r->suspects) {
+        struct batch *b = r->suspects;
+        r->suspects = b->next;
+        cut(e, b);
+    }
+}
+
+/* The trouble is the server's: all that hangs on this batch fails, and perhaps what waits behind it. */
+static void server_failed(struct embedder *e, struct batch *b, const struct verdict *v)
+{
+    struct remote *r = e->remote;
+    bool own_probe = b->kind == BATCH_PROBE && !b->probe;
+    /* nothing went well since it was sent: who waits would only wait to fail as well */
+    bool hopeless = r->good == b->good && (!v->busy || v->slow || v->err.retry_after_ms > 0);
+    window_shrink(r, v, b->count);
+    remote_fail_items(e, b, &v->err);
+    remote_fail_probe(e, b, &v->err);
+    batch_free(b);
+    if (own_probe) remote_fail_list(e, &r->suspects, &v->err);
+    if (hopeless && !own_probe) remote_fail_line(e, &v->err);
+}
+
+/* ---- answers with vectors ---- */
+
+static bool right_model(const struct embedder *e, struct lks_err *err)
+{
+    if (!*e->remote->wrong_model) return true;
+    (void)lks_fail(
+        err, LKS_E_EMBEDDING_UNAVAILABLE,
+        "the embedding server has the model %s, the configuration says %s: check `model` of the embedding",
+        e->remote->wrong_model, e->config.model);
+    return false;
+}
+
+/* Hands a vector to its request. */
+static void deliver(struct embedder *e, const struct item *item, float **vector, size_t dimensions)
+{
+    struct req *req = item->job->req;
+    unsigned char key[CACHE_KEY_BYTES];
+    if (req->embed.dimensions && req->embed.dimensions != dimensions) {
+        struct lks_err err;
+        lks_err_clear(&err);
+        (void)lks_fail(&err, LKS_E_EMBEDDING_UNAVAILABLE,
+                       "the model gave %zu dimensions, and %zu before: is it another one now?", dimensions,
+                       req->embed.dimensions);
+        remote_item_fail(e, item, &err);
+        return;
+    }
+    if (e->cache) {
+        cache_key(e->fingerprint, req->embed.texts[item->index], req->embed.text_bytes[item->index], key);
+        cache_put(e->cache, key, *vector, dimensions);
+    }
+    req->embed.dimensions = dimensions;
+    req->embed.vectors[item->index] = *vector;
+    *vector = NULL;
+    remote_item_over(e, item->job);
+}
+
+/* A text whose vector was unusable while its neighbours' were not is asked for once more, alone. */
+static void again_alone(struct embedder *e, const struct item *item)
+{
+    struct batch *b = batch_new(e, BATCH_TEXTS, 1);
+    if (!b) {
+        struct lks_err err;
+        remote_out_of_memory(&err);
+        remote_item_fail(e, item, &err);
+        return;
+    }
+    b->items[0] = *item;
+    b->proven = true;
+    remote_push(&e->remote->ready, b);
+}
+
+static void deliver_all(struct embedder *e, struct batch *b, struct answer *answer)
+{
+    atomic_fetch_add(&e->tokens, (uint64_t)(answer->tokens > 0 ? answer->tokens : 0));
+    if (b->count) b->items[0].job->req->embed.tokens += answer->tokens; /* whose share is whose is not told */
+    for (size_t i = 0; i < b->count; i++)
+        if (answer->vectors[i])
+            deliver(e, &b->items[i], &answer->vectors[i], answer->dimensions);
+        else
+            again_alone(e, &b->items[i]);
+    b->count = 0;
+}
+
+static bool any_vector(const struct answer *answer)
+{
+    for (size_t i = 0; i < answer->count; i++)
+        if (answer->vectors[i]) return true;
+    return false;
+}
+
+/* Reads the vectors of a reply with status 200. */
+static void read_vectors(struct embedder *e, struct batch *b)
+{
+    struct remote *r = e->remote;
+    struct verdict v = {.kind = VERDICT_SERVER};
+    struct answer answer;
+    bool probe = b->kind == BATCH_PROBE;
+    lks_err_clear(&v.err);
+    if (!answer_init(&answer, probe ? 1 : b->count)) {
+        remote_out_of_memory(&v.err);
+        server_failed(e, b, &v);
+        return;
+    }
+    enum lks_code code = r->provider->read(b->call.reply.data, b->call.reply.bytes, &answer, &v.err);
+    bool usable = code == LKS_E_OK && any_vector(&answer);
+    if (code == LKS_E_OK && !usable)
+        (void)lks_fail(&v.err, LKS_E_EMBEDDING_UNAVAILABLE,
+                       "the embedding server answered with numbers that are none");
+    if (usable && (!remote_right_dimensions(e, answer.dimensions, &v.err) || !right_model(e, &v.err))) {
+        server_failed(e, b, &v);
+    } else if (!usable && probe) {
+        server_failed(e, b, &v);
+    } else if (!usable) { /* if others get sensible answers, it is the text */
+        b->err = v.err;
+        b->err.code = LKS_E_EMBEDDING_REJECTED;
+        suspect(e, b);
+    } else {
+        if (b->probe) {
+            b->probe->embed_probe.dimensions = answer.dimensions;
+            embedder_post(e, b->probe);
+        } else if (probe) {
+            r->probe_open = false;
+        }
+        size_t texts = b->count;
+        /* another model under the old name: what is in the cache does not go with it */
+        if (r->dimensions && r->dimensions != answer.dimensions) cache_clear(e->cache);
+        r->dimensions = answer.dimensions;
+        deliver_all(e, b, &answer);
+        batch_free(b);
+        went_well(e, texts);
+    }
+    answer_fini(&answer);
+}
+
+static void read_info(struct embedder *e, struct batch *b)
+{
+    struct remote *r = e->remote;
+    size_t batch = 0;
+    char model[MODEL_BYTES] = "";
+    if (!b->call.failure && b->call.status == 200)
+        tei_read_info(b->call.reply.data, b->call.reply.bytes, &batch, model, sizeof model);
+    if (batch && !e->config.batch_size) r->batch_size = r->batch_cap = batch;
+    if (*model && *e->config.model && strcmp(model, e->config.model) != 0)
+        memcpy(r->wrong_model, model, sizeof model);
+    else
+        r->wrong_model[0] = '\0';
+    r->info_known = true;
+    r->info_away = false;
+    batch_free(b);
+}
+
+static void take_away(struct remote *r, const struct batch *b)
+{
+    struct batch **link = &r->away;
+    while (*link && *link != b) link = &(*link)->away_next;
+    if (!*link) return;
+    *link = b->away_next;
+    r->flying--;
+}
+
+static void one_done(struct embedder *e, struct batch *b)
+{
+    struct verdict v;
+    take_away(e->remote, b);
+    if (b->kind == BATCH_INFO) {
+        read_info(e, b);
+        return;
+    }
+    verdict_of_call(&e->config, &b->call, b->base64, &v);
+    switch (v.kind) {
+    case VERDICT_OK:
+        read_vectors(e, b);
+        return;
+    case VERDICT_PLAIN:
+        atomic_store(&e->plain_floats, true);
+        http_call_fini(&b->call);
+        remote_push(&e->remote->ready, b);
+        return;
+    case VERDICT_TEXT:
+        if (b->kind == BATCH_PROBE) {
+            /* it refuses a fixed word: then no text of ours is to blame */
+            v.err.code = LKS_E_EMBEDDING_UNAVAILABLE;
+            lks_err_prefix(&v.err,
+                           "it fails for a fixed word too, so check `url` and `model` of the embedding");
+            break;
+        }
+        b->err = v.err;
+        http_call_fini(&b->call);
+        suspect(e, b);
+        return;
+    case VERDICT_SERVER:
+        break;
+    }
+    server_failed(e, b, &v);
+}
+
+void remote_done(struct embedder *e, struct batch *done)
+{
+    struct batch *oldest = NULL;
+    while (done) {
+        struct batch *next = done->next;
+        remote_push(&oldest, done);
+        done = next;
+    }
+    while (oldest) {
+        struct batch *b = oldest;
+        oldest = b->next;
+        one_done(e, b);
+    }
+}
