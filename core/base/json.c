@@ -120,7 +120,8 @@ void json_put_date(struct buf *out, int64_t ms)
 {
     const int64_t day_ms = 86400000;
     int64_t days = ms / day_ms - (ms % day_ms < 0);
-    int64_t rest = ms - days * day_ms, year;
+    int64_t rest = ms % day_ms < 0 ? ms % day_ms + day_ms : ms % day_ms; /* days * day_ms may overflow */
+    int64_t year;
     int month, day;
     char text[64];
     civil(days, &year, &month, &day);
