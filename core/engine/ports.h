@@ -165,6 +165,7 @@ struct engine_state {
 struct req {
     enum req_kind kind;
     void *context;      /* the engine's own; adapters leave it alone */
+    void *sender;      /* whoever stands between engines and adapters: which engine asked */
     struct req *next;   /* for queues of whoever owns the request */
     struct lks_err err; /* out: err.code is LKS_E_OK if the request as a whole went well */
     union {
