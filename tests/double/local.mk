@@ -1,3 +1,5 @@
+include tests/double/mongo.mk
+
 # the Qdrant stand-in
 check_PROGRAMS += %D%/qdrant
 tests_double_qdrant_store_sources = \

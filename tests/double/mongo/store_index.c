@@ -1,0 +1,266 @@
+/*
+ * store_index.c - keys of documents, unique constraints, building indexes. An entry's key is the encoded
+ * fields followed by the record's place, so that equal fields make distinct entries.
+ */
+#include "store_index.h"
+#include "text.h"
+
+#include <stdlib.h>
+
+struct keys {
+    struct kbuf *k;
+    size_t n, cap;
+    bool multikey;
+};
+
+static void keys_fini(struct keys *ks)
+{
+    for (size_t i = 0; i < ks->n; i++) kbuf_fini(&ks->k[i]);
+    free(ks->k);
+}
+
+static struct kbuf *add_key(struct keys *ks)
+{
+    if (ks->n == ks->cap) {
+        ks->cap = ks->cap ? ks->cap * 2 : 2;
+        ks->k = xrealloc(ks->k, ks->cap * sizeof *ks->k);
+    }
+    kbuf_init(&ks->k[ks->n]);
+    return &ks->k[ks->n++];
+}
+
+struct values {
+    struct val *v;
+    size_t n, cap;
+    bool in_array, present;
+};
+
+static bool collect(void *ctx, struct val v, int64_t index)
+{
+    struct values *vs = ctx;
+    if (index >= 0 || val_is_arr(v)) vs->in_array = true;
+    if (val_is_arr(v) && index < 0) {
+        if (!doc_is_empty(v)) return false; /* its elements came before it */
+        v = (struct val){NULL, 0, BSON_TYPE_UNDEFINED};
+    } else if (val_is_arr(v) && !doc_is_empty(v) && vs->n) {
+        return false;
+    }
+    if (!val_missing(v)) vs->present = true;
+    if (vs->n == vs->cap) {
+        vs->cap = vs->cap ? vs->cap * 2 : 4;
+        vs->v = xrealloc(vs->v, vs->cap * sizeof *vs->v);
+    }
+    vs->v[vs->n++] = val_missing(v) ? val_null() : v;
+    return false;
+}
+
+static void product(const struct sort_spec *parts, const struct values *vs, size_t at, struct kbuf *so_far,
+                    struct keys *out)
+{
+    if (at == parts->n) {
+        struct kbuf *k = add_key(out);
+        kbuf_raw(k, so_far->p, so_far->n);
+        return;
+    }
+    size_t len = so_far->n;
+    for (size_t i = 0; i < vs[at].n; i++) {
+        keystring_put(so_far, vs[at].v[i], parts->parts[at].descending);
+        product(parts, vs, at + 1, so_far, out);
+        so_far->n = len;
+    }
+}
+
+static int cmp_kbuf(const void *a, const void *b)
+{
+    const struct kbuf *x = a, *y = b;
+    return key_cmp(x->p, x->n, y->p, y->n);
+}
+
+static void unique_keys(struct keys *ks)
+{
+    if (ks->n < 2) return;
+    qsort(ks->k, ks->n, sizeof *ks->k, cmp_kbuf);
+    size_t keep = 1;
+    for (size_t i = 1; i < ks->n; i++) {
+        if (cmp_kbuf(&ks->k[keep - 1], &ks->k[i]) == 0) {
+            kbuf_fini(&ks->k[i]);
+        } else {
+            ks->k[keep++] = ks->k[i];
+        }
+    }
+    ks->n = keep;
+}
+
+/* The keys of a document, without the record's place. */
+static void make_keys(const struct index *ix, struct val doc, struct keys *out)
+{
+    memset(out, 0, sizeof *out);
+    if (ix->partial) {
+        struct match_vars vars = {.array_index = -1};
+        if (!match_eval(ix->partial, doc, &vars)) return;
+    }
+    struct values vs[32];
+    bool present = false;
+    for (size_t i = 0; i < ix->parts->n; i++) {
+        memset(&vs[i], 0, sizeof vs[i]);
+        path_visit(ix->parts->parts[i].path, doc, PATH_LEAF_ELEMENTS, collect, &vs[i]);
+        if (!vs[i].n) collect(&vs[i], VAL_NONE, -1);
+        out->multikey |= vs[i].in_array;
+        present |= vs[i].present;
+    }
+    struct kbuf so_far;
+    kbuf_init(&so_far);
+    if (!ix->sparse || present) product(ix->parts, vs, 0, &so_far, out);
+    kbuf_fini(&so_far);
+    for (size_t i = 0; i < ix->parts->n; i++) free(vs[i].v);
+    unique_keys(out);
+}
+
+static int duplicate(const struct coll *c, const struct index *ix, struct val doc, struct merr *err)
+{
+    struct arena a = {0};
+    struct bw text, *extra;
+    struct iter it;
+    bw_init(&text, &a);
+    for (iter_init(&it, ix->key); iter_next(&it);) {
+        struct values vs = {0};
+        path_visit(path_parse(&a, it.key, it.keylen), doc, PATH_LEAF_ELEMENTS, collect, &vs);
+        bw_putn(&text, it.key, it.keylen, vs.n ? vs.v[0] : val_null());
+        free(vs.v);
+    }
+    struct val value = bw_done(&text);
+    int code =
+        merr_set(err, MERR_DUPLICATE_KEY, "E11000 duplicate key error collection: %s index: %s dup key: %s",
+                 c->ns, ix->name, text_of(&a, value, TEXT_BSON));
+    extra = merr_extra(err);
+    bw_put(extra, "keyPattern", ix->key);
+    bw_put(extra, "keyValue", value);
+    arena_fini(&a);
+    return code;
+}
+
+static bool taken(const struct index *ix, const struct kbuf *k, const struct rec *r, const struct rec *except)
+{
+    struct snode *n = skiplist_seek(&ix->list, k->p, k->n, false);
+    for (; n && n->key_bytes == k->n + 8 && !memcmp(snode_key(n), k->p, k->n); n = n->next[0])
+        if (n->rec != r && n->rec != except) return true;
+    return false;
+}
+
+static int add_keys(const struct coll *c, struct index *ix, struct keys *ks, struct rec *r,
+                    const struct rec *except, struct merr *err)
+{
+    if (ix->unique || ix == c->indexes[0])
+        for (size_t i = 0; i < ks->n; i++)
+            if (taken(ix, &ks->k[i], r, except)) return duplicate(c, ix, rec_doc(r), err);
+    for (size_t i = 0; i < ks->n; i++) {
+        keystring_u64(&ks->k[i], r->rid);
+        skiplist_insert(&ix->list, ks->k[i].p, ks->k[i].n, r);
+    }
+    ix->multikey |= ks->multikey;
+    return 0;
+}
+
+int index_add(const struct coll *c, struct index *ix, struct rec *r, const struct rec *except,
+              struct merr *err)
+{
+    struct keys ks;
+    make_keys(ix, rec_doc(r), &ks);
+    int rc = add_keys(c, ix, &ks, r, except, err);
+    keys_fini(&ks);
+    return rc;
+}
+
+void index_remove(struct index *ix, struct rec *r)
+{
+    struct keys ks;
+    make_keys(ix, rec_doc(r), &ks);
+    for (size_t i = 0; i < ks.n; i++) {
+        keystring_u64(&ks.k[i], r->rid);
+        skiplist_remove(&ix->list, ks.k[i].p, ks.k[i].n);
+    }
+    keys_fini(&ks);
+}
+
+static bool same_keys(const struct keys *a, const struct keys *b)
+{
+    if (a->n != b->n) return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (cmp_kbuf(&a->k[i], &b->k[i]) != 0) return false;
+    return true;
+}
+
+int index_change(const struct coll *c, struct index *ix, struct rec *old, struct rec *now, struct merr *err)
+{
+    struct keys before, after;
+    int rc = 0;
+    make_keys(ix, rec_doc(old), &before);
+    make_keys(ix, rec_doc(now), &after);
+    if (same_keys(&before, &after)) {
+        for (size_t i = 0; i < after.n; i++) {
+            keystring_u64(&after.k[i], now->rid);
+            skiplist_replace(&ix->list, after.k[i].p, after.k[i].n, now);
+        }
+    } else {
+        for (size_t i = 0; (ix->unique || ix == c->indexes[0]) && !rc && i < after.n; i++)
+            if (taken(ix, &after.k[i], now, old)) rc = duplicate(c, ix, rec_doc(now), err);
+        if (!rc) {
+            for (size_t i = 0; i < before.n; i++) {
+                keystring_u64(&before.k[i], old->rid);
+                skiplist_remove(&ix->list, before.k[i].p, before.k[i].n);
+            }
+            rc = add_keys(c, ix, &after, now, old, err);
+        }
+    }
+    keys_fini(&before);
+    keys_fini(&after);
+    return rc;
+}
+
+/* ---- building and finding ---- */
+
+void index_free(struct index *ix)
+{
+    skiplist_fini(&ix->list);
+    arena_fini(&ix->a);
+    free(ix);
+}
+
+struct index *coll_index(const struct coll *c, const char *name)
+{
+    for (size_t i = 0; i < c->index_count; i++)
+        if (!strcmp(c->indexes[i]->name, name)) return c->indexes[i];
+    return NULL;
+}
+
+int coll_add_index(struct coll *c, struct val spec, struct merr *err)
+{
+    struct index *ix = xcalloc(1, sizeof *ix);
+    skiplist_init(&ix->list);
+    ix->spec = val_dup(&ix->a, spec);
+    ix->key = doc_get(ix->spec, "key");
+    struct val name = doc_get(ix->spec, "name"), partial = doc_get(ix->spec, "partialFilterExpression");
+    ix->name = arena_strndup(&ix->a, val_str(name), val_strlen(name));
+    ix->unique = val_truthy(doc_get(ix->spec, "unique"));
+    ix->sparse = val_truthy(doc_get(ix->spec, "sparse"));
+    int rc = sort_parse(&ix->a, ix->key, &ix->parts, err);
+    if (!rc && ix->parts->n > 32) rc = merr_set(err, 13103, "too many compound keys");
+    if (!rc && val_is_doc(partial)) rc = match_parse(&ix->a, partial, NULL, &ix->partial, err);
+    c->indexes = xrealloc(c->indexes, (c->index_count + 1) * sizeof *c->indexes);
+    if (!c->index_count) c->indexes[0] = ix; /* add_keys knows the index of _id by its place */
+    for (struct rec *r = rc ? NULL : coll_scan(c, 0); r && !rc; r = coll_scan(c, r->rid + 1))
+        rc = index_add(c, ix, r, NULL, err);
+    if (rc) {
+        index_free(ix);
+        return rc;
+    }
+    c->indexes[c->index_count++] = ix;
+    return 0;
+}
+
+void coll_drop_index(struct coll *c, size_t at)
+{
+    index_free(c->indexes[at]);
+    memmove(c->indexes + at, c->indexes + at + 1, (c->index_count - at - 1) * sizeof *c->indexes);
+    c->index_count--;
+}
