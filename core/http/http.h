@@ -74,6 +74,7 @@ struct http_call {
     struct http *http;
     void *easy, *header_list, *zipped;
     atomic_bool cancelled;
+    bool overflowed; /* the reply passed its cap */
     char curl_error[256];
 };
 

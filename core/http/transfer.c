@@ -71,6 +71,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_call *call = context;
     size_t bytes = size * count;
+    call->overflowed = bytes > call->reply.max_bytes - call->reply.bytes;
     buf_put(&call->reply, data, bytes);
     return call->reply.failed ? 0 : bytes;
 }
@@ -187,6 +188,7 @@ bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
     set_body(call, easy);
     set_protocols(easy);
     call->curl_error[0] = '\0';
+    call->overflowed = false;
     curl_easy_setopt(easy, CURLOPT_URL, call->url);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
@@ -241,7 +243,7 @@ static enum http_failure failure_of(CURLcode result, const struct http_call *cal
     case CURLE_WRITE_ERROR:
         /* take_body() said no: the cap, or memory */
         if (!call->reply.failed) return HTTP_CUT;
-        return HTTP_TOO_LARGE;
+        return call->overflowed ? HTTP_TOO_LARGE : HTTP_NOMEM;
     default:
         return HTTP_CUT;
     }
