@@ -26,8 +26,8 @@ static void window_shrink(struct remote *r, const struct verdict *v, size_t text
     if (v->slow && texts > 1 && r->batch_cap > texts / 2) r->batch_cap = texts / 2;
 }
 
-/* Cuts a batch in two, to be sent next; a lone text gets the blame. */
-static void cut(struct embedder *e, struct batch *b)
+/* Cuts a batch in two, to be sent next; a lone text gets the blame. `proven` is what its halves will be. */
+static void cut(struct embedder *e, struct batch *b, bool proven)
 {
     struct remote *r = e->remote;
     size_t half = b->count / 2;
@@ -40,7 +40,7 @@ static void cut(struct embedder *e, struct batch *b)
     } else {
         memcpy(one->items, b->items, half * sizeof *b->items);
         memcpy(two->items, b->items + half, (b->count - half) * sizeof *b->items);
-        one->proven = two->proven = true;
+        one->proven = two->proven = proven;
         remote_push(&r->ready, two);
         remote_push(&r->ready, one);
     }
@@ -52,7 +52,7 @@ static void suspect(struct embedder *e, struct batch *b)
 {
     struct remote *r = e->remote;
     if (b->proven || r->good > b->good) {
-        cut(e, b);
+        cut(e, b, true);
         return;
     }
     struct batch *probe = r->probe_open ? NULL : batch_new(e, BATCH_PROBE, 0);
@@ -66,6 +66,15 @@ static void suspect(struct embedder *e, struct batch *b)
     remote_push(&r->suspects, b);
 }
 
+/* The server takes fewer texts in a request than we thought; from now on it gets fewer. */
+static void crowded(struct embedder *e, struct batch *b)
+{
+    struct remote *r = e->remote;
+    if (r->batch_size > b->count / 2) r->batch_size = b->count / 2;
+    if (r->batch_cap > r->batch_size) r->batch_cap = r->batch_size;
+    cut(e, b, b->proven);
+}
+
 static void went_well(struct embedder *e, size_t texts)
 {
     struct remote *r = e->remote;
@@ -74,7 +83,7 @@ static void went_well(struct embedder *e, size_t texts)
     while (r->suspects) {
         struct batch *b = r->suspects;
         r->suspects = b->next;
-        cut(e, b);
+        cut(e, b, true);
     }
 }
 
@@ -214,7 +223,9 @@ static void read_info(struct embedder *e, struct batch *b)
     char model[MODEL_BYTES] = "";
     if (!b->call.failure && b->call.status == 200)
         tei_read_info(b->call.reply.data, b->call.reply.bytes, &batch, model, sizeof model);
-    if (batch && !e->config.batch_size) r->batch_size = r->batch_cap = batch;
+    if (batch)
+        r->batch_size = r->batch_cap =
+            e->config.batch_size && e->config.batch_size < batch ? e->config.batch_size : batch;
     if (*model && *e->config.model && strcmp(model, e->config.model) != 0)
         memcpy(r->wrong_model, model, sizeof model);
     else
@@ -261,7 +272,10 @@ static void one_done(struct embedder *e, struct batch *b)
         }
         b->err = v.err;
         http_call_fini(&b->call);
-        suspect(e, b);
+        if (v.crowded && b->count > 1)
+            crowded(e, b);
+        else
+            suspect(e, b);
         return;
     case VERDICT_SERVER:
         break;

@@ -74,6 +74,13 @@ static bool says_too_long(const struct said *said)
            says(said, "max_tokens") || says(said, "maximum sequence");
 }
 
+/* It complains about the number of texts. */
+static bool says_too_many(const struct said *said)
+{
+    return says(said, "batch size") || says(said, "too many inputs") || says(said, "maximum batch") ||
+           says(said, "array too long");
+}
+
 static void set(struct verdict *out, const struct http_call *call, const struct said *said,
                 enum verdict_kind kind, enum lks_code code, const char *what)
 {
@@ -115,6 +122,7 @@ static void client_error(const struct embed_config *config, const struct http_ca
         /* its own backend failed, and it says so with 400 */
         set(out, call, said, VERDICT_SERVER, down, "the embedding server failed");
     } else {
+        out->crowded = says_too_many(said);
         set(out, call, said, VERDICT_TEXT, LKS_E_EMBEDDING_REJECTED,
             says_too_long(said) ? "it is too long" : "");
     }

@@ -23,8 +23,10 @@ enum verdict_kind {
 
 struct verdict {
     enum verdict_kind kind;
-    bool busy; /* fewer requests at a time, please */
-    bool slow; /* fewer texts in a request, please */
+    bool busy;    /* fewer requests at a time, please */
+    bool slow;    /* fewer texts in a request, please, for a while */
+    bool crowded; /* with VERDICT_TEXT: it never takes that many texts in a request; none of them is to blame
+                   */
     struct lks_err err;
 };
 

@@ -18,8 +18,7 @@ static const char *const texts[] = {
     "Figma Figma Figma Design together Design together Made for teams",
     "An open source relational database with a long record of reliability",
     "make pictures from words",
-    "Designed for developers and designers in software, media industries Deployment options: Cloud, "
-    "On-Premise",
+    "Designed for developers and designers in software, media industries Deployment options: Cloud",
     "help desk for a small shop",
     "Continuous integration that runs your tests on every commit and tells you what broke",
     "Available interfaces: Web, Desktop, CLI Pricing model: Free, Paid Current status: active",

@@ -112,8 +112,11 @@ test_words_LDADD = libembed.la libbase.la $(CHECK_LIBS)
 
 
 # embed
-check_PROGRAMS += test_embed_verdict test_embed
-TESTS += test_embed_verdict test_embed
+check_PROGRAMS += test_embed_verdict test_embed test_embed_cache
+TESTS += test_embed_verdict test_embed test_embed_cache
+test_embed_cache_SOURCES = %D%/test_embed_cache.c
+test_embed_cache_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_embed_cache_LDADD = libembed.la libbase.la $(CHECK_LIBS)
 test_embed_verdict_SOURCES = %D%/test_embed_verdict.c
 test_embed_verdict_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_embed_verdict_LDADD = libembed.la libengine.la libbase.la $(CHECK_LIBS)

@@ -29,6 +29,7 @@ static struct behaviour {
     int dimensions;      /* 0: 4 */
     const char *info;    /* TEI's /info; NULL: 404 */
     bool hang;
+    int most; /* texts in a request; 0: any number */
 } server_does;
 
 static atomic_int request_count, greatest_batch;
@@ -127,6 +128,10 @@ static enum tiny_then serve(void *context, const struct tiny_request *request, s
                    server_does.reply);
     } else if (server_does.refuses_base64 && json_object_get(body, "encoding_format")) {
         tiny_reply(out, 400, "", "{\"error\":{\"message\":\"Unrecognized argument: encoding_format\"}}");
+    } else if (server_does.most && (int)json_array_size(json_object_get(body, "input")) > server_does.most) {
+        tiny_reply(
+            out, 422, "",
+            "{\"error\":\"batch size 30 > maximum allowed batch size 4\",\"error_type\":\"Validation\"}");
     } else if (server_does.poison && strstr(request->body, server_does.poison)) {
         tiny_reply(out, server_does.poison_status, "Content-Type: application/json\r\n",
                    server_does.poison_reply);
@@ -445,6 +450,27 @@ START_TEST(a_poisonous_text_fails_alone)
 }
 END_TEST
 
+START_TEST(a_server_that_takes_fewer_texts_is_given_fewer)
+{
+    static char data[30][20];
+    const char *texts[30];
+    for (size_t i = 0; i < 30; i++) {
+        (void)snprintf(data[i], sizeof data[i], "text %zu", i);
+        texts[i] = data[i];
+    }
+    server_does.most = 4;
+    open_embedder();
+    struct req *req = embed(texts, 30);
+    for (size_t i = 0; i < 30; i++) assert_embedded(req, i);
+    req_free(req);
+    int before = atomic_load(&request_count);
+    req = embed(texts, 30);
+    for (size_t i = 0; i < 30; i++) assert_embedded(req, i);
+    ck_assert_int_le(atomic_load(&request_count) - before, 10); /* it was learned: none is refused */
+    req_free(req);
+}
+END_TEST
+
 /* ---- the server's own trouble ---- */
 
 static const struct {
@@ -661,6 +687,7 @@ int main(void)
     tcase_add_test(tc, tei_says_how_many_it_takes_and_which_model_it_is);
     tcase_add_test(tc, tei_with_another_model_is_not_used);
     tcase_add_loop_test(tc, a_poisonous_text_fails_alone, 0, sizeof poisons / sizeof poisons[0]);
+    tcase_add_test(tc, a_server_that_takes_fewer_texts_is_given_fewer);
     tcase_add_loop_test(tc, a_server_in_trouble_is_blamed_itself, 0, sizeof troubles / sizeof troubles[0]);
     tcase_add_test(tc, nobody_there_is_unavailable);
     tcase_add_test(tc, other_dimensions_than_configured_are_told);
