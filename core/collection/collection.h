@@ -9,10 +9,12 @@
 
 #include <bson/bson.h>
 #include <lockstep/plugin.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/uuid.h"
 #include "collection/declaration.h"
@@ -26,13 +28,15 @@ struct making;
 enum collection_id_scheme { COLLECTION_UUIDV5, COLLECTION_PREFIXED_SHA1 };
 
 /*
- * What a plugin adds to its declaration; both members NULL when it is a declaration alone. A callback uses
+ * What a plugin adds to its declaration; all NULL when it is a declaration alone. A callback uses
  * the making_*() functions below and answers with a verdict; with other than LKS_OK and LKS_SKIP `err` says
  * why (its code doesn't matter). `doc` is cut down to the watched fields for text(), and to all declared ones
  * for payload_more().
  */
 struct collection_callbacks {
     void *self;
+    const void *serial; /* callbacks of collections with the same one never run at once; NULL: they may */
+    _Atomic(const char *) *running; /* name of the call that runs, or NULL */
     lks_verdict (*text)(void *self, struct making *m, const bson_t *doc, struct lks_err *err);
     lks_verdict (*payload_more)(void *self, struct making *m, const bson_t *doc, struct lks_err *err);
 };
@@ -94,7 +98,9 @@ void making_values(struct making *m, const char *field,
 /* Puts or replaces a member of the payload. False, with *why, for a name that can't be or a value that can't
  * be JSON. */
 bool making_put(struct making *m, const char *name, const bson_value_t *value, const char **why);
-/* Bytes that text and payload of this document take so far, for limits. */
+/* Bytes that were put so far, for limits. */
 size_t making_put_bytes(const struct making *m);
+/* The document's `_id` as a person writes it, for messages. */
+void making_id(const struct making *m, struct buf *out);
 
 #endif

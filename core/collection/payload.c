@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/docid.h"
 #include "base/extjson.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -187,4 +188,19 @@ bool making_put(struct making *m, const char *name, const bson_value_t *value, c
 size_t making_put_bytes(const struct making *m)
 {
     return m->put_bytes;
+}
+
+void making_id(const struct making *m, struct buf *out)
+{
+    bson_iter_t id;
+    const char *rest;
+    if (!view_member(&m->view, "_id", &id, &rest)) {
+        buf_puts(out, "without an _id");
+    } else {
+        struct docid *copy = docid_new(&id);
+        char *text = copy ? docid_plain(copy) : NULL;
+        buf_puts(out, text ? text : "?");
+        free(text);
+        docid_free(copy);
+    }
 }

@@ -1,0 +1,13 @@
+# plugin: the loader, the host functions, and the maker port
+noinst_LTLIBRARIES += libplugin.la
+libplugin_la_SOURCES = \
+	%D%/available.c \
+	%D%/binding.c \
+	%D%/check.c %D%/check.h \
+	%D%/guard.c %D%/guard.h \
+	%D%/host.c %D%/host.h \
+	%D%/loader.c \
+	%D%/maker.c %D%/maker.h \
+	%D%/options.c %D%/options.h \
+	%D%/plugin.h
+libplugin_la_LIBADD = libengine.la libcollection.la libbase.la $(LTDL_LIBS)
