@@ -111,29 +111,41 @@ void keys_guesses(bson_t *array, const char *text)
 
 /* ---- is there a unique index? ---- */
 
-static bool index_is_unique(struct mongo *m, const bson_t *index)
+/* Is it an index that begins with the id field? Then *alone says whether it has no other. */
+static bool index_is_on_id(struct mongo *m, const bson_t *index, bool *alone)
 {
     bson_iter_t iter, key;
-    if (!bson_iter_init_find(&iter, index, "unique") || !bson_iter_as_bool(&iter)) return false;
-    if (bson_iter_init_find(&iter, index, "partialFilterExpression")) return false;
-    if (!bson_iter_init_find(&iter, index, "key") || !BSON_ITER_HOLDS_DOCUMENT(&iter) ||
-        !bson_iter_recurse(&iter, &key) || !bson_iter_next(&key))
+    if (bson_iter_init_find(&iter, index, "partialFilterExpression") ||
+        !bson_iter_init_find(&iter, index, "key") || !BSON_ITER_HOLDS_DOCUMENT(&iter) ||
+        !bson_iter_recurse(&iter, &key) || !bson_iter_next(&key) || strcmp(bson_iter_key(&key), m->id_field))
         return false;
-    return !strcmp(bson_iter_key(&key), m->id_field) && !bson_iter_next(&key);
+    bool ordered = bson_iter_as_int64(&key) == 1 || bson_iter_as_int64(&key) == -1;
+    *alone = !bson_iter_next(&key);
+    return ordered;
 }
 
-static bool look_for_unique(struct mongo *m, mongoc_client_t *client)
+static bool index_flag(const bson_t *index, const char *name)
+{
+    bson_iter_t iter;
+    return bson_iter_init_find(&iter, index, name) && bson_iter_as_bool(&iter);
+}
+
+void keys_look_for_index(struct mongo *m, mongoc_client_t *client, bool *there, bool *unique)
 {
     struct rows rows;
     const bson_t *row;
-    bool unique = false;
+    bool alone;
     bson_t command = BSON_INITIALIZER;
     BSON_APPEND_UTF8(&command, "listIndexes", m->collection);
+    *there = *unique = false;
     if (!rows_open(m, client, &rows, &command, LEVEL_NONE, 0, "listing indexes", NULL))
-        while (rows_next(&rows, &row)) unique = unique || index_is_unique(m, row);
-    if (rows_close(&rows, "listing indexes", NULL)) unique = false;
+        while (rows_next(&rows, &row)) {
+            if (!index_is_on_id(m, row, &alone)) continue;
+            if (!index_flag(row, "sparse")) *there = true;
+            if (alone && index_flag(row, "unique")) *unique = true;
+        }
+    if (rows_close(&rows, "listing indexes", NULL)) *there = *unique = false;
     bson_destroy(&command);
-    return unique;
 }
 
 /* True if MongoDB itself keeps business ids apart. Where the list of indexes can't be read: false. */
@@ -144,7 +156,8 @@ static bool ids_are_unique(struct mongo *m, mongoc_client_t *client)
     bool unique = m->id_unique, fresh = mongo_now_ms() < m->id_unique_until_ms;
     pthread_mutex_unlock(&m->lock);
     if (fresh) return unique;
-    unique = look_for_unique(m, client);
+    bool there;
+    keys_look_for_index(m, client, &there, &unique);
     pthread_mutex_lock(&m->lock);
     m->id_unique = unique;
     m->id_unique_until_ms = mongo_now_ms() + UNIQUE_FOR_MS;

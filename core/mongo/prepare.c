@@ -58,14 +58,21 @@ static bool make_index(struct mongo *m, mongoc_client_t *client, const char *col
     return answered;
 }
 
+/* Not unique; left out where one of the application's own serves. */
+static bool make_id_index(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
+{
+    bool there = true, unique;
+    if (strcmp(m->id_field, "_id") != 0) keys_look_for_index(m, client, &there, &unique);
+    return there || make_index(m, client, m->collection, m->id_field, NULL, err);
+}
+
 static enum lks_code make_all(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
     const char *records = m->metadata == MONGO_SIDECAR ? m->sidecar : m->collection;
     bool ok = make_index(m, client, STATE_COLLECTION, "source", "since", err) &&
               make_index(m, client, records, METADATA ".overallStatus", NULL, err) &&
               make_index(m, client, records, METADATA ".overallStatus", METADATA ".updatedAt", err);
-    if (ok && strcmp(m->id_field, "_id") != 0)
-        ok = make_index(m, client, m->collection, m->id_field, NULL, err);
+    if (ok) ok = make_id_index(m, client, err);
     for (size_t i = 0; ok && i < m->name_count; i++) {
         char *status = bson_strdup_printf(METADATA ".collections.%s.status", m->names[i]);
         char *retry = bson_strdup_printf(METADATA ".collections.%s.nextRetryAt", m->names[i]);

@@ -143,19 +143,21 @@ static void opened(struct mongo *m, struct req *req, const bson_t *reply, cluste
 
 /*
  * From now on means: from a time asked for before. A stream that is opened without one begins behind the
- * newest write, which the next majority read may not show yet: that write would be in neither.
+ * newest write, which the next majority read may not show yet: that write would be in neither. Reads are held
+ * to this time from here on.
  */
 static enum lks_code open_cursor(struct mongo *m, struct req *req)
 {
     struct stream *s = &m->stream;
     const bson_t *token = req->stream_open.token;
-    cluster_time at = req->stream_open.at;
+    cluster_time at = req->stream_open.at, from = at;
     bson_error_t error = {0};
     bson_t reply, *command;
     enum lks_code code = LKS_E_OK;
     if (!choose_server(m, &error) || (!token && !at && !server_time(m, &at, &error)))
         return mongo_fail(&req->err, &error, what_open);
-    command = pipeline_open_command(m->collection, token, at);
+    if (!token && !from && at) from = at + 1; /* behind what is there already */
+    command = pipeline_open_command(m->collection, token, from);
     if (mongo_command(m, s->client, s->session, s->server_id, MONGO_RAW, command, &reply, &error))
         opened(m, req, &reply, at);
     else
