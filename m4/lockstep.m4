@@ -65,6 +65,21 @@ AC_DEFUN([LOCKSTEP_COMPILER_FLAGS], [
     MODULE_LDFLAGS=
     AC_DEFINE([LOCKSTEP_SANITIZED], [1], [Built with sanitizers.])
   ])
+  AC_ARG_ENABLE([fuzzers],
+    [AS_HELP_STRING([--enable-fuzzers], [build tests/fuzz (needs clang; with --enable-sanitizers it finds more)])],
+    [], [enable_fuzzers=no])
+  AS_IF([test "$enable_fuzzers" != no], [
+    lockstep_save_CFLAGS=$CFLAGS
+    CFLAGS="$CFLAGS -fsanitize=fuzzer-no-link"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])], [],
+      [AC_MSG_ERROR([--enable-fuzzers needs a compiler with libFuzzer: configure with CC=clang])])
+    CFLAGS=$lockstep_save_CFLAGS
+    SANITIZE_FLAGS="$SANITIZE_FLAGS -fsanitize=fuzzer-no-link"
+    FUZZ_LDFLAGS="-fsanitize=fuzzer"
+    MODULE_LDFLAGS=
+  ])
+  AM_CONDITIONAL([FUZZERS], [test "$enable_fuzzers" != no])
+  AC_SUBST([FUZZ_LDFLAGS])
   AC_SUBST([WARN_CFLAGS])
   AC_SUBST([LANG_CFLAGS])
   AC_SUBST([HARDEN_CFLAGS])

@@ -28,7 +28,7 @@ void embedder_fini(struct embedder *e);
 /* Answers one request; `out` is initialised here. */
 void embedder_handle(struct embedder *e, const struct request *request, struct response *out);
 
-/* Writes the vector of a text: `dimensions` floats of length one (zero for a text without words). */
+/* Writes the vector of a text: `dimensions` floats of length one. */
 void embedder_vector(const char *text, size_t bytes, uint32_t dimensions, float *out);
 /* How many tokens a text has: words, for want of a tokenizer. */
 uint64_t embedder_tokens(const char *text, size_t bytes);

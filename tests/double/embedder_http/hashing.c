@@ -41,7 +41,10 @@ void embedder_vector(const char *text, size_t bytes, uint32_t dimensions, float 
         out[h % dimensions] += h >> 63 ? 1.0F : -1.0F;
     }
     for (uint32_t i = 0; i < dimensions; i++) sum += (double)out[i] * (double)out[i];
-    if (sum <= 0) return;
+    if (sum <= 0) { /* no words, or words that cancel: servers never answer with a zero vector */
+        out[hash_bytes(text, bytes, 8) % dimensions] = 1.0F;
+        return;
+    }
     for (uint32_t i = 0; i < dimensions; i++) out[i] = (float)((double)out[i] / sqrt(sum));
 }
 

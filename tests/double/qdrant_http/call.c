@@ -8,7 +8,8 @@
 
 #include "base/utf8.h"
 
-static void write_error(struct call *c, int status, bool timed, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void write_error(struct call *c, int status, bool timed,
+                                                              const char *format, va_list args)
 {
     struct buf *out = &c->response->body;
     struct timespec now;

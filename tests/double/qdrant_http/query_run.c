@@ -115,6 +115,11 @@ static bool make_target(struct call *c, const struct query *q, struct target *t)
     return true;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return pointid_compare(a, b);
+}
+
 /* A copy of the filter that leaves out the points a query was made from. */
 static struct filter *without_examples(struct call *c, const struct query *q)
 {
@@ -130,6 +135,7 @@ static struct filter *without_examples(struct call *c, const struct query *q)
     for (size_t i = 0; i < q->negative_count; i++)
         if (q->negative[i].by_id) cond->ids[n++] = q->negative[i].id;
     cond->id_count = n;
+    qsort(cond->ids, n, sizeof *cond->ids, compare_ids);
     if (!n) return q->filter;
     f->must_not = cond;
     f->must_not_count = 1;

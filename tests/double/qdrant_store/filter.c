@@ -3,7 +3,7 @@
  */
 #include "qdrant_store/filter.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NO_CONDITION                                                                                         \
@@ -174,6 +174,11 @@ static bool read_field(struct reader *r, const struct json *v, struct condition 
     return true;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return pointid_compare(a, b);
+}
+
 static bool read_ids(struct reader *r, const struct json *v, struct condition *c)
 {
     c->type = CONDITION_HAS_ID;
@@ -182,6 +187,7 @@ static bool read_ids(struct reader *r, const struct json *v, struct condition *c
     c->ids = arena_take(r->arena, ((size_t)v->count + 1) * sizeof *c->ids);
     for (uint32_t i = 0; i < v->count; i++)
         if (!pointid_parse(&v->u.items[i], &c->ids[i])) return false;
+    qsort(c->ids, c->id_count, sizeof *c->ids, compare_ids);
     return true;
 }
 

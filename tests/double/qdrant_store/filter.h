@@ -65,7 +65,7 @@ struct condition {
     struct geo geo;
     bool has_is_empty, is_empty; /* inside a field condition */
     bool has_is_null, is_null;
-    struct pointid *ids; /* has_id */
+    struct pointid *ids; /* has_id, sorted */
     size_t id_count;
     const char *vector;    /* has_vector */
     struct filter *filter; /* nested, or a filter standing as a condition */

@@ -4,7 +4,7 @@
  */
 #include "config.h" /* _GNU_SOURCE, for memmem */
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "qdrant_store/filter.h"
@@ -166,6 +166,11 @@ static bool visit_nested(void *user, const struct json *v)
     return !walk->passed;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return pointid_compare(a, b);
+}
+
 static bool condition_passes(const struct condition *c, const struct filter_subject *s)
 {
     bool flag;
@@ -182,9 +187,7 @@ static bool condition_passes(const struct condition *c, const struct filter_subj
         jsonpath_walk(&c->path, 0, s->payload, visit_null, &flag);
         return flag;
     case CONDITION_HAS_ID:
-        for (size_t i = 0; i < c->id_count; i++)
-            if (pointid_compare(&c->ids[i], s->id) == 0) return true;
-        return false;
+        return bsearch(s->id, c->ids, c->id_count, sizeof *c->ids, compare_ids) != NULL;
     case CONDITION_HAS_VECTOR:
         return s->has_vector(s, c->vector);
     case CONDITION_NESTED: {

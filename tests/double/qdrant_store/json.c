@@ -12,9 +12,10 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "qdrant_store/pointid.h"
 
 #define MAX_DEPTH 128
-#define STRING_SCRATCH 256
+#define NARROW_OBJECT 32
 
 struct parser {
     struct arena *arena;
@@ -368,22 +369,54 @@ done:
     return true;
 }
 
-/* Adds a member; a key that is there keeps its place and takes the new value. Objects wider than a few dozen
- * members are searched all the same: payloads are not, and a hostile one costs its sender's time only. */
+static bool same_key(const struct json_member *a, const struct json_member *b)
+{
+    return a->key_bytes == b->key_bytes && memcmp(a->key, b->key, a->key_bytes) == 0;
+}
+
+/* Adds a member; a key that is there keeps its place and takes the new value. Wide objects are looked through
+ * at their end, by `drop_doubles`. */
 static void push_member(struct parser *p, size_t base, const struct json_member *m)
 {
-    for (size_t i = base; i < p->members_used; i++) {
-        struct json_member *old = &p->members[i];
-
-        if (old->key_bytes != m->key_bytes || memcmp(old->key, m->key, m->key_bytes) != 0) continue;
-        old->value = m->value;
-        return;
+    if (p->members_used - base < NARROW_OBJECT) {
+        for (size_t i = base; i < p->members_used; i++) {
+            if (!same_key(&p->members[i], m)) continue;
+            p->members[i].value = m->value;
+            return;
+        }
     }
     if (p->members_used == p->members_room) {
         p->members_room = p->members_room ? p->members_room * 2 : 64;
         p->members = must_realloc(p->members, p->members_room * sizeof *p->members);
     }
     p->members[p->members_used++] = *m;
+}
+
+static void drop_doubles(struct parser *p, size_t base)
+{
+    struct json_member *list = p->members + base;
+    size_t count = p->members_used - base;
+    size_t capacity = 64;
+    size_t kept = 0;
+    uint32_t *table; /* index + 1 of a member, 0 if free */
+
+    if (count <= NARROW_OBJECT) return;
+    while (capacity < count * 2) capacity *= 2;
+    table = must_alloc(capacity * sizeof *table);
+    memset(table, 0, capacity * sizeof *table);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (size_t)hash_bytes(list[i].key, list[i].key_bytes, 0) & (capacity - 1);
+
+        while (table[at] && !same_key(&list[table[at] - 1], &list[i])) at = (at + 1) & (capacity - 1);
+        if (table[at]) {
+            list[table[at] - 1].value = list[i].value;
+            continue;
+        }
+        list[kept] = list[i];
+        table[at] = (uint32_t)++kept;
+    }
+    p->members_used = base + kept;
+    free(table);
 }
 
 static bool parse_object(struct parser *p, struct json *out)
@@ -419,6 +452,7 @@ static bool parse_object(struct parser *p, struct json *out)
     }
 done:
     p->at++;
+    drop_doubles(p, base);
     out->count = (uint32_t)(p->members_used - base);
     out->u.members = NULL;
     if (out->count) {

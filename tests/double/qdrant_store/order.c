@@ -70,6 +70,7 @@ static struct order_block *insert_block(struct order *o, size_t at)
     memmove(o->blocks + at + 1, o->blocks + at, (o->count - at) * sizeof(struct order_block *));
     o->blocks[at] = must_alloc(sizeof(struct order_block));
     o->blocks[at]->count = 0;
+    memset(&o->blocks[at]->first, 0, sizeof o->blocks[at]->first);
     o->count++;
     return o->blocks[at];
 }

@@ -20,7 +20,8 @@ bool reader_ok(const struct reader *r)
     return !r->error && !r->invalid;
 }
 
-static char *format_in_arena(struct arena *a, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static char *format_in_arena(struct arena *a, const char *format,
+                                                                   va_list args)
 {
     va_list again;
     char *text;
