@@ -394,13 +394,14 @@ static void push_member(struct parser *p, size_t base, const struct json_member 
 
 static void drop_doubles(struct parser *p, size_t base)
 {
-    struct json_member *list = p->members + base;
+    struct json_member *list;
     size_t count = p->members_used - base;
     size_t capacity = 64;
     size_t kept = 0;
     uint32_t *table; /* index + 1 of a member, 0 if free */
 
     if (count <= NARROW_OBJECT) return;
+    list = p->members + base;
     while (capacity < count * 2) capacity *= 2;
     table = must_alloc(capacity * sizeof *table);
     memset(table, 0, capacity * sizeof *table);
