@@ -115,7 +115,7 @@ void aliases_update(struct call *c)
         const char *b;
 
         if (read_action(&actions->u.items[i], &a, &b) < 0)
-            reader_fail(&c->reader, actions->u.items[i].end,
+            reader_fail(&c->reader, reader_behind_element(&c->reader, &actions->u.items[i]),
                         "data did not match any variant of untagged enum AliasOperations");
     }
     if (!call_readable(c)) return;

@@ -162,14 +162,11 @@ void collections_delete(struct call *c)
 static bool read_schema(struct call *c, const struct json *v, enum index_type *type, char **params)
 {
     const struct json *word = v->type == JSON_OBJECT ? json_get(v, "type") : v;
-    size_t at = v->end;
 
     *params = NULL;
     *type = word ? index_type_parse(word) : INDEX_TYPES;
     if (*type == INDEX_TYPES) {
-        while (at < c->request->body_bytes && strchr(" \t\r\n", c->request->body[at])) at++;
-        if (at < c->request->body_bytes && c->request->body[at] == '}') at++;
-        return reader_fail(&c->reader, at, NO_SCHEMA);
+        return reader_fail(&c->reader, reader_behind_member(&c->reader, v), NO_SCHEMA);
     }
     if (v->type == JSON_OBJECT) {
         struct buf text;
@@ -191,7 +188,8 @@ static bool read_index(struct call *c, struct jsonpath *path, enum index_type *t
     if (!reader_need(&c->reader, &c->body, "field_name", &field)) return false;
     if (field->type != JSON_STRING) return reader_mismatch(&c->reader, field, "a string");
     if (!jsonpath_parse(&c->arena, field->u.string, field->count, path))
-        return reader_fail(&c->reader, field->end, "Invalid json path: '%s'", field->u.string);
+        return reader_fail(&c->reader, reader_behind_member(&c->reader, field), "Invalid json path: '%s'",
+                           field->u.string);
     schema = json_get(&c->body, "field_schema");
     if (!schema || schema->type == JSON_NULL) schema = json_get(&c->body, "field_type");
     if (!schema || schema->type == JSON_NULL) {

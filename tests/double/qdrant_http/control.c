@@ -3,9 +3,9 @@
  *
  * POST /__double/faults adds a rule and answers {"number": N}. Keys, all optional:
  *   which requests   kind (upsert, delete, scroll, query, ...; the names are those of the counters), method,
- * path and collection: shell patterns; skip: how many of them go by first; count: how many it hits (1; 0:
- * until cleared) what happens     status, with body (text, or JSON that is sent as such), content_type and
- * headers
+ * path and collection (an alias counts as its collection): shell patterns; text: occurs in the body; skip:
+ * how many of them go by first; count: how many it hits (1; 0: until cleared) what happens     status, with
+ * body (text, or JSON that is sent as such), content_type and headers
  *                    ({"Retry-After": 3}); reset: the connection breaks; hang: no answer until the rule is
  * cleared; delay_ms: the answer comes late; garble: "truncate" (half the body), "noise" (not UTF-8), "cut"
  * (the connection breaks in the middle of the body); result_status: what an update says of itself

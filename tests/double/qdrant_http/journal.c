@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qdrant_http/faults.h"
 #include "qdrant_http/show.h"
 #include "qdrant_store/settings.h"
 
@@ -194,6 +195,8 @@ bool journal_open(struct server *s, const char *path)
             ;
         fclose(file);
     }
+    for (size_t i = 0; i < s->collection_count; i++) collection_forget_undo(s->collections[i]);
+    faults_reset_counters(s->faults);
     j = must_alloc(sizeof *j);
     j->path = strdup(path);
     j->file = NULL;

@@ -88,7 +88,7 @@ static bool read_operation(struct call *c, const struct json *v, size_t number, 
     /* what is wrong inside stays hidden: the enum's variants are tried one after another */
     c->reader.error = NULL;
     c->reader.place = READER_EXACT;
-    return reader_fail(&c->reader, v->end, NO_OPERATION);
+    return reader_fail(&c->reader, reader_behind_element(&c->reader, v), NO_OPERATION);
 }
 
 static bool read_operations(struct call *c, struct update **out, size_t *count)

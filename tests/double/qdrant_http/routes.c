@@ -166,12 +166,27 @@ static void run(struct call *c, const struct route *r, bool may_write)
     if (kept) journal_append(c->server->journal, c->request, c->response);
 }
 
+/* The collection a name stands for, so that counters and rules know it by one name. */
+static const char *real_name(struct call *c)
+{
+    const struct alias *a;
+    const char *name = c->name;
+
+    if (!name) return NULL;
+    pthread_rwlock_rdlock(&c->server->lock);
+    a = server_alias(c->server, name);
+    if (a) name = arena_text(&c->arena, a->collection, strlen(a->collection));
+    pthread_rwlock_unlock(&c->server->lock);
+    return name;
+}
+
 static void dispatch(struct call *c, const struct route *r, bool may_write)
 {
     struct server *s = c->server;
+    const char *name = real_name(c);
     struct fault_request about = {.method = r->method,
                                   .kind = r->kind,
-                                  .collection = c->name ? c->name : "",
+                                  .collection = name ? name : "",
                                   .path = c->request->target,
                                   .body = c->request->body,
                                   .body_bytes = c->request->body_bytes};
@@ -181,7 +196,7 @@ static void dispatch(struct call *c, const struct route *r, bool may_write)
         r->handle(c);
         return;
     }
-    faults_count(s->faults, c->name, "requests", r->kind, 1);
+    faults_count(s->faults, name, "requests", r->kind, 1);
     faults_take(s->faults, &about, &fault);
     if (*fault.update_status) c->forced_status = fault.update_status;
     if (!fault.hit || fault.apply || (!fault.status && !fault.reset && !fault.hang)) run(c, r, may_write);
@@ -190,7 +205,7 @@ static void dispatch(struct call *c, const struct route *r, bool may_write)
                      "{\"status\":{\"error\":\"Service internal error: asked for by a test\"},\"time\":0.0}");
     fault_fini(&fault);
     if (c->response->status >= 400 || c->response->twist)
-        faults_count(s->faults, c->name, "failures", r->kind, 1);
+        faults_count(s->faults, name, "failures", r->kind, 1);
 }
 
 void server_handle(struct server *s, const struct request *request, struct response *out)

@@ -190,15 +190,9 @@ static void change_payload(struct call *c, const struct update *u, uint32_t slot
 
     arena_reset(a);
     switch (u->type) {
-    case UPDATE_OVERWRITE_PAYLOAD:
-        if (!u->has_key) {
-            collection_set_payload(c->collection, slot, u->payload);
-            return;
-        }
-        /* with a key it merges below that key */
-        old = collection_payload(c->collection, slot, a);
-        changed = payload_set(a, &old, u->payload, &u->key);
-        break;
+    case UPDATE_OVERWRITE_PAYLOAD: /* a key beside it counts for nothing */
+        collection_set_payload(c->collection, slot, u->payload);
+        return;
     case UPDATE_SET_PAYLOAD:
         old = collection_payload(c->collection, slot, a);
         changed = payload_set(a, &old, u->payload, u->has_key ? &u->key : NULL);

@@ -278,6 +278,18 @@ static bool read_min_should(struct reader *r, const struct json *v, const char *
     return reader_usize(r, v, "min_count", &f->min_count, NULL);
 }
 
+/* A member of a filter; lists and their conditions are buffered before they are read, so complaints about
+ * them stand behind the whole list. */
+static bool read_part(struct reader *r, const struct json_member *m, const char *field, struct filter *f)
+{
+    if (strcmp(m->key, "must") == 0) return read_list(r, &m->value, field, "must", &f->must, &f->must_count);
+    if (strcmp(m->key, "should") == 0)
+        return read_list(r, &m->value, field, "should", &f->should, &f->should_count);
+    if (strcmp(m->key, "must_not") == 0)
+        return read_list(r, &m->value, field, "must_not", &f->must_not, &f->must_not_count);
+    return read_min_should(r, &m->value, field, f);
+}
+
 bool filter_read(struct reader *r, const struct json *v, const char *field, struct filter **out)
 {
     struct filter *f = arena_zero(r->arena, sizeof *f);
@@ -286,20 +298,20 @@ bool filter_read(struct reader *r, const struct json *v, const char *field, stru
     if (v->type != JSON_OBJECT) return reader_mismatch(r, v, "struct Filter");
     for (uint32_t i = 0; i < v->count; i++) {
         const struct json_member *m = &v->u.members[i];
+        enum reader_place place = r->place;
         bool ok;
 
-        if (strcmp(m->key, "must") == 0)
-            ok = read_list(r, &m->value, field, "must", &f->must, &f->must_count);
-        else if (strcmp(m->key, "should") == 0)
-            ok = read_list(r, &m->value, field, "should", &f->should, &f->should_count);
-        else if (strcmp(m->key, "must_not") == 0)
-            ok = read_list(r, &m->value, field, "must_not", &f->must_not, &f->must_not_count);
-        else if (strcmp(m->key, "min_should") == 0)
-            ok = read_min_should(r, &m->value, field, f);
-        else
-            ok = reader_fail(r, m->value.start,
-                             "unknown field `%s`, expected one of `should`, `min_should`, `must`, `must_not`",
-                             m->key);
+        if (strcmp(m->key, "must") != 0 && strcmp(m->key, "should") != 0 && strcmp(m->key, "must_not") != 0 &&
+            strcmp(m->key, "min_should") != 0)
+            return reader_fail(
+                r, m->value.start ? m->value.start - 1 : 0,
+                "unknown field `%s`, expected one of `should`, `min_should`, `must`, `must_not`", m->key);
+        if (place == READER_EXACT) {
+            r->place = READER_PINNED;
+            r->pin = reader_behind_member(r, &m->value);
+        }
+        ok = read_part(r, m, field, f);
+        r->place = place;
         if (!ok) return false;
     }
     return true;

@@ -51,6 +51,29 @@ bool reader_fail(struct reader *r, size_t offset, const char *format, ...)
     return false;
 }
 
+static size_t skip_space(const struct reader *r, size_t at)
+{
+    while (at < r->bytes &&
+           (r->text[at] == ' ' || r->text[at] == '\n' || r->text[at] == '\t' || r->text[at] == '\r'))
+        at++;
+    return at;
+}
+
+size_t reader_behind_member(const struct reader *r, const struct json *v)
+{
+    size_t at = skip_space(r, v->end);
+
+    return at < r->bytes && r->text[at] == '}' ? at + 1 : at;
+}
+
+size_t reader_behind_element(const struct reader *r, const struct json *v)
+{
+    size_t at = skip_space(r, v->end);
+
+    if (at < r->bytes && r->text[at] == ']') return at + 1;
+    return at < r->bytes && r->text[at] == ',' ? skip_space(r, at + 1) : at;
+}
+
 bool reader_mismatch(struct reader *r, const struct json *v, const char *expected)
 {
     struct buf found;

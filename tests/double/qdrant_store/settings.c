@@ -104,16 +104,6 @@ static void replace(char **old, char *text)
     *old = text;
 }
 
-/* Where serde_json stands when it hears of a complaint about a member's value: behind it, and behind the
- * closing brace if that follows. */
-static size_t behind(const struct reader *r, const struct json *v)
-{
-    size_t at = v->end;
-
-    while (at < r->bytes && strchr(" \t\r\n", r->text[at]) && r->text[at]) at++;
-    return at < r->bytes && r->text[at] == '}' ? at + 1 : at;
-}
-
 /* One set of vector parameters; false if it is none. */
 static bool read_vector(const struct json *v, const char *name, struct vector_space *out)
 {
@@ -163,7 +153,7 @@ static bool read_vectors(struct reader *r, const struct json *v, struct collecti
 
     buf_init(&text, 0);
     if (v->type != JSON_OBJECT) {
-        ok = reader_fail(r, behind(r, v), NO_VECTORS);
+        ok = reader_fail(r, reader_behind_member(r, v), NO_VECTORS);
     } else if (read_vector(v, "", &space)) {
         *add_space(c) = space;
         check_size(r, v, "vectors.size");
@@ -175,7 +165,7 @@ static bool read_vectors(struct reader *r, const struct json *v, struct collecti
             const struct json_member *m = &v->u.members[i];
 
             if (m->value.type != JSON_OBJECT || !read_vector(&m->value, m->key, &space)) {
-                ok = reader_fail(r, behind(r, v), NO_VECTORS);
+                ok = reader_fail(r, reader_behind_member(r, v), NO_VECTORS);
                 break;
             }
             *add_space(c) = space;
