@@ -30,7 +30,8 @@ int sort_parse(struct arena *a, struct val spec, struct sort_spec **out, struct 
 
 int key_cmp(const uint8_t *a, size_t an, const uint8_t *b, size_t bn)
 {
-    int c = memcmp(a, b, an < bn ? an : bn);
+    size_t n = an < bn ? an : bn;
+    int c = n ? memcmp(a, b, n) : 0;
     return c ? c : (an > bn) - (an < bn);
 }
 
