@@ -148,6 +148,9 @@ struct config_problems {
 /* For commands that speak to no server (preview of a file): what only servers need may be missing. */
 #define CONFIG_OFFLINE 1u
 
+/* "Cosine", ...: as Qdrant writes it. Static storage. */
+const char *config_distance_name(enum config_distance distance);
+
 /*
  * Reads `path` and the variables in `environment` ("NAME=value", NULL-terminated), checks everything, and
  * reads secrets from their files. On LKS_E_OK *out is to be freed by config_free(). On LKS_E_CONFIG nothing

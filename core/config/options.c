@@ -273,3 +273,9 @@ size_t option_find(enum section_kind kind, const char *key)
         if (option_in(kind, i) && strcmp(option_key(kind, i, name, sizeof name), key) == 0) return i;
     return SIZE_MAX;
 }
+
+const char *config_distance_name(enum config_distance distance)
+{
+    static const char *const names[] = {"Cosine", "Dot", "Euclid", "Manhattan"};
+    return names[distance];
+}

@@ -278,6 +278,8 @@ START_TEST(defaults_are_those_of_the_contract)
     ck_assert_str_eq(a->plugin, "a");
     ck_assert_str_eq(a->qdrant_collection, "a");
     ck_assert_int_eq(a->distance, CONFIG_DISTANCE_COSINE);
+    ck_assert_str_eq(config_distance_name(a->distance),
+                     options[option_find(SECTION_COLLECTION, "distance")].fallback);
     ck_assert_ptr_null(a->watched);
     ck_assert_uint_eq(a->max_text_bytes, 32768);
     ck_assert_uint_eq(c->embedder_count, 1);
@@ -344,6 +346,7 @@ START_TEST(everything_set_arrives)
     ck_assert_uint_eq(a->source, 1);
     ck_assert_str_eq(a->qdrant_collection, "test-b");
     ck_assert_int_eq(a->distance, CONFIG_DISTANCE_DOT);
+    ck_assert_str_eq(config_distance_name(a->distance), "Dot");
     ck_assert_str_eq(a->watched[1], "tagline");
     ck_assert_str_eq(a->sentences[0], "Runs on {os|, }");
     ck_assert_str_eq(a->sentences[1], "Made by {x}, sold");
