@@ -41,6 +41,7 @@ run() {
 }
 
 all() {
+    standin_start mongod && MONGODB_URI="mongodb://$address/" run mongodb.mjs
     standin_start qdrant && QDRANT_URL="http://$address" run qdrant.mjs
     standin_start qdrant --api-key secret && QDRANT_URL="http://$address" QDRANT_API_KEY=secret run qdrant.mjs
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { Long, MongoClient, MongoServerError, ObjectId } from 'mongodb';
 
-const client = new MongoClient(process.env.MONGODB_URI, { serverSelectionTimeoutMS: 15000 });
+const client = new MongoClient(process.env.MONGODB_URI, { serverSelectionTimeoutMS: 15000, monitorCommands: true });
 const db = client.db('clients');
 const tools = db.collection('tools');
 
@@ -132,10 +132,11 @@ test('a cursor reads on batch by batch, and can be closed before its end', async
   await tools.insertMany(Array.from({ length: 95 }, (_, i) => ({ _id: i })));
   const all = await tools.find({}, { batchSize: 10 }).sort({ _id: 1 }).toArray();
   assert.deepEqual(all.map(d => d._id), Array.from({ length: 95 }, (_, i) => i));
+  const killed = new Promise(done => client.on('commandSucceeded', e => e.commandName === 'killCursors' && done(e.reply)));
   const cursor = tools.find({}, { batchSize: 10 });
   for (let i = 0; i < 15; i++) assert.ok(await cursor.next());
   await cursor.close();
-  assert.ok(cursor.closed);
+  assert.equal((await killed).cursorsKilled.length, 1);
 });
 
 test('an unknown command is refused, not silently done', async () => {
@@ -228,14 +229,17 @@ test('a change stream survives errors that the server calls resumable', async t 
   await stream.close();
 });
 
-test('everything goes on after all connections were dropped at once', async t => {
+test('a change stream goes on after all connections were dropped at once', async t => {
   await tools.insertOne({ _id: 0 });
   const stream = await opened(tools.watch([], { maxAwaitTimeMS: 300 }));
   const control = new MongoClient(process.env.MONGODB_URI);
   const dropped = await control.db('admin').command({ lockstepDouble: 'dropConnections' }).then(() => true, e => e.code === undefined);
   await control.close();
   if (!dropped) return t.skip('the server is no stand-in');
-  await tools.insertOne({ _id: 1 });
+  // by another client: where its monitor hears of it first, the driver does not retry a write on a stale connection
+  const writer = await MongoClient.connect(process.env.MONGODB_URI);
+  await writer.db('clients').collection('tools').insertOne({ _id: 1 });
+  await writer.close();
   assert.equal((await next(stream)).documentKey._id, 1);
   await stream.close();
 });
@@ -298,9 +302,9 @@ test('a transaction is seen as a whole or not at all', async () => {
 });
 
 test('the driver sees a primary it may write to', async () => {
-  const hello = await client.db('admin').command({ hello: 1 });
-  assert.equal(hello.isWritablePrimary, true);
-  assert.ok(hello.setName);
+  const hello = await client.db('admin').command({ isMaster: 1 }); // 4.4.1 does not know `hello` yet
+  assert.equal(hello.ismaster, true);
+  assert.ok(hello.setName && hello.hosts.includes(hello.me));
   assert.ok((await client.db('admin').command({ buildInfo: 1 })).version);
   assert.deepEqual((await db.listCollections({ name: 'tools' }).toArray()).map(c => c.name), []);
   await tools.insertOne({ _id: 1 });

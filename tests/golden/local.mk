@@ -21,5 +21,5 @@ check_PROGRAMS += %D%/replay
 %C%_replay_LDADD = libgolden.la
 EXTRA_DIST += %D%/skips
 
-TESTS += %D%/golden_qdrant.sh
+TESTS += %D%/golden_mongodb.sh %D%/golden_qdrant.sh
 EXTRA_DIST += %D%/golden_mongodb.sh %D%/golden_qdrant.sh tests/standin.sh
