@@ -130,3 +130,13 @@ TESTS += test_embed_double
 test_embed_double_SOURCES = %D%/test_embed_double.c
 test_embed_double_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_embed_double_LDADD = libembed.la libengine.la libbase.la $(CHECK_LIBS) -lm
+
+# engine: rules and order
+check_PROGRAMS += test_engine_rules test_engine_order
+TESTS += test_engine_rules test_engine_order
+test_engine_rules_SOURCES = %D%/test_engine_rules.c
+test_engine_rules_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_rules_LDADD = libengine.la libbase.la $(CHECK_LIBS)
+test_engine_order_SOURCES = %D%/test_engine_order.c
+test_engine_order_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_order_LDADD = libengine.la libbase.la $(CHECK_LIBS)
