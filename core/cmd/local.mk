@@ -1,0 +1,19 @@
+# cmd: the program
+bin_PROGRAMS += lockstep
+lockstep_SOURCES = \
+	%D%/app.c %D%/app.h \
+	%D%/cmd.h \
+	%D%/config.c \
+	%D%/loop.c %D%/loop.h \
+	%D%/main.c \
+	%D%/notify.c %D%/notify.h \
+	%D%/plugins.c \
+	%D%/preview.c \
+	%D%/run.c \
+	%D%/search.c \
+	%D%/signals.c %D%/signals.h \
+	%D%/status.c \
+	%D%/sync.c
+lockstep_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+lockstep_LDADD = libservice.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
+	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS)

@@ -1,0 +1,351 @@
+/* app.c - reads the configuration, and wires collections, adapters and engines together. Decides nothing
+ * itself. */
+#include "cmd/app.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/uuid.h"
+
+extern char **environ;
+
+/* ---- configuration and plugins ---- */
+
+static enum lks_code load_config(struct app *app, const char *path, unsigned flags,
+                                 void (*complain)(const char *), struct lks_err *err)
+{
+    struct config_problems problems = {.texts = NULL};
+    enum lks_code code = config_load(&app->config, path, environ, flags, &problems, err);
+    for (size_t i = 0; i < problems.count; i++) complain(problems.texts[i]);
+    config_problems_fini(&problems);
+    return code;
+}
+
+static struct embed_config embedder_settings(const struct config_embedder *c)
+{
+    static const enum embed_provider providers[] = {[CONFIG_PROVIDER_OPENAI] = EMBED_OPENAI,
+                                                    [CONFIG_PROVIDER_OLLAMA] = EMBED_OLLAMA,
+                                                    [CONFIG_PROVIDER_TEI] = EMBED_TEI,
+                                                    [CONFIG_PROVIDER_WORDS] = EMBED_WORDS,
+                                                    [CONFIG_PROVIDER_HASH] = EMBED_HASH};
+    return (struct embed_config){.provider = providers[c->provider],
+                                 .url = c->url,
+                                 .model = c->model,
+                                 .query_model = c->query_model,
+                                 .document_prefix = c->document_prefix,
+                                 .query_prefix = c->query_prefix,
+                                 .path = c->path,
+                                 .dimensions = c->dimensions,
+                                 .api_key = c->api_key,
+                                 .batch_size = c->batch_size,
+                                 .max_batch_tokens = c->max_batch_tokens,
+                                 .concurrency = c->concurrency,
+                                 .cache_bytes = c->cache_bytes};
+}
+
+static enum lks_code make_fingerprints(struct app *app, struct lks_err *err)
+{
+    const struct config *config = app->config;
+    app->fingerprints = calloc(config->embedder_count + 1, sizeof *app->fingerprints);
+    if (!app->fingerprints) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < config->embedder_count; i++) {
+        struct embed_config settings = embedder_settings(&config->embedders[i]);
+        enum lks_code code = embed_fingerprint(&settings, &app->fingerprints[i], err);
+        if (code != LKS_E_OK) return code;
+    }
+    return LKS_E_OK;
+}
+
+/* The plugin room tells problems with a context; ours is the function that prints them. */
+struct complainer {
+    void (*complain)(const char *problem);
+};
+
+static void report(void *context, const char *problem)
+{
+    ((const struct complainer *)context)->complain(problem);
+}
+
+static enum lks_code load_plugins(struct app *app, void (*complain)(const char *), struct lks_err *err)
+{
+    const struct config *config = app->config;
+    struct complainer complainer = {complain};
+    const char **names = calloc(config->collection_count + 1, sizeof *names);
+    size_t count = 0;
+    if (!names) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < config->collection_count; i++)
+        if (config->collections[i].enabled) names[count++] = config->collections[i].plugin;
+    enum lks_code code =
+        plugins_load(config->plugin_paths, names, count, &app->plugins, report, &complainer, err);
+    free(names);
+    return code;
+}
+
+static enum lks_code bind(struct app *app, size_t which, plugin_report tell, void *context,
+                          struct lks_err *err)
+{
+    const struct config *config = app->config;
+    const struct config_collection *c = &config->collections[which];
+    const struct config_source *source = &config->sources[c->source];
+    struct plugin_setting *extras = calloc(c->extra_count + 1, sizeof *extras);
+    if (!extras) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < c->extra_count; i++)
+        extras[i] = (struct plugin_setting){.key = c->extras[i].key,
+                                            .value = c->extras[i].value,
+                                            .items = c->extras[i].items,
+                                            .where = c->extras[i].where};
+    app->settings[which] = extras;
+    struct binding_settings settings = {.name = c->name,
+                                        .plugin = c->plugin,
+                                        .where = c->where,
+                                        .watched = c->watched,
+                                        .sentences = c->sentences,
+                                        .payload = c->payload,
+                                        .settings = extras,
+                                        .setting_count = c->extra_count,
+                                        .source = source->ns,
+                                        .id_field = source->id_field,
+                                        .id_scheme = config->qdrant.point_id == CONFIG_POINT_ID_PREFIXED_SHA1
+                                                         ? COLLECTION_PREFIXED_SHA1
+                                                         : COLLECTION_UUIDV5,
+                                        .id_namespace = config->qdrant.namespace_uuid,
+                                        .id_prefix = config->qdrant.point_id_prefix,
+                                        .max_text_bytes = c->max_text_bytes,
+                                        .fingerprint = app->fingerprints[c->embedder]};
+    return binding_open(app->plugins, &settings, &app->bindings[which], tell, context, err);
+}
+
+/* Each collection is tried, so that all problems are told at once. */
+static enum lks_code bind_collections(struct app *app, void (*complain)(const char *), struct lks_err *err)
+{
+    struct complainer complainer = {complain};
+    size_t count = app->config->collection_count;
+    enum lks_code worst = LKS_E_OK;
+    app->bindings = calloc(count + 1, sizeof *app->bindings);
+    app->settings = calloc(count + 1, sizeof *app->settings);
+    if (!app->bindings || !app->settings) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        if (!app->config->collections[i].enabled) continue;
+        enum lks_code code = bind(app, i, report, &complainer, err);
+        if (code != LKS_E_OK) worst = code;
+    }
+    return worst;
+}
+
+/* ---- sources ---- */
+
+static bool alloc_source(struct app_source *s, size_t most)
+{
+    s->indexes = calloc(most + 1, sizeof *s->indexes);
+    s->collections = calloc(most + 1, sizeof *s->collections);
+    s->names = calloc(most + 1, sizeof *s->names);
+    s->engine_collections = calloc(most + 1, sizeof *s->engine_collections);
+    s->digests = calloc(most + 1, sizeof *s->digests);
+    return s->indexes && s->collections && s->names && s->engine_collections && s->digests;
+}
+
+/* Fills a source with its enabled collections, in the order of the file. */
+static enum lks_code fill_source(struct app *app, struct app_source *s, size_t which, struct lks_err *err)
+{
+    const struct config *config = app->config;
+    s->app = app;
+    s->config = &config->sources[which];
+    if (!alloc_source(s, config->collection_count)) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < config->collection_count; i++) {
+        const struct config_collection *c = &config->collections[i];
+        if (!c->enabled || c->source != which) continue;
+        if (s->count == ENGINE_MAX_COLLECTIONS)
+            return lks_fail(err, LKS_E_CONFIG,
+                            "source %s has more than %d enabled collections; give some a source of their own",
+                            s->config->name, ENGINE_MAX_COLLECTIONS);
+        size_t k = s->count++;
+        s->indexes[k] = i;
+        s->names[k] = c->name;
+        s->collections[k] = binding_collection(app->bindings[i]);
+        if (!collection_digest(s->collections[k], s->digests[k]))
+            return lks_fail(err, LKS_E_NOMEM, "out of memory");
+        s->engine_collections[k] =
+            (struct engine_collection){.name = c->name, .embedder = c->embedder, .digest = s->digests[k]};
+    }
+    s->fields = collection_fields(s->collections, s->count);
+    return s->fields ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
+size_t app_embedder(const struct app_source *source, size_t i)
+{
+    return source->engine_collections[i].embedder;
+}
+
+static enum lks_code make_sources(struct app *app, struct lks_err *err)
+{
+    app->sources = calloc(app->config->source_count, sizeof *app->sources);
+    if (!app->sources) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < app->config->source_count; i++) {
+        app->source_count++;
+        enum lks_code code = fill_source(app, &app->sources[i], i, err);
+        if (code != LKS_E_OK) return code;
+    }
+    return LKS_E_OK;
+}
+
+static void name_ourselves(struct app *app)
+{
+    char host[HOST_NAME_MAX + 1] = "localhost";
+    uint32_t chance = 0;
+    gethostname(host, sizeof host - 1);
+    if (getrandom(&chance, sizeof chance, 0) < 0) chance = (uint32_t)getpid();
+    snprintf(app->owner, sizeof app->owner, "%.64s:%ld:%08x", host, (long)getpid(), (unsigned)chance);
+}
+
+enum lks_code app_load(const char *config_path, unsigned flags, void (*complain)(const char *problem),
+                       struct app **out, struct lks_err *err)
+{
+    struct app *app = calloc(1, sizeof *app);
+    if (!app) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    name_ourselves(app);
+    enum lks_code code = load_config(app, config_path, flags, complain, err);
+    if (code == LKS_E_OK) code = make_fingerprints(app, err);
+    if (code == LKS_E_OK) code = load_plugins(app, complain, err);
+    if (code == LKS_E_OK) code = bind_collections(app, complain, err);
+    if (code == LKS_E_OK) code = make_sources(app, err);
+    if (code != LKS_E_OK) {
+        app_free(app);
+        return code;
+    }
+    *out = app;
+    return LKS_E_OK;
+}
+
+void app_set_up_log(const struct app *app)
+{
+    log_setup((enum log_level)app->config->log.level, app->config->log.format == CONFIG_LOG_JSON);
+}
+
+/* ---- adapters ---- */
+
+static void post(void *self, struct req *req)
+{
+    queue_push(self, req);
+}
+
+static enum lks_code connect_embedders(struct app *app, struct inbox inbox, struct lks_err *err)
+{
+    size_t count = app->config->embedder_count;
+    struct embed_config *settings = calloc(count + 1, sizeof *settings);
+    if (!settings) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) settings[i] = embedder_settings(&app->config->embedders[i]);
+    enum lks_code code = embed_open(settings, count, app->http, inbox, &app->embedders, err);
+    free(settings);
+    return code;
+}
+
+static enum lks_code connect_mongo(struct app_source *s, struct inbox inbox, struct lks_err *err)
+{
+    static const enum mongo_watch watches[] = {[CONFIG_WATCH_AUTO] = MONGO_WATCH_AUTO,
+                                               [CONFIG_WATCH_STREAM] = MONGO_WATCH_STREAM,
+                                               [CONFIG_WATCH_POLL] = MONGO_WATCH_POLL,
+                                               [CONFIG_WATCH_OFF] = MONGO_WATCH_OFF};
+    const struct config_source *c = s->config;
+    struct mongo_config settings = {.uri = c->uri,
+                                    .database = c->database,
+                                    .collection = c->collection,
+                                    .source = c->name,
+                                    .id_field = c->id_field,
+                                    .collections = s->names,
+                                    .collection_count = s->count,
+                                    .fields = (const char *const *)s->fields,
+                                    .metadata = c->metadata == CONFIG_METADATA_SIDECAR ? MONGO_SIDECAR
+                                                                                       : MONGO_EMBEDDED,
+                                    .create_indexes = c->create_indexes,
+                                    .watch = watches[c->watch],
+                                    .poll_interval_ms = c->poll_interval_ms,
+                                    .poll_field = c->poll_field[0] ? c->poll_field : NULL,
+                                    .owner = s->app->owner};
+    return mongo_open(&settings, inbox, &s->mongo, err);
+}
+
+static enum lks_code connect_qdrant(struct app_source *s, struct inbox inbox, struct lks_err *err)
+{
+    static const char *const distances[] = {[CONFIG_DISTANCE_COSINE] = "Cosine",
+                                            [CONFIG_DISTANCE_DOT] = "Dot",
+                                            [CONFIG_DISTANCE_EUCLID] = "Euclid",
+                                            [CONFIG_DISTANCE_MANHATTAN] = "Manhattan"};
+    const struct config *config = s->app->config;
+    struct qdrant_collection_config *collections = calloc(s->count + 1, sizeof *collections);
+    if (!collections) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < s->count; i++) {
+        const struct config_collection *c = &config->collections[s->indexes[i]];
+        collections[i] = (struct qdrant_collection_config){.name = c->qdrant_collection,
+                                                           .distance = distances[c->distance],
+                                                           .model = s->app->fingerprints[c->embedder]};
+    }
+    struct qdrant_config settings = {.url = config->qdrant.url,
+                                     .api_key = config->qdrant.api_key,
+                                     .timeout_ms = (int)config->qdrant.timeout_ms,
+                                     .source = s->config->ns,
+                                     .collections = collections,
+                                     .collection_count = s->count};
+    enum lks_code code = qdrant_open(&settings, s->app->http, inbox, &s->qdrant, err);
+    free(collections);
+    return code;
+}
+
+enum lks_code app_connect(struct app *app, struct lks_err *err)
+{
+    struct inbox inbox = {.self = &app->inbox, .post = post};
+    if (!queue_init(&app->inbox, offsetof(struct req, next))) return lks_fail(err, LKS_E_IO, "no mutex left");
+    app->has_inbox = true;
+    enum lks_code code = http_open(NULL, &app->http, err);
+    if (code == LKS_E_OK) code = connect_embedders(app, inbox, err);
+    for (size_t i = 0; i < app->source_count && code == LKS_E_OK; i++) {
+        struct app_source *s = &app->sources[i];
+        if (s->count == 0) continue;
+        code = maker_open(s->collections, s->count, NULL, inbox, &s->maker, err);
+        if (code == LKS_E_OK) code = connect_mongo(s, inbox, err);
+        if (code == LKS_E_OK) code = connect_qdrant(s, inbox, err);
+    }
+    return code;
+}
+
+static void free_source(struct app_source *s)
+{
+    mongo_close(s->mongo);
+    qdrant_close(s->qdrant);
+    maker_close(s->maker);
+    free(s->fields);
+    free(s->indexes);
+    free(s->collections);
+    free(s->names);
+    free(s->engine_collections);
+    free(s->digests);
+}
+
+void app_free(struct app *app)
+{
+    if (!app) return;
+    for (size_t i = 0; i < app->source_count; i++) free_source(&app->sources[i]);
+    embed_close(app->embedders);
+    http_close(app->http);
+    if (app->has_inbox) {
+        for (struct req *req; (req = queue_take(&app->inbox, 0)) != NULL;) req_free(req);
+        queue_fini(&app->inbox);
+    }
+    free(app->sources);
+    for (size_t i = 0; app->config && i < app->config->collection_count; i++) {
+        if (app->bindings && app->bindings[i]) binding_close(app->bindings[i]);
+        if (app->settings) free(app->settings[i]);
+    }
+    free(app->bindings);
+    free(app->settings);
+    plugins_free(app->plugins);
+    for (size_t i = 0; app->fingerprints && app->fingerprints[i]; i++) free(app->fingerprints[i]);
+    free(app->fingerprints);
+    config_free(app->config);
+    free(app);
+}

@@ -1,0 +1,41 @@
+/*
+ * cmd.h - the subcommands of `lockstep`, and what main() tells them.
+ */
+#ifndef LOCKSTEP_CMD_CMD_H
+#define LOCKSTEP_CMD_CMD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cmd/app.h"
+
+/* Exit status of every command. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct invocation {
+    const char *config_path;
+    const char *program;  /* argv[0], for starting ourselves again */
+    char **all_arguments; /* the whole argv */
+    int count;            /* what follows the command's name, the name itself at [0] */
+    char **arguments;
+};
+
+struct command {
+    const char *name;
+    const char *usage;   /* the options, as they stand behind the name */
+    const char *summary; /* one line */
+    int (*run)(const struct invocation *);
+};
+
+extern const struct command command_run, command_sync, command_status, command_search, command_preview,
+    command_plugins, command_config;
+
+/* Says how the command is used, on standard error; EXIT_USAGE. */
+int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Loads configuration and plugins, or says on standard error everything that is wrong; NULL then. */
+struct app *app_or_complaint(const struct invocation *inv, unsigned flags);
+/* The source named NAME, or the first if `name` is NULL; says so and returns NULL if there is none of that
+ * name. */
+struct app_source *source_or_complaint(struct app *app, const char *name);
+
+#endif

@@ -1,0 +1,227 @@
+/*
+ * loop.c - runs the engines on the calling thread. Each engine's requests pass through here on their way to
+ * the adapters, so that they find their way back to the engine that asked.
+ */
+#include "cmd/loop.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "cmd/signals.h"
+
+#define DRAIN_MS 10000
+#define TICK_MS 1000
+
+/* ---- clock ---- */
+
+static int64_t clock_ms(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t monotonic_ms(void *self)
+{
+    (void)self;
+    return clock_ms(CLOCK_MONOTONIC);
+}
+
+static int64_t wall_clock_ms(void *self)
+{
+    (void)self;
+    return clock_ms(CLOCK_REALTIME);
+}
+
+static uint64_t random_bits(void *self)
+{
+    uint64_t bits = 0;
+    (void)self;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        bits = (uint64_t)clock_ms(CLOCK_MONOTONIC) << 11;
+    return bits;
+}
+
+/* ---- the way out ---- */
+
+#define PASS(name)                                                                                           \
+    static void submit_##name(void *self, struct req *req)                                                   \
+    {                                                                                                        \
+        struct loop_engine *le = self;                                                                       \
+        req->sender = le;                                                                                    \
+        le->ports.name.submit(le->ports.name.self, req);                                                     \
+    }
+PASS(source)
+PASS(store)
+PASS(maker)
+PASS(embedder)
+PASS(index)
+
+static struct ports ports_through_us(struct loop_engine *le)
+{
+    return (struct ports){.source = {le, submit_source},
+                          .store = {le, submit_store},
+                          .maker = {le, submit_maker},
+                          .embedder = {le, submit_embedder},
+                          .index = {le, submit_index},
+                          .clock = {le, monotonic_ms, wall_clock_ms, random_bits}};
+}
+
+/* ---- engines ---- */
+
+static bool touches(void *self, const char *path)
+{
+    const struct app_source *s = self;
+    for (size_t i = 0; i < s->count; i++)
+        if (collection_touches(s->collections[i], path) != COLLECTION_UNTOUCHED) return true;
+    return false;
+}
+
+static void configure(struct loop_engine *le, const char *const *embedder_names, bool once)
+{
+    static const enum watch_mode watches[] = {[CONFIG_WATCH_AUTO] = WATCH_AUTO,
+                                              [CONFIG_WATCH_STREAM] = WATCH_STREAM,
+                                              [CONFIG_WATCH_POLL] = WATCH_POLL,
+                                              [CONFIG_WATCH_OFF] = WATCH_OFF};
+    const struct config *config = le->source->app->config;
+    const struct config_worker *worker = &config->worker;
+    struct engine_config *c = &le->config;
+    engine_config_defaults(c);
+    c->source = le->source->config->name;
+    c->collections = le->source->engine_collections;
+    c->collection_count = le->source->count;
+    c->embedders = embedder_names;
+    c->embedder_count = config->embedder_count;
+    c->touches = touches;
+    c->touches_self = le->source;
+    c->watch = watches[le->source->config->watch];
+    c->poll_interval_ms = le->source->config->poll_interval_ms;
+    c->worker_enabled = worker->enabled;
+    c->interval_ms = worker->interval_ms;
+    c->batch_size = worker->batch_size;
+    c->retry = (struct retry_policy){.base_ms = worker->base_backoff_ms,
+                                     .multiplier = worker->backoff_multiplier,
+                                     .max_ms = worker->max_backoff_ms,
+                                     .jitter = worker->jitter,
+                                     .max_retries = worker->max_retries};
+    c->lease_ms = worker->lease_ms;
+    c->index_timeout_ms = config->qdrant.timeout_ms;
+    c->once = once;
+}
+
+static enum lks_code start_engine(struct loop_engine *le, struct lks_err *err)
+{
+    struct ports ports = ports_through_us(le);
+    le->engine = engine_new(&le->config, &ports);
+    le->next_ms = 0;
+    return le->engine ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
+enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lks_err *err)
+{
+    *loop = (struct loop){.app = app, .once = once, .stop_by_ms = INT64_MAX};
+    loop->engines = calloc(app->source_count, sizeof *loop->engines);
+    if (!loop->engines) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < app->source_count; i++) {
+        struct app_source *s = &app->sources[i];
+        if (s->count == 0) continue;
+        struct loop_engine *le = &loop->engines[loop->count++];
+        le->source = s;
+        le->ports = (struct ports){.source = mongo_source_port(s->mongo),
+                                   .store = mongo_store_port(s->mongo),
+                                   .maker = maker_port(s->maker),
+                                   .embedder = embed_port(app->embedders),
+                                   .index = qdrant_port(s->qdrant)};
+        configure(le, (const char *const *)app->fingerprints, once);
+        enum lks_code code = start_engine(le, err);
+        if (code != LKS_E_OK) return code;
+    }
+    return LKS_E_OK;
+}
+
+void loop_close(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->count; i++) engine_free(loop->engines[i].engine);
+    free(loop->engines);
+    loop->engines = NULL;
+    loop->count = 0;
+}
+
+/* ---- running ---- */
+
+static void take_completions(struct loop *loop, int wait_ms)
+{
+    struct req *req = queue_take_all(&loop->app->inbox, wait_ms);
+    while (req) {
+        struct req *next = req->next;
+        struct loop_engine *le = req->sender;
+        req->next = NULL;
+        if (le) { /* without a sender it only woke us */
+            engine_handle(le->engine, req);
+            le->next_ms = 0;
+        } else {
+            req_free(req);
+        }
+        req = next;
+    }
+}
+
+static void follow_signal(struct loop *loop, int64_t now)
+{
+    int signal = atomic_exchange(&loop->signal, 0);
+    if (!signal) return;
+    if (signal == SIGHUP && loop->on_hangup && !loop->on_hangup(loop, loop->context)) return;
+    bool again = loop->stop_by_ms != INT64_MAX;
+    log_info(again ? "asked again to stop: what is not done is left for the next start"
+                   : "asked to stop: finishing what is in work");
+    loop->stop_by_ms = again ? now : now + DRAIN_MS;
+    for (size_t i = 0; i < loop->count; i++) {
+        engine_stop(loop->engines[i].engine);
+        loop->engines[i].next_ms = 0;
+    }
+}
+
+/* An engine that lost its lease begins anew as a follower, unless we are to end. */
+static void renew_if_lost(struct loop *loop, struct loop_engine *le)
+{
+    struct lks_err err;
+    if (!engine_done(le->engine) || !engine_lease_lost(le->engine) || loop->stop_by_ms != INT64_MAX ||
+        loop->once)
+        return;
+    engine_free(le->engine);
+    if (start_engine(le, &err) != LKS_E_OK) abort(); /* nothing can be done without memory for one engine */
+}
+
+static bool all_done(const struct loop *loop)
+{
+    for (size_t i = 0; i < loop->count; i++)
+        if (!engine_done(loop->engines[i].engine)) return false;
+    return true;
+}
+
+void loop_run(struct loop *loop)
+{
+    int64_t tick_at = 0;
+    while (!all_done(loop)) {
+        int64_t now = monotonic_ms(NULL), next = now + TICK_MS;
+        follow_signal(loop, now);
+        for (size_t i = 0; i < loop->count; i++) {
+            struct loop_engine *le = &loop->engines[i];
+            if (now >= loop->stop_by_ms) engine_hurry(le->engine);
+            if (now >= le->next_ms || now >= loop->stop_by_ms) le->next_ms = engine_run(le->engine);
+            renew_if_lost(loop, le);
+            if (le->next_ms < next) next = le->next_ms;
+        }
+        if (loop->tick && now >= tick_at) {
+            loop->tick(loop, loop->context);
+            tick_at = now + TICK_MS;
+        }
+        if (all_done(loop)) break;
+        now = monotonic_ms(NULL);
+        take_completions(loop, next > now ? (int)(next - now) : 0);
+    }
+}

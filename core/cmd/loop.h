@@ -1,0 +1,41 @@
+/*
+ * loop.h - the engines' thread: completions in, requests out, one engine per source.
+ */
+#ifndef LOCKSTEP_CMD_LOOP_H
+#define LOCKSTEP_CMD_LOOP_H
+
+#include <stdatomic.h>
+
+#include "cmd/app.h"
+
+/* One engine and what it needs to know which requests are its own. */
+struct loop_engine {
+    struct app_source *source;
+    struct engine_config config;
+    struct ports ports; /* as the adapters gave them */
+    struct engine *engine;
+    int64_t next_ms; /* when it wants to be run again */
+};
+
+struct loop {
+    struct app *app;
+    struct loop_engine *engines;
+    size_t count;
+    atomic_int signal;  /* the last of SIGTERM, SIGINT, SIGHUP that came; 0: none */
+    bool once;          /* one pass, then the end */
+    int64_t stop_by_ms; /* monotonic; drained or not, we end */
+    void (*tick)(struct loop *loop, void *context); /* about once a second; may be NULL */
+    /* SIGHUP came: true to drain and end. NULL: as SIGTERM */
+    bool (*on_hangup)(struct loop *loop, void *context);
+    void *context;
+};
+
+/* An engine for each source that has enabled collections. `once`: each makes one pass and drains by itself.
+ */
+enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lks_err *err);
+/* Runs until every engine is done: after a signal, or after the pass. On SIGTERM and SIGINT it drains; a
+ * second one hurries. */
+void loop_run(struct loop *loop);
+void loop_close(struct loop *loop);
+
+#endif

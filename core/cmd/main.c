@@ -1,0 +1,136 @@
+/* main.c - finds the subcommand and hands over; knows nothing of what they do. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/signals.h"
+#include "config.h"
+
+static const struct command *const commands[] = {&command_run,    &command_sync,    &command_status,
+                                                 &command_search, &command_preview, &command_plugins,
+                                                 &command_config};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void help(FILE *out)
+{
+    fputs("usage: lockstep [--config FILE] COMMAND [OPTIONS]\n\n"
+          "Keeps Qdrant collections in step with MongoDB documents.\n\n",
+          out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-9s %-46s %s\n", commands[i]->name, commands[i]->usage, commands[i]->summary);
+    fputs("\n  --config FILE   the configuration; without it " SYSCONFDIR "/lockstep.ini\n"
+          "  --version       says which version this is\n"
+          "  --help          says this\n\n"
+          "Exit status: 0 done, 1 something failed, 2 usage or configuration. More: lockstep(1), "
+          "lockstep.ini(5).\n",
+          out);
+}
+
+int usage_error(const struct command *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "lockstep %s: ", command->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\nusage: lockstep [--config FILE] %s %s\n", command->name, command->usage);
+    va_end(args);
+    return EXIT_USAGE;
+}
+
+static void complain(const char *problem)
+{
+    fprintf(stderr, "%s\n", problem);
+}
+
+struct app *app_or_complaint(const struct invocation *inv, unsigned flags)
+{
+    struct app *app = NULL;
+    struct lks_err err = {.code = LKS_E_OK};
+    if (app_load(inv->config_path, flags, complain, &app, &err) == LKS_E_OK) {
+        app_set_up_log(app);
+        return app;
+    }
+    fprintf(stderr, "lockstep: %s\n", err.text);
+    return NULL;
+}
+
+struct app_source *source_or_complaint(struct app *app, const char *name)
+{
+    if (!name) return &app->sources[0];
+    for (size_t i = 0; i < app->source_count; i++)
+        if (strcmp(app->sources[i].config->name, name) == 0) return &app->sources[i];
+    fprintf(stderr, "lockstep: no source is named %s; there is", name);
+    for (size_t i = 0; i < app->source_count; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", app->sources[i].config->name);
+    fputc('\n', stderr);
+    return NULL;
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i]->name, name) == 0) return commands[i];
+    return NULL;
+}
+
+/* Takes --config FILE or --config=FILE out of the arguments, wherever it stands before `--`. False if FILE is
+ * missing. */
+static bool take_config(int *argc, char **argv, const char **path)
+{
+    int kept = 1;
+    bool options = true;
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], "--") == 0) options = false;
+        if (options && strcmp(argv[i], "--config") == 0) {
+            if (i + 1 == *argc) return false;
+            *path = argv[++i];
+        } else if (options && strncmp(argv[i], "--config=", 9) == 0) {
+            *path = argv[i] + 9;
+        } else {
+            argv[kept++] = argv[i];
+        }
+    }
+    argv[kept] = NULL;
+    *argc = kept;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct invocation inv = {.config_path = SYSCONFDIR "/lockstep.ini", .program = argv[0]};
+    char **all = calloc((size_t)argc + 1, sizeof *all);
+    if (!all) return EXIT_FAILED;
+    memcpy(all, argv, (size_t)argc * sizeof *all);
+    inv.all_arguments = all;
+    signals_block();
+    if (!take_config(&argc, argv, &inv.config_path)) {
+        fputs("lockstep: --config needs a file\n", stderr);
+        free(all);
+        return EXIT_USAGE;
+    }
+    int status = EXIT_USAGE;
+    if (argc < 2) {
+        help(stderr);
+    } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help(stdout);
+        status = EXIT_DONE;
+    } else if (strcmp(argv[1], "--version") == 0) {
+        puts(PACKAGE_STRING);
+        status = EXIT_DONE;
+    } else if (!find(argv[1])) {
+        fprintf(stderr, "lockstep: there is no command `%s`; `lockstep --help` lists them\n", argv[1]);
+    } else {
+        inv.count = argc - 1;
+        inv.arguments = argv + 1;
+        status = find(argv[1])->run(&inv);
+    }
+    free(all);
+    if (fflush(stdout) != 0 && status == EXIT_DONE) {
+        fprintf(stderr, "lockstep: standard output: %s\n", strerror(errno));
+        status = EXIT_FAILED;
+    }
+    return status;
+}

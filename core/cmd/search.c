@@ -1,0 +1,156 @@
+/* search.c - `lockstep search`: what users of search would find. */
+#include "service/search.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cmd/cmd.h"
+
+#define DEFAULT_LIMIT 5
+#define MOST_HITS 100
+
+struct wish {
+    const char *text, *source, *collection;
+    size_t limit;
+    bool json;
+};
+
+static void print_hits(const char *title, const struct search_hit *hits, size_t count)
+{
+    printf("%s\n", title);
+    for (size_t i = 0; i < count; i++)
+        printf("  %6.3f  %-28s %s\n", hits[i].score, hits[i].name, hits[i].key);
+    if (!count) puts("  nothing");
+}
+
+static json_t *hits_json(const struct search_hit *hits, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *payload = json_loads(hits[i].payload, JSON_ALLOW_NUL, NULL);
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:f,s:o}", "id", hits[i].key, "name",
+                                              hits[i].name, "pointId", hits[i].point_id, "score",
+                                              hits[i].score, "payload", payload ? payload : json_object()));
+    }
+    return list;
+}
+
+static int show(const struct search_results *results, bool json)
+{
+    int status = EXIT_DONE;
+    json_t *out = json_object(), *collections = json_object();
+    for (size_t i = 0; i < results->count; i++) {
+        const struct search_result *r = &results->collections[i];
+        if (r->err.code != LKS_E_OK) {
+            fprintf(stderr, "lockstep: %s: %s\n", r->collection, r->err.text);
+            status = EXIT_FAILED;
+        } else if (json) {
+            json_object_set_new(collections, r->collection, hits_json(r->hits, r->count));
+        } else {
+            print_hits(r->collection, r->hits, r->count);
+        }
+    }
+    json_object_set_new(out, "collections", collections);
+    json_object_set_new(out, "fused", hits_json(results->fused, results->fused_count));
+    if (json) {
+        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    } else if (results->count > 1) {
+        print_hits("all of them together", results->fused, results->fused_count);
+    }
+    json_decref(out);
+    return status;
+}
+
+static int ask(struct app_source *source, const struct wish *wish)
+{
+    struct search_collection *collections = calloc(source->count + 1, sizeof *collections);
+    struct search_results results;
+    struct lks_err err;
+    size_t count = 0;
+    int status = EXIT_FAILED;
+    for (size_t i = 0; collections && i < source->count; i++)
+        if (!wish->collection || strcmp(source->names[i], wish->collection) == 0)
+            collections[count++] = (struct search_collection){
+                .name = source->names[i], .index = i, .embedder = app_embedder(source, i)};
+    if (count == 0) {
+        fprintf(stderr, "lockstep: no enabled collection is named %s\n",
+                wish->collection ? wish->collection : "anything");
+        status = EXIT_USAGE;
+    } else if (search(source->app->embedders, source->qdrant, collections, count, wish->text, wish->limit,
+                      &results, &err) != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s\n", err.text);
+    } else {
+        status = show(&results, wish->json);
+        search_fini(&results);
+    }
+    free(collections);
+    return status;
+}
+
+static int parse(const struct invocation *inv, struct wish *wish)
+{
+    static const struct option options[] = {{"limit", required_argument, NULL, 'n'},
+                                            {"collection", required_argument, NULL, 'c'},
+                                            {"source", required_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {NULL, 0, NULL, 0}};
+    char *end;
+    optind = 1;
+    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
+        switch (c) {
+        case 'n':
+            wish->limit = strtoul(optarg, &end, 10);
+            if (*end || wish->limit < 1 || wish->limit > MOST_HITS)
+                return usage_error(&command_search, "--limit takes a number from 1 to %d", MOST_HITS);
+            break;
+        case 'c':
+            wish->collection = optarg;
+            break;
+        case 's':
+            wish->source = optarg;
+            break;
+        case 'j':
+            wish->json = true;
+            break;
+        default:
+            return usage_error(&command_search, "that option is not known");
+        }
+    }
+    if (optind + 1 != inv->count)
+        return usage_error(&command_search, "say what to search for, in one argument");
+    wish->text = inv->arguments[optind];
+    return EXIT_DONE;
+}
+
+static int run(const struct invocation *inv)
+{
+    struct wish wish = {.limit = DEFAULT_LIMIT};
+    struct lks_err err;
+    int status = parse(inv, &wish);
+    if (status != EXIT_DONE) return status;
+    struct app *app = app_or_complaint(inv, 0);
+    if (!app) return EXIT_USAGE;
+    log_setup(LOG_LEVEL_ERROR, false);
+    struct app_source *source = source_or_complaint(app, wish.source);
+    if (!source) {
+        status = EXIT_USAGE;
+    } else if (app_connect(app, &err) != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s\n", err.text);
+        status = EXIT_FAILED;
+    } else {
+        status = ask(source, &wish);
+    }
+    app_free(app);
+    return status;
+}
+
+const struct command command_search = {.name = "search",
+                                       .usage =
+                                           "[--limit N] [--collection NAME] [--source NAME] [--json] TEXT",
+                                       .summary = "the nearest documents, per collection and together",
+                                       .run = run};

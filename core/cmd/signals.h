@@ -1,0 +1,16 @@
+/* signals.h - SIGTERM, SIGINT and SIGHUP as something that wakes the engines' thread. */
+#ifndef LOCKSTEP_CMD_SIGNALS_H
+#define LOCKSTEP_CMD_SIGNALS_H
+
+#include "base/err.h"
+
+struct loop;
+
+/* Blocks the signals for this thread and all that it starts from here on. To be called before any thread
+ * starts. */
+void signals_block(void);
+/* From here on a signal is noted in the loop, and wakes it. One loop at a time. */
+enum lks_code signals_watch(struct loop *loop, struct lks_err *err);
+void signals_unwatch(void);
+
+#endif

@@ -1,0 +1,117 @@
+/* status.c - `lockstep status`: how many documents are in which state, as MongoDB has it. */
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "cmd/cmd.h"
+
+static const enum sync_status order[] = {SYNC_SYNCED, SYNC_PENDING, SYNC_STALE, SYNC_FAILED};
+#define STATUS_COUNT (sizeof order / sizeof *order)
+
+static json_t *counts_json(const int64_t counts[4])
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < STATUS_COUNT; i++)
+        json_object_set_new(out, sync_status_name(order[i]), json_integer((json_int_t)counts[order[i]]));
+    return out;
+}
+
+static void print_row(const char *name, const int64_t counts[4])
+{
+    printf("  %-20s", name);
+    for (size_t i = 0; i < STATUS_COUNT; i++) printf(" %10lld", (long long)counts[order[i]]);
+    putchar('\n');
+}
+
+static void print_source(const struct app_source *s, const struct mongo_counts *counts, const char *holder)
+{
+    double health =
+        counts->total ? 100.0 * (double)counts->by_status[SYNC_SYNCED] / (double)counts->total : 100.0;
+    printf("%s: %lld documents in %s, %.1f %% in step; ", s->config->name, (long long)counts->total,
+           s->config->ns, health);
+    if (holder)
+        printf("kept in step by %s\n", holder);
+    else
+        puts("no daemon is at work");
+    printf("  %-20s %10s %10s %10s %10s\n", "", "synced", "pending", "stale", "failed");
+    print_row("all collections", counts->by_status);
+    for (size_t i = 0; i < counts->collection_count; i++) print_row(s->names[i], counts->per_collection[i]);
+}
+
+static json_t *source_json(const struct app_source *s, const struct mongo_counts *counts, const char *holder)
+{
+    json_t *out = counts_json(counts->by_status), *per = json_object();
+    for (size_t i = 0; i < counts->collection_count; i++)
+        json_object_set_new(per, s->names[i], counts_json(counts->per_collection[i]));
+    json_object_set_new(out, "total", json_integer((json_int_t)counts->total));
+    json_object_set_new(out, "perCollection", per);
+    json_object_set_new(out, "source", json_string(s->config->name));
+    json_object_set_new(out, "leaseHolder", holder ? json_string(holder) : json_null());
+    return out;
+}
+
+static int one_source(const struct app_source *s, json_t *list)
+{
+    struct mongo_counts counts;
+    struct lks_err err;
+    char *holder = NULL;
+    if (mongo_count(s->mongo, &counts, &err) != LKS_E_OK ||
+        mongo_lease_holder(s->mongo, &holder, &err) != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s: %s\n", s->config->name, err.text);
+        return EXIT_FAILED;
+    }
+    if (list)
+        json_array_append_new(list, source_json(s, &counts, holder));
+    else
+        print_source(s, &counts, holder);
+    free(holder);
+    mongo_counts_fini(&counts);
+    return EXIT_DONE;
+}
+
+static int all_sources(struct app *app, bool json)
+{
+    json_t *list = json ? json_array() : NULL;
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < app->source_count; i++)
+        if (app->sources[i].count > 0 && one_source(&app->sources[i], list) != EXIT_DONE)
+            status = EXIT_FAILED;
+    if (json) {
+        /* One source is the rule, and its object is what the HTTP API answers with too. */
+        const json_t *shown = json_array_size(list) == 1 ? json_array_get(list, 0) : list;
+        json_dumpf(shown, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(list);
+    }
+    return status;
+}
+
+static int run(const struct invocation *inv)
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    bool json = false;
+    optind = 1;
+    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
+        if (c != 'j') return usage_error(&command_status, "that option is not known");
+        json = true;
+    }
+    if (optind < inv->count) return usage_error(&command_status, "what is `%s`?", inv->arguments[optind]);
+    struct app *app = app_or_complaint(inv, 0);
+    struct lks_err err;
+    int status = EXIT_FAILED;
+    if (!app) return EXIT_USAGE;
+    log_setup(LOG_LEVEL_ERROR, false);
+    if (app_connect(app, &err) == LKS_E_OK)
+        status = all_sources(app, json);
+    else
+        fprintf(stderr, "lockstep: %s\n", err.text);
+    app_free(app);
+    return status;
+}
+
+const struct command command_status = {.name = "status",
+                                       .usage = "[--json]",
+                                       .summary = "how many documents are in step, and which are not",
+                                       .run = run};

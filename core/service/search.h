@@ -1,0 +1,55 @@
+/* search.h - what users of search would find: the nearest documents per collection, and fused over several.
+ */
+#ifndef LOCKSTEP_SERVICE_SEARCH_H
+#define LOCKSTEP_SERVICE_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "embed/embed.h"
+#include "qdrant/qdrant.h"
+
+/* One collection to ask. Borrowed. */
+struct search_collection {
+    const char *name;
+    size_t index;    /* in `qdrant` */
+    size_t embedder; /* in `embedders` */
+};
+
+struct search_hit {
+    char point_id[POINT_ID_BYTES];
+    double score;  /* the distance's own; fused: reciprocal rank */
+    char *name;    /* owned: the payload's `name`, or its id; valid UTF-8 */
+    char *key;     /* owned: the payload's `toolId`, or its `id` */
+    char *payload; /* owned: a JSON object without `_lockstep` */
+};
+
+/* One collection's answer; `err.code` says whether there is one. */
+struct search_result {
+    const char *collection;
+    struct search_hit *hits; /* owned, best first */
+    size_t count;
+    struct lks_err err;
+};
+
+struct search_results {
+    struct search_result *collections; /* owned; in the order asked for */
+    size_t count;
+    struct search_hit *fused; /* owned; best first */
+    size_t fused_count;
+};
+
+/*
+ * Embeds `text` as a query, once for each embedder, and asks each collection for its `limit` nearest points.
+ * Blocks. A collection that fails says so in its result; LKS_E_NOMEM otherwise. To be freed by search_fini().
+ *
+ * Fused: reciprocal rank fusion (Cormack, Clarke, Buettcher 2009) with k = 60 over the collections that
+ * answered.
+ */
+enum lks_code search(struct embedders *embedders, struct qdrant *qdrant,
+                     const struct search_collection *collections, size_t count, const char *text,
+                     size_t limit, struct search_results *out, struct lks_err *err);
+void search_fini(struct search_results *results);
+
+#endif
