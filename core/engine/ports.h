@@ -160,6 +160,8 @@ struct engine_state {
                        none at all */
 };
 
+enum lease_op { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE };
+
 /* ---- the requests ---- */
 
 struct req {
@@ -263,7 +265,7 @@ struct req {
             size_t count;
         } tombs;
         struct {
-            enum { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE } op;
+            enum lease_op op;
             int64_t lease_ms;
             uint64_t epoch; /* RENEW, RELEASE: mine. Out of TAKE: mine, if held */
             bool clean;     /* RELEASE: nothing is unknown */

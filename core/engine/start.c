@@ -21,7 +21,7 @@ static bool leaves_clean(const struct engine *e)
 
 /* ---- lease ---- */
 
-static void ask_for_lease(struct engine *e, int op)
+static void ask_for_lease(struct engine *e, enum lease_op op)
 {
     struct req *req = req_new(REQ_LEASE, NULL);
     if (!req) return;
