@@ -306,7 +306,8 @@ enum lks_code app_connect(struct app *app, struct lks_err *err)
     for (size_t i = 0; i < app->source_count && code == LKS_E_OK; i++) {
         struct app_source *s = &app->sources[i];
         if (s->count == 0) continue;
-        code = maker_open(s->collections, s->count, NULL, inbox, &s->maker, err);
+        code = maker_open(s->collections, s->count, &(struct maker_options){.threads = 0}, inbox, &s->maker,
+                          err);
         if (code == LKS_E_OK) code = connect_mongo(s, inbox, err);
         if (code == LKS_E_OK) code = connect_qdrant(s, inbox, err);
     }

@@ -15,6 +15,7 @@
 
 #define DRAIN_MS 10000
 #define TICK_MS 1000
+#define AGAIN_MS 500 /* a second signal within this time is the first one's echo */
 
 /* ---- clock ---- */
 
@@ -176,6 +177,9 @@ static void follow_signal(struct loop *loop, int64_t now)
     if (!signal) return;
     if (signal == SIGHUP && loop->on_hangup && !loop->on_hangup(loop, loop->context)) return;
     bool again = loop->stop_by_ms != INT64_MAX;
+    if (again && now < loop->asked_ms + AGAIN_MS)
+        return; /* the same wish, sent to us and to our process group */
+    loop->asked_ms = now;
     log_info(again ? "asked again to stop: what is not done is left for the next start"
                    : "asked to stop: finishing what is in work");
     loop->stop_by_ms = again ? now : now + DRAIN_MS;

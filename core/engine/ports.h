@@ -167,7 +167,7 @@ enum lease_op { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE };
 struct req {
     enum req_kind kind;
     void *context;      /* the engine's own; adapters leave it alone */
-    void *sender;      /* whoever stands between engines and adapters: which engine asked */
+    void *sender;       /* whoever stands between engines and adapters: which engine asked */
     struct req *next;   /* for queues of whoever owns the request */
     struct lks_err err; /* out: err.code is LKS_E_OK if the request as a whole went well */
     union {

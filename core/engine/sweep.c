@@ -87,11 +87,9 @@ void sweep_run(struct engine *e)
         return;
     }
     if (e->docs_in_work > e->config->max_docs / 2) return;
-    const struct collection_state *c = &e->collections[e->sweep.collection];
-    if (c->virgin)
-        next_collection(e); /* it had no point when we came, and what we wrote since has a record */
-    else if (circuit_closed(&c->circuit))
-        ask_points(e);
+    /* A collection that had no point when we came needs no sweep: what we wrote since has a record. */
+    while (e->sweep.running && e->collections[e->sweep.collection].virgin) next_collection(e);
+    if (e->sweep.running && circuit_closed(&e->collections[e->sweep.collection].circuit)) ask_points(e);
 }
 
 static void points_back(struct engine *e, struct req *req)
