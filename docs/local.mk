@@ -1,1 +1,2 @@
 dist_man_MANS += %D%/lockstep.1
+dist_doc_DATA += docs/architecture.md
