@@ -16,8 +16,10 @@
 #define DEADLINE_MS 5000
 
 struct binding {
+    struct binding *next; /* in `given_up` */
     struct collection collection;
     const struct plugin *plugin;
+    struct lks_plugin descriptor; /* copies, here and below: a thread that hangs outlives what it was told */
     struct declaration *declaration;
     struct arena arena;
     void *self;
@@ -28,6 +30,15 @@ struct binding {
     lks_verdict verdict; /* of open() */
     struct lks_err err;  /* why open() failed */
 };
+
+/* Bindings in which a call hangs. They are kept, not lost: whoever looks for leaks finds them here. */
+static struct binding *_Atomic given_up;
+
+static void give_up(struct binding *b)
+{
+    b->next = atomic_load(&given_up);
+    while (!atomic_compare_exchange_weak(&given_up, &b->next, b)) continue;
+}
 
 struct prefixed {
     const struct binding_settings *settings;
@@ -43,7 +54,7 @@ static void report_declaration(void *context, const char *text)
 /* The INI file's lists instead of the plugin's, each by itself. */
 static enum lks_code declare(struct binding *b, const struct binding_settings *s, struct problems *problems)
 {
-    const struct lks_plugin *p = &b->plugin->descriptor;
+    const struct lks_plugin *p = &b->descriptor;
     struct declaration_lists lists = {
         .watched = s->watched ? s->watched : p->watched,
         .sentences = s->sentences ? s->sentences : p->sentences,
@@ -86,13 +97,13 @@ static void call_close(void *argument)
 {
     struct binding *b = argument;
     atomic_store(&b->running, "close");
-    b->plugin->descriptor.close(b->self);
+    b->descriptor.close(b->self);
     atomic_store(&b->running, NULL);
 }
 
 static void set_callbacks(struct binding *b)
 {
-    const struct lks_plugin *p = &b->plugin->descriptor;
+    const struct lks_plugin *p = &b->descriptor;
     struct collection_callbacks *c = &b->collection.callbacks;
     *c = (struct collection_callbacks){.self = b, .running = &b->running};
     if (p->text) c->text = text;
@@ -109,8 +120,8 @@ static void set_broken(struct binding *b)
 /* REJECT is about the section's options; anything else but OK stops this collection and no other. */
 static enum lks_code run_open(struct binding *b, const struct binding_settings *s, struct problems *problems)
 {
-    const char *name = b->plugin->descriptor.name;
-    if (!b->plugin->descriptor.open) return LKS_E_OK;
+    const char *name = b->descriptor.name;
+    if (!b->descriptor.open) return LKS_E_OK;
     switch (guard_call(call_open, b, b->deadline_ms)) {
     case GUARD_FAILED:
         return LKS_E_NOMEM;
@@ -140,18 +151,23 @@ static void binding_free(struct binding *b)
     free(b);
 }
 
+static const char *keep(struct binding *b, const char *text)
+{
+    return arena_text(&b->arena, text ? text : "", text ? strlen(text) : 0);
+}
+
 static struct binding *binding_new(const struct plugin *plugin, const struct binding_settings *s)
 {
     struct binding *b = calloc(1, sizeof *b);
-    const struct lks_plugin *p = &plugin->descriptor;
     if (!b) return NULL;
     b->plugin = plugin;
+    b->descriptor = plugin->descriptor;
     b->deadline_ms = s->deadline_ms ? s->deadline_ms : DEADLINE_MS;
     arena_init(&b->arena, 0);
     atomic_init(&b->running, NULL);
-    b->self = calloc(1, p->self_size ? p->self_size : 1);
-    b->caller = (struct host_caller){p, s->name, b->self, &b->running};
-    if (b->self) return b;
+    b->self = calloc(1, b->descriptor.self_size ? b->descriptor.self_size : 1);
+    b->caller = (struct host_caller){&b->descriptor, keep(b, s->name), b->self, &b->running};
+    if (b->self && b->caller.collection) return b;
     binding_free(b);
     return NULL;
 }
@@ -160,18 +176,19 @@ static enum lks_code describe(struct binding *b, const struct binding_settings *
                               struct problems *problems)
 {
     b->collection = (struct collection){
-        .name = s->name,
-        .source = s->source,
-        .id_field = s->id_field,
+        .name = keep(b, s->name),
+        .source = keep(b, s->source),
+        .id_field = keep(b, s->id_field),
         .id_scheme = s->id_scheme,
-        .id_prefix = s->id_prefix ? s->id_prefix : "",
+        .id_prefix = keep(b, s->id_prefix),
         .max_text_bytes = s->max_text_bytes,
-        .fingerprint = s->fingerprint,
+        .fingerprint = keep(b, s->fingerprint),
         .declaration = b->declaration,
-        .plugin = b->plugin->descriptor.name,
-        .plugin_version = b->plugin->descriptor.version,
+        .plugin = b->descriptor.name,
+        .plugin_version = b->descriptor.version,
         .options = options,
     };
+    if (b->arena.failed) return LKS_E_NOMEM;
     set_callbacks(b);
     if (s->id_scheme != COLLECTION_UUIDV5 || uuid_from_text(s->id_namespace, b->collection.id_namespace))
         return LKS_E_OK;
@@ -185,8 +202,9 @@ static enum lks_code replace_hung(struct binding **b, const struct binding_setti
 {
     struct binding *hung = *b, *new = binding_new(hung->plugin, s);
     const char *const *options = NULL;
-    if (!new) return LKS_E_NOMEM;
+    give_up(hung);
     *b = new;
+    if (!new) return LKS_E_NOMEM;
     enum lks_code code = declare(new, s, problems);
     if (!code && !options_read(&new->plugin->descriptor, s, &new->arena, new->self, &options, problems))
         code = LKS_E_NOMEM;
@@ -230,10 +248,15 @@ out:
 
 void binding_close(struct binding *b)
 {
-    if (!b || atomic_load(&b->running)) return; /* a call hangs in it */
-    if (b->opened && b->plugin->descriptor.close && guard_call(call_close, b, b->deadline_ms) == GUARD_HUNG)
-        return;
-    binding_free(b);
+    if (!b) return;
+    bool hangs = atomic_load(&b->running) != NULL;
+    if (!hangs && b->opened && b->descriptor.close)
+        hangs = guard_call(call_close, b, b->deadline_ms) == GUARD_HUNG;
+    if (hangs) {
+        give_up(b);
+    } else {
+        binding_free(b);
+    }
 }
 
 const struct collection *binding_collection(const struct binding *b)

@@ -9,6 +9,7 @@
 #include "plugin/maker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,7 +36,8 @@ struct lane {
     const void *key;  /* collections with this key are served here */
     pthread_t thread;
     bool started;
-    bool leaked; /* a hung thread may still come back to it */
+    bool kept; /* a hung thread may still come back to it */
+    struct lane *next_kept;
 };
 
 struct maker {
@@ -446,6 +448,16 @@ static void end_watchdog(struct maker *m)
     pthread_join(m->watchdog, NULL);
 }
 
+/* Lanes whose threads hang: kept where whoever looks for leaks finds them. */
+static struct lane *_Atomic kept_lanes;
+
+static void keep(struct lane *l)
+{
+    l->kept = true;
+    l->next_kept = atomic_load(&kept_lanes);
+    while (!atomic_compare_exchange_weak(&kept_lanes, &l->next_kept, l)) continue;
+}
+
 size_t maker_close(struct maker *m)
 {
     size_t hung_count = 0;
@@ -454,12 +466,12 @@ size_t maker_close(struct maker *m)
     for (size_t i = 0; i < m->thread_count; i++) pthread_join(m->threads[i], NULL);
     for (size_t i = 1; i < m->lane_count; i++) {
         if (!end_guarded(m->lanes[i])) continue;
-        m->lanes[i]->leaked = true;
+        keep(m->lanes[i]);
         hung_count++;
     }
     end_watchdog(m);
     for (size_t i = 0; i < m->lane_count; i++)
-        if (!m->lanes[i]->leaked) lane_free(m->lanes[i]);
+        if (!m->lanes[i]->kept) lane_free(m->lanes[i]);
     free(m->lanes);
     free(m->lane_of);
     free(m->threads);

@@ -53,7 +53,7 @@ struct plugin_setting {
     const char *where;        /* "FILE:LINE", for messages */
 };
 
-/* What a [collection:NAME] says. All borrowed; must outlive the binding. */
+/* What a [collection:NAME] says. All borrowed for the length of binding_open(). */
 struct binding_settings {
     const char *name;
     const char *plugin;
