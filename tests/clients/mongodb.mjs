@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { Long, MongoClient, MongoServerError, ObjectId } from 'mongodb';
 
-const client = new MongoClient(process.env.MONGODB_URI, { serverSelectionTimeoutMS: 15000, monitorCommands: true });
+const client = new MongoClient(process.env.MONGODB_URI, { serverSelectionTimeoutMS: 5000, monitorCommands: true });
 const db = client.db('clients');
 const tools = db.collection('tools');
 
@@ -146,7 +146,7 @@ test('an unknown command is refused, not silently done', async () => {
 
 test('a change stream shows inserts, updates, replacements and deletes in order', async () => {
   await tools.insertOne({ _id: 0 });
-  const stream = await opened(tools.watch([], { fullDocument: 'updateLookup' }));
+  const stream = await opened(tools.watch([], { fullDocument: 'updateLookup', maxAwaitTimeMS: 300 }));
   await tools.insertOne({ _id: 1, a: 1, b: 1 });
   await tools.updateOne({ _id: 1 }, { $set: { a: 2 }, $unset: { b: '' } });
   await tools.replaceOne({ _id: 1 }, { c: 3 });
@@ -167,8 +167,8 @@ test('a change stream shows inserts, updates, replacements and deletes in order'
 
 test('a change stream passes a pipeline, and a whole database can be watched', async () => {
   await tools.insertOne({ _id: 0 });
-  const filtered = await opened(tools.watch([{ $match: { operationType: 'delete' } }, { $project: { documentKey: 1 } }]));
-  const whole = await opened(db.watch());
+  const filtered = await opened(tools.watch([{ $match: { operationType: 'delete' } }, { $project: { documentKey: 1 } }], { maxAwaitTimeMS: 300 }));
+  const whole = await opened(db.watch([], { maxAwaitTimeMS: 300 }));
   await tools.insertOne({ _id: 1 });
   await db.collection('others').insertOne({ _id: 'elsewhere' });
   await tools.deleteOne({ _id: 1 });
@@ -183,9 +183,10 @@ test('a change stream passes a pipeline, and a whole database can be watched', a
 
 test('a waiting change stream wakes for an event', async () => {
   await tools.insertOne({ _id: 0 });
-  const stream = await opened(tools.watch([], { maxAwaitTimeMS: 15000 }));
-  const waiting = next(stream);
-  await new Promise(done => setTimeout(done, 200));
+  const stream = tools.watch([], { maxAwaitTimeMS: 15000 });
+  const asked = new Promise(done => client.on('commandStarted', e => e.commandName === 'getMore' && done()));
+  const waiting = next(stream, 10000);
+  await asked;
   await tools.insertOne({ _id: 1 });
   assert.equal((await waiting).documentKey._id, 1);
   await stream.close();
@@ -193,11 +194,11 @@ test('a waiting change stream wakes for an event', async () => {
 
 test('a change stream resumes from a token, also after the post-batch one', async () => {
   await tools.insertOne({ _id: 0 });
-  const stream = await opened(tools.watch());
+  const stream = await opened(tools.watch([], { maxAwaitTimeMS: 300 }));
   await tools.insertMany([{ _id: 1 }, { _id: 2 }, { _id: 3 }]);
   const first = await next(stream);
   await stream.close();
-  const resumed = tools.watch([], { resumeAfter: first._id });
+  const resumed = tools.watch([], { resumeAfter: first._id, maxAwaitTimeMS: 300 });
   assert.deepEqual([(await next(resumed)).documentKey._id, (await next(resumed)).documentKey._id], [2, 3]);
   await resumed.tryNext();
   const token = resumed.resumeToken;
@@ -246,7 +247,7 @@ test('a change stream goes on after all connections were dropped at once', async
 
 test('a dropped collection ends its stream with an invalidate event', async () => {
   await tools.insertOne({ _id: 0 });
-  const stream = await opened(tools.watch());
+  const stream = await opened(tools.watch([], { maxAwaitTimeMS: 300 }));
   await tools.drop();
   assert.equal((await next(stream)).operationType, 'drop');
   const invalidate = await next(stream);
