@@ -1,11 +1,10 @@
 include tests/double/mongo.mk
 
-# the Qdrant stand-in
-check_PROGRAMS += %D%/qdrant
-tests_double_qdrant_store_sources = \
-	%D%/qdrant_store/arena.c %D%/qdrant_store/arena.h \
+# the Qdrant stand-in: a library, for its tests and its fuzzer, and the program
+check_LTLIBRARIES += libdouble_qdrant.la
+libdouble_qdrant_la_SOURCES = \
+	%D%/qdrant_store/pool.c %D%/qdrant_store/pool.h \
 	%D%/qdrant_store/collection.c %D%/qdrant_store/collection.h \
-	%D%/qdrant_store/settings.c %D%/qdrant_store/settings.h \
 	%D%/qdrant_store/filter.c %D%/qdrant_store/filter.h \
 	%D%/qdrant_store/filter_eval.c %D%/qdrant_store/filter_values.c \
 	%D%/qdrant_store/index.c %D%/qdrant_store/index.h \
@@ -16,14 +15,15 @@ tests_double_qdrant_store_sources = \
 	%D%/qdrant_store/pointid.c %D%/qdrant_store/pointid.h \
 	%D%/qdrant_store/reader.c %D%/qdrant_store/reader.h \
 	%D%/qdrant_store/select.c %D%/qdrant_store/select.h \
-	%D%/qdrant_store/vectors.c
-tests_double_qdrant_server_sources = \
+	%D%/qdrant_store/settings.c %D%/qdrant_store/settings.h \
+	%D%/qdrant_store/vectors.c \
 	%D%/qdrant_http/about.c %D%/qdrant_http/aliases.c \
 	%D%/qdrant_http/call.c %D%/qdrant_http/call.h \
 	%D%/qdrant_http/collections.c %D%/qdrant_http/control.c \
-	%D%/qdrant_http/faults.c %D%/qdrant_http/faults.h \
 	%D%/qdrant_http/fault_answer.c %D%/qdrant_http/fault_answer.h \
+	%D%/qdrant_http/faults.c %D%/qdrant_http/faults.h \
 	%D%/qdrant_http/handlers.h \
+	%D%/qdrant_http/http.c %D%/qdrant_http/http.h \
 	%D%/qdrant_http/journal.c %D%/qdrant_http/journal.h \
 	%D%/qdrant_http/message.c %D%/qdrant_http/message.h \
 	%D%/qdrant_http/ordering.c %D%/qdrant_http/ordering.h \
@@ -35,18 +35,18 @@ tests_double_qdrant_server_sources = \
 	%D%/qdrant_http/show.c %D%/qdrant_http/show.h \
 	%D%/qdrant_http/strict.c %D%/qdrant_http/strict.h \
 	%D%/qdrant_http/update.h %D%/qdrant_http/update_apply.c %D%/qdrant_http/update_read.c
-tests_double_qdrant_SOURCES = $(tests_double_qdrant_store_sources) $(tests_double_qdrant_server_sources) \
-	%D%/qdrant_http/http.c %D%/qdrant_http/http.h %D%/qdrant_http/main.c
-tests_double_qdrant_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/double $(MICROHTTPD_CFLAGS) $(ZLIB_CFLAGS)
-tests_double_qdrant_LDADD = libbase.la $(MICROHTTPD_LIBS) $(ZLIB_LIBS) -lm
+libdouble_qdrant_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/double $(MICROHTTPD_CFLAGS) $(ZLIB_CFLAGS)
+libdouble_qdrant_la_LIBADD = libbase.la $(MICROHTTPD_LIBS) $(ZLIB_LIBS) -lm
+
+check_PROGRAMS += %D%/qdrant
+%C%_qdrant_SOURCES = %D%/qdrant_http/main.c
+%C%_qdrant_CPPFLAGS = $(libdouble_qdrant_la_CPPFLAGS)
+%C%_qdrant_LDADD = libdouble_qdrant.la
 
 # the stand-in for embedding servers
 check_PROGRAMS += %D%/embedder
-tests_double_embedder_SOURCES = \
+%C%_embedder_SOURCES = \
 	%D%/embedder_http/control.c %D%/embedder_http/embedder.c %D%/embedder_http/embedder.h \
-	%D%/embedder_http/hashing.c %D%/embedder_http/log.c %D%/embedder_http/main.c \
-	%D%/qdrant_http/fault_answer.c %D%/qdrant_http/faults.c \
-	%D%/qdrant_http/http.c %D%/qdrant_http/message.c \
-	%D%/qdrant_store/arena.c %D%/qdrant_store/json.c %D%/qdrant_store/json_value.c %D%/qdrant_store/pointid.c
-tests_double_embedder_CPPFLAGS = $(tests_double_qdrant_CPPFLAGS)
-tests_double_embedder_LDADD = $(tests_double_qdrant_LDADD)
+	%D%/embedder_http/hashing.c %D%/embedder_http/log.c %D%/embedder_http/main.c
+%C%_embedder_CPPFLAGS = $(libdouble_qdrant_la_CPPFLAGS)
+%C%_embedder_LDADD = libdouble_qdrant.la

@@ -18,17 +18,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static void check(const struct response *out)
 {
-    struct arena a;
+    struct pool a;
     struct json v;
     struct json_error err;
 
     if (!out->content_type || strcmp(out->content_type, "application/json") != 0) return;
-    arena_init(&a);
+    pool_init(&a);
     if (!json_parse(&a, out->body.data, out->body.bytes, &v, &err)) {
         fprintf(stderr, "not JSON (%s): %.*s\n", err.text, (int)out->body.bytes, out->body.data);
         abort();
     }
-    arena_fini(&a);
+    pool_fini(&a);
 }
 
 static void ask(struct server *s, const char *method, const char *target, const char *body, size_t bytes)

@@ -140,3 +140,9 @@ test_engine_rules_LDADD = libengine.la libbase.la $(CHECK_LIBS)
 test_engine_order_SOURCES = %D%/test_engine_order.c
 test_engine_order_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_order_LDADD = libengine.la libbase.la $(CHECK_LIBS)
+# double_qdrant: the Qdrant stand-in beyond what the recordings show
+check_PROGRAMS += test_double_qdrant
+TESTS += test_double_qdrant
+test_double_qdrant_SOURCES = %D%/test_double_qdrant.c
+test_double_qdrant_CPPFLAGS = $(libdouble_qdrant_la_CPPFLAGS) $(CHECK_CFLAGS)
+test_double_qdrant_LDADD = libdouble_qdrant.la $(CHECK_LIBS)

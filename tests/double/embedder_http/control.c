@@ -17,13 +17,13 @@
 
 static void add_fault(struct embedder *e, const struct request *request, struct response *out)
 {
-    struct arena a;
+    struct pool a;
     struct json rule;
     struct json_error err;
     const char *problem = err.text;
     uint64_t number = 0;
 
-    arena_init(&a);
+    pool_init(&a);
     if (json_parse(&a, request->body, request->body_bytes, &rule, &err))
         number = faults_add(e->faults, &rule, &problem);
     if (number) {
@@ -34,7 +34,7 @@ static void add_fault(struct embedder *e, const struct request *request, struct 
         json_write_string(&out->body, problem, strlen(problem));
         buf_putc(&out->body, '}');
     }
-    arena_fini(&a);
+    pool_fini(&a);
 }
 
 static void reset(struct embedder *e)

@@ -19,7 +19,7 @@ struct embedding {
     enum dialect dialect;
     const struct request *request;
     struct response *out;
-    struct arena arena;
+    struct pool arena;
     struct json body;
     const struct json *inputs; /* strings */
     uint32_t count;
@@ -95,8 +95,8 @@ static bool check_inputs(struct embedding *m)
         if (!m->count) return refuse(m, 422, "Empty", "`inputs` cannot be empty");
         if (m->count > m->e->most_inputs_tei)
             return refuse(m, 422, "Validation",
-                          arena_printf(&m->arena, "batch size %u > maximum allowed batch size %u", m->count,
-                                       m->e->most_inputs_tei));
+                          pool_printf(&m->arena, "batch size %u > maximum allowed batch size %u", m->count,
+                                      m->e->most_inputs_tei));
     }
     return true;
 }
@@ -120,11 +120,11 @@ static bool read_options(struct embedding *m)
     if (!*m->model) return refuse(m, 400, "missing_model", "you must provide a model parameter");
     if (m->e->model && strcmp(m->e->model, m->model) != 0)
         return refuse(m, 404, "model_not_found",
-                      arena_printf(&m->arena,
-                                   m->dialect == OLLAMA
-                                       ? "model \"%s\" not found, try pulling it first"
-                                       : "The model `%s` does not exist or you do not have access to it.",
-                                   m->model));
+                      pool_printf(&m->arena,
+                                  m->dialect == OLLAMA
+                                      ? "model \"%s\" not found, try pulling it first"
+                                      : "The model `%s` does not exist or you do not have access to it.",
+                                  m->model));
     return true;
 }
 
@@ -156,7 +156,7 @@ static bool distorts(const struct embedding *m, const char *how)
 static void write_vector(struct embedding *m, uint32_t i)
 {
     struct buf *out = &m->out->body;
-    float *values = arena_take(&m->arena, m->dimensions * sizeof *values);
+    float *values = pool_take(&m->arena, m->dimensions * sizeof *values);
     uint32_t count = m->dimensions;
 
     embedder_vector(m->inputs[i].u.string, m->inputs[i].count, m->dimensions, values);
@@ -260,7 +260,7 @@ static void embed(struct embedder *e, enum dialect dialect, const struct request
                                   .body = request->body,
                                   .body_bytes = request->body_bytes};
 
-    arena_init(&m.arena);
+    pool_init(&m.arena);
     if (!json_parse(&m.arena, request->body, request->body_bytes, &m.body, NULL))
         memset(&m.body, 0, sizeof m.body);
     if (json_get(&m.body, "model") && json_get(&m.body, "model")->type == JSON_STRING)
@@ -277,7 +277,7 @@ static void embed(struct embedder *e, enum dialect dialect, const struct request
     if (out->status >= 400 || out->twist)
         faults_count(e->faults, *m.model ? m.model : NULL, "failures", kinds[dialect], 1);
     fault_fini(&m.fault);
-    arena_fini(&m.arena);
+    pool_fini(&m.arena);
 }
 
 static void text(struct response *out, const char *body)

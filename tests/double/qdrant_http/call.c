@@ -19,7 +19,7 @@ __attribute__((format(printf, 4, 0))) static void write_error(struct call *c, in
 
     va_copy(again, args);
     n = vsnprintf(NULL, 0, format, args);
-    text = arena_take(&c->arena, (size_t)(n < 0 ? 0 : n) + 1);
+    text = pool_take(&c->arena, (size_t)(n < 0 ? 0 : n) + 1);
     vsnprintf(text, (size_t)(n < 0 ? 0 : n) + 1, format, again);
     va_end(again);
     buf_clear(out);
@@ -100,9 +100,9 @@ bool call_readable(struct call *c)
     return !c->answered;
 }
 
-char *call_unescape(struct arena *a, const char *text, size_t bytes, bool plus)
+char *call_unescape(struct pool *a, const char *text, size_t bytes, bool plus)
 {
-    char *out = arena_take(a, bytes + 1);
+    char *out = pool_take(a, bytes + 1);
     size_t n = 0;
 
     for (size_t i = 0; i < bytes; i++) {

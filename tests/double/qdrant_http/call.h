@@ -14,7 +14,7 @@ struct call {
     struct server *server;
     const struct request *request;
     struct response *response;
-    struct arena arena;
+    struct pool arena;
     char *parts[8]; /* path segments, percent escapes undone; they may hold any byte but NUL */
     size_t part_count;
     const char *name;  /* the collection's, where the path has one */
@@ -54,7 +54,7 @@ bool call_open(struct call *c, bool writing);
 void call_close(struct call *c);
 
 /* Undoes percent escapes; NULL if they are broken or hide a NUL. */
-char *call_unescape(struct arena *a, const char *text, size_t bytes, bool plus);
+char *call_unescape(struct pool *a, const char *text, size_t bytes, bool plus);
 
 /* {"operation_id":N,"status":"completed"} for the collection's last operation. */
 void call_write_update(struct call *c, struct buf *out, uint64_t operation);

@@ -173,7 +173,7 @@ static bool read_schema(struct call *c, const struct json *v, enum index_type *t
 
         buf_init(&text, 0);
         json_write(&text, v);
-        *params = arena_text(&c->arena, text.data, text.bytes);
+        *params = pool_text(&c->arena, text.data, text.bytes);
         buf_fini(&text);
     }
     return true;

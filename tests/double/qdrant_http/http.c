@@ -14,7 +14,7 @@
 #include <zlib.h>
 
 #include "qdrant_http/message.h"
-#include "qdrant_store/arena.h"
+#include "qdrant_store/pool.h"
 
 #define MOST_BODY ((size_t)32 * 1024 * 1024)
 #define CONNECTION_MEMORY ((size_t)256 * 1024)

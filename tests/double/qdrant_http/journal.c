@@ -45,12 +45,12 @@ static void write_points(FILE *file, const struct collection *c, const char *tar
 {
     const struct show show = {.payload = {.show = PAYLOAD_ALL}, .all_vectors = true};
     struct order_place place = order_seek(&c->order, NULL);
-    struct arena scratch;
+    struct pool scratch;
     struct buf body;
     uint32_t slot;
     size_t n = 0;
 
-    arena_init(&scratch);
+    pool_init(&scratch);
     buf_init(&body, 0);
     while (order_next(&c->order, &place, &slot)) {
         buf_puts(&body, n ? "," : "{\"points\":[");
@@ -66,7 +66,7 @@ static void write_points(FILE *file, const struct collection *c, const char *tar
         put_record(file, "PUT", target, body.data, body.bytes);
     }
     buf_fini(&body);
-    arena_fini(&scratch);
+    pool_fini(&scratch);
 }
 
 static void write_collection(FILE *file, const struct collection *c)

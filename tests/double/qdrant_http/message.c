@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qdrant_store/arena.h"
+#include "qdrant_store/pool.h"
 
 void response_init(struct response *r)
 {

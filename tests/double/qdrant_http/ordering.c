@@ -121,14 +121,14 @@ struct ordered *ordering_apply(const struct collection *c, const struct filter *
     const struct field_index *x = collection_index(c, &o->key);
     struct gather g = {.order = o, .type = x ? x->type : INDEX_FLOAT};
     struct slots slots = {0};
-    struct arena scratch;
+    struct pool scratch;
 
-    arena_init(&scratch);
+    pool_init(&scratch);
     select_all(c, f, &slots);
     for (size_t i = 0; i < slots.count; i++) {
         struct json payload;
 
-        arena_reset(&scratch);
+        pool_reset(&scratch);
         payload = collection_payload(c, slots.list[i], &scratch);
         g.slot = slots.list[i];
         g.id = collection_id(c, g.slot);
@@ -136,7 +136,7 @@ struct ordered *ordering_apply(const struct collection *c, const struct filter *
     }
     if (g.count) qsort(g.list, g.count, sizeof *g.list, o->descending ? descending : ascending);
     free(slots.list);
-    arena_fini(&scratch);
+    pool_fini(&scratch);
     *count = g.count;
     return g.list;
 }

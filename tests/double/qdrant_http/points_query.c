@@ -47,11 +47,11 @@ static bool read_batch(struct call *c, read_query *read, const char *field, stru
     if (c->body.type != JSON_OBJECT) return reader_mismatch(&c->reader, &c->body, "struct QueryRequestBatch");
     if (!reader_need(&c->reader, &c->body, "searches", &list)) return false;
     if (list->type != JSON_ARRAY) return reader_mismatch(&c->reader, list, "a sequence");
-    *out = arena_take(&c->arena, ((size_t)list->count + 1) * sizeof **out);
+    *out = pool_take(&c->arena, ((size_t)list->count + 1) * sizeof **out);
     *count = list->count;
     for (uint32_t i = 0; i < list->count; i++) {
         c->reader.pin = list->u.items[i].end;
-        if (!read(&c->reader, &list->u.items[i], arena_printf(&c->arena, "searches[%u].%s", i, field),
+        if (!read(&c->reader, &list->u.items[i], pool_printf(&c->arena, "searches[%u].%s", i, field),
                   &(*out)[i]))
             return false;
     }

@@ -12,7 +12,7 @@ void points_get(struct call *c)
 {
     struct show show = {.payload = {.show = PAYLOAD_ALL}, .all_vectors = true};
     struct pointid id;
-    struct arena scratch;
+    struct pool scratch;
     uint32_t slot;
 
     if (!pointid_parse_text(c->parts[3], strlen(c->parts[3]), &id)) {
@@ -24,9 +24,9 @@ void points_get(struct call *c)
     if (slot == NO_SLOT) {
         call_error(c, 404, "Not found: Point with id %s does not exists!", c->parts[3]);
     } else {
-        arena_init(&scratch);
+        pool_init(&scratch);
         show_record(call_begin(c), c->collection, slot, &show, &scratch);
-        arena_fini(&scratch);
+        pool_fini(&scratch);
     }
     call_close(c);
     if (!c->answered) call_end(c);
@@ -39,7 +39,7 @@ static bool read_ids(struct call *c, struct pointid **out, size_t *count)
 
     if (!reader_need(&c->reader, &c->body, "ids", &ids)) return false;
     if (ids->type != JSON_ARRAY) return reader_mismatch(&c->reader, ids, "a sequence");
-    *out = arena_take(&c->arena, ((size_t)ids->count + 1) * sizeof **out);
+    *out = pool_take(&c->arena, ((size_t)ids->count + 1) * sizeof **out);
     *count = ids->count;
     for (uint32_t i = 0; i < ids->count; i++)
         if (!pointid_parse(&ids->u.items[i], &(*out)[i]))
@@ -53,7 +53,7 @@ void points_retrieve(struct call *c)
     struct pointid *ids = NULL;
     size_t count = 0;
     struct show show;
-    struct arena scratch;
+    struct pool scratch;
     struct buf *out;
     uint8_t *seen;
     bool first = true;
@@ -66,8 +66,8 @@ void points_retrieve(struct call *c)
     if (!call_readable(c) || !call_open(c, false)) return;
     out = call_begin(c);
     buf_putc(out, '[');
-    arena_init(&scratch);
-    seen = arena_zero(&c->arena, c->collection->slots / 8 + 1);
+    pool_init(&scratch);
+    seen = pool_zero(&c->arena, c->collection->slots / 8 + 1);
     for (size_t i = 0; i < count; i++) {
         uint32_t slot = collection_find(c->collection, &ids[i]);
 
@@ -77,7 +77,7 @@ void points_retrieve(struct call *c)
         first = false;
         show_record(out, c->collection, slot, &show, &scratch);
     }
-    arena_fini(&scratch);
+    pool_fini(&scratch);
     buf_putc(out, ']');
     call_close(c);
     call_end(c);
@@ -126,11 +126,11 @@ static bool read_scroll(struct call *c, struct scroll *s)
 static void scroll_by_id(struct call *c, const struct scroll *s, struct buf *out)
 {
     struct slots slots = {0};
-    struct arena scratch;
+    struct pool scratch;
     size_t limit = s->limit > UINT32_MAX ? UINT32_MAX : (size_t)s->limit;
 
     select_ordered(c->collection, s->filter, s->has_offset ? &s->offset : NULL, limit + 1, &slots);
-    arena_init(&scratch);
+    pool_init(&scratch);
     for (size_t i = 0; i < slots.count && i < limit; i++) {
         if (i) buf_putc(out, ',');
         show_record(out, c->collection, slots.list[i], &s->show, &scratch);
@@ -143,17 +143,17 @@ static void scroll_by_id(struct call *c, const struct scroll *s, struct buf *out
     } else {
         buf_puts(out, "null");
     }
-    arena_fini(&scratch);
+    pool_fini(&scratch);
     free(slots.list);
 }
 
 static void scroll_by_value(struct call *c, const struct scroll *s, struct buf *out)
 {
     struct ordered *list;
-    struct arena scratch;
+    struct pool scratch;
     size_t count;
 
-    arena_init(&scratch);
+    pool_init(&scratch);
     list = ordering_apply(c->collection, s->filter, &s->order, &count);
     for (size_t i = 0; i < count && i < s->limit; i++) {
         struct pointid id = collection_id(c->collection, list[i].slot);
@@ -167,7 +167,7 @@ static void scroll_by_value(struct call *c, const struct scroll *s, struct buf *
     }
     buf_puts(out, "],\"next_page_offset\":null");
     free(list);
-    arena_fini(&scratch);
+    pool_fini(&scratch);
 }
 
 void points_scroll(struct call *c)
@@ -220,7 +220,7 @@ struct facet_hit {
 };
 
 struct facet {
-    struct arena arena;
+    struct pool arena;
     struct facet_hit *hits;
     size_t count;
     size_t room;
@@ -242,7 +242,7 @@ static void facet_value(struct facet *f, const struct json *v)
         hit = &f->hits[f->count++];
         memset(hit, 0, sizeof *hit);
         hit->value = *v;
-        if (v->type == JSON_STRING) hit->value.u.string = arena_text(&f->arena, v->u.string, v->count);
+        if (v->type == JSON_STRING) hit->value.u.string = pool_text(&f->arena, v->u.string, v->count);
     }
     if (hit->last != f->slot + 1) hit->count++;
     hit->last = f->slot + 1;
@@ -280,16 +280,16 @@ static void write_facet(struct call *c, const struct jsonpath *path, const struc
 {
     struct facet f = {0};
     struct slots slots = {0};
-    struct arena scratch;
+    struct pool scratch;
     struct buf *out = call_begin(c);
 
-    arena_init(&f.arena);
-    arena_init(&scratch);
+    pool_init(&f.arena);
+    pool_init(&scratch);
     select_all(c->collection, filter, &slots);
     for (size_t i = 0; i < slots.count; i++) {
         struct json payload;
 
-        arena_reset(&scratch);
+        pool_reset(&scratch);
         payload = collection_payload(c->collection, slots.list[i], &scratch);
         f.slot = slots.list[i];
         jsonpath_walk(path, 0, &payload, visit_facet, &f);
@@ -304,8 +304,8 @@ static void write_facet(struct call *c, const struct jsonpath *path, const struc
     buf_puts(out, "]}");
     free(f.hits);
     free(slots.list);
-    arena_fini(&scratch);
-    arena_fini(&f.arena);
+    pool_fini(&scratch);
+    pool_fini(&f.arena);
 }
 
 void points_facet(struct call *c)

@@ -79,7 +79,7 @@ static bool read_operation(struct call *c, const struct json *v, size_t number, 
 {
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
         const struct json *part = json_get(v, operations[i].key);
-        const char *field = arena_printf(&c->arena, "operations[%zu].%s", number, operations[i].key);
+        const char *field = pool_printf(&c->arena, "operations[%zu].%s", number, operations[i].key);
 
         if (!part) continue;
         if (update_read(c, operations[i].type, part, field, out)) return true;
@@ -98,7 +98,7 @@ static bool read_operations(struct call *c, struct update **out, size_t *count)
     if (c->body.type != JSON_OBJECT) return reader_mismatch(&c->reader, &c->body, "struct UpdateOperations");
     if (!reader_need(&c->reader, &c->body, "operations", &list)) return false;
     if (list->type != JSON_ARRAY) return reader_mismatch(&c->reader, list, "a sequence");
-    *out = arena_take(&c->arena, ((size_t)list->count + 1) * sizeof **out);
+    *out = pool_take(&c->arena, ((size_t)list->count + 1) * sizeof **out);
     *count = list->count;
     for (uint32_t i = 0; i < list->count; i++)
         if (!read_operation(c, &list->u.items[i], i, &(*out)[i])) return false;
@@ -117,7 +117,7 @@ void points_batch(struct call *c)
     if (!call_parse(c, READER_EXACT)) return;
     read_operations(c, &list, &count);
     if (!call_readable(c) || !call_update_parameters(c) || !call_open(c, true)) return;
-    numbers = arena_take(&c->arena, (count + 1) * sizeof *numbers);
+    numbers = pool_take(&c->arena, (count + 1) * sizeof *numbers);
     for (; done < count && update_apply(c, &list[done]); done++) numbers[done] = c->collection->operation;
     call_close(c);
     if (done < count) return;

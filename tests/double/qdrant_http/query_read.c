@@ -20,7 +20,7 @@ static bool read_inputs(struct reader *r, const struct json *v, struct query_inp
 {
     if (!v || v->type == JSON_NULL) return true;
     if (v->type != JSON_ARRAY) return false;
-    *out = arena_take(r->arena, ((size_t)v->count + 1) * sizeof **out);
+    *out = pool_take(r->arena, ((size_t)v->count + 1) * sizeof **out);
     *count = v->count;
     for (uint32_t i = 0; i < v->count; i++)
         if (!read_input(r, &v->u.items[i], &(*out)[i])) return false;
@@ -54,8 +54,8 @@ static bool read_pairs(struct reader *r, const struct json *v, struct query *q)
         first = v->u.items;
         n = v->count;
     }
-    q->positive = arena_take(r->arena, (n + 1) * sizeof *q->positive);
-    q->negative = arena_take(r->arena, (n + 1) * sizeof *q->negative);
+    q->positive = pool_take(r->arena, (n + 1) * sizeof *q->positive);
+    q->negative = pool_take(r->arena, (n + 1) * sizeof *q->negative);
     q->positive_count = q->negative_count = n;
     for (size_t i = 0; i < n; i++) {
         const struct json *positive = json_get(&first[i], "positive");
@@ -131,7 +131,7 @@ static bool read_common(struct reader *r, const struct json *body, const char *f
     const struct json *filter = json_get(body, "filter");
 
     if (filter && filter->type != JSON_NULL &&
-        !filter_read(r, filter, arena_printf(r->arena, "%s.filter", field), &q->filter))
+        !filter_read(r, filter, pool_printf(r->arena, "%s.filter", field), &q->filter))
         return false;
     if (!read_params(r, json_get(body, "params"), q)) return false;
     if (!reader_f64(r, body, "score_threshold", &q->threshold, &q->has_threshold)) return false;
@@ -139,7 +139,7 @@ static bool read_common(struct reader *r, const struct json *body, const char *f
     if (!q->limit_given && !reader_usize(r, body, "top", &q->limit, &q->limit_given)) return false;
     if (!reader_usize(r, body, "offset", &q->offset, NULL)) return false;
     if (q->limit_given && q->limit == 0)
-        reader_invalid(r, arena_printf(r->arena, "%s.limit", field), "value 0 invalid, must be 1 or larger");
+        reader_invalid(r, pool_printf(r->arena, "%s.limit", field), "value 0 invalid, must be 1 or larger");
     return show_read(r, body, false, &q->show);
 }
 
@@ -153,9 +153,9 @@ static bool read_prefetch(struct reader *r, const struct json *v, const char *fi
         first = v->u.items;
         q->prefetch_count = v->count;
     }
-    q->prefetch = arena_take(r->arena, (q->prefetch_count + 1) * sizeof *q->prefetch);
+    q->prefetch = pool_take(r->arena, (q->prefetch_count + 1) * sizeof *q->prefetch);
     for (size_t i = 0; i < q->prefetch_count; i++)
-        if (!query_read(r, &first[i], arena_printf(r->arena, "%s.prefetch[%zu]", field, i), &q->prefetch[i]))
+        if (!query_read(r, &first[i], pool_printf(r->arena, "%s.prefetch[%zu]", field, i), &q->prefetch[i]))
             return false;
     return true;
 }

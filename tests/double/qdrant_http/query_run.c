@@ -56,7 +56,7 @@ static bool resolve(struct call *c, const struct vector_space *s, const struct q
 static struct vector_write *resolve_all(struct call *c, const struct vector_space *s,
                                         const struct query_input *in, size_t count)
 {
-    struct vector_write *out = arena_take(&c->arena, (count + 1) * sizeof *out);
+    struct vector_write *out = pool_take(&c->arena, (count + 1) * sizeof *out);
 
     for (size_t i = 0; i < count; i++)
         if (!resolve(c, s, &in[i], &out[i])) return NULL;
@@ -67,7 +67,7 @@ static struct vector_write *resolve_all(struct call *c, const struct vector_spac
 static void average(struct call *c, struct target *t)
 {
     uint32_t n = t->space->size;
-    float *sum = arena_zero(&c->arena, n * sizeof *sum);
+    float *sum = pool_zero(&c->arena, n * sizeof *sum);
 
     for (uint32_t i = 0; i < n; i++) {
         float positive = 0;
@@ -123,12 +123,12 @@ static int compare_ids(const void *a, const void *b)
 /* A copy of the filter that leaves out the points a query was made from. */
 static struct filter *without_examples(struct call *c, const struct query *q)
 {
-    struct filter *f = arena_zero(&c->arena, sizeof *f);
-    struct condition *cond = arena_zero(&c->arena, sizeof *cond);
+    struct filter *f = pool_zero(&c->arena, sizeof *f);
+    struct condition *cond = pool_zero(&c->arena, sizeof *cond);
     size_t n = 0;
 
     cond->type = CONDITION_HAS_ID;
-    cond->ids = arena_take(&c->arena, (q->positive_count + q->negative_count + 1) * sizeof *cond->ids);
+    cond->ids = pool_take(&c->arena, (q->positive_count + q->negative_count + 1) * sizeof *cond->ids);
     if (q->goal.by_id) cond->ids[n++] = q->goal.id;
     for (size_t i = 0; i < q->positive_count; i++)
         if (q->positive[i].by_id) cond->ids[n++] = q->positive[i].id;
@@ -140,7 +140,7 @@ static struct filter *without_examples(struct call *c, const struct query *q)
     f->must_not = cond;
     f->must_not_count = 1;
     if (q->filter) {
-        struct condition *inner = arena_zero(&c->arena, sizeof *inner);
+        struct condition *inner = pool_zero(&c->arena, sizeof *inner);
 
         inner->type = CONDITION_FILTER;
         inner->filter = q->filter;
@@ -237,7 +237,7 @@ static bool run_nested(struct call *c, struct query *q, size_t limit, struct hit
 
 static bool run_on_prefetched(struct call *c, struct query *q, size_t limit, struct hits *out)
 {
-    struct hits *lists = arena_zero(&c->arena, q->prefetch_count * sizeof *lists);
+    struct hits *lists = pool_zero(&c->arena, q->prefetch_count * sizeof *lists);
     struct slots within = {0};
     bool ok = true;
 
@@ -249,7 +249,7 @@ static bool run_on_prefetched(struct call *c, struct query *q, size_t limit, str
     if (ok && q->type == QUERY_FUSION) {
         fuse(lists, q->prefetch_count, limit, out);
     } else if (ok) {
-        uint8_t *seen = arena_zero(&c->arena, c->collection->slots + 1);
+        uint8_t *seen = pool_zero(&c->arena, c->collection->slots + 1);
 
         for (size_t i = 0; i < q->prefetch_count; i++) {
             for (size_t k = 0; k < lists[i].count; k++) {
@@ -310,9 +310,9 @@ bool query_run(struct call *c, struct query *q, struct hits *out)
 
 void query_write(struct call *c, const struct query *q, const struct hits *hits, struct buf *out)
 {
-    struct arena scratch;
+    struct pool scratch;
 
-    arena_init(&scratch);
+    pool_init(&scratch);
     buf_putc(out, '[');
     for (size_t i = 0; i < hits->count; i++) {
         const struct scored *s = &hits->list[i];
@@ -331,5 +331,5 @@ void query_write(struct call *c, const struct query *q, const struct hits *hits,
         buf_putc(out, '}');
     }
     buf_putc(out, ']');
-    arena_fini(&scratch);
+    pool_fini(&scratch);
 }

@@ -175,7 +175,7 @@ static const char *real_name(struct call *c)
     if (!name) return NULL;
     pthread_rwlock_rdlock(&c->server->lock);
     a = server_alias(c->server, name);
-    if (a) name = arena_text(&c->arena, a->collection, strlen(a->collection));
+    if (a) name = pool_text(&c->arena, a->collection, strlen(a->collection));
     pthread_rwlock_unlock(&c->server->lock);
     return name;
 }
@@ -216,7 +216,7 @@ void server_handle(struct server *s, const struct request *request, struct respo
     bool split;
 
     response_init(out);
-    arena_init(&c.arena);
+    pool_init(&c.arena);
     clock_gettime(CLOCK_MONOTONIC, &c.began);
     split = split_path(&c);
     for (size_t i = 0; split && i < sizeof routes / sizeof *routes && !found; i++)
@@ -230,5 +230,5 @@ void server_handle(struct server *s, const struct request *request, struct respo
         dispatch(&c, found, may_write);
     else
         plain(out, 404, "");
-    arena_fini(&c.arena);
+    pool_fini(&c.arena);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void scoring_prepare(struct arena *a, struct vector_write *v)
+void scoring_prepare(struct pool *a, struct vector_write *v)
 {
     float sum = 0;
     float *copy;
@@ -14,7 +14,7 @@ void scoring_prepare(struct arena *a, struct vector_write *v)
     for (uint32_t i = 0; i < v->space->size; i++) sum += v->values[i] * v->values[i];
     if (sum < 1.19209290e-07F || fabsf(sum - 1.0F) <= 1.0e-6F) return;
     sum = sqrtf(sum);
-    copy = arena_take(a, v->space->size * sizeof *copy);
+    copy = pool_take(a, v->space->size * sizeof *copy);
     for (uint32_t i = 0; i < v->space->size; i++) copy[i] = v->values[i] / sum;
     v->values = copy;
 }
@@ -208,7 +208,7 @@ struct scored *scoring_best(const struct collection *c, const struct target *t, 
     struct slots all = {0};
     const struct slots *candidates = within;
     struct scored *heap;
-    struct arena scratch;
+    struct pool scratch;
 
     if (!within) {
         select_all(c, f, &all);
@@ -217,7 +217,7 @@ struct scored *scoring_best(const struct collection *c, const struct target *t, 
     if (limit > candidates->count) limit = candidates->count;
     heap = must_alloc((limit + 1) * sizeof *heap);
     *count = 0;
-    arena_init(&scratch);
+    pool_init(&scratch);
     for (size_t i = 0; i < candidates->count && limit; i++) {
         struct scored s = {.slot = candidates->list[i]};
 
@@ -230,7 +230,7 @@ struct scored *scoring_best(const struct collection *c, const struct target *t, 
         s.id = collection_id(c, s.slot);
         offer(heap, count, limit, &s, descends);
     }
-    arena_fini(&scratch);
+    pool_fini(&scratch);
     free(all.list);
     for (size_t n = *count; n > 1; n--) { /* take the worst off the top, to the end */
         struct scored swap = heap[0];

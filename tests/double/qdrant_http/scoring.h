@@ -24,7 +24,7 @@ struct target {
 };
 
 /* Makes a query vector ready: under Cosine a normalised copy in the arena. */
-void scoring_prepare(struct arena *a, struct vector_write *v);
+void scoring_prepare(struct pool *a, struct vector_write *v);
 /* True if greater scores are nearer. */
 bool scoring_descends(const struct target *t);
 

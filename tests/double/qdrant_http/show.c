@@ -10,7 +10,7 @@ static bool read_paths(struct reader *r, const struct json *list, struct payload
 {
     if (list->type != JSON_ARRAY) return false;
     out->count = list->count;
-    out->paths = arena_take(r->arena, ((size_t)list->count + 1) * sizeof *out->paths);
+    out->paths = pool_take(r->arena, ((size_t)list->count + 1) * sizeof *out->paths);
     for (uint32_t i = 0; i < list->count; i++) {
         const struct json *v = &list->u.items[i];
 
@@ -114,7 +114,7 @@ static void write_vectors(struct buf *out, const struct collection *c, uint32_t 
 }
 
 void show_write(struct buf *out, const struct collection *c, uint32_t slot, const struct show *show,
-                struct arena *a)
+                struct pool *a)
 {
     const struct point *p = collection_point(c, slot);
 
@@ -127,7 +127,7 @@ void show_write(struct buf *out, const struct collection *c, uint32_t slot, cons
     } else if (show->payload.show != PAYLOAD_NONE) {
         struct json payload;
 
-        arena_reset(a);
+        pool_reset(a);
         payload = collection_payload(c, slot, a);
         buf_puts(out, ",\"payload\":");
         payload_write(out, &payload, &show->payload);
@@ -138,7 +138,7 @@ void show_write(struct buf *out, const struct collection *c, uint32_t slot, cons
 }
 
 void show_record(struct buf *out, const struct collection *c, uint32_t slot, const struct show *show,
-                 struct arena *a)
+                 struct pool *a)
 {
     struct pointid id = collection_id(c, slot);
 

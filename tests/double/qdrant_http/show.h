@@ -14,9 +14,9 @@ struct show {
 bool show_read(struct reader *r, const struct json *body, bool payload, struct show *out);
 /* ,"payload":{...},"vector":[...] as far as they are to be seen. `a` is scratch. */
 void show_write(struct buf *out, const struct collection *c, uint32_t slot, const struct show *show,
-                struct arena *a);
+                struct pool *a);
 /* {"id":...,"payload":...}: one record. */
 void show_record(struct buf *out, const struct collection *c, uint32_t slot, const struct show *show,
-                 struct arena *a);
+                 struct pool *a);
 
 #endif

@@ -59,10 +59,10 @@ static bool place_vectors(struct call *c, const struct incoming_point *p, struct
 
 static struct vector_write **place_all(struct call *c, const struct update *u)
 {
-    struct vector_write **all = arena_take(&c->arena, (u->point_count + 1) * sizeof(struct vector_write *));
+    struct vector_write **all = pool_take(&c->arena, (u->point_count + 1) * sizeof(struct vector_write *));
 
     for (size_t i = 0; i < u->point_count; i++) {
-        all[i] = arena_take(&c->arena, (u->points[i].vector_count + 1) * sizeof **all);
+        all[i] = pool_take(&c->arena, (u->points[i].vector_count + 1) * sizeof **all);
         if (!place_vectors(c, &u->points[i], all[i])) return NULL;
     }
     return all;
@@ -71,10 +71,10 @@ static struct vector_write **place_all(struct call *c, const struct update *u)
 /* Which points the guard lets through, by what is there before the first is written. */
 static bool *guarded(struct call *c, struct update *u)
 {
-    bool *keep = arena_take(&c->arena, u->point_count + 1);
-    struct arena a;
+    bool *keep = pool_take(&c->arena, u->point_count + 1);
+    struct pool a;
 
-    arena_init(&a);
+    pool_init(&a);
     select_bind(c->collection, u->update_filter);
     for (size_t i = 0; i < u->point_count; i++) {
         uint32_t slot = collection_find(c->collection, &u->points[i].id);
@@ -83,7 +83,7 @@ static bool *guarded(struct call *c, struct update *u)
         if (keep[i] && slot != NO_SLOT && u->update_filter)
             keep[i] = select_passes(c->collection, u->update_filter, slot, &a);
     }
-    arena_fini(&a);
+    pool_fini(&a);
     return keep;
 }
 
@@ -182,13 +182,13 @@ static void targets(struct call *c, struct update *u, struct slots *out, const s
     }
 }
 
-static void change_payload(struct call *c, const struct update *u, uint32_t slot, struct arena *a)
+static void change_payload(struct call *c, const struct update *u, uint32_t slot, struct pool *a)
 {
     static const struct json nothing = {.type = JSON_OBJECT};
     struct json old;
     struct json changed;
 
-    arena_reset(a);
+    pool_reset(a);
     switch (u->type) {
     case UPDATE_OVERWRITE_PAYLOAD: /* a key beside it counts for nothing */
         collection_set_payload(c->collection, slot, u->payload);
@@ -234,13 +234,13 @@ static bool change_targets(struct call *c, struct update *u)
 {
     struct slots slots = {0};
     const struct pointid *missing;
-    struct arena a;
+    struct pool a;
 
     if (!strict_update(c, u) || !check_names(c, u)) return false;
     if (u->by_ids && !u->id_count) return empty_request(c);
     c->collection->operation++;
     targets(c, u, &slots, &missing);
-    arena_init(&a);
+    pool_init(&a);
     for (size_t i = 0; i < slots.count; i++) {
         struct pointid id = collection_id(c->collection, slots.list[i]);
 
@@ -253,7 +253,7 @@ static bool change_targets(struct call *c, struct update *u)
         else
             change_payload(c, u, slots.list[i], &a);
     }
-    arena_fini(&a);
+    pool_fini(&a);
     count(c, u, slots.count);
     free(slots.list);
     if (!missing || u->type == UPDATE_DELETE || u->type == UPDATE_DELETE_VECTORS) return true;

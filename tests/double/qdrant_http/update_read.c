@@ -10,7 +10,7 @@
 
 static bool read_floats(struct reader *r, const struct json *v, float **out)
 {
-    float *values = arena_take(r->arena, ((size_t)v->count + 1) * sizeof *values);
+    float *values = pool_take(r->arena, ((size_t)v->count + 1) * sizeof *values);
 
     for (uint32_t i = 0; i < v->count; i++) {
         if (!json_is_number(&v->u.items[i])) return false;
@@ -49,13 +49,13 @@ static bool read_sparse(struct reader *r, const struct json *v, struct incoming_
         reader_invalid(r, "indices", "must be the same length as values");
         return true;
     }
-    pairs = arena_take(r->arena, ((size_t)out->count + 1) * sizeof *pairs);
+    pairs = pool_take(r->arena, ((size_t)out->count + 1) * sizeof *pairs);
     for (uint32_t i = 0; i < out->count; i++) {
         pairs[i].index = (uint32_t)indices->u.items[i].u.uinteger;
         pairs[i].value = out->values[i];
     }
     qsort(pairs, out->count, sizeof *pairs, by_index);
-    out->indices = arena_take(r->arena, ((size_t)out->count + 1) * sizeof *out->indices);
+    out->indices = pool_take(r->arena, ((size_t)out->count + 1) * sizeof *out->indices);
     for (uint32_t i = 0; i < out->count; i++) {
         out->indices[i] = pairs[i].index;
         out->values[i] = pairs[i].value;
@@ -84,7 +84,7 @@ static bool read_vectors(struct reader *r, const struct json *v, struct incoming
 {
     size_t count = v->type == JSON_OBJECT ? v->count : 1;
 
-    p->vectors = arena_zero(r->arena, (count + 1) * sizeof *p->vectors);
+    p->vectors = pool_zero(r->arena, (count + 1) * sizeof *p->vectors);
     p->vector_count = count;
     if (v->type != JSON_OBJECT) {
         p->vectors[0].name = "";
@@ -142,7 +142,7 @@ static bool read_points(struct reader *r, const struct json *list, bool with_pay
 {
     if (list->type != JSON_ARRAY) return reader_mismatch(r, list, "a sequence");
     u->point_count = list->count;
-    u->points = arena_zero(r->arena, ((size_t)list->count + 1) * sizeof *u->points);
+    u->points = pool_zero(r->arena, ((size_t)list->count + 1) * sizeof *u->points);
     for (uint32_t i = 0; i < list->count; i++)
         if (!read_point(r, &list->u.items[i], with_payload, &u->points[i])) return false;
     return true;
@@ -165,7 +165,7 @@ static bool read_column_vectors(struct reader *r, const struct json *v, struct u
         for (size_t i = 0; i < u->point_count && i < column->count; i++) {
             struct incoming_point *p = &u->points[i];
 
-            if (!p->vectors) p->vectors = arena_zero(r->arena, (names + 1) * sizeof *p->vectors);
+            if (!p->vectors) p->vectors = pool_zero(r->arena, (names + 1) * sizeof *p->vectors);
             p->vectors[n].name = v->type == JSON_OBJECT ? v->u.members[n].key : "";
             p->vectors[n].name_bytes = v->type == JSON_OBJECT ? v->u.members[n].key_bytes : 0;
             p->vector_count = n + 1;
@@ -187,7 +187,7 @@ static bool read_columns(struct reader *r, const struct json *v, struct update *
     payloads = json_get(v, "payloads");
     if (ids->type != JSON_ARRAY) return reader_mismatch(r, ids, "a sequence");
     u->point_count = ids->count;
-    u->points = arena_zero(r->arena, ((size_t)ids->count + 1) * sizeof *u->points);
+    u->points = pool_zero(r->arena, ((size_t)ids->count + 1) * sizeof *u->points);
     for (uint32_t i = 0; i < ids->count; i++)
         if (!read_id(r, &ids->u.items[i], &u->points[i].id)) return false;
     if (!read_column_vectors(r, vectors, u)) return false;
@@ -219,7 +219,7 @@ static bool read_mode(struct reader *r, const struct json *v, enum update_mode *
 
 static const char *inside(struct reader *r, const char *field, const char *name)
 {
-    return *field ? arena_printf(r->arena, "%s.%s", field, name) : name;
+    return *field ? pool_printf(r->arena, "%s.%s", field, name) : name;
 }
 
 static bool read_filter(struct reader *r, const struct json *body, const char *field, const char *name,
@@ -257,7 +257,7 @@ static bool read_ids(struct reader *r, const struct json *list, struct update *u
 {
     *bad = list;
     if (list->type != JSON_ARRAY) return false;
-    u->ids = arena_take(r->arena, ((size_t)list->count + 1) * sizeof *u->ids);
+    u->ids = pool_take(r->arena, ((size_t)list->count + 1) * sizeof *u->ids);
     u->id_count = list->count;
     for (uint32_t i = 0; i < list->count; i++) {
         *bad = &list->u.items[i];
@@ -322,7 +322,7 @@ static bool read_keys(struct reader *r, const struct json *body, const char *fie
 
     if (!reader_need(r, body, "keys", &keys)) return false;
     if (keys->type != JSON_ARRAY) return reader_mismatch(r, keys, "a sequence");
-    u->keys = arena_take(r->arena, ((size_t)keys->count + 1) * sizeof *u->keys);
+    u->keys = pool_take(r->arena, ((size_t)keys->count + 1) * sizeof *u->keys);
     u->key_count = keys->count;
     for (uint32_t i = 0; i < keys->count; i++) {
         const struct json *key = &keys->u.items[i];

@@ -143,7 +143,7 @@ static uint32_t new_point(struct collection *c, const struct pointid *id)
     return slot;
 }
 
-struct json collection_payload(const struct collection *c, uint32_t slot, struct arena *a)
+struct json collection_payload(const struct collection *c, uint32_t slot, struct pool *a)
 {
     const struct point *p = collection_point(c, slot);
     struct json v = {.type = JSON_OBJECT};
@@ -157,14 +157,14 @@ struct json collection_payload(const struct collection *c, uint32_t slot, struct
 
 static void unindex(struct collection *c, uint32_t slot)
 {
-    struct arena a;
+    struct pool a;
     struct json old;
 
     if (!c->indexes || !collection_point(c, slot)->payload) return;
-    arena_init(&a);
+    pool_init(&a);
     old = collection_payload(c, slot, &a);
     for (struct field_index *x = c->indexes; x; x = x->next) index_remove(x, slot, &old);
-    arena_fini(&a);
+    pool_fini(&a);
 }
 
 void collection_set_payload(struct collection *c, uint32_t slot, const struct json *payload)
@@ -276,7 +276,7 @@ bool collection_add_index(struct collection *c, const char *field, enum index_ty
 {
     struct field_index *x = index_new(field, type, params);
     struct field_index *old;
-    struct arena a;
+    struct pool a;
 
     if (!x) return false;
     old = collection_index(c, &x->path);
@@ -285,16 +285,16 @@ bool collection_add_index(struct collection *c, const char *field, enum index_ty
         return true;
     }
     if (old) collection_drop_index(c, x->field);
-    arena_init(&a);
+    pool_init(&a);
     for (uint32_t slot = 0; slot < c->slots; slot++) {
         struct json payload;
 
         if (!collection_point(c, slot)->payload) continue;
-        arena_reset(&a);
+        pool_reset(&a);
         payload = collection_payload(c, slot, &a);
         index_add(x, slot, &payload);
     }
-    arena_fini(&a);
+    pool_fini(&a);
     x->next = c->indexes;
     c->indexes = x;
     return true;
@@ -388,17 +388,17 @@ static void undo_one(struct collection *c, const struct undo *u)
 {
     uint32_t slot = collection_find(c, &u->id);
     struct json payload = {.type = JSON_OBJECT};
-    struct arena a;
+    struct pool a;
 
     if (!u->existed) {
         if (slot != NO_SLOT) collection_remove(c, slot);
         return;
     }
-    arena_init(&a);
+    pool_init(&a);
     if (u->payload && !json_parse(&a, u->payload, strlen(u->payload), &payload, NULL)) payload.count = 0;
     collection_put(c, &u->id, u->vectors, u->vector_count, &payload);
     collection_point(c, collection_find(c, &u->id))->version = u->version;
-    arena_fini(&a);
+    pool_fini(&a);
 }
 
 void collection_undo(struct collection *c)

@@ -96,7 +96,7 @@ static bool read_ring(struct reader *r, const struct json *v, struct geo_ring *o
 
     if (!points || points->type != JSON_ARRAY) return false;
     out->count = points->count;
-    out->points = arena_take(r->arena, (out->count + 1) * sizeof *out->points);
+    out->points = pool_take(r->arena, (out->count + 1) * sizeof *out->points);
     for (size_t i = 0; i < out->count; i++)
         if (!filter_geo_point(&points->u.items[i], &out->points[i][0], &out->points[i][1])) return false;
     return out->count >= 4;
@@ -125,7 +125,7 @@ static bool read_geo(struct reader *r, const struct json *v, enum geo_type type,
     }
     part = json_get(v, "interiors");
     out->ring_count = 1 + (part && part->type == JSON_ARRAY ? part->count : 0);
-    out->rings = arena_zero(r->arena, out->ring_count * sizeof *out->rings);
+    out->rings = pool_zero(r->arena, out->ring_count * sizeof *out->rings);
     if (!json_get(v, "exterior") || !read_ring(r, json_get(v, "exterior"), &out->rings[0])) return false;
     for (size_t i = 1; i < out->ring_count; i++)
         if (!read_ring(r, &part->u.items[i - 1], &out->rings[i])) return false;
@@ -184,7 +184,7 @@ static bool read_ids(struct reader *r, const struct json *v, struct condition *c
     c->type = CONDITION_HAS_ID;
     if (v->type != JSON_ARRAY) return false;
     c->id_count = v->count;
-    c->ids = arena_take(r->arena, ((size_t)v->count + 1) * sizeof *c->ids);
+    c->ids = pool_take(r->arena, ((size_t)v->count + 1) * sizeof *c->ids);
     for (uint32_t i = 0; i < v->count; i++)
         if (!pointid_parse(&v->u.items[i], &c->ids[i])) return false;
     qsort(c->ids, c->id_count, sizeof *c->ids, compare_ids);
@@ -197,7 +197,7 @@ static bool read_nested(struct reader *r, const struct json *v, const char *fiel
 
     c->type = CONDITION_NESTED;
     if (!read_path(r, json_get(v, "key"), &c->path) || !inner) return false;
-    return filter_read(r, inner, arena_printf(r->arena, "%s.nested.filter", field), &c->filter);
+    return filter_read(r, inner, pool_printf(r->arena, "%s.nested.filter", field), &c->filter);
 }
 
 static bool read_condition(struct reader *r, const struct json *v, const char *field, struct condition *c)
@@ -212,7 +212,7 @@ static bool read_condition(struct reader *r, const struct json *v, const char *f
         if (!read_path(r, json_get(v, "key"), &c->path) || !read_field(r, v, c, &tested))
             return reader_fail(r, v->end, NO_CONDITION);
         if (!tested)
-            reader_invalid(r, arena_printf(r->arena, "%s.__all__", field),
+            reader_invalid(r, pool_printf(r->arena, "%s.__all__", field),
                            "Validation error: At least one field condition must be specified [{}]");
         return true;
     }
@@ -256,10 +256,10 @@ static bool read_list(struct reader *r, const struct json *v, const char *field,
         first = v->u.items;
         n = v->count;
     }
-    *out = arena_take(r->arena, (n + 1) * sizeof **out);
+    *out = pool_take(r->arena, (n + 1) * sizeof **out);
     *count = n;
     for (size_t i = 0; i < n; i++)
-        if (!read_condition(r, &first[i], arena_printf(r->arena, "%s.%s[%zu]", field, name, i), &(*out)[i]))
+        if (!read_condition(r, &first[i], pool_printf(r->arena, "%s.%s[%zu]", field, name, i), &(*out)[i]))
             return false;
     return true;
 }
@@ -292,7 +292,7 @@ static bool read_part(struct reader *r, const struct json_member *m, const char 
 
 bool filter_read(struct reader *r, const struct json *v, const char *field, struct filter **out)
 {
-    struct filter *f = arena_zero(r->arena, sizeof *f);
+    struct filter *f = pool_zero(r->arena, sizeof *f);
 
     *out = f;
     if (v->type != JSON_OBJECT) return reader_mismatch(r, v, "struct Filter");

@@ -43,7 +43,7 @@ struct field_index *index_new(const char *field, enum index_type type, const cha
     struct field_index *x = must_alloc(sizeof *x);
 
     memset(x, 0, sizeof *x);
-    arena_init(&x->arena);
+    pool_init(&x->arena);
     x->type = type;
     x->lookup = true;
     x->range = type == INDEX_INTEGER || type == INDEX_FLOAT || type == INDEX_DATETIME || type == INDEX_UUID;
@@ -69,7 +69,7 @@ void index_free(struct field_index *x)
     free(x->entries);
     free(x->field);
     free(x->params);
-    arena_fini(&x->arena);
+    pool_fini(&x->arena);
     free(x);
 }
 

@@ -26,8 +26,8 @@ struct index_entry;
 
 struct field_index {
     struct field_index *next;
-    char *field;        /* the key as Qdrant writes it back */
-    struct arena arena; /* holds the path */
+    char *field;       /* the key as Qdrant writes it back */
+    struct pool arena; /* holds the path */
     struct jsonpath path;
     enum index_type type;
     char *params;                /* the schema object as given, compact, or NULL for a bare type */

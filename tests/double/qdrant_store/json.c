@@ -18,7 +18,7 @@
 #define NARROW_OBJECT 32
 
 struct parser {
-    struct arena *arena;
+    struct pool *arena;
     const char *text;
     size_t bytes;
     size_t at;
@@ -191,12 +191,12 @@ static bool parse_string(struct parser *p, const char **text, uint32_t *bytes)
         p->at = end + 1;
         if (!ascii && !utf8_valid(p->text + start, end - start))
             return error(p, "invalid unicode code point");
-        *text = arena_text(p->arena, p->text + start, end - start);
+        *text = pool_text(p->arena, p->text + start, end - start);
         *bytes = (uint32_t)(end - start);
         return true;
     }
     while (end < p->bytes && p->text[end] != '"') end += p->text[end] == '\\' && end + 1 < p->bytes ? 2 : 1;
-    copy = out = arena_take(p->arena, end - start + 8);
+    copy = out = pool_take(p->arena, end - start + 8);
     for (;;) {
         char c;
 
@@ -234,7 +234,7 @@ static bool make_float(struct parser *p, size_t start, uint64_t digits, bool exa
         out->u.number = negative ? -v : v;
         return true;
     }
-    char *copy = arena_text(p->arena, p->text + start, p->at - start);
+    char *copy = pool_text(p->arena, p->text + start, p->at - start);
 
     v = strtod(copy, NULL);
     if (isinf(v)) return error(p, "number out of range");
@@ -362,7 +362,7 @@ done:
     out->count = (uint32_t)(p->items_used - base);
     out->u.items = NULL;
     if (out->count) {
-        out->u.items = arena_take(p->arena, out->count * sizeof *out->u.items);
+        out->u.items = pool_take(p->arena, out->count * sizeof *out->u.items);
         memcpy(out->u.items, p->items + base, out->count * sizeof *out->u.items);
     }
     p->items_used = base;
@@ -457,7 +457,7 @@ done:
     out->count = (uint32_t)(p->members_used - base);
     out->u.members = NULL;
     if (out->count) {
-        out->u.members = arena_take(p->arena, out->count * sizeof *out->u.members);
+        out->u.members = pool_take(p->arena, out->count * sizeof *out->u.members);
         memcpy(out->u.members, p->members + base, out->count * sizeof *out->u.members);
     }
     p->members_used = base;
@@ -517,7 +517,7 @@ static bool parse_value(struct parser *p, struct json *out)
     return ok;
 }
 
-bool json_parse(struct arena *a, const char *text, size_t bytes, struct json *out, struct json_error *err)
+bool json_parse(struct pool *a, const char *text, size_t bytes, struct json *out, struct json_error *err)
 {
     struct parser p = {.arena = a, .text = text, .bytes = bytes, .depth_left = MAX_DEPTH};
     char position[64];

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "qdrant_store/arena.h"
+#include "qdrant_store/pool.h"
 
 enum json_type {
     JSON_NULL,
@@ -55,7 +55,7 @@ struct json_error {
 };
 
 /* Parses one text. False: `err` says why, in serde_json's words. Nesting above 127 levels is refused. */
-bool json_parse(struct arena *a, const char *text, size_t bytes, struct json *out, struct json_error *err);
+bool json_parse(struct pool *a, const char *text, size_t bytes, struct json *out, struct json_error *err);
 
 /* " at line L column C" for the byte at `offset` (that many bytes were read). */
 void json_position(const char *text, size_t bytes, size_t offset, char *out, size_t out_bytes);

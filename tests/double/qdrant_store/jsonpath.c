@@ -43,7 +43,7 @@ static bool read_bracket(const char **at, const char *end, struct jsonpath_step 
     return true;
 }
 
-static const char *canonical(struct arena *a, const struct jsonpath *path)
+static const char *canonical(struct pool *a, const struct jsonpath *path)
 {
     struct buf text;
     char *out;
@@ -68,20 +68,20 @@ static const char *canonical(struct arena *a, const struct jsonpath *path)
         buf_put(&text, s->key, s->key_bytes);
         if (quoted) buf_putc(&text, '"');
     }
-    out = arena_text(a, text.data, text.bytes);
+    out = pool_text(a, text.data, text.bytes);
     buf_fini(&text);
     return out;
 }
 
-bool jsonpath_parse(struct arena *a, const char *text, size_t bytes, struct jsonpath *out)
+bool jsonpath_parse(struct pool *a, const char *text, size_t bytes, struct jsonpath *out)
 {
-    const char *at = arena_text(a, text, bytes);
+    const char *at = pool_text(a, text, bytes);
     const char *end = at + bytes;
     size_t room = 1;
 
     for (size_t i = 0; i < bytes; i++)
         if (text[i] == '.' || text[i] == '[') room++;
-    out->steps = arena_zero(a, room * sizeof *out->steps);
+    out->steps = pool_zero(a, room * sizeof *out->steps);
     out->count = 0;
     for (;;) {
         if (!read_key(&at, end, &out->steps[out->count])) return false;

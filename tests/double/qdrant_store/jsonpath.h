@@ -24,7 +24,7 @@ struct jsonpath {
 };
 
 /* False if `text` is no path. */
-bool jsonpath_parse(struct arena *a, const char *text, size_t bytes, struct jsonpath *out);
+bool jsonpath_parse(struct pool *a, const char *text, size_t bytes, struct jsonpath *out);
 
 /* Called for every value a path leads to; returning false ends the walk. */
 typedef bool jsonpath_visit(void *user, const struct json *value);

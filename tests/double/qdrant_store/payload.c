@@ -5,12 +5,12 @@
 #include <string.h>
 
 /* A copy of an object with room for `more` members. */
-static struct json copy_object(struct arena *a, const struct json *old, uint32_t more)
+static struct json copy_object(struct pool *a, const struct json *old, uint32_t more)
 {
     struct json copy = {.type = JSON_OBJECT};
 
     if (old && old->type == JSON_OBJECT) copy.count = old->count;
-    copy.u.members = arena_take(a, (copy.count + (size_t)more) * sizeof *copy.u.members);
+    copy.u.members = pool_take(a, (copy.count + (size_t)more) * sizeof *copy.u.members);
     if (copy.count) memcpy(copy.u.members, old->u.members, copy.count * sizeof *copy.u.members);
     return copy;
 }
@@ -47,7 +47,7 @@ static void put_member(struct json *object, const char *key, size_t key_bytes, c
     m->value = *value;
 }
 
-static struct json merge(struct arena *a, const struct json *old, const struct json *add)
+static struct json merge(struct pool *a, const struct json *old, const struct json *add)
 {
     struct json out = copy_object(a, old, add->count);
 
@@ -62,7 +62,7 @@ static struct json merge(struct arena *a, const struct json *old, const struct j
     return out;
 }
 
-static struct json set_at(struct arena *a, const struct json *old, const struct json *add,
+static struct json set_at(struct pool *a, const struct json *old, const struct json *add,
                           const struct jsonpath *path, size_t from)
 {
     const struct jsonpath_step *step;
@@ -83,7 +83,7 @@ static struct json set_at(struct arena *a, const struct json *old, const struct 
         return empty;
     }
     out = *old;
-    out.u.items = arena_take(a, old->count * sizeof *out.u.items);
+    out.u.items = pool_take(a, old->count * sizeof *out.u.items);
     for (uint32_t i = 0; i < old->count; i++) {
         bool hit = step->type == JSONPATH_ANY || step->index == i;
 
@@ -92,13 +92,13 @@ static struct json set_at(struct arena *a, const struct json *old, const struct 
     return out;
 }
 
-struct json payload_set(struct arena *a, const struct json *old, const struct json *add,
+struct json payload_set(struct pool *a, const struct json *old, const struct json *add,
                         const struct jsonpath *path)
 {
     return path ? set_at(a, old, add, path, 0) : merge(a, old, add);
 }
 
-static struct json without(struct arena *a, const struct json *old, const struct jsonpath *path, size_t from)
+static struct json without(struct pool *a, const struct json *old, const struct jsonpath *path, size_t from)
 {
     const struct jsonpath_step *step = &path->steps[from];
     bool last = from + 1 == path->count;
@@ -121,7 +121,7 @@ static struct json without(struct arena *a, const struct json *old, const struct
         out.count = 0;
         return out;
     }
-    out.u.items = arena_take(a, (size_t)old->count * sizeof *out.u.items);
+    out.u.items = pool_take(a, (size_t)old->count * sizeof *out.u.items);
     out.count = 0;
     for (uint32_t i = 0; i < old->count; i++) {
         bool hit = step->type == JSONPATH_ANY || step->index == i;
@@ -132,7 +132,7 @@ static struct json without(struct arena *a, const struct json *old, const struct
     return out;
 }
 
-struct json payload_without(struct arena *a, const struct json *old, const struct jsonpath *paths,
+struct json payload_without(struct pool *a, const struct json *old, const struct jsonpath *paths,
                             size_t count)
 {
     struct json out = *old;

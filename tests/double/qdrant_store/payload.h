@@ -8,10 +8,10 @@
 #include "qdrant_store/jsonpath.h"
 
 /* `add` merged into `old` (at `path`, unless that is NULL): a null removes its key. */
-struct json payload_set(struct arena *a, const struct json *old, const struct json *add,
+struct json payload_set(struct pool *a, const struct json *old, const struct json *add,
                         const struct jsonpath *path);
 /* `old` without what the paths lead to. */
-struct json payload_without(struct arena *a, const struct json *old, const struct jsonpath *paths,
+struct json payload_without(struct pool *a, const struct json *old, const struct jsonpath *paths,
                             size_t count);
 
 enum payload_show { PAYLOAD_NONE, PAYLOAD_ALL, PAYLOAD_INCLUDE, PAYLOAD_EXCLUDE };

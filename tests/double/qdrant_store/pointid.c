@@ -131,7 +131,7 @@ void pointid_write(struct buf *out, const struct pointid *id)
     if (id->uuid) buf_putc(out, '"');
 }
 
-char *pointid_complaint(struct arena *a, const struct json *v)
+char *pointid_complaint(struct pool *a, const struct json *v)
 {
     struct buf text;
     char *out;
@@ -143,7 +143,7 @@ char *pointid_complaint(struct arena *a, const struct json *v)
     else
         json_write(&text, v);
     buf_puts(&text, " is not a valid point ID, valid values are either an unsigned integer or a UUID");
-    out = arena_text(a, text.data, text.bytes);
+    out = pool_text(a, text.data, text.bytes);
     buf_fini(&text);
     return out;
 }

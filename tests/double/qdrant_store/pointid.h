@@ -28,7 +28,7 @@ void pointid_text(const struct pointid *id, char out[POINTID_TEXT_BYTES]);
 /* As JSON: 42, or the UUID in quotes. */
 void pointid_write(struct buf *out, const struct pointid *id);
 /* The words for what is no id, as Qdrant says them. */
-char *pointid_complaint(struct arena *a, const struct json *v);
+char *pointid_complaint(struct pool *a, const struct json *v);
 
 /* A good 64-bit mixer, for ids and index values. */
 uint64_t mix64(uint64_t x);

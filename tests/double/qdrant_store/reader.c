@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void reader_init(struct reader *r, struct arena *a, const char *text, size_t bytes, enum reader_place place)
+void reader_init(struct reader *r, struct pool *a, const char *text, size_t bytes, enum reader_place place)
 {
     memset(r, 0, sizeof *r);
     r->arena = a;
@@ -20,7 +20,7 @@ bool reader_ok(const struct reader *r)
     return !r->error && !r->invalid;
 }
 
-__attribute__((format(printf, 2, 0))) static char *format_in_arena(struct arena *a, const char *format,
+__attribute__((format(printf, 2, 0))) static char *format_in_arena(struct pool *a, const char *format,
                                                                    va_list args)
 {
     va_list again;
@@ -29,7 +29,7 @@ __attribute__((format(printf, 2, 0))) static char *format_in_arena(struct arena 
 
     va_copy(again, args);
     n = vsnprintf(NULL, 0, format, args);
-    text = arena_take(a, (size_t)(n < 0 ? 0 : n) + 1);
+    text = pool_take(a, (size_t)(n < 0 ? 0 : n) + 1);
     vsnprintf(text, (size_t)(n < 0 ? 0 : n) + 1, format, again);
     va_end(again);
     return text;
@@ -47,7 +47,7 @@ bool reader_fail(struct reader *r, size_t offset, const char *format, ...)
     if (r->place != READER_NOWHERE)
         json_position(r->text, r->bytes, r->place == READER_PINNED ? r->pin : offset, position,
                       sizeof position);
-    r->located = arena_printf(r->arena, "%s%s", r->error, position);
+    r->located = pool_printf(r->arena, "%s%s", r->error, position);
     return false;
 }
 
@@ -125,9 +125,9 @@ void reader_invalid(struct reader *r, const char *field, const char *format, ...
     text = format_in_arena(r->arena, format, args);
     va_end(args);
     if (r->invalid)
-        r->invalid = arena_printf(r->arena, "%s; %s: %s", r->invalid, field, text);
+        r->invalid = pool_printf(r->arena, "%s; %s: %s", r->invalid, field, text);
     else
-        r->invalid = arena_printf(r->arena, "%s: %s", field, text);
+        r->invalid = pool_printf(r->arena, "%s: %s", field, text);
 }
 
 static const struct json *member(const struct json *object, const char *key, bool *given)

@@ -14,7 +14,7 @@
 enum reader_place { READER_EXACT, READER_PINNED, READER_NOWHERE };
 
 struct reader {
-    struct arena *arena;
+    struct pool *arena;
     const char *text; /* the body the offsets belong to */
     size_t bytes;
     enum reader_place place;
@@ -24,7 +24,7 @@ struct reader {
     const char *invalid; /* "field: problem; field: problem", or NULL */
 };
 
-void reader_init(struct reader *r, struct arena *a, const char *text, size_t bytes, enum reader_place place);
+void reader_init(struct reader *r, struct pool *a, const char *text, size_t bytes, enum reader_place place);
 /* Records a complaint about the text before `offset`; the first one stays. Returns false. */
 bool reader_fail(struct reader *r, size_t offset, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

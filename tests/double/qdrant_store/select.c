@@ -46,7 +46,7 @@ static bool has_vector(const struct filter_subject *s, const char *name)
     return space && vector_present(space, at->slot);
 }
 
-bool select_passes(const struct collection *c, const struct filter *f, uint32_t slot, struct arena *a)
+bool select_passes(const struct collection *c, const struct filter *f, uint32_t slot, struct pool *a)
 {
     struct looked_at at = {c, slot};
     struct pointid id = collection_id(c, slot);
@@ -54,7 +54,7 @@ bool select_passes(const struct collection *c, const struct filter *f, uint32_t 
     struct filter_subject subject = {.id = &id, .payload = &payload, .has_vector = has_vector, .user = &at};
 
     if (!f) return true;
-    arena_reset(a);
+    pool_reset(a);
     payload = collection_payload(c, slot, a);
     return filter_passes(f, &subject);
 }
@@ -186,14 +186,14 @@ static void unique(struct slots *s)
 
 static void keep_passing(const struct collection *c, const struct filter *f, struct slots *s)
 {
-    struct arena a;
+    struct pool a;
     size_t n = 0;
 
-    arena_init(&a);
+    pool_init(&a);
     for (size_t i = 0; i < s->count; i++)
         if (select_passes(c, f, s->list[i], &a)) s->list[n++] = s->list[i];
     s->count = n;
-    arena_fini(&a);
+    pool_fini(&a);
 }
 
 void select_all(const struct collection *c, const struct filter *f, struct slots *out)
@@ -224,7 +224,7 @@ static void from_candidates(const struct collection *c, const struct filter *f, 
 {
     struct slots found = {0};
     struct keyed *keyed;
-    struct arena a;
+    struct pool a;
     size_t n = 0;
 
     gather(c, f, &found);
@@ -238,10 +238,10 @@ static void from_candidates(const struct collection *c, const struct filter *f, 
         keyed[n++].slot = found.list[i];
     }
     qsort(keyed, n, sizeof *keyed, by_id);
-    arena_init(&a);
+    pool_init(&a);
     for (size_t i = 0; i < n && out->count < limit; i++)
         if (select_passes(c, f, keyed[i].slot, &a)) slots_add(out, keyed[i].slot);
-    arena_fini(&a);
+    pool_fini(&a);
     free(keyed);
     free(found.list);
 }
@@ -250,18 +250,18 @@ void select_ordered(const struct collection *c, const struct filter *f, const st
                     size_t limit, struct slots *out)
 {
     struct order_place place;
-    struct arena a;
+    struct pool a;
     uint32_t slot;
 
     if (f && estimate(c, f) < c->points / 8 + 1000) {
         from_candidates(c, f, from, limit, out);
         return;
     }
-    arena_init(&a);
+    pool_init(&a);
     place = order_seek(&c->order, from);
     while (out->count < limit && order_next(&c->order, &place, &slot))
         if (select_passes(c, f, slot, &a)) slots_add(out, slot);
-    arena_fini(&a);
+    pool_fini(&a);
 }
 
 size_t select_count(const struct collection *c, const struct filter *f)

@@ -25,6 +25,6 @@ void select_ordered(const struct collection *c, const struct filter *f, const st
                     size_t limit, struct slots *out);
 size_t select_count(const struct collection *c, const struct filter *f);
 /* Does this one pass? `a` is scratch. */
-bool select_passes(const struct collection *c, const struct filter *f, uint32_t slot, struct arena *a);
+bool select_passes(const struct collection *c, const struct filter *f, uint32_t slot, struct pool *a);
 
 #endif

@@ -82,14 +82,14 @@ static char *text_of(const struct json *v)
 }
 
 /* `diff`'s known members that are not null, written over the object in `old`. */
-static char *merged(struct arena *a, const char *old, const struct json *diff, const char *const keys[])
+static char *merged(struct pool *a, const char *old, const struct json *diff, const char *const keys[])
 {
     struct json base = {.type = JSON_OBJECT};
     struct json add = {.type = JSON_OBJECT};
 
     if (old && !json_parse(a, old, strlen(old), &base, NULL)) base.count = 0;
     if (diff && diff->type == JSON_OBJECT) {
-        add.u.members = arena_take(a, ((size_t)diff->count + 1) * sizeof *add.u.members);
+        add.u.members = pool_take(a, ((size_t)diff->count + 1) * sizeof *add.u.members);
         for (uint32_t i = 0; i < diff->count; i++)
             if (known(diff->u.members[i].key, keys) && diff->u.members[i].value.type != JSON_NULL)
                 add.u.members[add.count++] = diff->u.members[i];
@@ -129,7 +129,7 @@ static struct vector_space *add_space(struct collection *c)
 }
 
 /* The body's numbers are shown as sent; only known keys are. */
-static void write_vector(struct arena *a, struct buf *out, const struct json *v)
+static void write_vector(struct pool *a, struct buf *out, const struct json *v)
 {
     char *text = merged(a, NULL, v, vector_keys);
 
@@ -169,7 +169,7 @@ static bool read_vectors(struct reader *r, const struct json *v, struct collecti
                 break;
             }
             *add_space(c) = space;
-            check_size(r, &m->value, arena_printf(r->arena, "vectors.%s.size", m->key));
+            check_size(r, &m->value, pool_printf(r->arena, "vectors.%s.size", m->key));
             if (json_get(&m->value, "multivector_config")) *refused = "multivectors";
             if (i) buf_putc(&text, ',');
             json_write_string(&text, m->key, m->key_bytes);
@@ -217,7 +217,7 @@ static bool strict_flag(const struct json *v, const char *key, bool want)
     return b && b->type == JSON_BOOL && b->u.boolean == want;
 }
 
-static void read_strict(struct arena *a, struct collection *c)
+static void read_strict(struct pool *a, struct collection *c)
 {
     struct strict_mode *s = &c->strict;
     struct json v;

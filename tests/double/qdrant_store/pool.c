@@ -1,5 +1,5 @@
-/* arena.c - the blocks behind arena.h. It owns nothing but them. */
-#include "qdrant_store/arena.h"
+/* pool.c - the blocks behind pool.h. It owns nothing but them. */
+#include "qdrant_store/pool.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,8 +10,8 @@
 #define BLOCK_BYTES ((size_t)64 * 1024)
 #define ALIGNMENT 16
 
-struct arena_block {
-    struct arena_block *next;
+struct pool_block {
+    struct pool_block *next;
     size_t used;
     size_t capacity;
     _Alignas(ALIGNMENT) char data[];
@@ -39,17 +39,17 @@ void *must_realloc(void *old, size_t bytes)
     return p;
 }
 
-void arena_init(struct arena *a)
+void pool_init(struct pool *a)
 {
     a->first = NULL;
 }
 
-void arena_fini(struct arena *a)
+void pool_fini(struct pool *a)
 {
-    struct arena_block *b = a->first;
+    struct pool_block *b = a->first;
 
     while (b) {
-        struct arena_block *next = b->next;
+        struct pool_block *next = b->next;
 
         free(b);
         b = next;
@@ -57,22 +57,22 @@ void arena_fini(struct arena *a)
     a->first = NULL;
 }
 
-void arena_reset(struct arena *a)
+void pool_reset(struct pool *a)
 {
-    struct arena_block *keep = a->first;
+    struct pool_block *keep = a->first;
 
     if (!keep) return;
     a->first = keep->next;
-    arena_fini(a);
+    pool_fini(a);
     keep->next = NULL;
     keep->used = 0;
     a->first = keep;
 }
 
-void *arena_take(struct arena *a, size_t bytes)
+void *pool_take(struct pool *a, size_t bytes)
 {
     size_t need = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    struct arena_block *b = a->first;
+    struct pool_block *b = a->first;
     void *p;
 
     if (!b || b->capacity - b->used < need) {
@@ -92,24 +92,24 @@ void *arena_take(struct arena *a, size_t bytes)
     return p;
 }
 
-void *arena_zero(struct arena *a, size_t bytes)
+void *pool_zero(struct pool *a, size_t bytes)
 {
-    void *p = arena_take(a, bytes);
+    void *p = pool_take(a, bytes);
 
     memset(p, 0, bytes);
     return p;
 }
 
-char *arena_text(struct arena *a, const char *text, size_t bytes)
+char *pool_text(struct pool *a, const char *text, size_t bytes)
 {
-    char *p = arena_take(a, bytes + 1);
+    char *p = pool_take(a, bytes + 1);
 
     if (bytes) memcpy(p, text, bytes);
     p[bytes] = '\0';
     return p;
 }
 
-char *arena_printf(struct arena *a, const char *format, ...)
+char *pool_printf(struct pool *a, const char *format, ...)
 {
     va_list args;
     va_list again;
@@ -121,10 +121,10 @@ char *arena_printf(struct arena *a, const char *format, ...)
     n = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (n >= 0) {
-        p = arena_take(a, (size_t)n + 1);
+        p = pool_take(a, (size_t)n + 1);
         vsnprintf(p, (size_t)n + 1, format, again);
     } else {
-        p = arena_text(a, "", 0);
+        p = pool_text(a, "", 0);
     }
     va_end(again);
     return p;
