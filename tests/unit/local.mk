@@ -140,6 +140,7 @@ test_engine_rules_LDADD = libengine.la libbase.la $(CHECK_LIBS)
 test_engine_order_SOURCES = %D%/test_engine_order.c
 test_engine_order_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_order_LDADD = libengine.la libbase.la $(CHECK_LIBS)
+
 # double_qdrant: the Qdrant stand-in beyond what the recordings show
 check_PROGRAMS += test_double_qdrant
 TESTS += test_double_qdrant
