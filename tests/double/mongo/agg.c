@@ -39,10 +39,8 @@ void pipeline_start(struct pipeline *p, struct arena *keep, struct ectx *c, pipe
 
 static bool collect_facet(void *ctx, struct val doc)
 {
-    struct bw *w = ctx;
-    size_t at = w->open[511]; /* the number of elements so far */
-    bw_puti(w, at, doc);
-    w->open[511] = (uint32_t)(at + 1);
+    struct facet_result *f = ctx;
+    bw_puti(&f->w, f->n++, doc);
     return true;
 }
 
@@ -51,8 +49,8 @@ static void push_facets(struct pipeline *p, struct stage *s, struct val doc)
 {
     for (size_t i = 0; i < s->facet_count; i++) {
         if (s->seen == 0) {
-            bw_init(&s->facet_results[i], p->keep);
-            s->facet_results[i].open[511] = 0;
+            bw_init(&s->facet_results[i].w, p->keep);
+            s->facet_results[i].n = 0;
             pipeline_start(s->facets[i], p->keep, p->c, collect_facet, &s->facet_results[i]);
         }
         if (!val_missing(doc)) pipeline_push(s->facets[i], doc);
@@ -68,7 +66,7 @@ static void finish_facets(struct pipeline *p, size_t at)
     bw_init(&w, p->c->a);
     for (size_t i = 0; i < s->facet_count; i++) {
         pipeline_finish(s->facets[i]);
-        struct val arr = bw_done(&s->facet_results[i]);
+        struct val arr = bw_done(&s->facet_results[i].w);
         arr.t = BSON_TYPE_ARRAY;
         bw_put(&w, s->facet_names[i], arr);
     }

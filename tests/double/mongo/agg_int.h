@@ -41,6 +41,12 @@ struct accumulator {
     struct expr *expr;
 };
 
+/* What a facet has collected so far. */
+struct facet_result {
+    struct bw w;
+    size_t n;
+};
+
 struct group;
 struct sort_item {
     uint8_t *key;
@@ -72,7 +78,7 @@ struct stage {
     struct group **buckets;
     struct group *first, **last;
     size_t group_count, bucket_count;
-    struct bw *facet_results;
+    struct facet_result *facet_results;
 };
 
 struct pipeline {

@@ -410,6 +410,8 @@ struct val expr_eval(const struct expr *e, struct ectx *c)
     case E_ARRAY:
         return build(e, c);
     default:
+        if (c->a->bytes > EXPR_MAX_BYTES)
+            return expr_error(c, 146, "Exceeded memory limit of the stand-in for one expression");
         return e->fn(e, c);
     }
 }

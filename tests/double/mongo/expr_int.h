@@ -6,6 +6,9 @@
 #include "path.h"
 #include "regexp.h"
 
+/* No honest expression needs as much; values that double in a loop do. */
+#define EXPR_MAX_BYTES ((size_t)512 << 20)
+
 enum expr_kind { E_LITERAL, E_PATH, E_OBJECT, E_ARRAY, E_CALL };
 
 enum expr_var { VAR_ROOT = -1, VAR_NOW = -2, VAR_CLUSTER_TIME = -3, VAR_REMOVE = -4 };

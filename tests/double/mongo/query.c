@@ -36,6 +36,7 @@ struct query {
     struct held *list;
     size_t list_count, list_at;
     int64_t array_index;
+    struct arena scratch; /* of one evaluation of the filter */
 };
 
 static void close_query(void *p)
@@ -53,6 +54,7 @@ static void close_query(void *p)
     free(q->list);
     kbuf_fini(&q->last);
     coll_unref(q->coll);
+    arena_fini(&q->scratch);
     q->ranges = NULL;
     q->list = NULL;
     q->range_count = q->list_count = 0;
@@ -457,7 +459,10 @@ static struct rec *next_match(struct query *q, struct ectx *ectx)
     struct rec *r;
     while ((r = next_record(q))) {
         if (q->source == FROM_LIST) return r; /* was asked when the list was made */
-        struct match_vars vars = {.ectx = ectx, .array_index = -1};
+        struct ectx e = *ectx;
+        struct match_vars vars = {.ectx = &e, .array_index = -1};
+        if (q->scratch.bytes > 65536) arena_reset(&q->scratch);
+        e.a = &q->scratch;
         bool hit = match_eval(q->filter, rec_doc(r), &vars);
         if (ectx->err->code) return NULL;
         q->array_index = vars.array_index;

@@ -96,6 +96,29 @@ static const char *translate_escape(struct bw *out, const char *p)
     return p + 2;
 }
 
+/* The C library compiles groups by recursion and repetitions by copying: both are kept small. */
+static bool is_modest(const char *p)
+{
+    unsigned long groups = 0, copies = 1;
+    if (strlen(p) > 8192) return false;
+    for (; *p; p++) {
+        if (*p == '\\' && p[1]) {
+            p++;
+        } else if (*p == '(') {
+            groups++;
+        } else if (*p == '{') {
+            unsigned long low = strtoul(p + 1, NULL, 10), high = 0;
+            const char *comma = strchr(p, ',');
+            if (comma) high = strtoul(comma + 1, NULL, 10);
+            if (low > high) high = low;
+            if (high > 1000) return false;
+            copies *= high ? high : 1;
+        }
+        if (copies > 1000) return false;
+    }
+    return groups <= 100;
+}
+
 /* NULL if the pattern uses what POSIX cannot say. */
 static char *translate(struct arena *a, const char *p, bool *icase)
 {
@@ -137,7 +160,7 @@ int regexp_compile(struct arena *a, const char *pattern, const char *options, st
                             "invalid flag in regex options: %s", options);
         }
     }
-    char *posix = translate(a, pattern, &icase);
+    char *posix = is_modest(pattern) ? translate(a, pattern, &icase) : NULL;
     if (!posix)
         return merr_set(err, MERR_NOT_IMPLEMENTED, "the stand-in does not know this regular expression: %s",
                         pattern);

@@ -31,6 +31,7 @@ struct stream {
     char *last_event; /* owned; token of the event given last */
     uint64_t last_event_ts;
     bool invalidated;
+    struct arena scratch; /* of the event given last */
 };
 
 static char *copy_text(const char *s)
@@ -52,6 +53,7 @@ static void stream_release(void *p)
     struct stream *st = p;
     free(st->post_batch);
     free(st->last_event);
+    arena_fini(&st->scratch);
 }
 
 /* ---- opening ---- */
@@ -257,14 +259,14 @@ static void put_token(struct bw *w, const char *key, const char *text)
     bw_end(w);
 }
 
-static struct val make_event(struct req *r, const struct stream *st, const struct oplog_entry *e,
-                             const char *token, bool invalidate)
+static struct val make_event(struct req *r, struct stream *st, const struct oplog_entry *e, const char *token,
+                             bool invalidate)
 {
     static const uint8_t nobody[32] = {0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4,
                                        0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
                                        0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
     struct bw w;
-    bw_init(&w, &r->a);
+    bw_init(&w, &st->scratch);
     if (e->txn) {
         bw_i64(&w, "txnNumber", e->txn->number);
         bw_doc(&w, "lsid");
@@ -283,7 +285,7 @@ static struct val make_event(struct req *r, const struct stream *st, const struc
         put_lookup(r, &w, e);
     }
     put_ns(&w, "ns", e->ns, e->op == OP_DROP_DATABASE);
-    struct val key = document_key(&r->a, e);
+    struct val key = document_key(&st->scratch, e);
     if (!val_missing(key)) bw_put(&w, "documentKey", key);
     if (e->op == OP_UPDATE) {
         struct val delta = val_doc(e->delta);
@@ -365,11 +367,14 @@ static int check_id(struct req *r, struct val event, const char *token)
 /* The event of the entry at the stream's place, VAL_NONE if it is not to be shown. */
 static struct val entry_event(struct req *r, struct stream *st, const struct oplog_entry *e, bool invalidate)
 {
-    char *token = event_token(&r->a, e, invalidate);
+    if (st->scratch.bytes > 65536) arena_reset(&st->scratch);
+    char *token = event_token(&st->scratch, e, invalidate);
     if (!past_resume(r, st, token)) return VAL_NONE;
     if (invalidate) st->invalidated = true;
     struct val event = make_event(r, st, e, token, invalidate);
-    event = pipeline_transform(st->pipeline, event, &r->ectx);
+    struct ectx c = r->ectx;
+    c.a = &st->scratch;
+    event = pipeline_transform(st->pipeline, event, &c);
     if (val_missing(event) || check_id(r, event, token)) return VAL_NONE;
     free(st->last_event);
     st->last_event = copy_text(token);

@@ -12,7 +12,7 @@ int stream_open(struct req *r, struct arena *a, const char *db, const char *coll
                 struct stream **out);
 
 enum stream_got { STREAM_EVENT, STREAM_NOTHING, STREAM_FAILED };
-/* The next event, in the request's arena. STREAM_FAILED: see the request's error. */
+/* The next event, valid until the next call. STREAM_FAILED: see the request's error. */
 enum stream_got stream_next(struct req *r, struct stream *st, struct val *event);
 /* The event given last went out to the client: the post-batch token moves to it. */
 void stream_sent(struct stream *st);

@@ -93,7 +93,7 @@ int write_insert(struct req *r, struct coll *c, struct val doc, struct rec **out
 static struct val delta_of(struct req *r, struct val set, struct val unset)
 {
     struct bw w;
-    bw_init(&w, &r->a);
+    bw_init(&w, r->ectx.a);
     bw_put(&w, "s", set);
     bw_put(&w, "u", unset);
     return bw_done(&w);
