@@ -1,6 +1,7 @@
 /*
  * fuzz_mongod.c - feeds the MongoDB stand-in with bytes. The first byte says how: as they are, in pieces, or,
- * so that more gets past the headers, as a row of documents that are each sent as a command.
+ * so that more gets past the headers, as a row of documents that are each sent as a command, in BSON or in
+ * lines of Extended JSON.
  */
 #include "double/mongo/conn.h"
 
@@ -8,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-enum { AS_BYTES, IN_PIECES, AS_COMMANDS, HOWS };
+enum { AS_BYTES, IN_PIECES, AS_COMMANDS, AS_LINES, HOWS };
 
 /* A waiting request is asked again as if something had happened; what waits for time is left waiting. */
 static void settle(struct conn *c)
@@ -17,19 +18,39 @@ static void settle(struct conn *c)
     c->out_bytes = 0;
 }
 
+static void feed_command(struct conn *c, const uint8_t *doc, uint32_t n)
+{
+    uint8_t *msg = calloc(1, 21 + (size_t)n);
+    if (!msg) return;
+    wr32(msg, 21 + n);
+    wr32(msg + 12, 2013);
+    memcpy(msg + 21, doc, n);
+    conn_feed(c, msg, 21 + (size_t)n);
+    free(msg);
+    settle(c);
+}
+
+static void feed_lines(struct conn *c, const uint8_t *data, size_t bytes)
+{
+    while (bytes && !c->dead && !c->req) {
+        const uint8_t *end = memchr(data, '\n', bytes);
+        size_t n = end ? (size_t)(end - data) : bytes;
+        bson_t doc;
+        if (bson_init_from_json(&doc, (const char *)data, (ssize_t)n, NULL)) {
+            feed_command(c, bson_get_data(&doc), doc.len);
+            bson_destroy(&doc);
+        }
+        data += n + (end != NULL);
+        bytes -= n + (end != NULL);
+    }
+}
+
 static void feed_commands(struct conn *c, const uint8_t *data, size_t bytes)
 {
     while (bytes >= 5 && !c->dead) {
         uint32_t n = rd32(data);
         if (n < 5 || n > bytes) n = (uint32_t)bytes;
-        uint8_t *msg = calloc(1, 21 + (size_t)n);
-        if (!msg) return;
-        wr32(msg, 21 + n);
-        wr32(msg + 12, 2013);
-        memcpy(msg + 21, data, n);
-        conn_feed(c, msg, 21 + (size_t)n);
-        free(msg);
-        settle(c);
+        feed_command(c, data, n);
         /* a command that waits would keep all others from running */
         if (c->req) return;
         data += n;
@@ -54,8 +75,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             conn_feed(c, data + at, bytes - at < 13 ? bytes - at : 13);
             settle(c);
         }
-    } else {
+    } else if (how == AS_COMMANDS) {
         feed_commands(c, data, bytes);
+    } else {
+        feed_lines(c, data, bytes);
     }
     server_fini(&s);
     return 0;

@@ -17,7 +17,7 @@ function message(doc) {
 }
 
 for (const file of files) {
-  const row = [Buffer.from([2])];
+  const row = [Buffer.from([2])], text = [];
   const lines = fs.readFileSync(file, 'utf8').trim().split('\n').map(l => JSON.parse(l));
   lines.forEach((line, i) => {
     const send = line.send ?? line.body;
@@ -25,8 +25,11 @@ for (const file of files) {
     const [field, documents] = line.sequence ?? [];
     const doc = Buffer.from(BSON.serialize(EJSON.parse(JSON.stringify(field ? { ...send, [field]: documents } : send), { relaxed: false })));
     row.push(doc);
+    text.push(JSON.stringify(field ? { ...send, [field]: documents } : send));
     fs.writeFileSync(path.join(folder, `${path.basename(file, '.jsonl')}-${i}`), Buffer.concat([Buffer.from([0]), message(doc)]));
     fs.writeFileSync(path.join(folder, `${path.basename(file, '.jsonl')}-${i}-command`), Buffer.concat([Buffer.from([2]), doc]));
   });
   fs.writeFileSync(path.join(folder, path.basename(file, '.jsonl')), Buffer.concat(row));
+  fs.writeFileSync(path.join(folder, `${path.basename(file, '.jsonl')}-lines`), `\x03${text.join('\n')}`);
+  text.forEach((t, i) => fs.writeFileSync(path.join(folder, `${path.basename(file, '.jsonl')}-line-${i}`), `\x03${text[1] ?? ''}\n${t}`));
 }

@@ -15,7 +15,7 @@ static bool stop(struct pipeline *p)
     return false;
 }
 
-void pipeline_start(struct pipeline *p, struct arena *keep, struct ectx *c, pipeline_sink *sink,
+void pipeline_start(struct pipeline *p, struct pool *keep, struct ectx *c, pipeline_sink *sink,
                     void *sink_ctx)
 {
     p->keep = keep;
@@ -33,7 +33,7 @@ void pipeline_start(struct pipeline *p, struct arena *keep, struct ectx *c, pipe
         s->group_count = 0;
         if (s->kind == S_LIMIT && s->number == 0) p->stopped = true;
         if (s->kind != S_FACET) continue;
-        s->facet_results = arena_alloc(keep, s->facet_count * sizeof *s->facet_results);
+        s->facet_results = pool_alloc(keep, s->facet_count * sizeof *s->facet_results);
     }
 }
 
@@ -94,7 +94,7 @@ static void hold(struct pipeline *p, struct stage *s, struct val doc)
     } else {
         sort_key(s->sort, doc, &k);
     }
-    item->key = arena_copy(p->keep, k.p, k.n);
+    item->key = pool_copy(p->keep, k.p, k.n);
     item->key_bytes = k.n;
     item->doc = val_dup(p->keep, doc);
     item->seq = s->item_count++;

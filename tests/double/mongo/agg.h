@@ -14,11 +14,11 @@ typedef bool pipeline_sink(void *ctx, struct val doc);
 typedef int64_t pipeline_count_fn(void *ctx);
 
 /* Parses a read pipeline. Stages that only the server's front knows ($changeStream) are refused here. */
-int pipeline_parse(struct arena *a, struct val stages, struct pipeline **out, struct merr *err);
+int pipeline_parse(struct pool *a, struct val stages, struct pipeline **out, struct merr *err);
 /* The stages that an update may consist of. */
-int pipeline_parse_update(struct arena *a, struct val stages, struct pipeline **out, struct merr *err);
+int pipeline_parse_update(struct pool *a, struct val stages, struct pipeline **out, struct merr *err);
 /* The stages that may follow $changeStream. */
-int pipeline_parse_stream(struct arena *a, struct val stages, struct pipeline **out, struct merr *err);
+int pipeline_parse_stream(struct pool *a, struct val stages, struct pipeline **out, struct merr *err);
 
 /* A $match at the start that the query planner can serve, and how many stages that takes away. */
 struct val pipeline_leading_match(struct val stages);
@@ -27,10 +27,10 @@ bool pipeline_is_coll_stats(const struct pipeline *p);
 
 /*
  * Runs: start, then push for each document, then finish (which lets sorting and grouping stages hand on what
- * they hold). Scratch memory is the context's arena, which the caller may reset between pushes; stages keep
+ * they hold). Scratch memory is the context's pool, which the caller may reset between pushes; stages keep
  * what they must in `keep`. False from push: no more documents are wanted, or an error is set.
  */
-void pipeline_start(struct pipeline *p, struct arena *keep, struct ectx *c, pipeline_sink *sink,
+void pipeline_start(struct pipeline *p, struct pool *keep, struct ectx *c, pipeline_sink *sink,
                     void *sink_ctx);
 bool pipeline_push(struct pipeline *p, struct val doc);
 void pipeline_finish(struct pipeline *p);

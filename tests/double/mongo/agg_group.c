@@ -1,4 +1,4 @@
-/* agg_group.c - $group: parsing, accumulating. What it keeps lives in the pipeline's own arena. */
+/* agg_group.c - $group: parsing, accumulating. What it keeps lives in the pipeline's own pool. */
 #include "agg_int.h"
 #include "text.h"
 
@@ -21,7 +21,7 @@ struct group {
     struct slot slots[];
 };
 
-int group_parse(struct arena *a, struct val spec, struct stage *s, struct merr *err)
+int group_parse(struct pool *a, struct val spec, struct stage *s, struct merr *err)
 {
     static const struct {
         const char *name;
@@ -31,7 +31,7 @@ int group_parse(struct arena *a, struct val spec, struct stage *s, struct merr *
         {"$first", ACC_FIRST},       {"$last", ACC_LAST}, {"$push", ACC_PUSH}, {"$addToSet", ACC_ADD_TO_SET},
         {"$mergeObjects", ACC_MERGE}};
     if (!val_is_doc(spec)) return merr_set(err, 15947, "a group's fields must be specified in an object");
-    s->accs = arena_alloc(a, (doc_count(spec) + 1) * sizeof *s->accs);
+    s->accs = pool_alloc(a, (doc_count(spec) + 1) * sizeof *s->accs);
     struct iter it;
     for (iter_init(&it, spec); iter_next(&it);) {
         if (!strcmp(it.key, "_id")) {
@@ -80,7 +80,7 @@ static void rehash(struct stage *s)
     }
 }
 
-static struct group *find_group(struct stage *s, struct val id, struct arena *keep)
+static struct group *find_group(struct stage *s, struct val id, struct pool *keep)
 {
     struct kbuf k;
     kbuf_init(&k);
@@ -92,10 +92,10 @@ static struct group *find_group(struct stage *s, struct val id, struct arena *ke
     struct group *g = s->buckets[h & (s->bucket_count - 1)];
     while (g && (g->hash != h || g->key_bytes != k.n || memcmp(g->key, k.p, k.n))) g = g->chain;
     if (!g) {
-        g = arena_alloc(keep, sizeof *g + s->acc_count * sizeof *g->slots);
+        g = pool_alloc(keep, sizeof *g + s->acc_count * sizeof *g->slots);
         memset(g, 0, sizeof *g + s->acc_count * sizeof *g->slots);
         g->hash = h;
-        g->key = arena_copy(keep, k.p, k.n);
+        g->key = pool_copy(keep, k.p, k.n);
         g->key_bytes = k.n;
         g->id = val_dup(keep, id);
         g->chain = s->buckets[h & (s->bucket_count - 1)];
@@ -108,11 +108,11 @@ static struct group *find_group(struct stage *s, struct val id, struct arena *ke
     return g;
 }
 
-static void append(struct slot *sl, struct val v, struct arena *keep)
+static void append(struct slot *sl, struct val v, struct pool *keep)
 {
     if (sl->n == sl->cap) {
         size_t cap = sl->cap ? sl->cap * 2 : 4;
-        struct val *list = arena_alloc(keep, cap * sizeof *list);
+        struct val *list = pool_alloc(keep, cap * sizeof *list);
         if (sl->n) memcpy(list, sl->list, sl->n * sizeof *list);
         sl->list = list;
         sl->cap = cap;

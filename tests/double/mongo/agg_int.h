@@ -84,7 +84,7 @@ struct stage {
 struct pipeline {
     struct stage *stages;
     size_t n;
-    struct arena *keep;
+    struct pool *keep;
     struct ectx *c;
     pipeline_sink *sink;
     void *sink_ctx;
@@ -95,6 +95,6 @@ struct pipeline {
 void group_push(struct stage *s, struct val doc, struct pipeline *p);
 struct val group_result(struct stage *s, struct group *g, struct ectx *c);
 struct group *group_next(struct group *g);
-int group_parse(struct arena *a, struct val spec, struct stage *s, struct merr *err);
+int group_parse(struct pool *a, struct val spec, struct stage *s, struct merr *err);
 
 #endif

@@ -4,7 +4,7 @@
 
 enum use { USE_READ, USE_UPDATE, USE_STREAM, USE_FACET };
 
-static int parse(struct arena *a, struct val stages, enum use use, struct pipeline **out, struct merr *err);
+static int parse(struct pool *a, struct val stages, enum use use, struct pipeline **out, struct merr *err);
 
 static int parse_number(struct val v, const char *name, struct stage *s, struct merr *err)
 {
@@ -20,18 +20,18 @@ static int parse_number(struct val v, const char *name, struct stage *s, struct 
     return 0;
 }
 
-static int parse_count(struct arena *a, struct val v, struct stage *s, struct merr *err)
+static int parse_count(struct pool *a, struct val v, struct stage *s, struct merr *err)
 {
     if (!val_is_str(v) || !val_strlen(v))
         return merr_set(err, val_is_str(v) ? 40157 : 40156, "the count field must be a non-empty string");
     if (val_str(v)[0] == '$') return merr_set(err, 40158, "the count field cannot be a $-prefixed path");
     if (memchr(val_str(v), '.', val_strlen(v)))
         return merr_set(err, 40160, "the count field cannot contain '.'");
-    s->name = arena_strndup(a, val_str(v), val_strlen(v));
+    s->name = pool_strndup(a, val_str(v), val_strlen(v));
     return 0;
 }
 
-static int parse_unwind(struct arena *a, struct val v, struct stage *s, struct merr *err)
+static int parse_unwind(struct pool *a, struct val v, struct stage *s, struct merr *err)
 {
     struct val path = v;
     if (val_is_doc(v)) {
@@ -71,13 +71,13 @@ static int parse_unwind(struct arena *a, struct val v, struct stage *s, struct m
     return s->unwind ? 0 : merr_set(err, MERR_OVERFLOW, "FieldPath is too long");
 }
 
-static int parse_facet(struct arena *a, struct val v, struct stage *s, struct merr *err)
+static int parse_facet(struct pool *a, struct val v, struct stage *s, struct merr *err)
 {
     if (!val_is_doc(v) || doc_is_empty(v))
         return merr_set(err, 40169, "the $facet specification must be a non-empty object");
     size_t n = doc_count(v);
-    s->facets = arena_alloc(a, n * sizeof *s->facets);
-    s->facet_names = arena_alloc(a, n * sizeof *s->facet_names);
+    s->facets = pool_alloc(a, n * sizeof *s->facets);
+    s->facet_names = pool_alloc(a, n * sizeof *s->facet_names);
     struct iter it;
     for (iter_init(&it, v); iter_next(&it);) {
         if (!val_is_arr(it.v))
@@ -89,7 +89,7 @@ static int parse_facet(struct arena *a, struct val v, struct stage *s, struct me
     return 0;
 }
 
-static int parse_replace(struct arena *a, const char *name, struct val v, struct stage *s, struct merr *err)
+static int parse_replace(struct pool *a, const char *name, struct val v, struct stage *s, struct merr *err)
 {
     if (!strcmp(name, "$replaceRoot")) {
         if (!val_is_doc(v))
@@ -108,7 +108,7 @@ static int parse_replace(struct arena *a, const char *name, struct val v, struct
     return expr_parse(a, v, NULL, &s->expr, err);
 }
 
-static int parse_project(struct arena *a, const char *name, struct val v, struct stage *s, struct merr *err)
+static int parse_project(struct pool *a, const char *name, struct val v, struct stage *s, struct merr *err)
 {
     bool add = !strcmp(name, "$addFields") || !strcmp(name, "$set");
     int rc;
@@ -157,7 +157,7 @@ static const char *const foreign[] = {
     "$indexStats", "$listLocalSessions", "$listSessions", "$lookup",    "$merge",
     "$out",        "$planCacheStats",    "$redact",       "$unionWith", "$search"};
 
-static int parse_stage(struct arena *a, const char *name, struct val v, struct stage *s, struct merr *err)
+static int parse_stage(struct pool *a, const char *name, struct val v, struct stage *s, struct merr *err)
 {
     s->name = name;
     switch (s->kind) {
@@ -217,7 +217,7 @@ static int unknown_stage(const char *name, enum use use, struct merr *err)
 }
 
 /* {$sortByCount: e} is {$group: {_id: e, count: {$sum: 1}}} and {$sort: {count: -1}}. */
-static int parse_sort_by_count(struct arena *a, struct val v, struct stage *s, struct merr *err)
+static int parse_sort_by_count(struct pool *a, struct val v, struct stage *s, struct merr *err)
 {
     struct bw g, o;
     bw_init(&g, a);
@@ -233,12 +233,12 @@ static int parse_sort_by_count(struct arena *a, struct val v, struct stage *s, s
     return parse_stage(a, "$sort", bw_done(&o), &s[1], err);
 }
 
-static int parse(struct arena *a, struct val stages, enum use use, struct pipeline **out, struct merr *err)
+static int parse(struct pool *a, struct val stages, enum use use, struct pipeline **out, struct merr *err)
 {
-    struct pipeline *p = arena_alloc(a, sizeof *p);
+    struct pipeline *p = pool_alloc(a, sizeof *p);
     memset(p, 0, sizeof *p);
     size_t n = doc_count(stages);
-    p->stages = arena_alloc(a, (2 * n + 1) * sizeof *p->stages);
+    p->stages = pool_alloc(a, (2 * n + 1) * sizeof *p->stages);
     memset(p->stages, 0, (2 * n + 1) * sizeof *p->stages);
     struct iter it, st;
     for (iter_init(&it, stages); iter_next(&it);) {
@@ -275,17 +275,17 @@ static int parse(struct arena *a, struct val stages, enum use use, struct pipeli
     return 0;
 }
 
-int pipeline_parse(struct arena *a, struct val stages, struct pipeline **out, struct merr *err)
+int pipeline_parse(struct pool *a, struct val stages, struct pipeline **out, struct merr *err)
 {
     return parse(a, stages, USE_READ, out, err);
 }
 
-int pipeline_parse_update(struct arena *a, struct val stages, struct pipeline **out, struct merr *err)
+int pipeline_parse_update(struct pool *a, struct val stages, struct pipeline **out, struct merr *err)
 {
     return parse(a, stages, USE_UPDATE, out, err);
 }
 
-int pipeline_parse_stream(struct arena *a, struct val stages, struct pipeline **out, struct merr *err)
+int pipeline_parse_stream(struct pool *a, struct val stages, struct pipeline **out, struct merr *err)
 {
     return parse(a, stages, USE_STREAM, out, err);
 }

@@ -1,5 +1,5 @@
 /*
- * bval.c - BSON views, arena and writer. Owns no document; knows nothing of commands or storage.
+ * bval.c - BSON views, pool and writer. Owns no document; knows nothing of commands or storage.
  * Comparison follows the server's BSON comparison order.
  */
 #include "bval.h"
@@ -8,14 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct arena_chunk {
-    struct arena_chunk *next;
+struct pool_chunk {
+    struct pool_chunk *next;
     size_t used, cap;
     max_align_t data[];
 };
 
-struct arena_defer {
-    struct arena_defer *next;
+struct pool_defer {
+    struct pool_defer *next;
     void (*fn)(void *);
     void *p;
 };
@@ -47,10 +47,10 @@ void *xrealloc(void *old, size_t bytes)
     return p;
 }
 
-void *arena_alloc(struct arena *a, size_t bytes)
+void *pool_alloc(struct pool *a, size_t bytes)
 {
     size_t need = (bytes + 15) & ~(size_t)15;
-    struct arena_chunk *c = a->head;
+    struct pool_chunk *c = a->head;
     if (!c || c->cap - c->used < need) {
         size_t cap = need > 16384 ? need : 16384;
         c = xmalloc(sizeof *c + cap);
@@ -65,42 +65,42 @@ void *arena_alloc(struct arena *a, size_t bytes)
     return p;
 }
 
-void *arena_copy(struct arena *a, const void *data, size_t bytes)
+void *pool_copy(struct pool *a, const void *data, size_t bytes)
 {
-    void *p = arena_alloc(a, bytes ? bytes : 1);
+    void *p = pool_alloc(a, bytes ? bytes : 1);
     if (bytes) memcpy(p, data, bytes);
     return p;
 }
 
-char *arena_strndup(struct arena *a, const char *text, size_t bytes)
+char *pool_strndup(struct pool *a, const char *text, size_t bytes)
 {
-    char *p = arena_alloc(a, bytes + 1);
+    char *p = pool_alloc(a, bytes + 1);
     memcpy(p, text, bytes);
     p[bytes] = 0;
     return p;
 }
 
-void arena_defer(struct arena *a, void (*fn)(void *), void *p)
+void pool_defer(struct pool *a, void (*fn)(void *), void *p)
 {
-    struct arena_defer *d = arena_alloc(a, sizeof *d);
+    struct pool_defer *d = pool_alloc(a, sizeof *d);
     d->next = a->deferred;
     d->fn = fn;
     d->p = p;
     a->deferred = d;
 }
 
-static void run_deferred(struct arena *a)
+static void run_deferred(struct pool *a)
 {
-    for (struct arena_defer *d = a->deferred; d; d = d->next) d->fn(d->p);
+    for (struct pool_defer *d = a->deferred; d; d = d->next) d->fn(d->p);
     a->deferred = NULL;
 }
 
-void arena_reset(struct arena *a)
+void pool_reset(struct pool *a)
 {
     run_deferred(a);
-    struct arena_chunk *keep = NULL;
+    struct pool_chunk *keep = NULL;
     while (a->head) {
-        struct arena_chunk *next = a->head->next;
+        struct pool_chunk *next = a->head->next;
         if (!keep && a->head->cap <= 65536) {
             keep = a->head;
         } else {
@@ -113,11 +113,11 @@ void arena_reset(struct arena *a)
     if (keep) keep->next = NULL, keep->used = 0;
 }
 
-void arena_fini(struct arena *a)
+void pool_fini(struct pool *a)
 {
     run_deferred(a);
     while (a->head) {
-        struct arena_chunk *next = a->head->next;
+        struct pool_chunk *next = a->head->next;
         free(a->head);
         a->head = next;
     }
@@ -514,52 +514,52 @@ int val_type_parse(const char *name)
     return 0;
 }
 
-static struct val new_fixed(struct arena *a, uint8_t t, uint64_t bits, uint32_t n)
+static struct val new_fixed(struct pool *a, uint8_t t, uint64_t bits, uint32_t n)
 {
-    uint8_t *p = arena_alloc(a, 8);
+    uint8_t *p = pool_alloc(a, 8);
     wr64(p, bits);
     return (struct val){p, n, t};
 }
 
-struct val val_new_i32(struct arena *a, int32_t n)
+struct val val_new_i32(struct pool *a, int32_t n)
 {
     return new_fixed(a, BSON_TYPE_INT32, (uint64_t)(uint32_t)n, 4);
 }
 
-struct val val_new_i64(struct arena *a, int64_t n)
+struct val val_new_i64(struct pool *a, int64_t n)
 {
     return new_fixed(a, BSON_TYPE_INT64, (uint64_t)n, 8);
 }
 
-struct val val_new_int(struct arena *a, int64_t n)
+struct val val_new_int(struct pool *a, int64_t n)
 {
     return n >= INT32_MIN && n <= INT32_MAX ? val_new_i32(a, (int32_t)n) : val_new_i64(a, n);
 }
 
-struct val val_new_double(struct arena *a, double d)
+struct val val_new_double(struct pool *a, double d)
 {
     uint64_t bits;
     memcpy(&bits, &d, 8);
     return new_fixed(a, BSON_TYPE_DOUBLE, bits, 8);
 }
 
-struct val val_new_date(struct arena *a, int64_t ms)
+struct val val_new_date(struct pool *a, int64_t ms)
 {
     return new_fixed(a, BSON_TYPE_DATE_TIME, (uint64_t)ms, 8);
 }
 
-struct val val_new_str(struct arena *a, const char *text, size_t bytes)
+struct val val_new_str(struct pool *a, const char *text, size_t bytes)
 {
-    uint8_t *p = arena_alloc(a, bytes + 5);
+    uint8_t *p = pool_alloc(a, bytes + 5);
     wr32(p, (uint32_t)bytes + 1);
     if (bytes) memcpy(p + 4, text, bytes);
     p[4 + bytes] = 0;
     return (struct val){p, (uint32_t)bytes + 5, BSON_TYPE_UTF8};
 }
 
-struct val val_dup(struct arena *a, struct val v)
+struct val val_dup(struct pool *a, struct val v)
 {
-    if (v.n) v.p = arena_copy(a, v.p, v.n);
+    if (v.n) v.p = pool_copy(a, v.p, v.n);
     return v;
 }
 
@@ -570,8 +570,8 @@ static void reserve(struct bw *w, size_t more)
     if (w->n + more <= w->cap) return;
     size_t cap = w->cap ? w->cap * 2 : 256;
     while (cap < w->n + more) cap *= 2;
-    if (w->arena) {
-        uint8_t *p = arena_alloc(w->arena, cap);
+    if (w->pool) {
+        uint8_t *p = pool_alloc(w->pool, cap);
         if (w->n) memcpy(p, w->p, w->n);
         w->p = p;
     } else {
@@ -595,9 +595,9 @@ static void open_level(struct bw *w)
     bw_raw(w, zero, 4);
 }
 
-void bw_init(struct bw *w, struct arena *a)
+void bw_init(struct bw *w, struct pool *a)
 {
-    w->arena = a;
+    w->pool = a;
     w->p = NULL;
     w->n = w->cap = 0;
     w->depth = 0;
@@ -620,7 +620,7 @@ struct val bw_done(struct bw *w)
 
 void bw_fini(struct bw *w)
 {
-    if (!w->arena) free(w->p);
+    if (!w->pool) free(w->p);
     w->p = NULL;
     w->n = w->cap = 0;
 }

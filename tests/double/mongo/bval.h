@@ -1,8 +1,8 @@
 /*
- * bval.h - BSON values as views into bytes, an arena, and a writer.
+ * bval.h - BSON values as views into bytes, a pool, and a writer.
  *
  * Everything that comes from the wire is validated once (bval_validate) and from then on read through these
- * views, which trust it. A view never owns its bytes: they belong to a message, a record or an arena.
+ * views, which trust it. A view never owns its bytes: they belong to a message, a record or a pool.
  * libbson's own iterator refuses strings that are not UTF-8 in places where the server takes them, and costs
  * a structure of 80 bytes for each field, which is why reading is done here; libbson validates the structure.
  */
@@ -21,21 +21,21 @@
 #define BVAL_MAX_INTERNAL_BYTES 16793600 /* what any BSON object may measure inside the server */
 
 /* Memory that is freed as a whole. Allocation never fails: out of memory ends the process. */
-struct arena_chunk;
-struct arena_defer;
-struct arena {
-    struct arena_chunk *head;
-    struct arena_defer *deferred;
+struct pool_chunk;
+struct pool_defer;
+struct pool {
+    struct pool_chunk *head;
+    struct pool_defer *deferred;
     size_t bytes;
 };
-void *arena_alloc(struct arena *a, size_t bytes);
-void *arena_copy(struct arena *a, const void *data, size_t bytes);
-char *arena_strndup(struct arena *a, const char *text, size_t bytes);
-/* Calls `fn(p)` when the arena is reset or freed. */
-void arena_defer(struct arena *a, void (*fn)(void *), void *p);
+void *pool_alloc(struct pool *a, size_t bytes);
+void *pool_copy(struct pool *a, const void *data, size_t bytes);
+char *pool_strndup(struct pool *a, const char *text, size_t bytes);
+/* Calls `fn(p)` when the pool is reset or freed. */
+void pool_defer(struct pool *a, void (*fn)(void *), void *p);
 /* Forgets everything, keeps one chunk. */
-void arena_reset(struct arena *a);
-void arena_fini(struct arena *a);
+void pool_reset(struct pool *a);
+void pool_fini(struct pool *a);
 
 /* malloc and friends that end the process when memory is out: there is no server without memory. */
 void *xmalloc(size_t bytes);
@@ -155,27 +155,27 @@ int val_cmp(struct val a, struct val b);
 const char *val_type_name(uint8_t type);
 int val_type_parse(const char *name);
 
-/* A number as a value in the arena. */
-struct val val_new_i32(struct arena *a, int32_t n);
-struct val val_new_i64(struct arena *a, int64_t n);
-struct val val_new_double(struct arena *a, double d);
-struct val val_new_date(struct arena *a, int64_t ms);
-struct val val_new_str(struct arena *a, const char *text, size_t bytes);
+/* A number as a value in the pool. */
+struct val val_new_i32(struct pool *a, int32_t n);
+struct val val_new_i64(struct pool *a, int64_t n);
+struct val val_new_double(struct pool *a, double d);
+struct val val_new_date(struct pool *a, int64_t ms);
+struct val val_new_str(struct pool *a, const char *text, size_t bytes);
 /* The smallest of int and long that holds it. */
-struct val val_new_int(struct arena *a, int64_t n);
-/* A copy that lives in the arena. */
-struct val val_dup(struct arena *a, struct val v);
+struct val val_new_int(struct pool *a, int64_t n);
+/* A copy that lives in the pool. */
+struct val val_dup(struct pool *a, struct val v);
 
-/* Writes BSON. With an arena the bytes live there; without, they are malloced and bw_fini frees them. */
+/* Writes BSON. With a pool the bytes live there; without, they are malloced and bw_fini frees them. */
 struct bw {
-    struct arena *arena;
+    struct pool *pool;
     uint8_t *p;
     size_t n, cap;
     uint32_t depth;
     uint32_t open[512]; /* paths have at most 200 parts, and messages 180 levels */
 };
-void bw_init(struct bw *w, struct arena *a); /* opens the root document */
-struct val bw_done(struct bw *w);            /* closes the root and gives a view of it */
+void bw_init(struct bw *w, struct pool *a); /* opens the root document */
+struct val bw_done(struct bw *w);           /* closes the root and gives a view of it */
 void bw_fini(struct bw *w);
 void bw_raw(struct bw *w, const void *data, size_t bytes);
 void bw_put(struct bw *w, const char *key, struct val v);

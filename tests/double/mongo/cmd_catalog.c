@@ -180,7 +180,7 @@ int cmd_list_collections(struct req *r)
         put_collection(&w, c, name_only);
         bw_puti(&docs, n++, bw_done(&w));
     }
-    char *ns = arena_alloc(&r->a, strlen(r->db) + 24);
+    char *ns = pool_alloc(&r->a, strlen(r->db) + 24);
     memcpy(ns, r->db, strlen(r->db));
     memcpy(ns + strlen(r->db), ".$cmd.listCollections", 22);
     one_batch(r, ns, &docs);

@@ -43,7 +43,7 @@ static int refuse_collation(struct req *r)
 
 static void remember_session(struct req *r, struct cursor *cur)
 {
-    if (r->session) cur->session = arena_copy(&cur->a, r->session->id, 16);
+    if (r->session) cur->session = pool_copy(&cur->a, r->session->id, 16);
 }
 
 /* ---- find ---- */
@@ -105,7 +105,7 @@ static int find_options(struct req *r, struct query_spec *q, struct val *project
 }
 
 /* What the options refer to must outlive the message. */
-static void keep_spec(struct arena *a, struct query_spec *q)
+static void keep_spec(struct pool *a, struct query_spec *q)
 {
     q->filter = val_dup(a, q->filter);
     q->sort = val_dup(a, q->sort);
@@ -293,17 +293,17 @@ static int feed(struct req *r, struct pipeline *p, struct coll *c, struct val ma
 {
     struct query_spec spec = {.filter = match, .hint = doc_get(r->body, "hint")};
     struct query *q;
-    struct arena scratch = {0};
+    struct pool scratch = {0};
     struct ectx e = r->ectx;
     if (query_open(&r->a, c, &spec, &e, &q, &r->err)) return r->err.code;
     struct rec *rec;
     r->ectx.a = &scratch;
     e.a = &scratch;
     while ((rec = query_next(q, &e)) && pipeline_push(p, rec_doc(rec)))
-        if (scratch.bytes > 65536) arena_reset(&scratch);
+        if (scratch.bytes > 65536) pool_reset(&scratch);
     if (!r->err.code) pipeline_finish(p);
     r->ectx.a = &r->a;
-    arena_fini(&scratch);
+    pool_fini(&scratch);
     query_close(q);
     return r->err.code;
 }
@@ -380,7 +380,7 @@ int cmd_aggregate(struct req *r)
     }
     if (refuse_collation(r)) return r->err.code;
     if (whole) {
-        ns = arena_alloc(&r->a, strlen(r->db) + 16);
+        ns = pool_alloc(&r->a, strlen(r->db) + 16);
         memcpy(ns, r->db, strlen(r->db));
         memcpy(ns + strlen(r->db), ".$cmd.aggregate", 16);
     }
@@ -441,7 +441,7 @@ static const char *const distinct_fields[] = {"key", "query", "collation", "hint
 struct values {
     struct val *v;
     size_t n, cap;
-    struct arena *a;
+    struct pool *a;
 };
 
 static bool add_value(void *ctx, struct val v, int64_t index)

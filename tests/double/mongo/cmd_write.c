@@ -326,14 +326,14 @@ int update_one_or_many(struct req *r, const char *ns, const struct update_call *
     struct coll *c = writable(r, ns, &missing);
     if (query_open(&r->a, c, &spec, &r->ectx, &q, &r->err)) return r->err.code;
     find_targets(r, q, call->multi, &t);
-    struct arena scratch = {0};
+    struct pool scratch = {0};
     r->ectx.a = &scratch;
     for (size_t i = 0; i < t.n && !r->err.code; i++) {
         change_one(r, c, u, query_filter(q), t.v[i], out);
-        if (scratch.bytes > 65536) arena_reset(&scratch);
+        if (scratch.bytes > 65536) pool_reset(&scratch);
     }
     r->ectx.a = &r->a;
-    arena_fini(&scratch);
+    pool_fini(&scratch);
     if (!r->err.code && !t.n && call->upsert) upsert(r, ns, u, query_filter(q), out);
     free_targets(&t);
     query_close(q);

@@ -64,7 +64,7 @@ void request_fini(struct req *r)
 {
     bw_fini(&r->reply);
     merr_fini(&r->err);
-    arena_fini(&r->a);
+    pool_fini(&r->a);
 }
 
 int request_fields(struct req *r, const char *const *known, enum unknown_style style)
@@ -98,7 +98,7 @@ int request_ns(struct req *r, char **ns)
     if (!n || memchr(val_str(it.v), 0, n) || val_str(it.v)[0] == '.')
         return merr_set(&r->err, MERR_INVALID_NAMESPACE, "Invalid namespace specified '%s.%s'", r->db,
                         n ? val_str(it.v) : "");
-    *ns = arena_alloc(&r->a, db + n + 2);
+    *ns = pool_alloc(&r->a, db + n + 2);
     memcpy(*ns, r->db, db);
     (*ns)[db] = '.';
     memcpy(*ns + db + 1, val_str(it.v), n + 1);
@@ -121,7 +121,7 @@ struct coll *request_view(struct req *r, const char *ns, struct coll **snapshot)
     bool is_snapshot;
     struct coll *c = write_majority_view(r->s, ns, &is_snapshot);
     if (is_snapshot) {
-        arena_defer(&r->a, release_snapshot, c); /* cursors take a reference of their own */
+        pool_defer(&r->a, release_snapshot, c); /* cursors take a reference of their own */
         *snapshot = c;
     }
     return c;

@@ -58,7 +58,7 @@ struct update_outcome {
     int64_t matched, modified;
     struct rec *before, *after; /* of the one document; references to be given up */
     bool upserted;
-    struct val upserted_id; /* in the request's arena */
+    struct val upserted_id; /* in the request's pool */
 };
 int update_one_or_many(struct req *r, const char *ns, const struct update_call *call,
                        struct update_outcome *out);

@@ -120,13 +120,13 @@ void conn_feed(struct conn *c, const uint8_t *data, size_t bytes)
         c->dead = true;
         return;
     }
-    if (c->in_bytes + bytes > c->in_cap) {
+    if (bytes && c->in_bytes + bytes > c->in_cap) {
         /* a parked request refers to its message, which must not move */
         size_t cap = (c->in_bytes + bytes) * 2;
         uint8_t *in = xmalloc(cap);
         if (c->in_bytes) memcpy(in, c->in, c->in_bytes);
         if (c->req && c->req->body.p >= c->in && c->req->body.p < c->in + c->in_cap) {
-            struct arena *a = &c->req->a;
+            struct pool *a = &c->req->a;
             c->req->body = val_dup(a, c->req->body);
             c->req->name = "";
             c->req->write_concern = doc_get(c->req->body, "writeConcern");
@@ -136,7 +136,7 @@ void conn_feed(struct conn *c, const uint8_t *data, size_t bytes)
         c->in = in;
         c->in_cap = cap;
     }
-    memcpy(c->in + c->in_bytes, data, bytes);
+    if (bytes) memcpy(c->in + c->in_bytes, data, bytes);
     c->in_bytes += bytes;
     next_message(c);
 }

@@ -11,7 +11,7 @@ struct cursor *cursor_new(struct server *s, const char *ns)
     do {
         c->id = (int64_t)(server_random(s) >> 1);
     } while (c->id == 0 || cursor_find(s, c->id));
-    c->ns = arena_strndup(&c->a, ns, strlen(ns));
+    c->ns = pool_strndup(&c->a, ns, strlen(ns));
     if (s->cursor_count == s->cursor_cap) {
         s->cursor_cap = s->cursor_cap ? s->cursor_cap * 2 : 16;
         s->cursors = xrealloc(s->cursors, s->cursor_cap * sizeof *s->cursors);
@@ -26,7 +26,7 @@ void cursor_free(struct server *s, struct cursor *c)
         if (s->cursors[i] == c) s->cursors[i] = s->cursors[--s->cursor_count];
     rec_unref(c->held);
     free(c->results);
-    arena_fini(&c->a);
+    pool_fini(&c->a);
     free(c);
 }
 
@@ -88,7 +88,7 @@ static bool fill_results(struct cursor *c, struct batch *b)
 /* True if there may be more. */
 static bool fill_query(struct req *r, struct cursor *c, struct batch *b)
 {
-    struct arena scratch = {0};
+    struct pool scratch = {0};
     struct ectx e = r->ectx;
     bool more = false;
     e.a = &scratch;
@@ -113,14 +113,14 @@ static bool fill_query(struct req *r, struct cursor *c, struct batch *b)
         } else {
             c->held = rec;
         }
-        if (scratch.bytes > 65536) arena_reset(&scratch);
+        if (scratch.bytes > 65536) pool_reset(&scratch);
         if (r->err.code || !fits) {
             more = true;
             break;
         }
     }
     query_save(c->query);
-    arena_fini(&scratch);
+    pool_fini(&scratch);
     return more;
 }
 

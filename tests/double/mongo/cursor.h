@@ -10,7 +10,7 @@
 struct cursor {
     int64_t id;
     char *ns;
-    struct arena a; /* everything below */
+    struct pool a; /* everything below */
     struct query *query;
     struct coll *coll; /* what the query walks, if it is in the catalogue */
     struct projection *projection;

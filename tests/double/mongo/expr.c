@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 struct parser {
-    struct arena *a;
+    struct pool *a;
     struct merr *err;
 };
 
@@ -14,10 +14,10 @@ static int parse(struct parser *p, struct val spec, const struct expr_scope *sco
 
 static struct expr *node(struct parser *p, enum expr_kind kind, size_t args)
 {
-    struct expr *e = arena_alloc(p->a, sizeof *e);
+    struct expr *e = pool_alloc(p->a, sizeof *e);
     memset(e, 0, sizeof *e);
     e->kind = kind;
-    e->args = arena_alloc(p->a, (args + 1) * sizeof *e->args);
+    e->args = pool_alloc(p->a, (args + 1) * sizeof *e->args);
     memset(e->args, 0, (args + 1) * sizeof *e->args);
     return e;
 }
@@ -116,8 +116,8 @@ static int parse_let(struct parser *p, struct expr *e, struct val arg, const str
     if (val_missing(in)) return merr_set(p->err, 16877, "Missing 'in' parameter to $let");
     if (!val_is_doc(vars)) return merr_set(p->err, 10065, "invalid parameter: expected an object (vars)");
     size_t n = doc_count(vars);
-    e->args = arena_alloc(p->a, (n + 1) * sizeof *e->args);
-    struct expr_scope *scopes = arena_alloc(p->a, (n + 1) * sizeof *scopes);
+    e->args = pool_alloc(p->a, (n + 1) * sizeof *e->args);
+    struct expr_scope *scopes = pool_alloc(p->a, (n + 1) * sizeof *scopes);
     const struct expr_scope *inner = scope;
     struct iter it;
     for (iter_init(&it, vars); iter_next(&it);) {
@@ -150,7 +150,7 @@ static int parse_named(struct parser *p, const struct expr_op *op, struct expr *
     }
     size_t n = 0;
     while (op->named[n]) n++;
-    e->args = arena_alloc(p->a, (n + 1) * sizeof *e->args);
+    e->args = pool_alloc(p->a, (n + 1) * sizeof *e->args);
     memset(e->args, 0, (n + 1) * sizeof *e->args);
     e->arg_count = n;
     struct iter it;
@@ -192,7 +192,7 @@ static int parse_switch(struct parser *p, struct expr *e, struct val arg, const 
     if (!val_is_arr(branches)) return merr_set(p->err, 40061, "$switch expected an array for 'branches'");
     size_t n = doc_count(branches);
     if (!n) return merr_set(p->err, 40068, "$switch requires at least one branch.");
-    e->args = arena_alloc(p->a, (2 * n + 1) * sizeof *e->args);
+    e->args = pool_alloc(p->a, (2 * n + 1) * sizeof *e->args);
     struct iter it;
     for (iter_init(&it, branches); iter_next(&it);) {
         struct val when = doc_get(it.v, "case"), then = doc_get(it.v, "then");
@@ -211,7 +211,7 @@ static int parse_list(struct parser *p, const struct expr_op *op, struct expr *e
                       const struct expr_scope *scope)
 {
     if (val_is_arr(arg)) {
-        e->args = arena_alloc(p->a, (doc_count(arg) + 1) * sizeof *e->args);
+        e->args = pool_alloc(p->a, (doc_count(arg) + 1) * sizeof *e->args);
         struct iter it;
         for (iter_init(&it, arg); iter_next(&it);)
             if (parse(p, it.v, scope, &e->args[e->arg_count++])) return p->err->code;
@@ -275,7 +275,7 @@ static int parse_object(struct parser *p, struct val spec, const struct expr_sco
         return parse_call(p, it.key, it.v, scope, out);
     }
     struct expr *e = node(p, E_OBJECT, n);
-    e->names = arena_alloc(p->a, (n + 1) * sizeof *e->names);
+    e->names = pool_alloc(p->a, (n + 1) * sizeof *e->names);
     for (iter_init(&it, spec); iter_next(&it);) {
         if (it.key[0] == '$' || memchr(it.key, '.', it.keylen))
             return it.key[0] == '$' ? merr_set(p->err, MERR_INVALID_PIPELINE_OPERATOR,
@@ -305,7 +305,7 @@ static int parse(struct parser *p, struct val spec, const struct expr_scope *sco
     return 0;
 }
 
-int expr_parse(struct arena *a, struct val spec, const struct expr_scope *scope, struct expr **out,
+int expr_parse(struct pool *a, struct val spec, const struct expr_scope *scope, struct expr **out,
                struct merr *err)
 {
     struct parser p = {a, err};
@@ -335,7 +335,7 @@ struct val expr_arg(const struct expr *e, size_t i, struct ectx *c)
     return expr_eval(e->args[i], c);
 }
 
-struct val expr_path_value(const struct path *p, uint32_t at, struct val v, struct arena *a)
+struct val expr_path_value(const struct path *p, uint32_t at, struct val v, struct pool *a)
 {
     for (; at < p->n; at++) {
         if (val_is_arr(v)) {

@@ -15,7 +15,7 @@ struct expr_scope {
 
 /* What an evaluation needs. Results live in `a`, or point into the documents. */
 struct ectx {
-    struct arena *a;
+    struct pool *a;
     struct val root;
     int64_t now_ms;
     uint64_t cluster_time; /* 0: none, as on a standalone */
@@ -25,7 +25,7 @@ struct ectx {
 
 struct expr;
 /* Parses `spec` ("$a.b", {$add: [...]}, literals). Refers to the bytes of `spec`. */
-int expr_parse(struct arena *a, struct val spec, const struct expr_scope *scope, struct expr **out,
+int expr_parse(struct pool *a, struct val spec, const struct expr_scope *scope, struct expr **out,
                struct merr *err);
 struct val expr_eval(const struct expr *e, struct ectx *c);
 /* Truth as expressions see it: false, null, undefined, missing and 0 are false. */

@@ -239,7 +239,7 @@ static struct val reverse(const struct expr *e, struct ectx *c)
         return expr_error(c, 34435, "The argument to $reverseArray must be an array, but was of type: %s",
                           val_type_name(arr.t));
     size_t n = doc_count(arr), i = n;
-    struct val *all = arena_alloc(c->a, (n + 1) * sizeof *all);
+    struct val *all = pool_alloc(c->a, (n + 1) * sizeof *all);
     struct iter it;
     for (iter_init(&it, arr); iter_next(&it);) all[--i] = it.v;
     struct bw w;

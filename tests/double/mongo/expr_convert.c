@@ -229,7 +229,7 @@ static struct val convert(struct ectx *c, struct val v, uint8_t to)
             return expr_error(c, 241, "Failed to parse objectId '%.100s' in $convert with no onError value",
                               val_is_str(v) ? val_str(v) : "");
         bson_oid_init_from_string(&oid, val_str(v));
-        return (struct val){arena_copy(c->a, oid.bytes, 12), 12, BSON_TYPE_OID};
+        return (struct val){pool_copy(c->a, oid.bytes, 12), 12, BSON_TYPE_OID};
     }
     case BSON_TYPE_DATE_TIME:
         if (date_ms(v, &ms)) return val_new_date(c->a, ms);

@@ -57,7 +57,7 @@ struct val expr_error(struct ectx *c, int code, const char *format, ...)
 struct val expr_arg(const struct expr *e, size_t i, struct ectx *c);
 bool expr_failed(const struct ectx *c);
 /* A value with `v` at an array's or document's dotted path, as field paths see it. */
-struct val expr_path_value(const struct path *p, uint32_t at, struct val v, struct arena *a);
+struct val expr_path_value(const struct path *p, uint32_t at, struct val v, struct pool *a);
 /* Text that $toString and date formats share. */
 struct val expr_date_text(struct ectx *c, int64_t ms, const char *format);
 

@@ -136,7 +136,7 @@ static struct val combine(const struct expr *e, struct ectx *c, const struct val
 static struct val set_operation(const struct expr *e, struct ectx *c)
 {
     static const int codes[] = {17043, 17047, 17048, 17044, 17046};
-    struct val *sets = arena_alloc(c->a, (e->arg_count + 1) * sizeof *sets);
+    struct val *sets = pool_alloc(c->a, (e->arg_count + 1) * sizeof *sets);
     bool predicate = e->code == SET_EQUALS || e->code == SET_SUBSET;
     sets[0] = val_empty_doc();
     for (size_t i = 0; i < e->arg_count; i++) {

@@ -158,7 +158,7 @@ static struct val change_case(const struct expr *e, struct ectx *c)
     struct val s = coerce(c, e, expr_arg(e, 0, c));
     if (expr_failed(c)) return VAL_NONE;
     s = val_new_str(c->a, val_str(s), val_strlen(s));
-    uint8_t *p = arena_copy(c->a, s.p, s.n);
+    uint8_t *p = pool_copy(c->a, s.p, s.n);
     for (uint32_t i = 4; i < s.n; i++)
         if (p[i] < 0x80) p[i] = (uint8_t)(e->code ? toupper(p[i]) : tolower(p[i]));
     s.p = p;

@@ -33,7 +33,7 @@ int failpoint_configure(struct req *r)
         return merr_set(&r->err, 11, "fail point not found: %s", val_is_str(name) ? val_str(name) : "");
     if (set_mode(r, doc_get(r->body, "mode"), f)) return r->err.code;
     bw_i32(&r->reply, "count", f->entered);
-    arena_reset(&f->a);
+    pool_reset(&f->a);
     f->data = val_is_doc(data) ? val_dup(&f->a, data) : val_empty_doc();
     return 0;
 }

@@ -30,7 +30,7 @@ void journal_write(struct journal *j, const struct oplog_entry *e)
     bw_init(&w, NULL);
     bw_ts(&w, "ts", e->ts);
     bw_i64(&w, "t", e->term);
-    bw_i32(&w, "op", e->op);
+    bw_i32(&w, "op", (int32_t)e->op);
     bw_str(&w, "ns", e->ns);
     bw_bin(&w, "ui", BSON_SUBTYPE_UUID, e->uuid, 16);
     if (e->to) bw_str(&w, "to", e->to);

@@ -56,12 +56,12 @@ struct match_vars {
 };
 
 /* Parses `filter`; values in it are referred to, not copied, so its bytes must live as long as `out`. */
-int match_parse(struct arena *a, struct val filter, struct expr_scope *scope, struct match **out,
+int match_parse(struct pool *a, struct val filter, struct expr_scope *scope, struct match **out,
                 struct merr *err);
 bool match_eval(const struct match *m, struct val doc, struct match_vars *vars);
 /* For $pull, array filters and $elemMatch: matches the value itself, by a filter made by match_parse_value.
  */
-int match_parse_value(struct arena *a, struct val spec, struct expr_scope *scope, struct match **out,
+int match_parse_value(struct pool *a, struct val spec, struct expr_scope *scope, struct match **out,
                       struct merr *err);
 bool match_eval_value(const struct match *m, struct val v, struct match_vars *vars);
 /* True for a document whose first field begins with '$' (and is not a DBRef). */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 struct parser {
-    struct arena *a;
+    struct pool *a;
     struct expr_scope *scope;
     struct merr *err;
 };
@@ -14,7 +14,7 @@ static int parse_filter(struct parser *p, struct val filter, bool top, struct ma
 
 static struct match *node(struct parser *p, enum match_op op, const struct path *path)
 {
-    struct match *m = arena_alloc(p->a, sizeof *m);
+    struct match *m = pool_alloc(p->a, sizeof *m);
     memset(m, 0, sizeof *m);
     m->op = op;
     m->path = path;
@@ -24,7 +24,7 @@ static struct match *node(struct parser *p, enum match_op op, const struct path 
 static struct match *group(struct parser *p, enum match_op op, size_t capacity)
 {
     struct match *m = node(p, op, NULL);
-    m->kids = arena_alloc(p->a, (capacity + 1) * sizeof *m->kids);
+    m->kids = pool_alloc(p->a, (capacity + 1) * sizeof *m->kids);
     return m;
 }
 
@@ -56,7 +56,7 @@ bool match_is_operators(struct val v)
 
 static int add_regex(struct parser *p, struct match *m, const char *pattern, const char *options)
 {
-    struct regexp **list = arena_alloc(p->a, (m->regex_count + 1) * sizeof *list);
+    struct regexp **list = pool_alloc(p->a, (m->regex_count + 1) * sizeof *list);
     if (m->regex_count) memcpy(list, m->regexes, m->regex_count * sizeof *list);
     m->regexes = list;
     return regexp_compile(p->a, pattern, options, &m->regexes[m->regex_count++], p->err);
@@ -95,7 +95,7 @@ static int parse_in(struct parser *p, const struct path *path, const char *name,
 {
     if (!val_is_arr(arg)) return merr_set(p->err, MERR_BAD_VALUE, "%s needs an array", name);
     struct match *m = node(p, M_IN, path);
-    m->list = arena_alloc(p->a, (doc_count(arg) + 1) * sizeof *m->list);
+    m->list = pool_alloc(p->a, (doc_count(arg) + 1) * sizeof *m->list);
     struct iter it;
     for (iter_init(&it, arg); iter_next(&it);) {
         if (val_is(it.v, BSON_TYPE_REGEX)) {
@@ -218,7 +218,7 @@ static int parse_elem_match(struct parser *p, const struct path *path, struct va
     iter_init(&it, arg);
     bool value = match_is_operators(arg) && iter_next(&it) && !is_logical(it.key);
     struct match *m = node(p, value ? M_ELEM_VALUE : M_ELEM_DOC, path), *kid;
-    m->kids = arena_alloc(p->a, sizeof *m->kids);
+    m->kids = pool_alloc(p->a, sizeof *m->kids);
     if (value ? parse_operators(p, NULL, arg, &kid) : parse_filter(p, arg, false, &kid)) return p->err->code;
     add(m, kid);
     *out = m;
@@ -428,14 +428,14 @@ static int parse_filter(struct parser *p, struct val filter, bool top, struct ma
     return 0;
 }
 
-int match_parse(struct arena *a, struct val filter, struct expr_scope *scope, struct match **out,
+int match_parse(struct pool *a, struct val filter, struct expr_scope *scope, struct match **out,
                 struct merr *err)
 {
     struct parser p = {a, scope, err};
     return parse_filter(&p, filter, true, out);
 }
 
-int match_parse_value(struct arena *a, struct val spec, struct expr_scope *scope, struct match **out,
+int match_parse_value(struct pool *a, struct val spec, struct expr_scope *scope, struct match **out,
                       struct merr *err)
 {
     struct parser p = {a, scope, err};

@@ -1,13 +1,13 @@
 /* path.c - walks dotted paths through documents and, implicitly, through arrays. Pure. */
 #include "path.h"
 
-struct path *path_parse(struct arena *a, const char *text, size_t bytes)
+struct path *path_parse(struct pool *a, const char *text, size_t bytes)
 {
     uint32_t parts = 1;
     for (size_t i = 0; i < bytes; i++) parts += text[i] == '.';
     if (parts > BVAL_MAX_PATH) return NULL;
-    struct path *p = arena_alloc(a, sizeof *p + parts * sizeof *p->parts);
-    char *s = arena_strndup(a, text, bytes);
+    struct path *p = pool_alloc(a, sizeof *p + parts * sizeof *p->parts);
+    char *s = pool_strndup(a, text, bytes);
     p->text = s;
     p->n = parts;
     for (uint32_t i = 0; i < parts; i++) {

@@ -16,8 +16,8 @@ struct path {
     struct part parts[];
 };
 
-/* Splits `text` at its dots; the result refers to a copy in the arena. NULL if it has too many parts. */
-struct path *path_parse(struct arena *a, const char *text, size_t bytes);
+/* Splits `text` at its dots; the result refers to a copy in the pool. NULL if it has too many parts. */
+struct path *path_parse(struct pool *a, const char *text, size_t bytes);
 
 enum path_leaf {
     PATH_LEAF_WHOLE,   /* an array at the end counts as itself */

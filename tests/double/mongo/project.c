@@ -24,7 +24,7 @@ struct projection {
 };
 
 struct parser {
-    struct arena *a;
+    struct pool *a;
     enum project_kind kind;
     struct expr_scope *scope;
     struct merr *err;
@@ -40,16 +40,16 @@ static struct field *kid_of(const struct field *f, const char *name, size_t n)
     return NULL;
 }
 
-static struct field *add_kid(struct arena *a, struct field *f, const char *name, uint32_t n)
+static struct field *add_kid(struct pool *a, struct field *f, const char *name, uint32_t n)
 {
     if (f->kid_count == f->kid_cap) {
         size_t cap = f->kid_cap ? f->kid_cap * 2 : 4;
-        struct field **kids = arena_alloc(a, cap * sizeof *kids);
+        struct field **kids = pool_alloc(a, cap * sizeof *kids);
         if (f->kid_count) memcpy(kids, f->kids, f->kid_count * sizeof *kids);
         f->kids = kids;
         f->kid_cap = cap;
     }
-    struct field *k = arena_alloc(a, sizeof *k);
+    struct field *k = pool_alloc(a, sizeof *k);
     memset(k, 0, sizeof *k);
     k->name = name;
     k->n = n;
@@ -195,10 +195,10 @@ static bool mark_computed(struct field *f)
     return any;
 }
 
-int projection_parse(struct arena *a, struct val spec, enum project_kind kind, struct expr_scope *scope,
+int projection_parse(struct pool *a, struct val spec, enum project_kind kind, struct expr_scope *scope,
                      struct projection **out, struct merr *err)
 {
-    struct projection *pr = arena_alloc(a, sizeof *pr);
+    struct projection *pr = pool_alloc(a, sizeof *pr);
     memset(pr, 0, sizeof *pr);
     pr->kind = kind;
     struct parser p = {.a = a, .kind = kind, .scope = scope, .err = err, .root = &pr->root};
@@ -213,9 +213,9 @@ int projection_parse(struct arena *a, struct val spec, enum project_kind kind, s
     return 0;
 }
 
-int projection_parse_unset(struct arena *a, struct val spec, struct projection **out, struct merr *err)
+int projection_parse_unset(struct pool *a, struct val spec, struct projection **out, struct merr *err)
 {
-    struct projection *pr = arena_alloc(a, sizeof *pr);
+    struct projection *pr = pool_alloc(a, sizeof *pr);
     memset(pr, 0, sizeof *pr);
     pr->kind = PROJECT_STAGE;
     struct parser p = {.a = a, .kind = PROJECT_STAGE, .err = err, .mode = -1};

@@ -12,11 +12,11 @@ enum project_kind {
 
 struct projection;
 /* Parses; refers to the bytes of `spec`. */
-int projection_parse(struct arena *a, struct val spec, enum project_kind kind, struct expr_scope *scope,
+int projection_parse(struct pool *a, struct val spec, enum project_kind kind, struct expr_scope *scope,
                      struct projection **out, struct merr *err);
 /* $unset: a name or an array of names. */
-int projection_parse_unset(struct arena *a, struct val spec, struct projection **out, struct merr *err);
-/* The projected document, in the context's arena; check the context's error. */
+int projection_parse_unset(struct pool *a, struct val spec, struct projection **out, struct merr *err);
+/* The projected document, in the context's pool; check the context's error. */
 struct val projection_apply(const struct projection *p, struct val doc, struct ectx *c);
 
 #endif

@@ -36,7 +36,7 @@ struct query {
     struct held *list;
     size_t list_count, list_at;
     int64_t array_index;
-    struct arena scratch; /* of one evaluation of the filter */
+    struct pool scratch; /* of one evaluation of the filter */
 };
 
 static void close_query(void *p)
@@ -54,7 +54,7 @@ static void close_query(void *p)
     free(q->list);
     kbuf_fini(&q->last);
     coll_unref(q->coll);
-    arena_fini(&q->scratch);
+    pool_fini(&q->scratch);
     q->ranges = NULL;
     q->list = NULL;
     q->range_count = q->list_count = 0;
@@ -323,7 +323,7 @@ static void collect(struct query *q, struct ectx *ectx, bool reversed)
 
 /* ---- opening ---- */
 
-static int plan(struct arena *a, struct query *q, const struct query_spec *spec, struct ectx *ectx,
+static int plan(struct pool *a, struct query *q, const struct query_spec *spec, struct ectx *ectx,
                 struct merr *err)
 {
     bool bounds = !val_missing(spec->min) || !val_missing(spec->max), natural = false, reversed = false;
@@ -371,10 +371,10 @@ static int plan(struct arena *a, struct query *q, const struct query_spec *spec,
     return 0;
 }
 
-int query_open(struct arena *a, struct coll *c, const struct query_spec *spec, struct ectx *ectx,
+int query_open(struct pool *a, struct coll *c, const struct query_spec *spec, struct ectx *ectx,
                struct query **out, struct merr *err)
 {
-    struct query *q = arena_alloc(a, sizeof *q);
+    struct query *q = pool_alloc(a, sizeof *q);
     memset(q, 0, sizeof *q);
     q->array_index = -1;
     kbuf_init(&q->last);
@@ -383,7 +383,7 @@ int query_open(struct arena *a, struct coll *c, const struct query_spec *spec, s
     if (match_parse(a, val_is_doc(spec->filter) ? spec->filter : val_empty_doc(), NULL, &q->filter, err))
         return err->code;
     if (c) q->coll = coll_ref(c);
-    arena_defer(a, close_query, q);
+    pool_defer(a, close_query, q);
     *out = q;
     return c ? plan(a, q, spec, ectx, err) : 0;
 }
@@ -461,7 +461,7 @@ static struct rec *next_match(struct query *q, struct ectx *ectx)
         if (q->source == FROM_LIST) return r; /* was asked when the list was made */
         struct ectx e = *ectx;
         struct match_vars vars = {.ectx = &e, .array_index = -1};
-        if (q->scratch.bytes > 65536) arena_reset(&q->scratch);
+        if (q->scratch.bytes > 65536) pool_reset(&q->scratch);
         e.a = &q->scratch;
         bool hit = match_eval(q->filter, rec_doc(r), &vars);
         if (ectx->err->code) return NULL;

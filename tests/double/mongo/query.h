@@ -15,9 +15,9 @@ struct query;
  * Plans a query on `c` (NULL: no such collection, and nothing will be found). Keeps a reference to it, and
  * refers to the bytes of the spec.
  */
-int query_open(struct arena *a, struct coll *c, const struct query_spec *spec, struct ectx *ectx,
+int query_open(struct pool *a, struct coll *c, const struct query_spec *spec, struct ectx *ectx,
                struct query **out, struct merr *err);
-/* Gives the query up; its memory belongs to the arena. */
+/* Gives the query up; its memory belongs to the pool. */
 void query_close(struct query *q);
 /* The next match, or NULL at the end or after an error (see the context). Valid until the collection changes.
  */

@@ -120,7 +120,7 @@ static bool is_modest(const char *p)
 }
 
 /* NULL if the pattern uses what POSIX cannot say. */
-static char *translate(struct arena *a, const char *p, bool *icase)
+static char *translate(struct pool *a, const char *p, bool *icase)
 {
     struct bw out;
     bw_init(&out, a);
@@ -142,10 +142,10 @@ static char *translate(struct arena *a, const char *p, bool *icase)
         }
         if (!p) return NULL;
     }
-    return arena_strndup(a, (const char *)out.p + start, out.n - start);
+    return pool_strndup(a, (const char *)out.p + start, out.n - start);
 }
 
-int regexp_compile(struct arena *a, const char *pattern, const char *options, struct regexp **out,
+int regexp_compile(struct pool *a, const char *pattern, const char *options, struct regexp **out,
                    struct merr *err)
 {
     int flags = REG_EXTENDED;
@@ -164,14 +164,14 @@ int regexp_compile(struct arena *a, const char *pattern, const char *options, st
     if (!posix)
         return merr_set(err, MERR_NOT_IMPLEMENTED, "the stand-in does not know this regular expression: %s",
                         pattern);
-    struct regexp *re = arena_alloc(a, sizeof *re);
+    struct regexp *re = pool_alloc(a, sizeof *re);
     int rc = regcomp(&re->posix, posix, icase ? flags | REG_ICASE : flags);
     if (rc) {
         char why[128];
         regerror(rc, &re->posix, why, sizeof why);
         return merr_set(err, 51091, "Regular expression is invalid: %s", why);
     }
-    arena_defer(a, release, re);
+    pool_defer(a, release, re);
     *out = re;
     return 0;
 }

@@ -10,8 +10,8 @@
 #include "err.h"
 
 struct regexp;
-/* Compiles; the result lives as long as the arena. Options: i, m, s, x as the server takes them. */
-int regexp_compile(struct arena *a, const char *pattern, const char *options, struct regexp **out,
+/* Compiles; the result lives as long as the pool. Options: i, m, s, x as the server takes them. */
+int regexp_compile(struct pool *a, const char *pattern, const char *options, struct regexp **out,
                    struct merr *err);
 /* Searches `text` from byte `from`; on a hit gives where it begins and ends. */
 bool regexp_find(const struct regexp *re, const char *text, size_t bytes, size_t from, size_t *begin,

@@ -67,12 +67,12 @@ static int type_bits(struct val v, bool json, uint64_t *bits, struct merr *err)
     return 0;
 }
 
-static int parse_list(struct arena *a, struct val v, const char *keyword, struct schema ***out, size_t *count,
+static int parse_list(struct pool *a, struct val v, const char *keyword, struct schema ***out, size_t *count,
                       struct merr *err)
 {
     if (!val_is_arr(v))
         return merr_set(err, MERR_TYPE_MISMATCH, "$jsonSchema keyword '%s' must be an array", keyword);
-    *out = arena_alloc(a, (doc_count(v) + 1) * sizeof **out);
+    *out = pool_alloc(a, (doc_count(v) + 1) * sizeof **out);
     struct iter it;
     for (iter_init(&it, v); iter_next(&it);) {
         if (!val_is_doc(it.v))
@@ -83,7 +83,7 @@ static int parse_list(struct arena *a, struct val v, const char *keyword, struct
     return 0;
 }
 
-static int parse_object(struct arena *a, struct val v, const char *keyword, struct schema **out,
+static int parse_object(struct pool *a, struct val v, const char *keyword, struct schema **out,
                         struct merr *err)
 {
     if (!val_is_doc(v))
@@ -91,16 +91,16 @@ static int parse_object(struct arena *a, struct val v, const char *keyword, stru
     return schema_parse(a, v, out, err);
 }
 
-static int parse_properties(struct arena *a, struct schema *s, struct val v, bool patterns, struct merr *err)
+static int parse_properties(struct pool *a, struct schema *s, struct val v, bool patterns, struct merr *err)
 {
     const char *keyword = patterns ? "patternProperties" : "properties";
     if (!val_is_doc(v))
         return merr_set(err, MERR_TYPE_MISMATCH, "$jsonSchema keyword '%s' must be an object", keyword);
     size_t n = doc_count(v) + 1;
     if (patterns) {
-        s->patterns = arena_alloc(a, n * sizeof *s->patterns);
+        s->patterns = pool_alloc(a, n * sizeof *s->patterns);
     } else {
-        s->properties = arena_alloc(a, n * sizeof *s->properties);
+        s->properties = pool_alloc(a, n * sizeof *s->properties);
     }
     struct iter it;
     for (iter_init(&it, v); iter_next(&it);) {
@@ -126,7 +126,7 @@ static int parse_count(struct val v, const char *keyword, int64_t *out, struct m
     return 0;
 }
 
-static int parse_items(struct arena *a, struct schema *s, struct val v, struct merr *err)
+static int parse_items(struct pool *a, struct schema *s, struct val v, struct merr *err)
 {
     if (val_is_arr(v)) return parse_list(a, v, "items", &s->item_list, &s->item_count, err);
     return parse_object(a, v, "items", &s->items, err);
@@ -140,7 +140,7 @@ static int parse_numeric(struct val v, const char *keyword, struct val *out, str
     return 0;
 }
 
-static int parse_keyword(struct arena *a, struct schema *s, const char *k, struct val v, struct merr *err)
+static int parse_keyword(struct pool *a, struct schema *s, const char *k, struct val v, struct merr *err)
 {
     if (!strcmp(k, "bsonType")) return type_bits(v, false, &s->types, err);
     if (!strcmp(k, "type")) return type_bits(v, true, &s->types, err);
@@ -187,9 +187,9 @@ static int parse_keyword(struct arena *a, struct schema *s, const char *k, struc
     return merr_set(err, MERR_FAILED_TO_PARSE, "Unknown $jsonSchema keyword: %s", k);
 }
 
-int schema_parse(struct arena *a, struct val spec, struct schema **out, struct merr *err)
+int schema_parse(struct pool *a, struct val spec, struct schema **out, struct merr *err)
 {
-    struct schema *s = arena_alloc(a, sizeof *s);
+    struct schema *s = pool_alloc(a, sizeof *s);
     memset(s, 0, sizeof *s);
     s->min_length = s->max_length = s->min_items = s->max_items = -1;
     s->min_properties = s->max_properties = -1;

@@ -6,7 +6,7 @@
 
 struct schema;
 /* Parses; unknown keywords are refused as the server does. Refers to the bytes of `spec`. */
-int schema_parse(struct arena *a, struct val spec, struct schema **out, struct merr *err);
+int schema_parse(struct pool *a, struct val spec, struct schema **out, struct merr *err);
 bool schema_matches(const struct schema *s, struct val v);
 
 #endif

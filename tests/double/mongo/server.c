@@ -57,7 +57,7 @@ void server_fini(struct server *s)
     sessions_fini(&s->sessions);
     oplog_fini(&s->oplog);
     store_fini(&s->store);
-    arena_fini(&s->fail.a);
+    pool_fini(&s->fail.a);
     journal_close(s->journal);
     free(s->cursors);
     free(s->conns);

@@ -31,7 +31,7 @@ struct failpoint {
     bool on;
     int64_t times, skip; /* -1: no end */
     double probability;
-    struct arena a;
+    struct pool a;
     struct val data;
     int32_t entered;
 };
@@ -66,7 +66,7 @@ enum phase { PHASE_START, PHASE_RUN, PHASE_WAIT_WRITE, PHASE_DONE };
 struct req {
     struct server *s;
     struct conn *conn;
-    struct arena a;
+    struct pool a;
     struct val body;
     const char *name; /* of the command, as sent */
     const char *db;

@@ -2,10 +2,10 @@
 #include "sortkey.h"
 #include "text.h"
 
-int sort_parse(struct arena *a, struct val spec, struct sort_spec **out, struct merr *err)
+int sort_parse(struct pool *a, struct val spec, struct sort_spec **out, struct merr *err)
 {
     size_t n = doc_count(spec);
-    struct sort_spec *s = arena_alloc(a, sizeof *s + (n + 1) * sizeof *s->parts);
+    struct sort_spec *s = pool_alloc(a, sizeof *s + (n + 1) * sizeof *s->parts);
     struct iter it;
     s->n = 0;
     for (iter_init(&it, spec); iter_next(&it);) {

@@ -15,7 +15,7 @@ struct sort_spec {
 };
 
 /* Parses {a: 1, "b.c": -1}. */
-int sort_parse(struct arena *a, struct val spec, struct sort_spec **out, struct merr *err);
+int sort_parse(struct pool *a, struct val spec, struct sort_spec **out, struct merr *err);
 /* Appends the document's key: of arrays the least element, or the greatest if descending. */
 void sort_key(const struct sort_spec *s, struct val doc, struct kbuf *out);
 /* memcmp with lengths. */

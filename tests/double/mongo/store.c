@@ -158,7 +158,7 @@ void coll_unref(struct coll *c)
     }
     free(c->chunks);
     free(c->indexes);
-    arena_fini(&c->options_arena);
+    pool_fini(&c->options_pool);
     free(c->ns);
     free(c->db);
     free(c);
@@ -171,17 +171,17 @@ void coll_rename(struct coll *c, const char *ns)
 
 int coll_set_options(struct coll *c, struct val options, struct merr *err)
 {
-    struct arena a = {0};
+    struct pool a = {0};
     struct match *m = NULL;
     options = val_dup(&a, options);
     struct val validator = doc_get(options, "validator"), level = doc_get(options, "validationLevel"),
                action = doc_get(options, "validationAction");
     if (val_is_doc(validator) && !doc_is_empty(validator) && match_parse(&a, validator, NULL, &m, err)) {
-        arena_fini(&a);
+        pool_fini(&a);
         return err->code;
     }
-    arena_fini(&c->options_arena);
-    c->options_arena = a;
+    pool_fini(&c->options_pool);
+    c->options_pool = a;
     c->options = options;
     c->validator = m;
     c->validate_off = val_str_is(level, "off");
@@ -192,11 +192,11 @@ int coll_set_options(struct coll *c, struct val options, struct merr *err)
 int coll_validate(const struct coll *c, struct val doc, struct merr *err)
 {
     if (!c->validator || c->validate_off || c->validate_warn) return 0;
-    struct arena a = {0};
+    struct pool a = {0};
     struct ectx e = {.a = &a, .root = doc, .err = err};
     struct match_vars vars = {.ectx = &e, .array_index = -1};
     bool ok = match_eval(c->validator, doc, &vars);
-    arena_fini(&a);
+    pool_fini(&a);
     if (err->code) return err->code;
     return ok ? 0 : merr_set(err, MERR_DOCUMENT_VALIDATION, "Document failed validation");
 }

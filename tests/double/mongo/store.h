@@ -26,7 +26,7 @@ static inline struct val rec_doc(const struct rec *r)
 }
 
 struct index {
-    struct arena a;
+    struct pool a;
     char *name;
     struct val spec; /* as listIndexes shows it */
     struct val key;
@@ -47,7 +47,7 @@ struct coll {
     int64_t count, bytes;
     struct index **indexes; /* the first is that of _id */
     size_t index_count;
-    struct arena options_arena;
+    struct pool options_pool;
     struct val options; /* what create was given */
     struct match *validator;
     bool validate_off, validate_warn;

@@ -118,7 +118,7 @@ static void make_keys(const struct index *ix, struct val doc, struct keys *out)
 
 static int duplicate(const struct coll *c, const struct index *ix, struct val doc, struct merr *err)
 {
-    struct arena a = {0};
+    struct pool a = {0};
     struct bw text, *extra;
     struct iter it;
     bw_init(&text, &a);
@@ -135,7 +135,7 @@ static int duplicate(const struct coll *c, const struct index *ix, struct val do
     extra = merr_extra(err);
     bw_put(extra, "keyPattern", ix->key);
     bw_put(extra, "keyValue", value);
-    arena_fini(&a);
+    pool_fini(&a);
     return code;
 }
 
@@ -222,7 +222,7 @@ int index_change(const struct coll *c, struct index *ix, struct rec *old, struct
 void index_free(struct index *ix)
 {
     skiplist_fini(&ix->list);
-    arena_fini(&ix->a);
+    pool_fini(&ix->a);
     free(ix);
 }
 
@@ -240,7 +240,7 @@ int coll_add_index(struct coll *c, struct val spec, struct merr *err)
     ix->spec = val_dup(&ix->a, spec);
     ix->key = doc_get(ix->spec, "key");
     struct val name = doc_get(ix->spec, "name"), partial = doc_get(ix->spec, "partialFilterExpression");
-    ix->name = arena_strndup(&ix->a, val_str(name), val_strlen(name));
+    ix->name = pool_strndup(&ix->a, val_str(name), val_strlen(name));
     ix->unique = val_truthy(doc_get(ix->spec, "unique"));
     ix->sparse = val_truthy(doc_get(ix->spec, "sparse"));
     int rc = sort_parse(&ix->a, ix->key, &ix->parts, err);

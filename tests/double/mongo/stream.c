@@ -31,7 +31,7 @@ struct stream {
     char *last_event; /* owned; token of the event given last */
     uint64_t last_event_ts;
     bool invalidated;
-    struct arena scratch; /* of the event given last */
+    struct pool scratch; /* of the event given last */
 };
 
 static char *copy_text(const char *s)
@@ -53,7 +53,7 @@ static void stream_release(void *p)
     struct stream *st = p;
     free(st->post_batch);
     free(st->last_event);
-    arena_fini(&st->scratch);
+    pool_fini(&st->scratch);
 }
 
 /* ---- opening ---- */
@@ -111,7 +111,7 @@ static int check_scope(struct req *r, struct stream *st, const char *db, const c
     return 0;
 }
 
-static int start_point(struct req *r, struct arena *a, struct stream *st, const struct stream_options *o)
+static int start_point(struct req *r, struct pool *a, struct stream *st, const struct stream_options *o)
 {
     struct val token = val_missing(o->resume_after) ? o->start_after : o->resume_after;
     if (!val_missing(o->resume_after) && !val_missing(o->start_after))
@@ -140,14 +140,14 @@ static int start_point(struct req *r, struct arena *a, struct stream *st, const 
     return 0;
 }
 
-int stream_open(struct req *r, struct arena *a, const char *db, const char *coll, struct val stages,
+int stream_open(struct req *r, struct pool *a, const char *db, const char *coll, struct val stages,
                 struct stream **out)
 {
-    struct stream *st = arena_alloc(a, sizeof *st);
+    struct stream *st = pool_alloc(a, sizeof *st);
     struct stream_options o;
     struct val spec = doc_get(arr_get(stages, 0), "$changeStream");
     memset(st, 0, sizeof *st);
-    arena_defer(a, stream_release, st);
+    pool_defer(a, stream_release, st);
     if (!val_is_doc(spec))
         return merr_set(&r->err, 50808, "$changeStream must take a nested object but found: %s",
                         text_field(&r->a, "$changeStream", spec));
@@ -164,7 +164,7 @@ int stream_open(struct req *r, struct arena *a, const char *db, const char *coll
     }
     if (check_scope(r, st, db, coll, o.all)) return r->err.code;
     size_t n = strlen(db), m = coll ? strlen(coll) + 1 : 0;
-    st->ns = arena_alloc(a, n + m + 1);
+    st->ns = pool_alloc(a, n + m + 1);
     snprintf(st->ns, n + m + 1, "%s%s%s", db, coll ? "." : "", coll ? coll : "");
     struct bw rest;
     struct iter it;
@@ -199,7 +199,7 @@ static bool invalidates(const struct stream *st, const struct oplog_entry *e)
     return st->scope == SCOPE_DB && e->op == OP_DROP_DATABASE;
 }
 
-static struct val document_key(struct arena *a, const struct oplog_entry *e)
+static struct val document_key(struct pool *a, const struct oplog_entry *e)
 {
     struct bw w;
     if (!e->doc) return VAL_NONE;
@@ -297,7 +297,7 @@ static struct val make_event(struct req *r, struct stream *st, const struct oplo
     return bw_done(&w);
 }
 
-static char *event_token(struct arena *a, const struct oplog_entry *e, bool invalidate)
+static char *event_token(struct pool *a, const struct oplog_entry *e, bool invalidate)
 {
     return token_event(a, e->ts, e->txn_index, invalidate, e->op == OP_DROP_DATABASE ? NULL : e->uuid,
                        document_key(a, e));
@@ -367,7 +367,7 @@ static int check_id(struct req *r, struct val event, const char *token)
 /* The event of the entry at the stream's place, VAL_NONE if it is not to be shown. */
 static struct val entry_event(struct req *r, struct stream *st, const struct oplog_entry *e, bool invalidate)
 {
-    if (st->scratch.bytes > 65536) arena_reset(&st->scratch);
+    if (st->scratch.bytes > 65536) pool_reset(&st->scratch);
     char *token = event_token(&st->scratch, e, invalidate);
     if (!past_resume(r, st, token)) return VAL_NONE;
     if (invalidate) st->invalidated = true;
@@ -410,9 +410,9 @@ void stream_sent(struct stream *st)
 
 void stream_drained(struct stream *st)
 {
-    struct arena a = {0};
+    struct pool a = {0};
     if (st->seen_ts > st->post_batch_ts) set_post_batch(st, token_high_water(&a, st->seen_ts), st->seen_ts);
-    arena_fini(&a);
+    pool_fini(&a);
 }
 
 void stream_put_token(struct stream *st, struct bw *w)

@@ -8,7 +8,7 @@ struct stream;
 
 /* Opens the stream that the pipeline's first stage ($changeStream) asks for. `coll` NULL: the whole database,
  * or, on admin with allChangesForCluster, everything. Memory is of `a`. */
-int stream_open(struct req *r, struct arena *a, const char *db, const char *coll, struct val stages,
+int stream_open(struct req *r, struct pool *a, const char *db, const char *coll, struct val stages,
                 struct stream **out);
 
 enum stream_got { STREAM_EVENT, STREAM_NOTHING, STREAM_FAILED };

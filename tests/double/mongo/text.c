@@ -145,14 +145,14 @@ void text_val(struct buf *out, struct val v, enum text_style style)
     }
 }
 
-static char *finish(struct arena *a, struct buf *b)
+static char *finish(struct pool *a, struct buf *b)
 {
-    char *text = arena_strndup(a, b->data ? b->data : "", b->bytes);
+    char *text = pool_strndup(a, b->data ? b->data : "", b->bytes);
     buf_fini(b);
     return text;
 }
 
-char *text_of(struct arena *a, struct val v, enum text_style style)
+char *text_of(struct pool *a, struct val v, enum text_style style)
 {
     struct buf b;
     buf_init(&b, TEXT_MAX_BYTES);
@@ -160,7 +160,7 @@ char *text_of(struct arena *a, struct val v, enum text_style style)
     return finish(a, &b);
 }
 
-char *text_field(struct arena *a, const char *name, struct val v)
+char *text_field(struct pool *a, const char *name, struct val v)
 {
     struct buf b;
     buf_init(&b, TEXT_MAX_BYTES);

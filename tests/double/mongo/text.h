@@ -11,9 +11,9 @@ enum text_style {
 };
 
 void text_val(struct buf *out, struct val v, enum text_style style);
-/* The same as a string in the arena. */
-char *text_of(struct arena *a, struct val v, enum text_style style);
+/* The same as a string in the pool. */
+char *text_of(struct pool *a, struct val v, enum text_style style);
 /* One field with its name: `name: "Tool 2"`. */
-char *text_field(struct arena *a, const char *name, struct val v);
+char *text_field(struct pool *a, const char *name, struct val v);
 
 #endif

@@ -7,10 +7,10 @@
 
 enum { VERSION = 1, TYPE_HIGH_WATER = 0, TYPE_EVENT = 128 };
 
-static char *hex(struct arena *a, struct kbuf *k)
+static char *hex(struct pool *a, struct kbuf *k)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *text = arena_alloc(a, 2 * k->n + 1);
+    char *text = pool_alloc(a, 2 * k->n + 1);
     for (size_t i = 0; i < k->n; i++) {
         text[2 * i] = digits[k->p[i] >> 4];
         text[2 * i + 1] = digits[k->p[i] & 15];
@@ -39,7 +39,7 @@ static void put_head(struct kbuf *k, uint64_t ts, int32_t type, uint32_t txn_ind
     keystring_put(k, val_bool(from_invalidate), false);
 }
 
-char *token_high_water(struct arena *a, uint64_t ts)
+char *token_high_water(struct pool *a, uint64_t ts)
 {
     static const uint8_t end = KS_END;
     struct kbuf k;
@@ -48,7 +48,7 @@ char *token_high_water(struct arena *a, uint64_t ts)
     return hex(a, &k);
 }
 
-char *token_event(struct arena *a, uint64_t ts, uint32_t txn_index, bool from_invalidate, const uint8_t *uuid,
+char *token_event(struct pool *a, uint64_t ts, uint32_t txn_index, bool from_invalidate, const uint8_t *uuid,
                   struct val document_key)
 {
     static const uint8_t end = KS_END;
@@ -81,7 +81,7 @@ static int bad_token(struct merr *err)
     return merr_set(err, 50811, "resume token has invalid format");
 }
 
-int token_parse(struct arena *a, struct val v, struct token *out, struct merr *err)
+int token_parse(struct pool *a, struct val v, struct token *out, struct merr *err)
 {
     struct val data = doc_get(v, "_data");
     if (!val_is_str(data))
@@ -94,9 +94,9 @@ int token_parse(struct arena *a, struct val v, struct token *out, struct merr *e
     for (size_t i = 0; i < n; i++)
         if (!isxdigit((uint8_t)s[i]) || n % 2)
             return merr_set(err, MERR_FAILED_TO_PARSE, "resume token string was not a valid hex string");
-    uint8_t *b = arena_alloc(a, n / 2 + 1);
+    uint8_t *b = pool_alloc(a, n / 2 + 1);
     memset(out, 0, sizeof *out);
-    out->text = arena_strndup(a, s, n);
+    out->text = pool_strndup(a, s, n);
     for (size_t i = 0; i < n; i++) {
         out->text[i] = (char)toupper((uint8_t)s[i]);
         uint8_t d = (uint8_t)(out->text[i] <= '9' ? out->text[i] - '0' : out->text[i] - 'A' + 10);

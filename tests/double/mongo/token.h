@@ -12,11 +12,11 @@ struct token {
 };
 
 /* The token of a point in time: every event at `ts` is greater. */
-char *token_high_water(struct arena *a, uint64_t ts);
+char *token_high_water(struct pool *a, uint64_t ts);
 /* The token of an event; `uuid` NULL for events of no collection, `document_key` may be VAL_NONE. */
-char *token_event(struct arena *a, uint64_t ts, uint32_t txn_index, bool from_invalidate, const uint8_t *uuid,
+char *token_event(struct pool *a, uint64_t ts, uint32_t txn_index, bool from_invalidate, const uint8_t *uuid,
                   struct val document_key);
 /* Reads {_data: ...}. */
-int token_parse(struct arena *a, struct val v, struct token *out, struct merr *err);
+int token_parse(struct pool *a, struct val v, struct token *out, struct merr *err);
 
 #endif

@@ -60,7 +60,7 @@ static struct val not_viable(struct apply *ap, const struct unode *n, struct val
         if (is_wildcard(n->kids[i]))
             return update_error(ap, MERR_BAD_VALUE, "Cannot apply array updates to non-array element %.500s",
                                 text_field(ap->c->a, n->name, old));
-        const char *own = arena_strndup(ap->c->a, n->name, n->n);
+        const char *own = pool_strndup(ap->c->a, n->name, n->n);
         return update_error(ap, MERR_PATH_NOT_VIABLE, "Cannot create field '%.*s' in element {%.1000s}",
                             (int)n->kids[i]->n, n->kids[i]->name, text_field(ap->c->a, own, old));
     }
@@ -73,7 +73,7 @@ static struct val apply_doc(struct apply *ap, const struct unode *n, struct val 
         const char *name;
         size_t n;
         struct val before, after;
-    } *ch = arena_alloc(ap->c->a, (n->kid_count + 1) * sizeof *ch);
+    } *ch = pool_alloc(ap->c->a, (n->kid_count + 1) * sizeof *ch);
     bool changed = false, creates = false;
     for (size_t i = 0; i < n->kid_count; i++) {
         char buf[12];
@@ -87,7 +87,7 @@ static struct val apply_doc(struct apply *ap, const struct unode *n, struct val 
                 val_missing(old) ? ap->path.data : text_field(ap->c->a, n->name ? n->name : "", old));
         if (!resolve(ap, n->kids[i], buf, &name, &ch[i].n)) return VAL_NONE;
         ch[i].name =
-            name == buf || (name > buf && name < buf + 12) ? arena_strndup(ap->c->a, name, ch[i].n) : name;
+            name == buf || (name > buf && name < buf + 12) ? pool_strndup(ap->c->a, name, ch[i].n) : name;
         ch[i].before = doc_getn(old, ch[i].name, ch[i].n);
         size_t len = enter(ap, ch[i].name, ch[i].n);
         ch[i].after = apply_node(ap, n->kids[i], ch[i].before);
@@ -123,7 +123,7 @@ static bool put_element(struct apply *ap, struct elements *e, size_t at, struct 
     }
     if (at >= e->cap) {
         size_t cap = (at + 1) * 2;
-        struct val *bigger = arena_alloc(ap->c->a, cap * sizeof *bigger);
+        struct val *bigger = pool_alloc(ap->c->a, cap * sizeof *bigger);
         if (e->n) memcpy(bigger, e->v, e->n * sizeof *bigger);
         e->v = bigger;
         e->cap = cap;
@@ -168,7 +168,7 @@ static struct val apply_array(struct apply *ap, const struct unode *n, struct va
     struct elements e = {.cap = doc_count(old) + 1};
     struct iter it;
     bool changed = false;
-    e.v = arena_alloc(ap->c->a, e.cap * sizeof *e.v);
+    e.v = pool_alloc(ap->c->a, e.cap * sizeof *e.v);
     for (iter_init(&it, old); iter_next(&it);) e.v[e.n++] = it.v;
     for (size_t i = 0; i < n->kid_count; i++) {
         const struct unode *k = n->kids[i];
@@ -209,7 +209,7 @@ static struct val apply_node(struct apply *ap, const struct unode *n, struct val
 }
 
 /* The document with `id` as its first field. */
-static struct val with_id(struct arena *a, struct val doc, struct val id)
+static struct val with_id(struct pool *a, struct val doc, struct val id)
 {
     struct bw w;
     struct iter it;
@@ -290,7 +290,7 @@ int update_apply(const struct update *u, struct val old, bool insert, int64_t ar
 /* ---- what an upsert starts from ---- */
 
 struct seed {
-    struct arena *a;
+    struct pool *a;
     struct bw pairs; /* path -> value */
     struct merr *err;
 };
@@ -320,7 +320,7 @@ static int collect(struct seed *s, const struct match *m)
     return 0;
 }
 
-int update_seed(struct arena *a, const struct match *query, struct val *out, struct merr *err)
+int update_seed(struct pool *a, const struct match *query, struct val *out, struct merr *err)
 {
     struct seed s = {.a = a, .err = err};
     bw_init(&s.pairs, a);

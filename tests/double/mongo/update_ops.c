@@ -93,17 +93,17 @@ static struct val current_date(struct apply *ap, const struct unode *n, struct v
     return store(ap, old, val_new_date(ap->c->a, ap->c->now_ms));
 }
 
-static struct val *elements(struct arena *a, struct val arr, size_t room, size_t *count)
+static struct val *elements(struct pool *a, struct val arr, size_t room, size_t *count)
 {
     size_t n = doc_count(arr);
-    struct val *v = arena_alloc(a, (n + room + 1) * sizeof *v);
+    struct val *v = pool_alloc(a, (n + room + 1) * sizeof *v);
     struct iter it;
     *count = 0;
     for (iter_init(&it, arr); iter_next(&it);) v[(*count)++] = it.v;
     return v;
 }
 
-static struct val array_of(struct arena *a, const struct val *v, size_t n)
+static struct val array_of(struct pool *a, const struct val *v, size_t n)
 {
     struct bw w;
     bw_init(&w, a);
@@ -135,9 +135,9 @@ static int sort_cmp(const void *pa, const void *pb)
     return (a->at > b->at) - (a->at < b->at);
 }
 
-static void sort_elements(struct arena *a, struct val spec, struct val *v, size_t n)
+static void sort_elements(struct pool *a, struct val spec, struct val *v, size_t n)
 {
-    struct sort_item *items = arena_alloc(a, (n + 1) * sizeof *items);
+    struct sort_item *items = pool_alloc(a, (n + 1) * sizeof *items);
     for (size_t i = 0; i < n; i++) items[i] = (struct sort_item){v[i], spec, i};
     qsort(items, n, sizeof *items, sort_cmp);
     for (size_t i = 0; i < n; i++) v[i] = items[i].v;

@@ -3,7 +3,7 @@
 #include "update_int.h"
 
 struct parser {
-    struct arena *a;
+    struct pool *a;
     struct merr *err;
     struct update *u;
 };
@@ -43,13 +43,13 @@ static struct unode *kid(struct parser *p, struct unode *f, const char *name, ui
     }
     if (f->kid_count == f->kid_cap) {
         size_t cap = f->kid_cap ? f->kid_cap * 2 : 4;
-        struct unode **kids = arena_alloc(p->a, cap * sizeof *kids);
+        struct unode **kids = pool_alloc(p->a, cap * sizeof *kids);
         if (f->kid_count) memcpy(kids, f->kids, f->kid_count * sizeof *kids);
         f->kids = kids;
         f->kid_cap = cap;
     }
     memmove(f->kids + lo + 1, f->kids + lo, (f->kid_count - lo) * sizeof *f->kids);
-    struct unode *k = arena_alloc(p->a, sizeof *k);
+    struct unode *k = pool_alloc(p->a, sizeof *k);
     memset(k, 0, sizeof *k);
     k->name = name;
     k->n = n;
@@ -312,10 +312,10 @@ static int parse_modifiers(struct parser *p, struct val spec, struct val array_f
     struct iter it;
     for (iter_init(&it, spec); iter_next(&it);)
         if (parse_operator(p, it.key, it.v)) return p->err->code;
-    p->u->filters = arena_alloc(p->a, (doc_count(array_filters) + 1) * sizeof *p->u->filters);
+    p->u->filters = pool_alloc(p->a, (doc_count(array_filters) + 1) * sizeof *p->u->filters);
     for (iter_init(&it, array_filters); iter_next(&it);)
         if (parse_array_filter(p, it.v)) return p->err->code;
-    bool *used = arena_alloc(p->a, p->u->filter_count + 1);
+    bool *used = pool_alloc(p->a, p->u->filter_count + 1);
     memset(used, 0, p->u->filter_count + 1);
     if (check_identifiers(p, &p->u->root, used)) return p->err->code;
     for (size_t i = 0; i < p->u->filter_count; i++)
@@ -326,10 +326,10 @@ static int parse_modifiers(struct parser *p, struct val spec, struct val array_f
     return 0;
 }
 
-int update_parse(struct arena *a, struct val spec, struct val array_filters, struct update **out,
+int update_parse(struct pool *a, struct val spec, struct val array_filters, struct update **out,
                  struct merr *err)
 {
-    struct update *u = arena_alloc(a, sizeof *u);
+    struct update *u = pool_alloc(a, sizeof *u);
     memset(u, 0, sizeof *u);
     struct parser p = {a, err, u};
     *out = u;

@@ -93,7 +93,7 @@ static bool parse_query(struct req *r, const uint8_t *msg, size_t bytes)
     const char *ns = (const char *)p, *dot = strstr(ns, ".$cmd");
     if (!dot || strcmp(dot, ".$cmd")) return false;
     r->op_query = true;
-    r->db = arena_strndup(&r->a, ns, (size_t)(dot - ns));
+    r->db = pool_strndup(&r->a, ns, (size_t)(dot - ns));
     if (!take_document(nul + 9, (size_t)(end - nul - 9), &r->body)) return false;
     struct val wrapped = doc_get(r->body, "$query");
     if (val_is_doc(wrapped)) r->body = wrapped;

@@ -189,7 +189,7 @@ void write_drop_database(struct req *r, const char *db)
             write_drop(r, st->colls[i]);
         }
     }
-    char *ns = arena_alloc(&r->a, strlen(db) + 6);
+    char *ns = pool_alloc(&r->a, strlen(db) + 6);
     memcpy(ns, db, strlen(db));
     memcpy(ns + strlen(db), ".$cmd", 6);
     r->wrote_ts = oplog_tick(&r->s->oplog);
