@@ -1,2 +1,3 @@
 dist_man_MANS += %D%/lockstep.1
 dist_doc_DATA += docs/architecture.md
+dist_doc_DATA += docs/testing.md
