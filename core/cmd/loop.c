@@ -101,6 +101,7 @@ static void configure(struct loop_engine *le, const char *const *embedder_names,
     c->touches_self = le->source;
     c->watch = watches[le->source->config->watch];
     c->poll_interval_ms = le->source->config->poll_interval_ms;
+    c->poll_recent = le->source->config->poll_field[0] != '\0';
     c->worker_enabled = worker->enabled;
     c->interval_ms = worker->interval_ms;
     c->batch_size = worker->batch_size;

@@ -37,6 +37,8 @@ struct engine_config {
 
     enum watch_mode watch;
     int64_t poll_interval_ms;
+    bool poll_recent; /* there is a date field to poll by: between full scans, once an hour, only what is
+                         recent */
     bool worker_enabled;
     int64_t interval_ms; /* worker cycle */
     size_t batch_size;   /* documents the worker takes at a time */

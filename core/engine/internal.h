@@ -205,6 +205,9 @@ struct engine {
         struct watermark mark; /* of struct docid */
         struct docid *from;    /* the next page begins after it */
         int64_t next_ms;       /* poll mode: when to scan again */
+        bool recent;           /* this one looks at recent documents only */
+        bool silent;           /* one of many: not worth a line at info */
+        int64_t full_ms;       /* when the last full scan began */
         uint64_t seen;
         int64_t total;
     } scan;
@@ -218,6 +221,9 @@ struct engine {
         size_t page_count;
         int64_t next_ms;
         uint64_t suspects;
+        int64_t began_ms;
+        int64_t
+            due_ms; /* poll mode: not again before this, so that sweeping stays a small part of the time */
     } sweep;
 
     struct {

@@ -205,6 +205,9 @@ struct req {
         struct {
             const struct docid *from;   /* borrowed; the page begins after it; NULL: at the very first */
             size_t max_docs, max_bytes; /* one oversize document travels alone */
+            cluster_time after;         /* the page is no older than this */
+            bool recent_only; /* polling by a date field: only what is newer than the newest date seen, less
+                                 an overlap, and documents where it is no date */
             /* out */
             struct source_doc *docs; /* owned */
             size_t count;

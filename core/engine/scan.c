@@ -12,6 +12,7 @@
 
 #define PAGE_DOCS 256
 #define PAGE_MIN_DOCS 32
+#define FULL_SCAN_MS 3600000 /* polling by a date field: everything at least this often */
 
 void docid_position_free(void *position)
 {
@@ -30,6 +31,7 @@ void scan_start(struct engine *e, bool doubt)
     for (size_t i = 0; i < e->collection_count; i++)
         e->collections[i].virgin = false; /* we have been at work */
     e->scan.wanted = true;
+    e->scan.recent = e->scan.silent = false;
     e->scan.doubt |= doubt;
     e->scan.anew = true; /* a page may be under way that borrows the position */
     e->scan.running = false;
@@ -54,9 +56,12 @@ static void begin(struct engine *e)
     e->scan.ended = false;
     e->scan.seen = 0;
     e->scan.total = -1;
+    e->scan.recent = e->scan.recent && !e->scan.doubt && !e->scan.from;
+    if (!e->scan.recent) e->scan.full_ms = now_ms(e);
     e->scan.generation++;
     e->save.dirty = true;
-    log_info(e->scan.doubt ? "scan begins, comparing with the points" : "scan begins",
+    LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+             e->scan.doubt ? "scan begins, comparing with the points" : "scan begins",
              LOG_STR("source", e->config->source),
              LOG_STR("from", e->scan.from ? "where the last one stopped" : "the first document"));
 }
@@ -72,6 +77,8 @@ static void next_page(struct engine *e)
     req->scan.from = e->scan.from;
     req->scan.max_docs = room < PAGE_DOCS ? (room ? room : 1) : PAGE_DOCS;
     req->scan.max_bytes = bytes ? bytes : 1;
+    req->scan.after = e->stream.received.at; /* no older than what the stream has shown already */
+    req->scan.recent_only = e->scan.recent;
     e->scan.requested = true;
     submit(e, &e->ports.source, req);
 }
@@ -111,26 +118,38 @@ static void page(struct engine *e, struct req *req)
     docs_unlinger(e);
 }
 
+/* Without a change stream everything is compared at intervals. */
+static bool polls(const struct engine *e)
+{
+    return e->stream.unsupported || e->config->watch == WATCH_POLL;
+}
+
 static void end(struct engine *e)
 {
     bool doubt = e->scan.doubt;
-    log_info("scan done", LOG_STR("source", e->config->source), LOG_INT("documents", e->scan.seen));
-    e->scan.running = e->scan.doubt = false;
+    LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "scan done",
+             LOG_STR("source", e->config->source), LOG_INT("documents", e->scan.seen));
+    bool swept_lately = e->scan.recent || e->scan.silent ? now_ms(e) < e->sweep.due_ms : false;
+    e->scan.running = e->scan.doubt = e->scan.recent = false;
     docid_free(e->scan.from);
     e->scan.from = NULL;
     watermark_fini(&e->scan.mark); /* a scan to come begins at the first document */
     e->scan.next_ms = now_ms(e) + e->config->poll_interval_ms;
     e->save.dirty = true;
     e->heal.wanted = true;
-    if (doubt || e->stream.unsupported || e->config->watch == WATCH_POLL) sweep_begin(e);
+    if (doubt || (polls(e) && !swept_lately)) sweep_begin(e);
 }
 
 void scan_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN) return;
-    bool polls = e->stream.unsupported || e->config->watch == WATCH_POLL;
-    bool followed = e->stream.open || polls || e->config->watch == WATCH_OFF;
-    if (polls && scan_idle(e) && !e->config->once && now_ms(e) >= e->scan.next_ms) e->scan.wanted = true;
+    bool followed = e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
+    if (polls(e) && scan_idle(e) && !e->config->once && now_ms(e) >= e->scan.next_ms) {
+        e->scan.wanted = true;
+        e->scan.silent = e->scan.generation > 0;
+        e->scan.recent =
+            e->config->poll_recent && e->scan.generation > 0 && now_ms(e) < e->scan.full_ms + FULL_SCAN_MS;
+    }
     /* The stream first, then the scan; and what an earlier scan began must be over, or its positions would
      * mix with ours. */
     if (e->scan.wanted && followed && !e->scan.requested && !e->sweep.requested &&

@@ -32,6 +32,7 @@ void sweep_begin(struct engine *e)
     e->sweep.collection = 0;
     e->sweep.from[0] = '\0';
     e->sweep.suspects = 0;
+    e->sweep.began_ms = now_ms(e);
     e->sweep.next_ms = 0;
 }
 
@@ -73,9 +74,11 @@ static void next_collection(struct engine *e)
     e->sweep.from[0] = '\0';
     if (++e->sweep.collection < e->collection_count) return;
     e->sweep.running = false;
+    e->sweep.due_ms = now_ms(e) + 9 * (now_ms(e) - e->sweep.began_ms);
     e->save.dirty = true;
     for (size_t i = 0; i < e->collection_count; i++) e->collections[i].virgin = false;
-    log_info("sweep done: every point was asked for its document", LOG_STR("source", e->config->source),
+    LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+             "sweep done: every point was asked for its document", LOG_STR("source", e->config->source),
              LOG_INT("suspects", e->sweep.suspects));
 }
 

@@ -60,20 +60,6 @@ static void append_sort(bson_t *command, const char *key, size_t limit)
     BSON_APPEND_INT64(command, "limit", (int64_t)limit);
 }
 
-/* {$expr: {$gt: ["$_id", from]}}: compares across all types of `_id`, as {_id: {$gt: from}} does not. */
-static void append_after(bson_t *filter, const struct docid *from)
-{
-    bson_t expr, pair, literal;
-    BSON_APPEND_DOCUMENT_BEGIN(filter, "$expr", &expr);
-    BSON_APPEND_ARRAY_BEGIN(&expr, "$gt", &pair);
-    BSON_APPEND_UTF8(&pair, "0", "$_id");
-    BSON_APPEND_DOCUMENT_BEGIN(&pair, "1", &literal);
-    docid_append(from, &literal, "$literal");
-    bson_append_document_end(&pair, &literal);
-    bson_append_array_end(&expr, &pair);
-    bson_append_document_end(filter, &expr);
-}
-
 /* The next due ids by what the records in `collection` say; the indexes on status and nextRetryAt find them.
  */
 static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const char *collection,
@@ -86,7 +72,7 @@ static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const ch
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     bool any =
         metadata_due(&filter, m->names, m->name_count, req->due.collections, req->due.now_ms, recorded_only);
-    if (from) append_after(&filter, from);
+    if (from) reads_after(&filter, from);
     bson_append_document_end(&command, &filter);
     append_sort(&command, "_id", req->due.max_docs);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);

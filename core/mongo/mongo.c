@@ -211,6 +211,8 @@ static bool copy_config(struct mongo *m, const struct mongo_config *config)
         !copy_text(&m->source, config->source) || !copy_text(&m->id_field, config->id_field) ||
         !copy_text(&m->owner, config->owner) || !copy_names(m, config))
         return false;
+    if (config->poll_field && !copy_text(&m->poll_field, config->poll_field)) return false;
+    m->poll_interval_ms = config->poll_interval_ms;
     size_t bytes = strlen(config->collection) + sizeof ".lockstep";
     m->sidecar = malloc(bytes);
     if (!m->sidecar) return false;
@@ -225,6 +227,7 @@ static bool copy_config(struct mongo *m, const struct mongo_config *config)
     project(m->projection, config->id_field);
     project(m->projection, METADATA);
     for (const char *const *field = config->fields; *field; field++) project(m->projection, *field);
+    if (m->poll_field) project(m->projection, m->poll_field);
     return true;
 }
 
@@ -301,6 +304,7 @@ void mongo_close(struct mongo *m)
     free(m->source);
     free(m->id_field);
     free(m->owner);
+    free(m->poll_field);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }

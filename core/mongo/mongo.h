@@ -42,7 +42,7 @@ struct mongo_config {
     enum mongo_metadata metadata;
     bool create_indexes;
     enum mongo_watch watch;   /* POLL and OFF: STREAM_OPEN answers LKS_E_UNSUPPORTED */
-    int64_t poll_interval_ms; /* the engine's timer; kept for it */
+    int64_t poll_interval_ms; /* the engine's timer; here it decides how far polls overlap */
     const char *poll_field;   /* NULL: none */
     const char *owner;        /* who takes the lease, for a person and unique: "host:pid:random" */
 };

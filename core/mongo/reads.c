@@ -11,6 +11,7 @@
 
 /* How long a guess at the number of documents holds. */
 #define ESTIMATE_FOR_MS 10000
+#define POLL_OVERLAP_MS 60000 /* how far behind the newest date a poll looks, at least */
 
 /* ---- one document ---- */
 
@@ -198,6 +199,71 @@ enum lks_code reads_read(struct mongo *m, mongoc_client_t *client, struct req *r
 
 /* ---- REQ_SCAN ---- */
 
+void reads_after(bson_t *filter, const struct docid *from)
+{
+    bson_t expr, pair, literal;
+    BSON_APPEND_DOCUMENT_BEGIN(filter, "$expr", &expr);
+    BSON_APPEND_ARRAY_BEGIN(&expr, "$gt", &pair);
+    BSON_APPEND_UTF8(&pair, "0", "$_id");
+    BSON_APPEND_DOCUMENT_BEGIN(&pair, "1", &literal);
+    docid_append(from, &literal, "$literal");
+    bson_append_document_end(&pair, &literal);
+    bson_append_array_end(&expr, &pair);
+    bson_append_document_end(filter, &expr);
+}
+
+/* An application's clocks differ, and a transaction commits after the time it wrote down. */
+static int64_t overlap_ms(const struct mongo *m)
+{
+    return m->poll_interval_ms > POLL_OVERLAP_MS / 2 ? 2 * m->poll_interval_ms : POLL_OVERLAP_MS;
+}
+
+/* {$or: [{field: {$gte: newest seen - overlap}}, {field: {$not: {$type: "date"}}}]} */
+static void append_recent(const struct mongo *m, bson_t *filter)
+{
+    bson_t either, one, two, is, isnt;
+    BSON_APPEND_ARRAY_BEGIN(filter, "$or", &either);
+    BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, m->poll_field, &is);
+    BSON_APPEND_DATE_TIME(&is, "$gte", m->poll_seen_ms - overlap_ms(m));
+    bson_append_document_end(&one, &is);
+    bson_append_document_end(&either, &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&either, "1", &two);
+    BSON_APPEND_DOCUMENT_BEGIN(&two, m->poll_field, &is);
+    BSON_APPEND_DOCUMENT_BEGIN(&is, "$not", &isnt);
+    BSON_APPEND_UTF8(&isnt, "$type", "date");
+    bson_append_document_end(&is, &isnt);
+    bson_append_document_end(&two, &is);
+    bson_append_document_end(&either, &two);
+    bson_append_array_end(filter, &either);
+}
+
+/* A page of documents that are recent by the date field, whichever index finds them. */
+static void recent_command(const struct mongo *m, bson_t *command, const struct docid *from, size_t max_docs)
+{
+    bson_t filter, sort;
+    BSON_APPEND_UTF8(command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
+    append_recent(m, &filter);
+    if (from) reads_after(&filter, from);
+    bson_append_document_end(command, &filter);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &sort);
+    BSON_APPEND_INT32(&sort, "_id", 1);
+    bson_append_document_end(command, &sort);
+    if (m->projection) BSON_APPEND_DOCUMENT(command, "projection", m->projection);
+    BSON_APPEND_INT64(command, "limit", (int64_t)max_docs);
+}
+
+/* Remembers the newest date of the field to poll by. */
+static void note_poll_field(struct mongo *m, const bson_t *row)
+{
+    bson_iter_t iter, value;
+    if (!m->poll_field || !bson_iter_init(&iter, row) ||
+        !bson_iter_find_descendant(&iter, m->poll_field, &value) || !BSON_ITER_HOLDS_DATE_TIME(&value))
+        return;
+    if (bson_iter_date_time(&value) > m->poll_seen_ms) m->poll_seen_ms = bson_iter_date_time(&value);
+}
+
 /*
  * A page by index bounds: `min` with a hint passes over from one type of `_id` to the next, which {$gt: id}
  * doesn't. The bound is inclusive, so the document it names comes first again.
@@ -244,6 +310,7 @@ static enum lks_code scan_rows(struct mongo *m, struct req *req, struct rows *ro
         if (is_from(req->scan.from, row)) continue;
         struct source_doc *doc = &req->scan.docs[req->scan.count++];
         if (!reads_fill(m, doc, row)) return no_memory(req);
+        note_poll_field(m, row);
         bytes += doc->bytes;
         if (req->scan.max_bytes && bytes >= req->scan.max_bytes) break;
     }
@@ -281,14 +348,18 @@ enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct req *r
     struct rows rows = {0};
     bson_t command = BSON_INITIALIZER;
     if (!req->scan.max_docs) req->scan.max_docs = 1;
-    scan_command(m, &command, req->scan.from, req->scan.max_docs);
-    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
+    if (req->scan.recent_only && m->poll_field && m->poll_seen_ms > 0)
+        recent_command(m, &command, req->scan.from, req->scan.max_docs);
+    else
+        scan_command(m, &command, req->scan.from, req->scan.max_docs);
+    enum lks_code code =
+        rows_open(m, client, &rows, &command, LEVEL_MAJORITY, req->scan.after, what, &req->err);
     if (!code) code = scan_rows(m, req, &rows);
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
     if (!code) code = closed;
-    if (!code) code = reads_sidecar(m, client, req->scan.docs, req->scan.count, 0, &req->err);
-    if (!code) code = keys_owners(m, client, req->scan.docs, req->scan.count, 0, &req->err);
+    if (!code) code = reads_sidecar(m, client, req->scan.docs, req->scan.count, req->scan.after, &req->err);
+    if (!code) code = keys_owners(m, client, req->scan.docs, req->scan.count, req->scan.after, &req->err);
     if (!code) req->scan.total_estimate = estimate(m, client);
     return code;
 }

@@ -68,6 +68,9 @@ struct mongo {
     int64_t id_unique_until_ms; /* monotonic; ask again then */
     int64_t estimate;
     int64_t estimate_until_ms;
+    char *poll_field; /* NULL: none */
+    int64_t poll_interval_ms;
+    int64_t poll_seen_ms; /* the newest date seen in that field; 0: none. Of the lane `long` alone */
 };
 
 /* ---- command.c ---- */
@@ -147,6 +150,8 @@ enum lks_code lease_run(struct mongo *m, mongoc_client_t *client, struct req *re
 
 /* ---- shared by reads, due, records ---- */
 
+/* Adds {$expr: {$gt: ["$_id", from]}}: compares across all types of `_id`, as {_id: {$gt: from}} does not. */
+void reads_after(bson_t *filter, const struct docid *from);
 /* {find: collection, filter: {_id: {$in: ids}}, projection}; whole documents if `projection` is NULL. */
 void reads_by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
                          size_t count, const bson_t *projection);
