@@ -195,6 +195,13 @@ static enum lks_code due_by_walking(struct mongo *m, mongoc_client_t *client, st
 
 /* ---- together ---- */
 
+/* Forgets the first ids, which are another's now. */
+static void page_drop_first(struct page *page, size_t count)
+{
+    if (page->count > count) memmove(page->ids, page->ids + count, (page->count - count) * sizeof *page->ids);
+    page->count -= count;
+}
+
 /* Merges two ascending pages into the request's answer. Past the last id of a page that isn't at its end
  * nothing is known. */
 static void merge(struct req *req, struct page *a, struct page *b)
@@ -212,10 +219,8 @@ static void merge(struct req *req, struct page *a, struct page *b)
         if (order >= 0) j++;
     }
     req->due.end = a->end && b->end && i == a->count && j == b->count;
-    memmove(a->ids, a->ids + i, (a->count - i) * sizeof *a->ids);
-    a->count -= i;
-    memmove(b->ids, b->ids + j, (b->count - j) * sizeof *b->ids);
-    b->count -= j;
+    page_drop_first(a, i);
+    page_drop_first(b, j);
     req->due.ids = ids;
     req->due.count = n;
 }
