@@ -26,8 +26,6 @@ static void append_time(bson_t *to, const char *key, cluster_time at)
 static void append_state(struct mongo *m, bson_t *to, const struct engine_state *state)
 {
     bson_t list;
-    char buffer[16];
-    const char *index;
     char *ns = bson_strdup_printf("%s.%s", m->database, m->collection);
     BSON_APPEND_UTF8(to, "ns", ns);
     bson_free(ns);
@@ -38,12 +36,10 @@ static void append_state(struct mongo *m, bson_t *to, const struct engine_state 
     BSON_APPEND_BOOL(to, "scanRunning", state->scan_running);
     BSON_APPEND_BOOL(to, "scanDoubt", state->scan_doubt);
     if (state->digests) {
-        BSON_APPEND_ARRAY_BEGIN(to, "digests", &list);
-        for (uint32_t i = 0; state->digests[i]; i++) {
-            bson_uint32_to_string(i, &index, buffer, sizeof buffer);
-            BSON_APPEND_UTF8(&list, index, state->digests[i]);
-        }
-        bson_append_array_end(to, &list);
+        BSON_APPEND_DOCUMENT_BEGIN(to, "digests", &list);
+        for (size_t i = 0; i < m->name_count && state->digests[i]; i++)
+            BSON_APPEND_UTF8(&list, m->names[i], state->digests[i]);
+        bson_append_document_end(to, &list);
     }
     BSON_APPEND_DATE_TIME(to, "savedAt", mongo_wall_ms());
 }
@@ -85,16 +81,20 @@ enum lks_code state_save(struct mongo *m, mongoc_client_t *client, struct req *r
 
 /* ---- loading ---- */
 
-static bool load_digests(const bson_iter_t *value, struct engine_state *state)
+/* By name: one of another order or number of collections is still found; "" for a collection that was off. */
+static bool load_digests(struct mongo *m, const bson_iter_t *value, struct engine_state *state)
 {
-    bson_iter_t list;
-    size_t count = 0;
-    if (!BSON_ITER_HOLDS_ARRAY(value) || !bson_iter_recurse(value, &list)) return true;
-    while (bson_iter_next(&list)) count++;
-    state->digests = calloc(count + 1, sizeof *state->digests);
-    if (!state->digests || !bson_iter_recurse(value, &list)) return false;
-    for (size_t i = 0; i < count && bson_iter_next(&list); i++) {
-        state->digests[i] = strdup(BSON_ITER_HOLDS_UTF8(&list) ? bson_iter_utf8(&list, NULL) : "");
+    bson_iter_t digests, found;
+    if (!BSON_ITER_HOLDS_DOCUMENT(value)) return true;
+    state->digests = calloc(m->name_count + 1, sizeof *state->digests);
+    if (!state->digests) return false;
+    for (size_t i = 0; i < m->name_count; i++) {
+        found = (bson_iter_t){0};
+        if (!bson_iter_recurse(value, &digests)) return false;
+        while (bson_iter_next(&digests))
+            if (!strcmp(bson_iter_key(&digests), m->names[i])) found = digests;
+        const char *digest = found.raw && BSON_ITER_HOLDS_UTF8(&found) ? bson_iter_utf8(&found, NULL) : "";
+        state->digests[i] = strdup(digest);
         if (!state->digests[i]) return false;
     }
     return true;
@@ -135,7 +135,7 @@ static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state 
         if (!strcmp(key, "scanAfter") && !state->scan_after) state->scan_after = load_id(iter);
         if (!strcmp(key, "scanRunning")) state->scan_running = bson_iter_as_bool(iter);
         if (!strcmp(key, "scanDoubt")) state->scan_doubt = bson_iter_as_bool(iter);
-        if (!strcmp(key, "digests") && !state->digests) ok = load_digests(iter, state);
+        if (!strcmp(key, "digests") && !state->digests) ok = load_digests(m, iter, state);
     }
     bson_free(ns);
     if (ok && !same_source) {
