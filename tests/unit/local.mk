@@ -147,3 +147,34 @@ TESTS += test_double_qdrant
 test_double_qdrant_SOURCES = %D%/test_double_qdrant.c
 test_double_qdrant_CPPFLAGS = $(libdouble_qdrant_la_CPPFLAGS) $(CHECK_CFLAGS)
 test_double_qdrant_LDADD = libdouble_qdrant.la $(CHECK_LIBS)
+
+# mongo: the ports over the wire
+check_PROGRAMS += test_mongo_reads
+TESTS += test_mongo_reads
+test_mongo_reads_SOURCES = %D%/test_mongo_reads.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_reads_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_reads_LDADD = libmongo.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_mongo_records
+TESTS += test_mongo_records
+test_mongo_records_SOURCES = %D%/test_mongo_records.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_records_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_records_LDADD = libmongo.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_mongo_due
+TESTS += test_mongo_due
+test_mongo_due_SOURCES = %D%/test_mongo_due.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_due_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_due_LDADD = libmongo.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_mongo_state
+TESTS += test_mongo_state
+test_mongo_state_SOURCES = %D%/test_mongo_state.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_state_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_state_LDADD = libmongo.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_mongo_stream
+TESTS += test_mongo_stream
+test_mongo_stream_SOURCES = %D%/test_mongo_stream.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_stream_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_stream_LDADD = libmongo.la $(CHECK_LIBS)

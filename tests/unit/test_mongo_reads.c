@@ -1,0 +1,267 @@
+/* test_mongo_reads.c - documents over the wire: scans, reads, business ids and who owns them. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mongo_fixture.h"
+
+static struct fixture f;
+
+START_TEST(a_scan_passes_over_all_types_of_ids_in_order)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert_mixed(&f);
+    fixture_open(&f);
+    struct docid *from = NULL;
+    size_t seen = 0;
+    bool end = false;
+    while (!end) {
+        struct req *req = req_new(REQ_SCAN, NULL);
+        req->scan.from = from;
+        req->scan.max_docs = 3;
+        fixture_ok(&f, req);
+        ck_assert_uint_le(req->scan.count, 3);
+        ck_assert_uint_eq((size_t)req->scan.total_estimate, fixture_mixed_count);
+        docid_free(from);
+        from = NULL;
+        for (size_t i = 0; i < req->scan.count; i++) {
+            ck_assert_uint_lt(seen, fixture_mixed_count);
+            fixture_assert_id(req->scan.docs[i].id, fixture_mixed_ids[seen++]);
+            ck_assert_ptr_nonnull(req->scan.docs[i].body);
+            ck_assert(!req->scan.docs[i].record.present);
+            ck_assert_uint_eq(req->scan.docs[i].record.entry_count, 2);
+        }
+        if (req->scan.count) from = docid_copy(req->scan.docs[req->scan.count - 1].id);
+        end = req->scan.end;
+        ck_assert(end || from);
+        req_free(req);
+    }
+    docid_free(from);
+    ck_assert_uint_eq(seen, fixture_mixed_count);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_scan_of_nothing_is_at_its_end)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct req *req = req_new(REQ_SCAN, NULL);
+    req->scan.max_docs = 10;
+    fixture_ok(&f, req);
+    ck_assert_uint_eq(req->scan.count, 0);
+    ck_assert(req->scan.end);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_page_ends_when_its_bytes_are_reached)
+{
+    fixture_start(&f, _i, NULL);
+    char *big = malloc(40001);
+    memset(big, 'x', 40000);
+    big[40000] = '\0';
+    for (int i = 0; i < 4; i++) {
+        char *text = bson_strdup_printf("{'_id':%d,'name':'%s'}", i, big);
+        fixture_insert(&f, "c", text);
+        bson_free(text);
+    }
+    free(big);
+    fixture_open(&f);
+    struct req *req = req_new(REQ_SCAN, NULL);
+    req->scan.max_docs = 10;
+    req->scan.max_bytes = 60000;
+    fixture_ok(&f, req);
+    ck_assert_uint_eq(req->scan.count, 2);
+    ck_assert(!req->scan.end);
+    ck_assert_uint_gt(req->scan.docs[0].bytes, 40000);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(documents_are_read_in_the_order_asked_for)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c",
+                   "{'_id':1,'id':'one','name':'N','secret':'s','syncMetadata':{'collections':{'tools':"
+                   "{'status':'synced','contentHash':'h'}}}},{'_id':'1','id':'two'}");
+    fixture_open(&f);
+    struct docid *ids[] = {fixture_id("'1'"), fixture_id("{'$numberDouble':'1.0'}"), fixture_id("99"),
+                           fixture_id("1"), fixture_id("'1'")};
+    struct req *req = fixture_read(&f, (const struct docid **)ids, 5);
+    static const bool there[] = {true, false, false, true, true};
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert(docid_equal(req->read.docs[i].id, ids[i]));
+        ck_assert_msg((req->read.docs[i].body != NULL) == there[i], "document %zu", i);
+        ck_assert_uint_eq(req->read.docs[i].record.entry_count, 2);
+    }
+    const struct source_doc *doc = &req->read.docs[3];
+    ck_assert(bson_has_field(doc->body, "name") && bson_has_field(doc->body, "id"));
+    ck_assert(!bson_has_field(doc->body, "syncMetadata")); /* it is the record */
+    ck_assert(!bson_has_field(doc->body, "secret"));       /* no collection reads it */
+    ck_assert(doc->record.present && doc->record.entries[0].present);
+    ck_assert_int_eq(doc->record.entries[0].status, SYNC_SYNCED);
+    ck_assert_str_eq(doc->record.entries[0].content_hash, "h");
+    ck_assert(!req->read.docs[0].record.present);
+    req_free(req);
+    for (size_t i = 0; i < 5; i++) docid_free(ids[i]);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_read_is_no_older_than_the_event_it_answers)
+{
+    bson_iter_t iter;
+    fixture_start(&f, 0, NULL);
+    fixture_insert(&f, "c", "{'_id':1,'name':'old'}");
+    fixture_open(&f);
+    bson_destroy(fixture_command(&f, "admin", "{'lockstepDouble':'freezeMajority'}"));
+    bson_t *reply =
+        fixture_command(&f, NULL, "{'update':'c','updates':[{'q':{'_id':1},'u':{'$set':{'name':'new'}}}]}");
+    uint32_t seconds = 0, increment = 0;
+    ck_assert(bson_iter_init_find(&iter, reply, "operationTime"));
+    bson_iter_timestamp(&iter, &seconds, &increment);
+    bson_destroy(reply);
+    struct req *early = fixture_read_one(&f, "1"); /* what a majority has */
+    ck_assert(bson_iter_init_find(&iter, early->read.docs[0].body, "name"));
+    ck_assert_str_eq(bson_iter_utf8(&iter, NULL), "old");
+    req_free(early);
+    struct docid *id = fixture_id("1");
+    struct req *req = req_new(REQ_READ, NULL);
+    req->read.ids = calloc(1, sizeof *req->read.ids);
+    req->read.ids[0] = id;
+    req->read.count = 1;
+    req->read.after = (cluster_time)seconds << 32 | increment;
+    struct port port = mongo_source_port(f.mongo);
+    port.submit(port.self, req);
+    bson_destroy(fixture_command(&f, "admin", "{'lockstepDouble':'thawMajority'}"));
+    ck_assert_ptr_eq(queue_take(&f.done, -1), req);
+    ck_assert_msg(req->err.code == LKS_E_OK, "%s", req->err.text);
+    ck_assert(bson_iter_init_find(&iter, req->read.docs[0].body, "name"));
+    ck_assert_str_eq(bson_iter_utf8(&iter, NULL), "new");
+    req_free(req);
+    docid_free(id);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(of_equal_business_ids_the_lowest_document_is_the_owner)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(
+        &f, "c",
+        "{'_id':1,'id':'a'},{'_id':2,'id':'a'},{'_id':'x','id':'a'},{'_id':4,'id':'b'},"
+        "{'_id':5,'id':['a']},{'_id':6,'id':5},{'_id':7,'id':null},{'_id':8},"
+        "{'_id':9,'id':{'$numberDouble':'5.0'}},{'_id':10,'id':5},{'_id':11,'id':' '},{'_id':12,'id':' '}");
+    fixture_open(&f);
+    struct req *req = req_new(REQ_SCAN, NULL);
+    req->scan.max_docs = 20;
+    fixture_ok(&f, req);
+    ck_assert_uint_eq(req->scan.count, 12);
+    static const char *const owners[12] = {[1] = "1", [8] = "6", [11] = "1"}; /* 2, 10 and 'x' */
+    for (size_t i = 0; i < 12; i++) {
+        ck_assert_msg((req->scan.docs[i].owner != NULL) == (owners[i] != NULL), "document %zu", i);
+        if (owners[i]) fixture_assert_id(req->scan.docs[i].owner, owners[i]);
+    }
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(where_mongodb_keeps_business_ids_apart_no_owner_is_looked_for)
+{
+    fixture_start(&f, _i, NULL);
+    bson_destroy(
+        fixture_command(&f, NULL,
+                        "{'createIndexes':'c','indexes':[{'key':{'id':1},'name':'mine','unique':true,"
+                        "'partialFilterExpression':{'id':{'$gt':'m'}}}]}"));
+    fixture_insert(&f, "c", "{'_id':1,'id':'a'},{'_id':2,'id':'a'}");
+    fixture_open(&f);
+    struct req *req = fixture_read_one(&f, "2");
+    ck_assert_ptr_nonnull(req->read.docs[0].owner); /* a partial index keeps nothing apart */
+    req_free(req);
+    bson_destroy(fixture_command(&f, NULL, "{'dropIndexes':'c','index':'mine'}"));
+    bson_destroy(fixture_command(&f, NULL, "{'delete':'c','deletes':[{'q':{'_id':1},'limit':1}]}"));
+    bson_destroy(fixture_command(
+        &f, NULL, "{'createIndexes':'c','indexes':[{'key':{'id':1},'name':'mine','unique':true}]}"));
+    fixture_open(&f);
+    req = fixture_read_one(&f, "2");
+    ck_assert_ptr_null(req->read.docs[0].owner);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(holders_of_a_business_id_are_found_by_how_it_is_shown)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c",
+                   "{'_id':1,'id':'5'},{'_id':2,'id':5},{'_id':3,'id':{'$numberDouble':'5.0'}},"
+                   "{'_id':4,'id':'x'},{'_id':5,'id':true},{'_id':6,"
+                   "'id':{'$oid':'0123456789abcdef01234567'}},{'_id':7,'id':'other'}");
+    fixture_open(&f);
+    struct req *req = req_new(REQ_HOLDERS, NULL);
+    static const char *const keys[] = {"5", "{\"$oid\":\"0123456789abcdef01234567\"}",
+                                       "{\"$numberInt\":\"5\"}", "nobody"};
+    req->holders.keys = calloc(4, sizeof *req->holders.keys);
+    memcpy(req->holders.keys, keys, sizeof keys);
+    req->holders.count = 4;
+    fixture_ok(&f, req);
+    ck_assert_uint_eq(req->holders.id_count, 4); /* 2 and 3 are equal to MongoDB */
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_document_is_found_by_what_a_person_writes)
+{
+    struct source_doc doc;
+    struct lks_err err = {0};
+    fixture_start(&f, _i, NULL);
+    fixture_insert(
+        &f, "c",
+        "{'_id':{'$oid':'0123456789abcdef01234567'},'id':'figma','contributor':'x',"
+        "'syncMetadata':{'collections':{}}},{'_id':5,'id':'five'},{'_id':6,'id':7},{'_id':7,'id':8}");
+    fixture_open(&f);
+    static const struct {
+        const char *text, *id;
+    } cases[] = {{"figma", "{'$oid':'0123456789abcdef01234567'}"},
+                 {"0123456789abcdef01234567", "{'$oid':'0123456789abcdef01234567'}"},
+                 {"{\"$oid\":\"0123456789abcdef01234567\"}", "{'$oid':'0123456789abcdef01234567'}"},
+                 {"5", "5"},
+                 {"7", "6"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_msg(mongo_find(f.mongo, cases[i].text, &doc, &err) == LKS_E_OK, "%s: %s", cases[i].text,
+                      err.text);
+        fixture_assert_id(doc.id, cases[i].id);
+        if (!i) ck_assert(bson_has_field(doc.body, "contributor") && doc.record.present);
+        source_doc_fini(&doc);
+    }
+    ck_assert_int_eq(mongo_find(f.mongo, "nobody", &doc, &err), LKS_E_NOT_FOUND);
+    fixture_end(&f);
+}
+END_TEST
+
+int main(void)
+{
+    int servers = fixture_server_count();
+    Suite *suite = suite_create("mongo reads");
+    TCase *tc = tcase_create("reads");
+    tcase_add_loop_test(tc, a_scan_passes_over_all_types_of_ids_in_order, 0, servers);
+    tcase_add_loop_test(tc, a_scan_of_nothing_is_at_its_end, 0, servers);
+    tcase_add_loop_test(tc, a_page_ends_when_its_bytes_are_reached, 0, servers);
+    tcase_add_loop_test(tc, documents_are_read_in_the_order_asked_for, 0, servers);
+    tcase_add_test(tc, a_read_is_no_older_than_the_event_it_answers);
+    tcase_add_loop_test(tc, of_equal_business_ids_the_lowest_document_is_the_owner, 0, servers);
+    tcase_add_loop_test(tc, where_mongodb_keeps_business_ids_apart_no_owner_is_looked_for, 0, servers);
+    tcase_add_loop_test(tc, holders_of_a_business_id_are_found_by_how_it_is_shown, 0, servers);
+    tcase_add_loop_test(tc, a_document_is_found_by_what_a_person_writes, 0, servers);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,474 @@
+/*
+ * test_mongo_state.c - what must survive a restart: the lease and its fence, the state, the tombs; and how
+ * the adapter opens and closes.
+ */
+#include <check.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mongo_fixture.h"
+
+static struct fixture f;
+
+/* ---- lease ---- */
+
+static struct req *lease_req(int op, int64_t lease_ms, uint64_t epoch, bool clean)
+{
+    struct req *req = req_new(REQ_LEASE, NULL);
+    if (op == LEASE_TAKE) req->lease.op = LEASE_TAKE;
+    if (op == LEASE_RENEW) req->lease.op = LEASE_RENEW;
+    if (op == LEASE_RELEASE) req->lease.op = LEASE_RELEASE;
+    req->lease.lease_ms = lease_ms;
+    req->lease.epoch = epoch;
+    req->lease.clean = clean;
+    return req;
+}
+
+/* Runs a lease request by one adapter; the answer is the caller's. */
+static struct req *lease(struct mongo *m, int op, int64_t lease_ms, uint64_t epoch, bool clean)
+{
+    struct req *req = fixture_run_on(&f, m, lease_req(op, lease_ms, epoch, clean));
+    ck_assert_msg(req->err.code == LKS_E_OK, "%s", req->err.text);
+    return req;
+}
+
+/* Takes the lease, which must succeed. */
+static uint64_t take(struct mongo *m, int64_t lease_ms, bool *previous_expired)
+{
+    struct req *req = lease(m, LEASE_TAKE, lease_ms, 0, false);
+    ck_assert(req->lease.held);
+    uint64_t epoch = req->lease.epoch;
+    if (previous_expired) *previous_expired = req->lease.previous_expired;
+    req_free(req);
+    return epoch;
+}
+
+static bool renew(struct mongo *m, uint64_t epoch)
+{
+    struct req *req = lease(m, LEASE_RENEW, 60000, epoch, false);
+    bool held = req->lease.held;
+    req_free(req);
+    return held;
+}
+
+static bool load_clean(struct mongo *m)
+{
+    struct req *req = fixture_run_on(&f, m, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_msg(req->err.code == LKS_E_OK, "%s", req->err.text);
+    bool clean = req->state_load.state.clean;
+    req_free(req);
+    return clean;
+}
+
+START_TEST(a_lease_is_held_by_one_and_told_to_others)
+{
+    bool expired = true;
+    struct lks_err err = {0};
+    char *holder = NULL;
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct mongo *other = fixture_open_other(&f, "second");
+    ck_assert_int_eq(mongo_lease_holder(f.mongo, &holder, &err), LKS_E_OK);
+    ck_assert_ptr_null(holder);
+    uint64_t epoch = take(f.mongo, 60000, &expired);
+    ck_assert(!expired); /* nobody had it */
+    ck_assert_uint_ge(epoch, (uint64_t)time(NULL) - 3600);
+    struct req *req = lease(other, LEASE_TAKE, 60000, 0, false);
+    ck_assert(!req->lease.held);
+    ck_assert_str_eq(req->lease.holder, "first");
+    ck_assert_int_gt(req->lease.remaining_ms, 0);
+    ck_assert_int_le(req->lease.remaining_ms, 60000);
+    req_free(req);
+    ck_assert(renew(f.mongo, epoch));
+    ck_assert(!renew(f.mongo, epoch + 1));
+    ck_assert(!renew(other, epoch));
+    ck_assert_int_eq(mongo_lease_holder(other, &holder, &err), LKS_E_OK);
+    ck_assert_str_eq(holder, "first");
+    free(holder);
+    mongo_close(other);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_released_lease_is_free_at_once_and_says_whether_all_is_known)
+{
+    bool expired = true;
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct mongo *other = fixture_open_other(&f, "second");
+    uint64_t epoch = take(f.mongo, 60000, NULL);
+    req_free(lease(f.mongo, LEASE_RELEASE, 0, epoch, true));
+    uint64_t next = take(other, 60000, &expired);
+    ck_assert_uint_gt(next, epoch);
+    ck_assert(!expired);
+    ck_assert(load_clean(other));
+    ck_assert(!renew(f.mongo, epoch));
+    req_free(lease(f.mongo, LEASE_RELEASE, 0, epoch, true)); /* not its own any more: nothing happens */
+    ck_assert(renew(other, next));
+    req_free(lease(other, LEASE_RELEASE, 0, next, false));
+    take(f.mongo, 60000, &expired);
+    ck_assert(!expired);
+    ck_assert(!load_clean(f.mongo));
+    mongo_close(other);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_expired_lease_passes_on_with_a_warning)
+{
+    bool expired = false;
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct mongo *other = fixture_open_other(&f, "second");
+    uint64_t epoch = take(f.mongo, 1, NULL), next = 0;
+    while (!next) {
+        struct req *req = lease(other, LEASE_TAKE, 60000, 0, false);
+        if (req->lease.held) {
+            next = req->lease.epoch;
+            expired = req->lease.previous_expired;
+        }
+        req_free(req);
+    }
+    ck_assert_uint_gt(next, epoch);
+    ck_assert(expired);
+    ck_assert(!load_clean(other));
+    ck_assert(!renew(f.mongo, epoch));
+    mongo_close(other);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(taking_again_raises_the_epoch_and_trusts_nothing)
+{
+    bool expired = false;
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    uint64_t epoch = take(f.mongo, 60000, NULL);
+    req_free(lease(f.mongo, LEASE_RELEASE, 0, epoch, true));
+    take(f.mongo, 60000, NULL);
+    uint64_t again = take(f.mongo, 60000, &expired); /* as after a reply that was lost */
+    ck_assert_uint_gt(again, epoch + 1);
+    ck_assert(expired);
+    ck_assert(!load_clean(f.mongo));
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_epoch_never_falls_even_if_the_clock_did)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "lockstep.state", "{'_id':'tools','lease':{'epoch':{'$numberLong':'9000000000'}}}");
+    fixture_open(&f);
+    ck_assert_uint_eq(take(f.mongo, 60000, NULL), UINT64_C(9000000001));
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- state ---- */
+
+static enum lks_code save(uint64_t epoch, const char *token, const char *scan_after)
+{
+    struct req *req = req_new(REQ_STATE_SAVE, NULL);
+    struct engine_state *s = &req->state_save.state;
+    req->state_save.epoch = epoch;
+    if (token) s->token = fixture_doc(token);
+    s->token_time = UINT64_C(5) << 32 | 7;
+    if (scan_after) s->scan_after = fixture_id(scan_after);
+    s->scan_running = true;
+    s->scan_doubt = true;
+    s->digests = calloc(3, sizeof *s->digests);
+    s->digests[0] = strdup("d0");
+    s->digests[1] = strdup("d1");
+    fixture_run(&f, req);
+    enum lks_code code = req->err.code;
+    req_free(req);
+    return code;
+}
+
+START_TEST(the_state_is_loaded_as_it_was_saved)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct req *req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_ptr_null(req->state_load.state.token);
+    ck_assert_ptr_null(req->state_load.state.digests);
+    ck_assert(!req->state_load.state.scan_running);
+    req_free(req);
+    uint64_t epoch = take(f.mongo, 60000, NULL);
+    ck_assert_int_eq(save(epoch, "{'_data':'82'}", "{'$maxKey':1}"), LKS_E_OK);
+    req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    const struct engine_state *s = &req->state_load.state;
+    bson_t *token = fixture_doc("{'_data':'82'}");
+    struct docid *id = fixture_id("{'$maxKey':1}");
+    ck_assert(s->token && bson_equal(s->token, token));
+    ck_assert_uint_eq(s->token_time, UINT64_C(5) << 32 | 7);
+    ck_assert(s->scan_after && docid_equal(s->scan_after, id));
+    ck_assert(s->scan_running && s->scan_doubt);
+    ck_assert_str_eq(s->digests[0], "d0");
+    ck_assert_str_eq(s->digests[1], "d1");
+    ck_assert_ptr_null(s->digests[2]);
+    req_free(req);
+    ck_assert_int_eq(save(epoch, NULL, NULL), LKS_E_OK); /* what isn't handed over is no more */
+    req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_ptr_null(req->state_load.state.token);
+    ck_assert_ptr_null(req->state_load.state.scan_after);
+    req_free(req);
+    bson_destroy(token);
+    docid_free(id);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(who_lost_the_lease_saves_nothing)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct mongo *other = fixture_open_other(&f, "second");
+    ck_assert_int_eq(save(1, "{'_data':'81'}", NULL), LKS_E_LEASE);
+    uint64_t epoch = take(f.mongo, 60000, NULL);
+    ck_assert_int_eq(save(epoch, "{'_data':'82'}", NULL), LKS_E_OK);
+    req_free(lease(f.mongo, LEASE_RELEASE, 0, epoch, false));
+    take(other, 60000, NULL);
+    ck_assert_int_eq(save(epoch, "{'_data':'83'}", NULL), LKS_E_LEASE);
+    struct req *req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    bson_t *token = fixture_doc("{'_data':'82'}");
+    ck_assert(bson_equal(req->state_load.state.token, token));
+    bson_destroy(token);
+    req_free(req);
+    mongo_close(other);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_token_of_another_pipeline_leaves_only_its_time)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    ck_assert_int_eq(save(take(f.mongo, 60000, NULL), "{'_data':'82'}", NULL), LKS_E_OK);
+    bson_destroy(
+        fixture_command(&f, NULL,
+                        "{'update':'lockstep.state','updates':[{'q':{'_id':'tools'},"
+                        "'u':{'$set':{'state.pipeline':'other'}}}],'writeConcern':{'w':'majority'}}"));
+    struct req *req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_ptr_null(req->state_load.state.token);
+    ck_assert_uint_eq(req->state_load.state.token_time, UINT64_C(5) << 32 | 7);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(the_state_of_another_collection_is_none)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    ck_assert_int_eq(save(take(f.mongo, 60000, NULL), "{'_data':'82'}", NULL), LKS_E_OK);
+    f.config.collection = "moved";
+    fixture_open(&f);
+    struct req *req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_ptr_null(req->state_load.state.token);
+    ck_assert_uint_eq(req->state_load.state.token_time, 0);
+    ck_assert_ptr_null(req->state_load.state.digests);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(digests_are_found_by_the_names_of_their_collections)
+{
+    static const char *const others[] = {"usecases", "interface", "tools"};
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    ck_assert_int_eq(save(take(f.mongo, 60000, NULL), "{'_data':'82'}", NULL), LKS_E_OK);
+    f.config.collections = others;
+    f.config.collection_count = 3;
+    fixture_open(&f);
+    struct req *req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    char **digests = req->state_load.state.digests;
+    ck_assert_str_eq(digests[0], "d1");
+    ck_assert_str_eq(digests[1], "");
+    ck_assert_str_eq(digests[2], "d0");
+    ck_assert_ptr_null(digests[3]);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- tombs ---- */
+
+static const char *const buried[] = {"1", "{'$numberDouble':'1.0'}", "'x'", "{'$maxKey':1}"};
+
+static struct req *tombs_req(enum req_kind kind, size_t from, size_t count)
+{
+    struct req *req = req_new(kind, NULL);
+    req->tombs.tombs = calloc(count, sizeof *req->tombs.tombs);
+    req->tombs.count = count;
+    for (size_t i = 0; i < count; i++)
+        req->tombs.tombs[i] = (struct tomb){.id = fixture_id(buried[from + i]),
+                                            .key = from + i == 2 ? strdup("key") : NULL,
+                                            .after = UINT64_C(9) << 32 | i,
+                                            .since_ms = 1000 + (int64_t)(from + i)};
+    return req;
+}
+
+static struct req *list_tombs(int64_t older_than_ms, size_t max)
+{
+    struct req *req = req_new(REQ_TOMBS_LIST, NULL);
+    req->tombs.older_than_ms = older_than_ms;
+    req->tombs.max = max;
+    return fixture_ok(&f, req);
+}
+
+START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 0, 4)));
+    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 2, 2))); /* again: replaced */
+    struct req *req = list_tombs(5000, 3);
+    ck_assert_uint_eq(req->tombs.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct docid *id = fixture_id(buried[i]);
+        ck_assert(docid_equal(req->tombs.tombs[i].id, id));
+        ck_assert_int_eq(req->tombs.tombs[i].since_ms, 1000 + (int64_t)i);
+        docid_free(id);
+    }
+    ck_assert_uint_eq(req->tombs.tombs[1].after, UINT64_C(9) << 32 | 1);
+    ck_assert_str_eq(req->tombs.tombs[2].key, "key");
+    ck_assert_ptr_null(req->tombs.tombs[0].key);
+    req_free(req);
+    req = list_tombs(1001, 10);
+    ck_assert_uint_eq(req->tombs.count, 2);
+    req_free(req);
+    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_DROP, 0, 1)));
+    req = list_tombs(5000, 10);
+    ck_assert_uint_eq(req->tombs.count, 3);
+    req_free(req);
+    f.config.source = "others";
+    fixture_open(&f);
+    req = list_tombs(5000, 10);
+    ck_assert_uint_eq(req->tombs.count, 0);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_tomb_ends_the_record_beside_its_document)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c.lockstep", "{'_id':1,'syncMetadata':{}},{'_id':2,'syncMetadata':{}}");
+    f.config.metadata = MONGO_SIDECAR;
+    fixture_open(&f);
+    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 0, 1)));
+    ck_assert_ptr_null(fixture_find(&f, "c.lockstep", "1"));
+    bson_t *left = fixture_find(&f, "c.lockstep", "2");
+    ck_assert_ptr_nonnull(left);
+    bson_destroy(left);
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- opening and closing ---- */
+
+START_TEST(a_bad_uri_is_refused_without_showing_its_password)
+{
+    static const char *const uris[] = {"mongodb://u:hush@host:notaport/", "mongodb://u:hu%zzsh@host/",
+                                       "nonsense", "mongodb://u:hush@host:99999999/"};
+    struct lks_err err = {0};
+    struct mongo *m;
+    struct mongo_config config = {
+        .uri = uris[_i], .database = "d", .collection = "c", .source = "s", .id_field = "id", .owner = "o"};
+    ck_assert_int_eq(mongo_open(&config, (struct inbox){0}, &m, &err), LKS_E_CONFIG);
+    ck_assert_ptr_null(m);
+    ck_assert_ptr_null(strstr(err.text, "hush"));
+    ck_assert_str_ne(err.text, "");
+}
+END_TEST
+
+START_TEST(closing_posts_every_request_exactly_once)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct port source = mongo_source_port(f.mongo), store = mongo_store_port(f.mongo);
+    for (int i = 0; i < 50; i++) {
+        source.submit(source.self, req_new(REQ_TALLY, &f));
+        store.submit(store.self, req_new(REQ_STATE_LOAD, &f));
+    }
+    source.submit(source.self, req_new(REQ_EMBED, &f)); /* not a request to MongoDB */
+    mongo_close(f.mongo);
+    f.mongo = NULL;
+    int count = 0, unsupported = 0;
+    for (struct req *req; (req = queue_take(&f.done, 0)); count++) {
+        ck_assert(req->err.code == LKS_E_OK || req->err.code == LKS_E_CANCELLED ||
+                  req->err.code == LKS_E_UNSUPPORTED);
+        if (req->err.code == LKS_E_UNSUPPORTED) unsupported++;
+        req_free(req);
+    }
+    ck_assert_int_eq(count, 101);
+    ck_assert_int_le(unsupported, 1);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(without_credentials_the_error_says_what_is_missing)
+{
+    fixture_start(&f, 0, "--auth");
+    fixture_open(&f);
+    struct req *req = fixture_run(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_int_eq(req->err.code, LKS_E_MONGO);
+    ck_assert_ptr_nonnull(strstr(req->err.text, "privilege"));
+    req_free(req);
+    mongo_close(f.mongo);
+    f.mongo = NULL;
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_server_that_is_not_there_is_an_error_that_passes)
+{
+    fixture_start(&f, 0, NULL);
+    f.config.uri = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200";
+    fixture_open(&f);
+    struct req *req = fixture_run(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_int_eq(req->err.code, LKS_E_MONGO);
+    ck_assert_ptr_nonnull(strstr(req->err.text, "127.0.0.1:1"));
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+int main(void)
+{
+    int servers = fixture_server_count();
+    Suite *suite = suite_create("mongo state");
+    TCase *tc = tcase_create("lease");
+    tcase_add_loop_test(tc, a_lease_is_held_by_one_and_told_to_others, 0, servers);
+    tcase_add_loop_test(tc, a_released_lease_is_free_at_once_and_says_whether_all_is_known, 0, servers);
+    tcase_add_loop_test(tc, an_expired_lease_passes_on_with_a_warning, 0, servers);
+    tcase_add_loop_test(tc, taking_again_raises_the_epoch_and_trusts_nothing, 0, servers);
+    tcase_add_loop_test(tc, an_epoch_never_falls_even_if_the_clock_did, 0, servers);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("state");
+    tcase_add_loop_test(tc, the_state_is_loaded_as_it_was_saved, 0, servers);
+    tcase_add_loop_test(tc, who_lost_the_lease_saves_nothing, 0, servers);
+    tcase_add_loop_test(tc, a_token_of_another_pipeline_leaves_only_its_time, 0, servers);
+    tcase_add_loop_test(tc, digests_are_found_by_the_names_of_their_collections, 0, servers);
+    tcase_add_loop_test(tc, the_state_of_another_collection_is_none, 0, servers);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("tombs");
+    tcase_add_loop_test(tc, tombs_are_listed_oldest_first_until_they_are_dropped, 0, servers);
+    tcase_add_loop_test(tc, a_tomb_ends_the_record_beside_its_document, 0, servers);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("opening");
+    tcase_add_loop_test(tc, a_bad_uri_is_refused_without_showing_its_password, 0, 4);
+    tcase_add_loop_test(tc, closing_posts_every_request_exactly_once, 0, servers);
+    tcase_add_test(tc, without_credentials_the_error_says_what_is_missing);
+    tcase_add_test(tc, a_server_that_is_not_there_is_an_error_that_passes);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
