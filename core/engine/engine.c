@@ -22,7 +22,7 @@ void engine_config_defaults(struct engine_config *config)
         .retry = {.base_ms = 5000, .multiplier = 2, .max_ms = 300000, .jitter = 0.2, .max_retries = 5},
         .lease_ms = 10000,
         .index_timeout_ms = 5000,
-        .max_docs = 2048,
+        .max_docs = 1024,
         .max_bytes = 16 << 20,
         .embed_batch = 128,
         .write_batch = 128};
@@ -136,10 +136,10 @@ void engine_handle(struct engine *e, struct req *req)
         if (req->context == &e->sweep)
             sweep_handle(e, req);
         else
-            send_handle(e, req);
+            receive(e, req);
         break;
     default:
-        send_handle(e, req);
+        receive(e, req);
         break;
     }
     req_free(req);

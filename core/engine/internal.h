@@ -141,6 +141,13 @@ struct rival {
     char *key;                   /* owned */
 };
 
+/* What a lane's request carries, so that its results find their way; the request's `context`. */
+struct batch {
+    struct lane *lane;
+    size_t count;
+    void *items[]; /* struct doc or struct part, as the lane has them */
+};
+
 /* Position in the stream: a resume token and its time. */
 struct stream_position {
     bson_t *token;
@@ -351,15 +358,20 @@ void part_fini(struct engine *e, struct part *part);
 void submit(struct engine *e, const struct port *port, struct req *req);
 /* Requests for everything that waits in lanes and may go. */
 void send_ready(struct engine *e);
-void send_handle(struct engine *e, struct req *req);
+/* Everything in a batch back into the lane it came from, in its order. */
+void batch_put_back(struct batch *batch);
 /* MongoDB did not answer / answered. */
 void mongo_failed(struct engine *e, const struct lks_err *err, const char *what);
 void mongo_answered(struct engine *e);
 bool mongo_paused(struct engine *e);
 /* The lease outlasts a request to Qdrant that is sent now. */
 bool lease_covers_request(struct engine *e);
+
+/* ---- receive.c ---- */
+/* Takes what came back for a lane's request; its batch is freed. */
+void receive(struct engine *e, struct req *req);
 void collection_failed(struct engine *e, struct collection_state *c, const struct lks_err *err);
-void collection_succeeded(struct engine *e, struct collection_state *c);
+void collection_succeeded(struct collection_state *c);
 
 /* ---- probes.c ---- */
 void circuits_run(struct engine *e);

@@ -11,6 +11,7 @@ libengine_la_SOURCES = \
 	%D%/part.c \
 	%D%/ports.c %D%/ports.h \
 	%D%/probes.c \
+	%D%/receive.c \
 	%D%/record.c %D%/record.h \
 	%D%/retry.c %D%/retry.h \
 	%D%/rivals.c \

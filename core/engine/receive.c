@@ -1,0 +1,297 @@
+/*
+ * receive.c - what came back from a lane's request becomes the next step of each document or part in it;
+ * failures of a provider count for its circuit.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+static void reads_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "read");
+        for (size_t i = 0; i < batch->count; i++) doc_unread(e, batch->items[i]);
+        return;
+    }
+    mongo_answered(e);
+    for (size_t i = 0; i < batch->count; i++) doc_begin(e, batch->items[i], &req->read.docs[i]);
+}
+
+static void records_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    bool answered = req->err.code == LKS_E_OK;
+    if (answered)
+        mongo_answered(e);
+    else
+        mongo_failed(e, &req->err, "record");
+    for (size_t i = batch->count; i-- > 0;) {
+        struct doc *doc = batch->items[i];
+        enum lks_code code = req->record.writes[i].code;
+        if (!answered || code == LKS_E_MONGO)
+            lane_push_front(batch->lane, &doc->node); /* the compare-and-set makes trying again harmless */
+        else
+            doc_recorded(e, doc, code);
+    }
+}
+
+/* Every other holder of a freed business id has to be looked at, and this document's marks wait for them too.
+ */
+static void mark_holders(struct engine *e, struct doc *doc, const struct req *req)
+{
+    for (size_t i = 0; i < req->holders.id_count; i++) {
+        const struct docid *id = req->holders.ids[i];
+        struct why why = {.doubt = true, .rival = true, .after = doc->work.after};
+        if (docid_equal(id, doc->id)) continue;
+        for (struct hold *h = doc->work.holds; h; h = h->next)
+            if (why_add_hold(&why, h->mark)) watermark_retain(h->mark);
+        doc_mark(e, id, &why);
+    }
+}
+
+static void holders_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "holders");
+        batch_put_back(batch);
+        return;
+    }
+    mongo_answered(e);
+    for (size_t i = 0; i < batch->count; i++) mark_holders(e, batch->items[i], req);
+    for (size_t i = 0; i < batch->count; i++) doc_holders_known(e, batch->items[i]);
+}
+
+static void tombs_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, req_kind_name(req->kind));
+        batch_put_back(batch);
+        return;
+    }
+    mongo_answered(e);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (req->kind == REQ_TOMBS_PUT)
+            doc_tomb_written(e, batch->items[i]);
+        else
+            doc_untombed(e, batch->items[i]);
+    }
+}
+
+static void all_failed(struct engine *e, struct batch *batch, const struct lks_err *err)
+{
+    for (size_t i = 0; i < batch->count; i++) part_failed(e, batch->items[i], err);
+}
+
+static void makes_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    if (req->err.code != LKS_E_OK) {
+        all_failed(e, batch, &req->err);
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++) part_made(e, batch->items[i], &req->make.made[i]);
+}
+
+/* Errors of embedding count for the endpoint's circuit by the request, not by the text. */
+static void embedder_failed(struct engine *e, struct embedder_state *em, const struct lks_err *err)
+{
+    if (retry_trips_circuit(err->code) && circuit_failure(&em->circuit, err, now_ms(e)))
+        log_warn("embedding endpoint set aside until a probe succeeds", LOG_STR("embedder", em->name),
+                 LOG_STR("code", lks_code_name(err->code)), LOG_STR("error", err->text));
+}
+
+static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    struct embedder_state *em = &e->embedders[req->embed.embedder];
+    if (req->err.code != LKS_E_OK) {
+        embedder_failed(e, em, &req->err);
+        all_failed(e, batch, &req->err);
+        return;
+    }
+    const struct lks_err *tripping = NULL;
+    size_t good = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!req->embed.errors || !req->embed.errors[i])
+            good++;
+        else if (retry_trips_circuit(req->embed.errors[i]->code))
+            tripping = req->embed.errors[i];
+    }
+    if (good)
+        circuit_success(&em->circuit);
+    else if (tripping)
+        embedder_failed(e, em, tripping);
+    for (size_t i = 0; i < batch->count; i++) {
+        if (req->embed.errors && req->embed.errors[i]) {
+            part_failed(e, batch->items[i], req->embed.errors[i]);
+        } else {
+            part_embedded(e, batch->items[i], req->embed.vectors[i], req->embed.dimensions);
+            req->embed.vectors[i] = NULL;
+        }
+    }
+}
+
+void collection_failed(struct engine *e, struct collection_state *c, const struct lks_err *err)
+{
+    bool opened = false;
+    if (err->code == LKS_E_NOT_FOUND) {
+        opened = circuit_closed(&c->circuit);
+        circuit_trip(&c->circuit, err, now_ms(e));
+    } else if (retry_trips_circuit(err->code)) {
+        opened = circuit_failure(&c->circuit, err, now_ms(e));
+    }
+    if (opened)
+        log_warn("Qdrant collection set aside until a probe succeeds", LOG_STR("source", e->config->source),
+                 LOG_STR("collection", c->config->name), LOG_STR("code", lks_code_name(err->code)),
+                 LOG_STR("error", err->text));
+}
+
+/* An open circuit is closed by its probe alone: a late success of an earlier request proves less. */
+void collection_succeeded(struct collection_state *c)
+{
+    if (circuit_closed(&c->circuit)) c->circuit.failures = 0;
+}
+
+/* What a document's record shows when the whole request failed. */
+static struct lks_err index_error(const struct lks_err *err)
+{
+    struct lks_err shown = *err;
+    if (err->code == LKS_E_NOT_FOUND)
+        lks_fail(&shown, LKS_E_QDRANT_UNAVAILABLE, "%s; it is being made again", err->text);
+    return shown;
+}
+
+static bool index_request_failed(struct engine *e, struct batch *batch, struct req *req, size_t collection)
+{
+    struct collection_state *c = &e->collections[collection];
+    if (req->err.code == LKS_E_OK) return false;
+    collection_failed(e, c, &req->err);
+    struct lks_err shown = index_error(&req->err);
+    all_failed(e, batch, &shown);
+    return true;
+}
+
+static int by_point_id(const void *a, const void *b)
+{
+    return strcmp(((const struct witness *)a)->point_id, ((const struct witness *)b)->point_id);
+}
+
+/* The witnesses that matter to one part: its point, and those made from its document. */
+static size_t witnesses_of(const struct part *part, const struct req *req, struct witness *out, size_t max)
+{
+    size_t count = 0;
+    const char *point_id = part->stage == PART_STRAY_LOOK ? part->strays[part->stray_count - 1]
+                           : part->wanted.point           ? part->made.point_id
+                                                          : NULL;
+    const struct witness *own = NULL;
+    if (point_id) {
+        struct witness key = {.ours = false};
+        memcpy(key.point_id, point_id, POINT_ID_BYTES);
+        own = bsearch(&key, req->lookup.found, req->lookup.found_count, sizeof key, by_point_id);
+        if (own && count < max) out[count++] = *own;
+    }
+    for (size_t i = 0; i < req->lookup.found_count && part->stage == PART_LOOK; i++) {
+        const struct witness *w = &req->lookup.found[i];
+        if (w != own && w->ours && w->doc && count < max && strcmp(w->doc, part->doc->json) == 0)
+            out[count++] = *w;
+    }
+    return count;
+}
+
+static void looks_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    if (index_request_failed(e, batch, req, req->lookup.collection)) return;
+    collection_succeeded(&e->collections[req->lookup.collection]);
+    if (req->lookup.found_count > 1)
+        qsort(req->lookup.found, req->lookup.found_count, sizeof *req->lookup.found, by_point_id);
+    size_t max = req->lookup.found_count + 1;
+    struct witness *some = calloc(max, sizeof *some); /* shallow copies: the request owns the strings */
+    for (size_t i = 0; i < batch->count; i++) {
+        struct part *part = batch->items[i];
+        if (some) {
+            part_looked(e, part, some, witnesses_of(part, req, some, max));
+        } else {
+            struct lks_err err;
+            lks_fail(&err, LKS_E_UNKNOWN, "out of memory");
+            part_failed(e, part, &err);
+        }
+    }
+    free(some);
+}
+
+static void point_back(struct engine *e, struct part *part, struct point_write *point)
+{
+    struct lks_err err;
+    if (point->code == LKS_E_OK) {
+        part_written(e, part);
+    } else if (part->stage == PART_PAYLOAD &&
+               (point->code == LKS_E_NOT_FOUND || point->code == LKS_E_MISSED)) {
+        part_repair(e, part, point->code);
+    } else {
+        lks_fail(&err, point->code, "%s", point->error ? point->error : "Qdrant did not say why");
+        part_failed(e, part, &err);
+    }
+}
+
+static void writes_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    struct collection_state *c = &e->collections[req->write.collection];
+    if (index_request_failed(e, batch, req, req->write.collection)) return;
+    const struct point_write *tripping = NULL;
+    for (size_t i = 0; i < batch->count; i++)
+        if (retry_trips_circuit(req->write.points[i].code)) tripping = &req->write.points[i];
+    if (tripping) {
+        struct lks_err err;
+        lks_fail(&err, tripping->code, "%s", tripping->error ? tripping->error : "");
+        collection_failed(e, c, &err);
+    } else {
+        collection_succeeded(c);
+    }
+    for (size_t i = 0; i < batch->count; i++) point_back(e, batch->items[i], &req->write.points[i]);
+}
+
+static void deletes_back(struct engine *e, struct batch *batch, struct req *req)
+{
+    if (index_request_failed(e, batch, req, req->del.collection)) return;
+    collection_succeeded(&e->collections[req->del.collection]);
+    for (size_t i = 0; i < batch->count; i++) part_deleted(e, batch->items[i]);
+}
+
+void receive(struct engine *e, struct req *req)
+{
+    struct batch *batch = req->context;
+    batch->lane->in_flight--;
+    switch (req->kind) {
+    case REQ_READ:
+        reads_back(e, batch, req);
+        break;
+    case REQ_RECORD:
+        records_back(e, batch, req);
+        break;
+    case REQ_HOLDERS:
+        holders_back(e, batch, req);
+        break;
+    case REQ_TOMBS_PUT:
+    case REQ_TOMBS_DROP:
+        tombs_back(e, batch, req);
+        break;
+    case REQ_MAKE:
+        makes_back(e, batch, req);
+        break;
+    case REQ_EMBED:
+        embeds_back(e, batch, req);
+        break;
+    case REQ_LOOKUP:
+        looks_back(e, batch, req);
+        break;
+    case REQ_UPSERT:
+    case REQ_PAYLOAD:
+        writes_back(e, batch, req);
+        break;
+    case REQ_DELETE:
+        deletes_back(e, batch, req);
+        break;
+    default:
+        break;
+    }
+    free(batch);
+}
