@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += libdoublemongo.la
 libdoublemongo_la_SOURCES = \
 	%D%/mongo/agg.c %D%/mongo/agg.h %D%/mongo/agg_group.c %D%/mongo/agg_int.h %D%/mongo/agg_parse.c \
 	%D%/mongo/bval.c %D%/mongo/bval.h \
-	%D%/mongo/cmd_admin.c %D%/mongo/cmd_catalog.c %D%/mongo/cmd_fam.c %D%/mongo/cmd_hello.c \
+	%D%/mongo/cmd_admin.c %D%/mongo/cmd_aggregate.c %D%/mongo/cmd_catalog.c %D%/mongo/cmd_fam.c %D%/mongo/cmd_hello.c \
 	%D%/mongo/cmd_index.c %D%/mongo/cmd_read.c %D%/mongo/cmd_write.c %D%/mongo/command.c %D%/mongo/commands.h \
 	%D%/mongo/conn.c %D%/mongo/conn.h %D%/mongo/cursor.c %D%/mongo/cursor.h \
 	%D%/mongo/err.c %D%/mongo/err.h \

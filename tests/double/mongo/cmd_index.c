@@ -123,6 +123,31 @@ static int existing(struct req *r, const struct coll *c, struct val spec, bool *
     return 0;
 }
 
+static char *uuid_text(struct req *r, const uint8_t *uuid)
+{
+    uint8_t b[21] = {16, 0, 0, 0, BSON_SUBTYPE_UUID};
+    memcpy(b + 5, uuid, 16);
+    char *text = text_of(&r->a, (struct val){b, 21, BSON_TYPE_BINARY}, TEXT_BSON);
+    text[strlen(text) - 2] = 0;
+    return text + strlen("UUID(\"");
+}
+
+/* What is there refuses the index: the server names the build and the collection. */
+static int build_failed(struct req *r, const struct coll *c)
+{
+    uint8_t build[16];
+    if (r->err.code != MERR_DUPLICATE_KEY) return r->err.code;
+    for (int i = 0; i < 2; i++) wr64(build + 8 * i, server_random(r->s));
+    merr_prefix(&r->err, " ) :: caused by :: ");
+    merr_prefix(&r->err, uuid_text(r, c->uuid));
+    merr_prefix(&r->err, " ( ");
+    merr_prefix(&r->err, c->ns);
+    merr_prefix(&r->err, ": Collection ");
+    merr_prefix(&r->err, uuid_text(r, build));
+    merr_prefix(&r->err, "Index build failed: ");
+    return r->err.code;
+}
+
 int cmd_create_indexes(struct req *r)
 {
     struct val list = doc_get(r->body, "indexes"), spec;
@@ -143,7 +168,7 @@ int cmd_create_indexes(struct req *r)
     for (iter_init(&it, list); iter_next(&it);) {
         bool exists;
         if (normalise(r, it.v, &spec) || existing(r, c, spec, &exists) ||
-            (!exists && coll_add_index(c, spec, &r->err))) {
+            (!exists && coll_add_index(c, spec, &r->err) && build_failed(r, c))) {
             if (c->index_count > before) write_other(r, c);
             return r->err.code;
         }
@@ -201,6 +226,7 @@ int cmd_drop_indexes(struct req *r)
             val_type_name(which.t));
     }
     bw_int(&r->reply, "nIndexesWas", before);
+    if (val_str_is(which, "*")) bw_str(&r->reply, "msg", "non-_id indexes dropped for collection");
     write_other(r, c);
     return 0;
 }

@@ -1,5 +1,4 @@
-/* cmd_read.c - find, getMore, killCursors, aggregate, count, distinct. */
-#include "agg.h"
+/* cmd_read.c - find, getMore, killCursors, count, distinct. */
 #include "commands.h"
 #include "cursor.h"
 #include "text.h"
@@ -34,16 +33,11 @@ static int get_doc(struct req *r, const char *name, struct val *out)
     return 0;
 }
 
-static int refuse_collation(struct req *r)
+int request_collation(struct req *r)
 {
     struct val c = doc_get(r->body, "collation"), locale = doc_get(c, "locale");
     if (val_missing(c) || (val_is_doc(c) && doc_is_empty(c)) || val_str_is(locale, "simple")) return 0;
     return merr_set(&r->err, MERR_NOT_IMPLEMENTED, "the stand-in knows no collation but the simple one");
-}
-
-static void remember_session(struct req *r, struct cursor *cur)
-{
-    if (r->session) cur->session = pool_copy(&cur->a, r->session->id, 16);
 }
 
 /* ---- find ---- */
@@ -93,7 +87,7 @@ static int find_options(struct req *r, struct query_spec *q, struct val *project
     if (get_doc(r, "filter", &q->filter) || get_doc(r, "sort", &q->sort) ||
         get_doc(r, "projection", projection) || get_doc(r, "min", &q->min) || get_doc(r, "max", &q->max) ||
         get_number(r, "skip", &q->skip, "Skip") || get_number(r, "limit", &q->limit, "Limit") ||
-        get_number(r, "batchSize", batch, "BatchSize") || refuse_collation(r))
+        get_number(r, "batchSize", batch, "BatchSize") || request_collation(r))
         return r->err.code;
     q->hint = doc_get(r->body, "hint");
     for (size_t i = 0; i < 4; i++)
@@ -124,7 +118,7 @@ int cmd_find(struct req *r)
     struct coll *snapshot;
     if (!val_is_str(first)) return parse_error(r, r->name, first, "of BSON type string");
     if (find_options(r, &spec, &projection, &batch, &single) || request_ns(r, &ns)) return r->err.code;
-    struct cursor *cur = cursor_new(r->s, ns);
+    struct cursor *cur = cursor_new(r, ns);
     struct coll *c = request_view(r, ns, &snapshot);
     keep_spec(&cur->a, &spec);
     projection = val_dup(&cur->a, projection);
@@ -140,7 +134,6 @@ int cmd_find(struct req *r)
         return rc ? rc : empty_find(r, ns);
     }
     if (store_find(&r->s->store, ns) == c) cur->coll = c;
-    remember_session(r, cur);
     cur->single = single;
     return cursor_reply(r, cur, batch < 0 ? DEFAULT_BATCH : batch, true, false);
 }
@@ -150,70 +143,112 @@ int cmd_find(struct req *r)
 static const char *const get_more_fields[] = {"collection", "batchSize", "term", "lastKnownCommittedOpTime",
                                               NULL};
 
-static int not_found(struct req *r, int64_t id)
+static int bad_field(struct req *r, int code, const char *field, const char *what)
 {
-    return merr_set(&r->err, MERR_CURSOR_NOT_FOUND, "cursor id %lld not found", (long long)id);
+    return merr_set(&r->err, code, "Field '%s' %s: %s", field, what, text_of(&r->a, r->body, TEXT_BSON));
+}
+
+static int parse_get_more(struct req *r, int64_t *id, const char **coll, int64_t *batch, int64_t *max)
+{
+    struct val idv = doc_get(r->body, r->name), collv = doc_get(r->body, "collection"),
+               batchv = doc_get(r->body, "batchSize"), maxv = doc_get(r->body, "maxTimeMS");
+    if (!val_is(idv, BSON_TYPE_INT64))
+        return bad_field(r, MERR_TYPE_MISMATCH, "getMore", "must be of type long in");
+    if (val_missing(collv)) return bad_field(r, MERR_FAILED_TO_PARSE, "collection", "missing in");
+    if (!val_is_str(collv))
+        return bad_field(r, MERR_TYPE_MISMATCH, "collection", "must be of type string in");
+    if (!val_missing(batchv) && !val_is_num(batchv))
+        return bad_field(r, MERR_TYPE_MISMATCH, "batchSize", "must be a number in");
+    if (!val_missing(maxv) && !val_is_num(maxv))
+        return merr_set(&r->err, MERR_BAD_VALUE, "maxTimeMS must be a number");
+    *id = val_int(idv);
+    *coll = val_str(collv);
+    *batch = val_int(batchv) ? val_int(batchv) : -1;
+    *max = val_int(maxv);
+    if (val_int(batchv) < 0)
+        return merr_set(&r->err, MERR_BAD_VALUE,
+                        "Batch size for getMore must be non-negative, but received: %lld", (long long)*batch);
+    return *max < 0 ? merr_set(&r->err, MERR_BAD_VALUE, "%lld value for maxTimeMS is out of range",
+                               (long long)*max)
+                    : 0;
+}
+
+/* A cursor belongs to the session that opened it. */
+static int check_session(struct req *r, const struct cursor *c)
+{
+    char ours[SESSION_TEXT_BYTES], own[SESSION_TEXT_BYTES];
+    if (r->session) session_text(r->session->id, ours);
+    if (c->session) session_text(c->session, own);
+    if (r->session && !c->session)
+        return merr_set(
+            &r->err, 50736,
+            "Cannot run getMore on cursor %lld, which was not created in a session, in session %s",
+            (long long)c->id, ours);
+    if (!r->session && c->session)
+        return merr_set(&r->err, 50737,
+                        "Cannot run getMore on cursor %lld, which was created in session %s, without an lsid",
+                        (long long)c->id, own);
+    if (c->session && memcmp(c->session, r->session->id, 16))
+        return merr_set(&r->err, 50738,
+                        "Cannot run getMore on cursor %lld, which was created in session %s, in session %s",
+                        (long long)c->id, own, ours);
+    return 0;
+}
+
+static int check_cursor(struct req *r, struct cursor *c, const char *coll, int64_t max)
+{
+    size_t db = strlen(r->db);
+    if (strncmp(c->ns, r->db, db) || c->ns[db] != '.' || strcmp(c->ns + db + 1, coll))
+        return merr_set(
+            &r->err, MERR_UNAUTHORIZED,
+            "Requested getMore on namespace '%s.%s', but cursor belongs to a different namespace %s", r->db,
+            coll, c->ns);
+    if (check_session(r, c)) return r->err.code;
+    if (c->user && c->user != r)
+        return merr_set(&r->err, 12051, "cursor id %lld is already in use", (long long)c->id);
+    if (!c->stream && max > 0)
+        return merr_set(&r->err, MERR_BAD_VALUE,
+                        "cannot set maxTimeMS on getMore command for a non-awaitData cursor");
+    if (c->coll && store_find(&r->s->store, c->ns) != c->coll) {
+        merr_set(&r->err, 175, "collection dropped. UUID of the cursor's collection is gone: %s", c->ns);
+        cursor_free(r->s, c);
+    }
+    return r->err.code;
 }
 
 int cmd_get_more(struct req *r)
 {
-    struct val id = doc_get(r->body, r->name), coll = doc_get(r->body, "collection"),
-               batch = doc_get(r->body, "batchSize"), max = doc_get(r->body, "maxTimeMS");
-    if (request_fields(r, get_more_fields, UNKNOWN_PARSE)) return r->err.code;
-    if (!val_is(id, BSON_TYPE_INT64))
-        return merr_set(&r->err, MERR_TYPE_MISMATCH, "Field 'getMore' must be of type long in: %s",
-                        text_of(&r->a, r->body, TEXT_BSON));
-    if (!val_is_str(coll))
-        return merr_set(&r->err, MERR_TYPE_MISMATCH, "Field 'collection' must be of type string in: %s",
-                        text_of(&r->a, r->body, TEXT_BSON));
-    int64_t n = val_is_num(batch) && val_int(batch) ? val_int(batch) : -1;
-    if (val_is_num(batch) && val_int(batch) < 0)
-        return merr_set(&r->err, MERR_BAD_VALUE,
-                        "Batch size for getMore must be positive, but received: %lld", (long long)n);
-    struct cursor *c = cursor_find(r->s, val_int(id));
-    if (!c) return not_found(r, val_int(id));
-    size_t db = strlen(r->db);
-    if (strncmp(c->ns, r->db, db) || c->ns[db] != '.' || strcmp(c->ns + db + 1, val_str(coll)))
-        return merr_set(
-            &r->err, MERR_UNAUTHORIZED,
-            "Requested getMore on namespace '%s.%s', but cursor belongs to a different namespace %s", r->db,
-            val_str(coll), c->ns);
-    if (c->session && (!r->session || memcmp(c->session, r->session->id, 16)))
-        return merr_set(&r->err, r->session ? 50738 : 50737,
-                        "Cannot run getMore on cursor %lld, which was created in session by another %s",
-                        (long long)c->id, "session");
-    if (c->user && c->user != r)
-        return merr_set(&r->err, 12051, "cursor id %lld is already in use", (long long)c->id);
-    if (!c->stream && val_is_num(max) && val_int(max) > 0)
-        return merr_set(&r->err, MERR_BAD_VALUE,
-                        "cannot set maxTimeMS on getMore command for a non-awaitData cursor");
-    if (c->coll && store_find(&r->s->store, c->ns) != c->coll) {
-        cursor_free(r->s, c);
-        return merr_set(&r->err, 175, "collection dropped between getMore calls");
-    }
+    int64_t id = 0, batch = -1, max = 0;
+    const char *coll = "";
+    if (request_fields(r, get_more_fields, UNKNOWN_PARSE) || parse_get_more(r, &id, &coll, &batch, &max))
+        return r->err.code;
+    struct cursor *c = cursor_find(r->s, id);
+    if (!c) return merr_set(&r->err, MERR_CURSOR_NOT_FOUND, "cursor id %lld not found", (long long)id);
+    if (check_cursor(r, c, coll, max)) return r->err.code;
     bool wait = false;
     if (c->stream) {
         r->change_stream = true;
-        r->deadline_ms =
-            r->arrived_ms + (val_is_num(max) && val_int(max) > 0 ? val_int(max) : DEFAULT_AWAIT_MS);
+        r->deadline_ms = r->arrived_ms + (max > 0 ? max : DEFAULT_AWAIT_MS);
         wait = now_monotonic_ms() < r->deadline_ms;
         c->user = r;
     }
-    int rc = cursor_reply(r, c, n, false, wait);
+    int rc = cursor_reply(r, c, batch, false, wait);
     if (rc == MONGO_PARK) return rc;
-    c = cursor_find(r->s, val_int(id));
+    c = cursor_find(r->s, id);
     if (c) c->user = NULL;
     return rc;
 }
 
 int cmd_kill_cursors(struct req *r)
 {
-    struct val ids = doc_get(r->body, "cursors");
+    struct val ids = doc_get(r->body, "cursors"), none = val_empty_doc();
     struct bw killed, missing;
     struct iter it;
     size_t k = 0, m = 0;
-    if (!val_is_arr(ids))
-        return merr_set(&r->err, MERR_FAILED_TO_PARSE, "Field 'cursors' must be of type array in: %s",
+    if (val_missing(ids)) return bad_field(r, MERR_FAILED_TO_PARSE, "cursors", "missing in");
+    if (!val_is_arr(ids)) return bad_field(r, MERR_FAILED_TO_PARSE, "cursors", "must be of type array in");
+    if (doc_is_empty(ids))
+        return merr_set(&r->err, MERR_BAD_VALUE, "Must specify at least one cursor id in: %s",
                         text_of(&r->a, r->body, TEXT_BSON));
     bw_init(&killed, &r->a);
     bw_init(&missing, &r->a);
@@ -230,174 +265,13 @@ int cmd_kill_cursors(struct req *r)
             bw_puti(&missing, m++, it.v);
         }
     }
-    struct val kv = bw_done(&killed), mv = bw_done(&missing), none = val_empty_doc();
+    struct val kv = bw_done(&killed), mv = bw_done(&missing);
     kv.t = mv.t = none.t = BSON_TYPE_ARRAY;
     bw_put(&r->reply, "cursorsKilled", kv);
     bw_put(&r->reply, "cursorsNotFound", mv);
     bw_put(&r->reply, "cursorsAlive", none);
     bw_put(&r->reply, "cursorsUnknown", none);
     return 0;
-}
-
-/* ---- aggregate ---- */
-
-static const char *const aggregate_fields[] = {"pipeline",
-                                               "cursor",
-                                               "explain",
-                                               "allowDiskUse",
-                                               "bypassDocumentValidation",
-                                               "collation",
-                                               "hint",
-                                               "fromMongos",
-                                               "needsMerge",
-                                               "mergeByPBRT",
-                                               "exchange",
-                                               "runtimeConstants",
-                                               "let",
-                                               "isMapReduceCommand",
-                                               "use44SortKeys",
-                                               "useNewUpsert",
-                                               NULL};
-
-static bool collect_result(void *ctx, struct val doc)
-{
-    cursor_add(ctx, doc);
-    return true;
-}
-
-static int open_stream(struct req *r, const char *coll, struct val stages, const char *ns, int64_t batch)
-{
-    struct cursor *cur = cursor_new(r->s, ns);
-    remember_session(r, cur);
-    if (stream_open(r, &cur->a, r->db, coll, val_dup(&cur->a, stages), &cur->stream)) {
-        cursor_free(r->s, cur);
-        return r->err.code;
-    }
-    r->change_stream = true;
-    return cursor_reply(r, cur, batch, true, false);
-}
-
-static void coll_stats(struct req *r, struct pipeline *p, const struct coll *c, const char *ns)
-{
-    struct bw w;
-    bw_init(&w, &r->a);
-    bw_str(&w, "ns", ns);
-    bw_str(&w, "host", r->s->host);
-    bw_date(&w, "localTime", r->ectx.now_ms);
-    bw_int(&w, "count", c->count);
-    pipeline_push(p, bw_done(&w));
-}
-
-/* Feeds the documents of a collection to the pipeline. */
-static int feed(struct req *r, struct pipeline *p, struct coll *c, struct val match)
-{
-    struct query_spec spec = {.filter = match, .hint = doc_get(r->body, "hint")};
-    struct query *q;
-    struct pool scratch = {0};
-    struct ectx e = r->ectx;
-    if (query_open(&r->a, c, &spec, &e, &q, &r->err)) return r->err.code;
-    struct rec *rec;
-    r->ectx.a = &scratch;
-    e.a = &scratch;
-    while ((rec = query_next(q, &e)) && pipeline_push(p, rec_doc(rec)))
-        if (scratch.bytes > 65536) pool_reset(&scratch);
-    if (!r->err.code) pipeline_finish(p);
-    r->ectx.a = &r->a;
-    pool_fini(&scratch);
-    query_close(q);
-    return r->err.code;
-}
-
-static int run_pipeline(struct req *r, const char *ns, struct val stages, int64_t batch)
-{
-    struct pipeline *p;
-    struct coll *snapshot, *c = request_view(r, ns, &snapshot);
-    struct val match = pipeline_leading_match(stages);
-    if (pipeline_parse(&r->a, stages, &p, &r->err)) return r->err.code;
-    if (val_is_doc(match)) {
-        struct bw rest;
-        struct iter it;
-        size_t i = 0;
-        bw_init(&rest, &r->a);
-        for (iter_init(&it, stages); iter_next(&it); i++)
-            if (i) bw_puti(&rest, i - 1, it.v);
-        if (pipeline_parse(&r->a, bw_done(&rest), &p, &r->err)) return r->err.code;
-    }
-    if (pipeline_is_coll_stats(p) && !c)
-        return merr_set(
-            &r->err, MERR_NAMESPACE_NOT_FOUND,
-            "Unable to retrieve count in $collStats stage :: caused by :: Collection [%s] not found.", ns);
-    struct cursor *cur = cursor_new(r->s, ns);
-    remember_session(r, cur);
-    pipeline_start(p, &r->a, &r->ectx, collect_result, cur);
-    int rc = 0;
-    if (pipeline_is_coll_stats(p)) {
-        coll_stats(r, p, c, ns);
-        pipeline_finish(p);
-    } else if (c) {
-        rc = feed(r, p, c, match);
-    } else {
-        pipeline_finish(p);
-    }
-    if (!rc) rc = r->err.code;
-    if (rc) {
-        cursor_free(r->s, cur);
-        return rc;
-    }
-    return cursor_reply(r, cur, batch, true, false);
-}
-
-int cmd_aggregate(struct req *r)
-{
-    struct val first = doc_get(r->body, r->name), stages = doc_get(r->body, "pipeline"),
-               options = doc_get(r->body, "cursor");
-    char *ns;
-    int64_t batch = DEFAULT_BATCH;
-    if (request_fields(r, aggregate_fields, UNKNOWN_PLAIN)) return r->err.code;
-    if (!val_is_arr(stages))
-        return merr_set(&r->err, MERR_TYPE_MISMATCH, "'pipeline' option must be specified as an array");
-    bool whole = val_is_num(first);
-    if (whole && val_ldouble(first) != 1)
-        return merr_set(&r->err, MERR_FAILED_TO_PARSE,
-                        "Invalid command format: the 'aggregate' field must specify a collection name or 1");
-    if (!whole && request_ns(r, &ns)) return r->err.code;
-    if (!val_missing(doc_get(r->body, "explain")))
-        return merr_set(&r->err, MERR_NOT_IMPLEMENTED, "the stand-in does not explain");
-    if (val_missing(options))
-        return merr_set(&r->err, MERR_FAILED_TO_PARSE,
-                        "The 'cursor' option is required, except for aggregate with the explain argument");
-    if (!val_is_doc(options))
-        return merr_set(&r->err, MERR_TYPE_MISMATCH, "cursor field must be missing or an object");
-    struct iter it;
-    for (iter_init(&it, options); iter_next(&it);) {
-        if (strcmp(it.key, "batchSize"))
-            return merr_set(&r->err, MERR_BAD_VALUE,
-                            "cursor object can't contain fields other than batchSize");
-        if (!val_is_num(it.v))
-            return merr_set(&r->err, MERR_TYPE_MISMATCH, "cursor.batchSize must be a number");
-        batch = val_int(it.v);
-        if (batch < 0) return merr_set(&r->err, MERR_BAD_VALUE, "cursor.batchSize must not be negative");
-    }
-    if (refuse_collation(r)) return r->err.code;
-    if (whole) {
-        ns = pool_alloc(&r->a, strlen(r->db) + 16);
-        memcpy(ns, r->db, strlen(r->db));
-        memcpy(ns + strlen(r->db), ".$cmd.aggregate", 16);
-    }
-    if (val_is_doc(arr_get(stages, 0)) && !val_missing(doc_get(arr_get(stages, 0), "$changeStream"))) {
-        if (r->in_txn)
-            return merr_set(&r->err, MERR_OPERATION_IN_TRANSACTION,
-                            "Stage not supported inside of a multi-document transaction: $changeStream");
-        return open_stream(r, whole ? NULL : ns + strlen(r->db) + 1, stages, ns, batch);
-    }
-    if (whole) {
-        struct pipeline *p;
-        if (pipeline_parse(&r->a, stages, &p, &r->err)) return r->err.code;
-        return merr_set(&r->err, MERR_INVALID_NAMESPACE,
-                        "{aggregate: 1} is not valid for '%s'; a collection is required.",
-                        val_is_doc(arr_get(stages, 0)) ? "this pipeline" : "an empty pipeline");
-    }
-    return run_pipeline(r, ns, stages, batch);
 }
 
 /* ---- count, distinct ---- */
@@ -410,7 +284,7 @@ int cmd_count(struct req *r)
     struct val limit = doc_get(r->body, "limit"), skip = doc_get(r->body, "skip");
     struct coll *snapshot;
     char *ns;
-    if (request_fields(r, count_fields, UNKNOWN_IDL) || request_ns(r, &ns) || refuse_collation(r))
+    if (request_fields(r, count_fields, UNKNOWN_IDL) || request_ns(r, &ns) || request_collation(r))
         return r->err.code;
     if (val_is(spec.filter, BSON_TYPE_NULL)) spec.filter = VAL_NONE;
     if (!val_missing(spec.filter) && !val_is_doc(spec.filter))
@@ -497,7 +371,7 @@ int cmd_distinct(struct req *r)
     struct val key = doc_get(r->body, "key");
     struct coll *snapshot;
     char *ns;
-    if (request_fields(r, distinct_fields, UNKNOWN_IDL) || request_ns(r, &ns) || refuse_collation(r))
+    if (request_fields(r, distinct_fields, UNKNOWN_IDL) || request_ns(r, &ns) || request_collation(r))
         return r->err.code;
     if (!val_is_str(key))
         return merr_set(&r->err, MERR_TYPE_MISMATCH, "\"key\" had the wrong type. Expected string, found %s",

@@ -158,7 +158,7 @@ static void cluster_time(struct req *r)
 {
     static const uint8_t zero[20];
     bw_doc(&r->reply, "$clusterTime");
-    bw_ts(&r->reply, "clusterTime", r->s->oplog.last_ts);
+    bw_ts(&r->reply, "clusterTime", oplog_clock(&r->s->oplog));
     bw_doc(&r->reply, "signature");
     bw_bin(&r->reply, "hash", 0, zero, 20);
     bw_i64(&r->reply, "keyId", 0);
@@ -259,10 +259,21 @@ static void write_concern_error(struct req *r, int code, const char *message, bo
 
 /* ---- before a command runs ---- */
 
+/* Clients tell each other's times: the server's clock follows, if the time can be true. */
+static void take_cluster_time(struct req *r)
+{
+    struct val ts = doc_path(r->body, "$clusterTime.clusterTime");
+    if (val_is(ts, BSON_TYPE_TIMESTAMP) && (int64_t)rd32(ts.p + 4) <= now_wall_ms() / 1000 + 60)
+        oplog_advance(&r->s->oplog, rd64(ts.p));
+}
+
 static int parse_read_concern(struct req *r)
 {
     struct val rc = doc_get(r->body, "readConcern");
     if (val_missing(rc)) return 0;
+    if (r->in_txn && !r->start_txn && val_is_doc(rc) && !doc_is_empty(rc))
+        return merr_set(&r->err, MERR_INVALID_OPTIONS,
+                        "Only the first command in a transaction may specify a readConcern");
     if (!val_is_doc(rc))
         return merr_set(&r->err, MERR_TYPE_MISMATCH,
                         "\"readConcern\" had the wrong type. Expected object, found %s", val_type_name(rc.t));
@@ -340,8 +351,19 @@ static int parse_session(struct req *r, const struct command *cmd)
             &r->err, MERR_TYPE_MISMATCH,
             "BSON field 'OperationSessionInfo.lsid' is the wrong type '%s', expected type 'object'",
             val_type_name(lsid.t));
-    if (!val_is(id, BSON_TYPE_BINARY) || rd32(id.p) != 16 || id.p[4] != BSON_SUBTYPE_UUID)
-        return merr_set(&r->err, 207, "BSON field 'lsid.id' is not a UUID");
+    if (val_missing(id))
+        return merr_set(&r->err, 40414,
+                        "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field");
+    if (!val_is(id, BSON_TYPE_BINARY))
+        return merr_set(
+            &r->err, MERR_TYPE_MISMATCH,
+            "BSON field 'OperationSessionInfo.lsid.id' is the wrong type '%s', expected type 'binData'",
+            val_type_name(id.t));
+    if (rd32(id.p) != 16 || id.p[4] != BSON_SUBTYPE_UUID)
+        return merr_set(
+            &r->err, MERR_TYPE_MISMATCH,
+            "BSON field 'OperationSessionInfo.lsid.id' is the wrong binData type '%s', expected type 'UUID'",
+            id.p[4] == 0 ? "general" : "other");
     if (r->has_txn_number && !val_is(txn, BSON_TYPE_INT64))
         return merr_set(
             &r->err, MERR_TYPE_MISMATCH,
@@ -449,6 +471,7 @@ static int prepare(struct req *r, const struct command **cmd)
     if ((*cmd)->flags & CMD_ADMIN && strcmp(r->db, "admin"))
         return merr_set(&r->err, MERR_UNAUTHORIZED, "%s may only be run against the admin database.",
                         r->name);
+    take_cluster_time(r);
     r->ectx.now_ms = now_wall_ms();
     r->ectx.cluster_time = r->s->opt.standalone ? 0 : r->s->oplog.last_ts;
     return 0;
@@ -463,17 +486,16 @@ static int await_read_concern(struct req *r)
     if (!r->after_cluster_time || r->s->opt.standalone) return 0;
     if (have >= r->after_cluster_time) return 0;
     if (r->after_cluster_time > o->last_ts) {
-        /* a time that this server has not seen can only be reached by a noop */
-        uint64_t now = (uint64_t)(now_wall_ms() / 1000) << 32 | 0xFFFFFFFF;
-        if (r->after_cluster_time > now)
+        uint64_t clock = oplog_clock(o);
+        if (r->after_cluster_time > clock)
             return merr_set(&r->err, MERR_INVALID_OPTIONS,
                             "readConcern afterClusterTime value must not be greater than the current "
                             "clusterTime. Requested clusterTime: { ts: Timestamp(%u, %u) }; current "
                             "clusterTime: { ts: Timestamp(%u, %u) }",
                             (unsigned)(r->after_cluster_time >> 32), (unsigned)r->after_cluster_time,
-                            (unsigned)(o->last_ts >> 32), (unsigned)o->last_ts);
-        oplog_append(o, r->after_cluster_time, OP_NOOP, "", NULL, NULL, NULL, VAL_NONE);
-        oplog_commit(o);
+                            (unsigned)(clock >> 32), (unsigned)clock);
+        /* the client knows a later time than this server: a noop brings it there */
+        oplog_noop(o);
         return await_read_concern(r);
     }
     if (val_is_num(max) && val_int(max) > 0) {

@@ -5,13 +5,15 @@
 
 #define BATCH_MAX_BYTES (16 * 1024 * 1024)
 
-struct cursor *cursor_new(struct server *s, const char *ns)
+struct cursor *cursor_new(struct req *r, const char *ns)
 {
+    struct server *s = r->s;
     struct cursor *c = xcalloc(1, sizeof *c);
     do {
         c->id = (int64_t)(server_random(s) >> 1);
     } while (c->id == 0 || cursor_find(s, c->id));
     c->ns = pool_strndup(&c->a, ns, strlen(ns));
+    if (r->session) c->session = pool_copy(&c->a, r->session->id, 16);
     if (s->cursor_count == s->cursor_cap) {
         s->cursor_cap = s->cursor_cap ? s->cursor_cap * 2 : 16;
         s->cursors = xrealloc(s->cursors, s->cursor_cap * sizeof *s->cursors);

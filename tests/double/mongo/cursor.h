@@ -23,7 +23,8 @@ struct cursor {
     bool single;            /* closed after its first batch whatever is left */
 };
 
-struct cursor *cursor_new(struct server *s, const char *ns);
+/* A cursor of the request's session. */
+struct cursor *cursor_new(struct req *r, const char *ns);
 void cursor_free(struct server *s, struct cursor *c);
 struct cursor *cursor_find(const struct server *s, int64_t id);
 void cursors_kill_all(struct server *s);

@@ -68,6 +68,7 @@ static const struct {
     {79, "UnknownReplWriteConcern"},
     {85, "IndexOptionsConflict"},
     {86, "IndexKeySpecsConflict"},
+    {87, "FailPointSetFailed"},
     {89, "NetworkTimeout"},
     {91, "ShutdownInProgress"},
     {94, "NotYetInitialized"},
@@ -122,8 +123,10 @@ static const struct {
     {10334, "BSONObjectTooLarge"},
     {11000, "DuplicateKey"},
     {11600, "InterruptedAtShutdown"},
+
     {11601, "Interrupted"},
     {11602, "InterruptedDueToReplStateChange"},
+    {12051, "CursorInUse"},
     {13435, "NotMasterNoSlaveOk"},
     {13436, "NotMasterOrSecondary"},
     {14031, "OutOfDiskSpace"},

@@ -30,7 +30,7 @@ int failpoint_configure(struct req *r)
     struct failpoint *f = &r->s->fail;
     struct val name = doc_get(r->body, r->name), data = doc_get(r->body, "data");
     if (!val_str_is(name, "failCommand"))
-        return merr_set(&r->err, 11, "fail point not found: %s", val_is_str(name) ? val_str(name) : "");
+        return merr_set(&r->err, 87, "%s not found", val_is_str(name) ? val_str(name) : "");
     if (set_mode(r, doc_get(r->body, "mode"), f)) return r->err.code;
     bw_i32(&r->reply, "count", f->entered);
     pool_reset(&f->a);
@@ -48,12 +48,19 @@ static bool names_command(const struct failpoint *f, const char *name)
 
 static bool hits(struct req *r, struct failpoint *f)
 {
-    struct val app = doc_get(f->data, "appName");
+    struct val app = doc_get(f->data, "appName"), ns = doc_get(f->data, "namespace"), coll;
     const char *name = command_find(r->name) ? command_find(r->name)->name : r->name;
     if (!f->on || !strcmp(name, "configureFailPoint") ||
         !(names_command(f, name) || names_command(f, r->name)))
         return false;
     if (val_is_str(app) && (!r->conn || strcmp(r->conn->app_name, val_str(app)) != 0)) return false;
+    coll = doc_get(r->body, r->name);
+    if (val_is_str(ns) && val_is_str(coll)) {
+        size_t db = strlen(r->db);
+        if (strncmp(val_str(ns), r->db, db) || val_str(ns)[db] != '.' ||
+            strcmp(val_str(ns) + db + 1, val_str(coll)))
+            return false;
+    }
     if (f->skip > 0) return f->skip--, false;
     if (f->probability < 1 && (double)(server_random(r->s) >> 11) / 9007199254740992.0 >= f->probability)
         return false;

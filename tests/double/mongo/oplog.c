@@ -41,13 +41,22 @@ struct oplog_entry *oplog_at(const struct oplog *o, uint64_t seq)
     return &o->e[(o->head + (size_t)(seq - o->first_seq)) & (o->cap - 1)];
 }
 
+uint64_t oplog_clock(const struct oplog *o)
+{
+    return o->clock > o->last_ts ? o->clock : o->last_ts;
+}
+
+void oplog_advance(struct oplog *o, uint64_t ts)
+{
+    if (ts > o->clock) o->clock = ts;
+}
+
 uint64_t oplog_tick(struct oplog *o)
 {
-    if (o->own_time) return o->next_ts;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t seconds = (uint64_t)now.tv_sec << 32;
-    return seconds > o->last_ts ? seconds | 1 : o->last_ts + 1;
+    uint64_t seconds = (uint64_t)now.tv_sec << 32, last = oplog_clock(o);
+    return seconds > last ? seconds | 1 : last + 1;
 }
 
 static void forget_oldest(struct oplog *o)

@@ -57,8 +57,7 @@ struct oplog {
     uint64_t commit_ts;
     int64_t term, commit_term;
     int64_t last_write_ms; /* wall clock of the last entry */
-    bool own_time;         /* replaying a file: `next_ts` says the time */
-    uint64_t next_ts;
+    uint64_t clock;        /* the latest time a client has told of */
 };
 
 void oplog_init(struct oplog *o, size_t max_bytes);
@@ -66,6 +65,9 @@ void oplog_fini(struct oplog *o);
 /* One past the newest entry. */
 uint64_t oplog_end(const struct oplog *o);
 struct oplog_entry *oplog_at(const struct oplog *o, uint64_t seq);
+/* The cluster time: that of the newest entry, or a later one that a client has told of. */
+uint64_t oplog_clock(const struct oplog *o);
+void oplog_advance(struct oplog *o, uint64_t ts);
 /* The time that the next entry will have. */
 uint64_t oplog_tick(struct oplog *o);
 /*

@@ -97,36 +97,36 @@ void sessions_rollback(struct sessions *s, uint64_t from_ts)
     }
 }
 
+void session_text(const uint8_t id[16], char out[SESSION_TEXT_BYTES])
+{
+    size_t n = 0;
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) out[n++] = '-';
+        n += (size_t)snprintf(out + n, 3, "%02x", id[i]);
+    }
+    snprintf(out + n, SESSION_TEXT_BYTES - n, " - 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+}
+
 static int too_old(struct req *r, const struct session *s)
 {
-    char id[37], *out = id;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
-        out += snprintf(out, 3, "%02x", s->id[i]);
-    }
-    /* the digest is that of no user */
-    return merr_set(
-        &r->err, MERR_TRANSACTION_TOO_OLD,
-        r->in_txn
-            ? "Cannot start transaction %lld on session %s - 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= "
-              "because a newer transaction %lld has already started on this session."
-            : "Retryable write with txnNumber %lld is prohibited on session %s - "
-              "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= because a newer retryable write with txnNumber "
-              "%lld has already started on this session.",
-        (long long)r->txn_number, id, (long long)s->txn_number);
+    char id[SESSION_TEXT_BYTES];
+    session_text(s->id, id);
+    return merr_set(&r->err, MERR_TRANSACTION_TOO_OLD,
+                    r->in_txn
+                        ? "Cannot start transaction %lld on session %s because a newer transaction %lld has "
+                          "already started on this session."
+                        : "Retryable write with txnNumber %lld is prohibited on session %s because a newer "
+                          "retryable write with txnNumber %lld has already started on this session.",
+                    (long long)r->txn_number, id, (long long)s->txn_number);
 }
 
 static int begin_transaction(struct req *r, struct session *s)
 {
     if (r->start_txn) {
         if (r->txn_number == s->txn_number && (s->txn_is_retryable || s->state != TXN_NONE))
-            return merr_set(&r->err, 117,
-                            "Cannot start a transaction at given transaction number %lld a transaction with "
-                            "the same number is in state %s",
-                            (long long)r->txn_number,
-                            s->state == TXN_ACTIVE      ? "TxnState::InProgress"
-                            : s->state == TXN_COMMITTED ? "TxnState::Committed"
-                                                        : "TxnState::Aborted");
+            return merr_set(&r->err, 50911,
+                            "Only servers in a sharded cluster can start a new transaction at the active "
+                            "transaction number");
         clear_ops(s);
         clear_retries(s);
         s->txn_number = r->txn_number;

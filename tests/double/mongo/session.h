@@ -6,6 +6,10 @@
 
 struct req;
 
+#define SESSION_TEXT_BYTES 84
+/* A session as the server prints it: its UUID and the digest of no user. */
+void session_text(const uint8_t id[16], char out[SESSION_TEXT_BYTES]);
+
 /* What a statement of a retryable write did, to be told again to who retries it. */
 struct retry_record {
     int32_t stmt;

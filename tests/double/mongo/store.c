@@ -186,6 +186,7 @@ int coll_set_options(struct coll *c, struct val options, struct merr *err)
     c->validator = m;
     c->validate_off = val_str_is(level, "off");
     c->validate_warn = val_str_is(action, "warn");
+    c->validate_moderate = val_str_is(level, "moderate");
     return 0;
 }
 

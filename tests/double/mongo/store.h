@@ -50,7 +50,7 @@ struct coll {
     struct pool options_pool;
     struct val options; /* what create was given */
     struct match *validator;
-    bool validate_off, validate_warn;
+    bool validate_off, validate_warn, validate_moderate;
 };
 
 struct store {

@@ -116,16 +116,33 @@ static void make_keys(const struct index *ix, struct val doc, struct keys *out)
     unique_keys(out);
 }
 
-static int duplicate(const struct coll *c, const struct index *ix, struct val doc, struct merr *err)
+/* Which of a field's values made the key: the one whose encoding stands at `at`. */
+static struct val value_of_key(const struct values *vs, bool descending, const struct kbuf *key, size_t *at)
+{
+    for (size_t i = 0; i < vs->n; i++) {
+        struct kbuf k;
+        kbuf_init(&k);
+        keystring_put(&k, vs->v[i], descending);
+        bool here = *at + k.n <= key->n && memcmp(key->p + *at, k.p, k.n) == 0;
+        if (here) *at += k.n;
+        kbuf_fini(&k);
+        if (here) return vs->v[i];
+    }
+    return val_null();
+}
+
+static int duplicate(const struct coll *c, const struct index *ix, struct val doc, const struct kbuf *key,
+                     struct merr *err)
 {
     struct pool a = {0};
     struct bw text, *extra;
-    struct iter it;
+    size_t at = 0;
     bw_init(&text, &a);
-    for (iter_init(&it, ix->key); iter_next(&it);) {
+    for (size_t i = 0; i < ix->parts->n; i++) {
+        const struct sort_part *p = &ix->parts->parts[i];
         struct values vs = {0};
-        path_visit(path_parse(&a, it.key, it.keylen), doc, PATH_LEAF_ELEMENTS, collect, &vs);
-        bw_putn(&text, it.key, it.keylen, vs.n ? vs.v[0] : val_null());
+        path_visit(p->path, doc, PATH_LEAF_ELEMENTS, collect, &vs);
+        bw_put(&text, p->path->text, value_of_key(&vs, p->descending, key, &at));
         free(vs.v);
     }
     struct val value = bw_done(&text);
@@ -152,7 +169,7 @@ static int add_keys(const struct coll *c, struct index *ix, struct keys *ks, str
 {
     if (ix->unique || ix == c->indexes[0])
         for (size_t i = 0; i < ks->n; i++)
-            if (taken(ix, &ks->k[i], r, except)) return duplicate(c, ix, rec_doc(r), err);
+            if (taken(ix, &ks->k[i], r, except)) return duplicate(c, ix, rec_doc(r), &ks->k[i], err);
     for (size_t i = 0; i < ks->n; i++) {
         keystring_u64(&ks->k[i], r->rid);
         skiplist_insert(&ix->list, ks->k[i].p, ks->k[i].n, r);
@@ -203,7 +220,7 @@ int index_change(const struct coll *c, struct index *ix, struct rec *old, struct
         }
     } else {
         for (size_t i = 0; (ix->unique || ix == c->indexes[0]) && !rc && i < after.n; i++)
-            if (taken(ix, &after.k[i], now, old)) rc = duplicate(c, ix, rec_doc(now), err);
+            if (taken(ix, &after.k[i], now, old)) rc = duplicate(c, ix, rec_doc(now), &after.k[i], err);
         if (!rc) {
             for (size_t i = 0; i < before.n; i++) {
                 keystring_u64(&before.k[i], old->rid);

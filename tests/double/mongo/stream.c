@@ -134,7 +134,7 @@ static int start_point(struct req *r, struct pool *a, struct stream *st, const s
         set_post_batch(st, t.text, t.ts);
         return 0;
     }
-    st->start_ts = val_missing(o->start_at) ? r->s->oplog.last_ts + 1 : rd64(o->start_at.p);
+    st->start_ts = val_missing(o->start_at) ? oplog_clock(&r->s->oplog) + 1 : rd64(o->start_at.p);
     st->check_history = !val_missing(o->start_at);
     set_post_batch(st, token_high_water(&r->a, st->start_ts), st->start_ts);
     return 0;
