@@ -178,6 +178,7 @@ struct req {
                 at; /* with a token: its time, for the proof; without: startAtOperationTime; 0: now */
             /* out */
             cluster_time opened_at; /* nothing that happened after this time is missed */
+            cluster_time now;       /* the server's time when it was opened: what is older is a replay */
             bool proven;            /* the history from the token on is known to be there */
             /* errors: LKS_E_STREAM_LOST, LKS_E_UNSUPPORTED, LKS_E_MONGO */
         } stream_open;

@@ -152,7 +152,7 @@ static void opened(struct engine *e, struct req *req)
         log_info("following the change stream", LOG_STR("source", e->config->source),
                  LOG_STR("from", e->stream.received.token ? "the saved token" : "now"));
     /* Events from before this lease was taken are replays: metadata proves nothing for them. */
-    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.doubt_until = req->stream_open.opened_at;
+    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.doubt_until = req->stream_open.now;
     e->stream.open = e->stream.ever_opened = true;
     e->stream.proven = req->stream_open.proven;
     e->stream.failures = 0;

@@ -138,6 +138,8 @@ static void opened(struct mongo *m, struct req *req, const bson_t *reply, cluste
     s->proven = !req->stream_open.token;
     s->probe_at = req->stream_open.token ? at : 0;
     req->stream_open.opened_at = at;
+    req->stream_open.now = mongo_operation_time(reply);
+    if (!req->stream_open.now) req->stream_open.now = at;
     mongo_saw(m, at);
 }
 

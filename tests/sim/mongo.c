@@ -349,7 +349,8 @@ static void do_stream_open(struct world *w, struct run *run, struct req *req)
     }
     run->stream_open = true;
     run->stream_at = from;
-    req->stream_open.opened_at = committed(w);
+    req->stream_open.opened_at = from;
+    req->stream_open.now = w->mongo.count;
     req->stream_open.proven = true;
 }
 
