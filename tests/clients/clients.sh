@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # clients.sh - runs clients nobody here wrote against the stand-in servers: MongoDB's official Node driver and
-# Qdrant's official JavaScript client, as they come from their registry. Prints TAP, one test a case.
+# Qdrant's official JavaScript client, as they come from their registry. So that what they are asked is known to
+# be right, they also run against the real servers that LOCKSTEP_TEST_MONGODB_URI (a replica set) and
+# LOCKSTEP_TEST_QDRANT_URL name. Prints TAP, one test a case.
 set -u
 . "$(dirname "$0")/../standin.sh"
 sources=$top_srcdir/tests/clients
@@ -44,6 +46,8 @@ all() {
     standin_start mongod && MONGODB_URI="mongodb://$address/" run mongodb.mjs
     standin_start qdrant && QDRANT_URL="http://$address" run qdrant.mjs
     standin_start qdrant --api-key secret && QDRANT_URL="http://$address" QDRANT_API_KEY=secret run qdrant.mjs
+    [ -z "${LOCKSTEP_TEST_MONGODB_URI:-}" ] || MONGODB_URI=$LOCKSTEP_TEST_MONGODB_URI run mongodb.mjs
+    [ -z "${LOCKSTEP_TEST_QDRANT_URL:-}" ] || QDRANT_URL=$LOCKSTEP_TEST_QDRANT_URL run qdrant.mjs
 }
 
 command -v node >/dev/null || skip "there is no node"
