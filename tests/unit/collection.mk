@@ -1,4 +1,7 @@
-# tests of collection/, plugin/ and the plugins
+# tests of collection/, plugin/ and the plugins, and of the tree itself
+dist_check_SCRIPTS += %D%/format.sh %D%/arrows.sh
+TESTS += %D%/format.sh %D%/arrows.sh
+
 # text
 check_PROGRAMS += test_text
 TESTS += test_text

@@ -374,6 +374,7 @@ START_TEST(an_open_that_hangs_is_given_up)
     ck_assert_ptr_nonnull(strstr(made.err->text, "collection `c`, plugin `probe`, open(): did not return"));
     made_fini(&made);
     binding_close(b);
+    plugins_free(set);
     put_file("mark", "", 0644); /* lets the thread go */
 }
 END_TEST
