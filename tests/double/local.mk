@@ -27,7 +27,7 @@ libdouble_qdrant_la_SOURCES = \
 	%D%/qdrant_http/journal.c %D%/qdrant_http/journal.h \
 	%D%/qdrant_http/message.c %D%/qdrant_http/message.h \
 	%D%/qdrant_http/ordering.c %D%/qdrant_http/ordering.h \
-	%D%/qdrant_http/points_query.c %D%/qdrant_http/points_read.c %D%/qdrant_http/points_write.c \
+	%D%/qdrant_http/points_groups.c %D%/qdrant_http/points_query.c %D%/qdrant_http/points_read.c %D%/qdrant_http/points_write.c \
 	%D%/qdrant_http/query.h %D%/qdrant_http/query_read.c %D%/qdrant_http/query_run.c \
 	%D%/qdrant_http/routes.c \
 	%D%/qdrant_http/scoring.c %D%/qdrant_http/scoring.h \

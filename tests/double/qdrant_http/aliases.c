@@ -118,7 +118,7 @@ void aliases_update(struct call *c)
             reader_fail(&c->reader, reader_behind_element(&c->reader, &actions->u.items[i]),
                         "data did not match any variant of untagged enum AliasOperations");
     }
-    if (!call_readable(c)) return;
+    if (!call_readable(c) || !call_wait_timeout(c)) return;
     pthread_rwlock_wrlock(&c->server->lock);
     for (uint32_t i = 0; i < actions->count; i++) {
         const char *first;

@@ -145,6 +145,50 @@ char *call_parameter(struct call *c, const char *name)
     return NULL;
 }
 
+/* Is the text a number? Then it goes to *seconds. */
+static bool timeout_reads(struct call *c, const char *text, uint64_t *seconds)
+{
+    if (!text) return true;
+    if (*text && !text[strspn(text, "0123456789")] && strlen(text) < 20) {
+        if (seconds) *seconds = strtoull(text, NULL, 10);
+        return true;
+    }
+    call_reject(c, 400, "Deserialize error in query parameters: %s",
+                *text ? "invalid digit found in string" : "cannot parse integer from empty string");
+    return false;
+}
+
+bool call_read_parameters(struct call *c)
+{
+    const char *consistency = call_parameter(c, "consistency");
+    uint64_t seconds = 1;
+
+    if (consistency && *consistency && strcmp(consistency, "majority") != 0 &&
+        strcmp(consistency, "quorum") != 0 && strcmp(consistency, "all") != 0 &&
+        strtoull(consistency, NULL, 10) == 0) {
+        call_reject(c, 400,
+                    "Deserialize error in query parameters: failed to deserialize read consistency query "
+                    "parameter value");
+        return false;
+    }
+    if (!timeout_reads(c, call_parameter(c, "timeout"), &seconds)) return false;
+    if (seconds) return true;
+    call_reject(c, 400,
+                "Deserialize error in query parameters: invalid value: integer `0`, expected a nonzero u64");
+    return false;
+}
+
+bool call_wait_timeout(struct call *c)
+{
+    uint64_t seconds = 1;
+
+    if (!timeout_reads(c, call_parameter(c, "timeout"), &seconds)) return false;
+    if (seconds) return true;
+    call_reject(c, 422,
+                "Validation error in query parameters: [timeout: value 0 invalid, must be 1 or larger]");
+    return false;
+}
+
 bool call_update_parameters(struct call *c)
 {
     const char *wait = call_parameter(c, "wait");
@@ -168,12 +212,7 @@ bool call_update_parameters(struct call *c)
             ordering);
         return false;
     }
-    if (timeout && (!*timeout || timeout[strspn(timeout, "0123456789")])) {
-        call_reject(c, 400, "Deserialize error in query parameters: %s",
-                    *timeout ? "invalid digit found in string" : "cannot parse integer from empty string");
-        return false;
-    }
-    return true;
+    return timeout_reads(c, timeout, NULL);
 }
 
 bool call_open(struct call *c, bool writing)

@@ -46,6 +46,9 @@ bool call_parse(struct call *c, enum reader_place place);
 bool call_readable(struct call *c);
 /* Looks at the query parameters of updates (wait, ordering, timeout); false if it has answered. */
 bool call_update_parameters(struct call *c);
+/* The same for those of reads (consistency, timeout), and of collections (timeout). */
+bool call_read_parameters(struct call *c);
+bool call_wait_timeout(struct call *c);
 /* The value of a query parameter in the arena, or NULL. */
 char *call_parameter(struct call *c, const char *name);
 

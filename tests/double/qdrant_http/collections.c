@@ -122,7 +122,7 @@ void collections_create(struct call *c)
     if (!check_name(c) || !call_parse(c, READER_EXACT)) return;
     made = collection_new(c->name);
     settings_create(&c->reader, &c->body, made, &refused);
-    if (call_readable(c) && refused)
+    if (call_readable(c) && call_wait_timeout(c) && refused)
         call_error(c, 400, "Wrong input: %s are not known to this stand-in for Qdrant", refused);
     if (!c->answered) {
         pthread_rwlock_wrlock(&c->server->lock);
@@ -138,7 +138,7 @@ void collections_create(struct call *c)
 
 void collections_patch(struct call *c)
 {
-    if (!call_parse(c, READER_EXACT)) return;
+    if (!call_parse(c, READER_EXACT) || !call_wait_timeout(c)) return;
     if (!call_open(c, true)) return;
     settings_patch(&c->reader, &c->body, c->collection);
     call_close(c);
@@ -149,6 +149,7 @@ void collections_delete(struct call *c)
 {
     struct collection *old;
 
+    if (!call_wait_timeout(c)) return;
     pthread_rwlock_wrlock(&c->server->lock);
     old = server_collection(c->server, c->name);
     if (old) server_remove(c->server, old);

@@ -19,7 +19,10 @@ handler points_upsert, points_delete, points_set_payload, points_overwrite_paylo
 /* points_read.c */
 handler points_get, points_retrieve, points_scroll, points_count, points_facet;
 /* points_query.c */
-handler points_query, points_query_batch, points_search, points_search_batch, points_refuse;
+handler points_query, points_query_batch, points_search, points_search_batch, points_recommend,
+    points_recommend_batch, points_discover, points_discover_batch, points_refuse;
+/* points_groups.c */
+handler points_query_groups, points_search_groups;
 /* control.c */
 handler control_add_fault, control_list_faults, control_clear_faults, control_clear_fault, control_counters,
     control_reset, control_restart;

@@ -29,7 +29,7 @@ static void one(struct call *c, read_query *read, const char *field, bool wrappe
 
     if (!call_parse(c, READER_PINNED)) return;
     read(&c->reader, &c->body, field, &q);
-    if (!call_readable(c) || !call_open(c, false)) return;
+    if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
     buf_init(&found, 0);
     answer(c, &q, wrapped, &found);
     call_close(c);
@@ -66,7 +66,7 @@ static void batch(struct call *c, read_query *read, const char *field, bool wrap
 
     if (!call_parse(c, READER_PINNED)) return;
     read_batch(c, read, field, &list, &count);
-    if (!call_readable(c) || !call_open(c, false)) return;
+    if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
     buf_init(&found, 0);
     buf_putc(&found, '[');
     if (strict_search_batch(c, count)) {
@@ -102,6 +102,26 @@ void points_search(struct call *c)
 void points_search_batch(struct call *c)
 {
     batch(c, query_read_search, "search_request", false);
+}
+
+void points_recommend(struct call *c)
+{
+    one(c, query_read_recommend, "recommend_request", false);
+}
+
+void points_recommend_batch(struct call *c)
+{
+    batch(c, query_read_recommend, "recommend_request", false);
+}
+
+void points_discover(struct call *c)
+{
+    one(c, query_read_discover, "discover_request", false);
+}
+
+void points_discover_batch(struct call *c)
+{
+    batch(c, query_read_discover, "discover_request", false);
 }
 
 void points_refuse(struct call *c)

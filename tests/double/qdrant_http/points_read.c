@@ -19,7 +19,7 @@ void points_get(struct call *c)
         call_error(c, 400, "Wrong input: Can not recognize \"%s\" as point id", c->parts[3]);
         return;
     }
-    if (!call_open(c, false)) return;
+    if (!call_read_parameters(c) || !call_open(c, false)) return;
     slot = collection_find(c->collection, &id);
     if (slot == NO_SLOT) {
         call_error(c, 404, "Not found: Point with id %s does not exists!", c->parts[3]);
@@ -63,7 +63,7 @@ void points_retrieve(struct call *c)
         reader_mismatch(&c->reader, &c->body, "struct PointRequest");
     else if (read_ids(c, &ids, &count))
         show_read(&c->reader, &c->body, false, &show);
-    if (!call_readable(c) || !call_open(c, false)) return;
+    if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
     out = call_begin(c);
     buf_putc(out, '[');
     pool_init(&scratch);
@@ -176,7 +176,7 @@ void points_scroll(struct call *c)
 
     if (!call_parse(c, READER_PINNED)) return;
     read_scroll(c, &s);
-    if (!call_readable(c) || !call_open(c, false)) return;
+    if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
     select_bind(c->collection, s.filter);
     if (strict_read(c, s.filter, s.limit_given, s.limit) &&
         (!s.order.given || ordering_check(c, &s.order, s.has_offset))) {
@@ -204,7 +204,7 @@ void points_count(struct call *c)
         reader_mismatch(&c->reader, &c->body, "struct CountRequest");
     else if (read_filter(c, "count_request.filter", &filter))
         reader_bool(&c->reader, &c->body, "exact", &exact, NULL);
-    if (!call_readable(c) || !call_open(c, false)) return;
+    if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
     select_bind(c->collection, filter);
     if (strict_read(c, filter, false, 0)) count = select_count(c->collection, filter);
     call_close(c);
@@ -220,6 +220,7 @@ struct facet_hit {
 };
 
 struct facet {
+    const struct field_index *index;
     struct pool arena;
     struct facet_hit *hits;
     size_t count;
@@ -231,7 +232,7 @@ static void facet_value(struct facet *f, const struct json *v)
 {
     struct facet_hit *hit = NULL;
 
-    if (v->type != JSON_STRING && v->type != JSON_INT && v->type != JSON_BOOL) return;
+    if (!index_answers(f->index, v)) return;
     for (size_t i = 0; i < f->count && !hit; i++)
         if (json_equal(&f->hits[i].value, v)) hit = &f->hits[i];
     if (!hit) {
@@ -275,10 +276,10 @@ static int by_count(const void *a, const void *b)
     return x->value.u.integer < y->value.u.integer ? -1 : x->value.u.integer > y->value.u.integer;
 }
 
-static void write_facet(struct call *c, const struct jsonpath *path, const struct filter *filter,
+static void write_facet(struct call *c, const struct field_index *x, const struct filter *filter,
                         uint64_t limit)
 {
-    struct facet f = {0};
+    struct facet f = {.index = x};
     struct slots slots = {0};
     struct pool scratch;
     struct buf *out = call_begin(c);
@@ -292,7 +293,7 @@ static void write_facet(struct call *c, const struct jsonpath *path, const struc
         pool_reset(&scratch);
         payload = collection_payload(c->collection, slots.list[i], &scratch);
         f.slot = slots.list[i];
-        jsonpath_walk(path, 0, &payload, visit_facet, &f);
+        jsonpath_walk(&x->path, 0, &payload, visit_facet, &f);
     }
     if (f.count) qsort(f.hits, f.count, sizeof *f.hits, by_count);
     buf_puts(out, "{\"hits\":[");
@@ -330,7 +331,7 @@ void points_facet(struct call *c)
     }
     if (c->body.type == JSON_OBJECT && limit == 0)
         reader_invalid(&c->reader, "facet_request.limit", "value 0 invalid, must be 1 or larger");
-    if (!call_readable(c) || !call_open(c, false)) return;
+    if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
     select_bind(c->collection, filter);
     x = collection_index(c->collection, &path);
     if (!strict_read(c, filter, limit_given, limit)) {
@@ -345,7 +346,7 @@ void points_facet(struct call *c)
             "support Match conditions",
             path.text);
     } else {
-        write_facet(c, &path, filter, limit);
+        write_facet(c, x, filter, limit);
     }
     call_close(c);
     if (!c->answered) call_end(c);

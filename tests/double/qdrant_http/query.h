@@ -51,8 +51,11 @@ struct query {
     size_t prefetch_count;
 };
 
-/* Reads a query of /points/query, or one of the older /points/search. `field` names it in complaints. */
+/* Reads a query of /points/query, or one of the older routes (recommend, discover, search). `field` names it
+ * in complaints. */
 bool query_read(struct reader *r, const struct json *body, const char *field, struct query *out);
+bool query_read_recommend(struct reader *r, const struct json *body, const char *field, struct query *out);
+bool query_read_discover(struct reader *r, const struct json *body, const char *field, struct query *out);
 bool query_read_search(struct reader *r, const struct json *body, const char *field, struct query *out);
 
 struct hits {

@@ -198,3 +198,39 @@ bool query_read_search(struct reader *r, const struct json *body, const char *fi
     if (!read_common(r, body, field, q)) return false;
     return q->limit_given || reader_fail(r, body->end, "missing field `limit`");
 }
+
+/* The older recommend and discover have the query's members in the body itself. */
+static bool read_flat(struct reader *r, const struct json *body, const char *field, struct query *q)
+{
+    const struct json *name = json_get(body, "using");
+
+    if (name && name->type == JSON_STRING) q->using = name->u.string;
+    if (json_get(body, "lookup_from") && json_get(body, "lookup_from")->type != JSON_NULL)
+        q->refused = "lookups in other collections";
+    if (!read_common(r, body, field, q)) return false;
+    return q->limit_given || reader_fail(r, body->end, "missing field `limit`");
+}
+
+bool query_read_recommend(struct reader *r, const struct json *body, const char *field, struct query *q)
+{
+    memset(q, 0, sizeof *q);
+    q->using = "";
+    if (body->type != JSON_OBJECT) return reader_mismatch(r, body, "struct RecommendRequest");
+    if (!read_recommend(r, body, q))
+        return reader_fail(r, body->end, "data did not match any variant of untagged enum RecommendExample");
+    return read_flat(r, body, field, q);
+}
+
+bool query_read_discover(struct reader *r, const struct json *body, const char *field, struct query *q)
+{
+    const struct json *target = json_get(body, "target");
+
+    memset(q, 0, sizeof *q);
+    q->using = "";
+    if (body->type != JSON_OBJECT) return reader_mismatch(r, body, "struct DiscoverRequest");
+    q->type = target && target->type != JSON_NULL ? QUERY_DISCOVER : QUERY_CONTEXT;
+    if ((q->type == QUERY_DISCOVER && !read_input(r, target, &q->goal)) ||
+        !read_pairs(r, json_get(body, "context"), q))
+        return reader_fail(r, body->end, "data did not match any variant of untagged enum RecommendExample");
+    return read_flat(r, body, field, q);
+}
