@@ -22,6 +22,14 @@ struct page {
     bool end;
 };
 
+static struct due_rule rule_of(const struct req *req, bool recorded_only)
+{
+    return (struct due_rule){.wanted = req->due.collections,
+                             .now_ms = req->due.now_ms,
+                             .recorded_only = recorded_only,
+                             .rejected_too = req->due.rejected_too};
+}
+
 static void page_fini(struct page *page)
 {
     for (size_t i = 0; i < page->count; i++) docid_free(page->ids[i]);
@@ -67,11 +75,11 @@ static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const ch
                               struct page *page, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, filter;
+    struct due_rule rule = rule_of(req, recorded_only);
     enum lks_code code = LKS_E_OK;
     BSON_APPEND_UTF8(&command, "find", collection);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
-    bool any =
-        metadata_due(&filter, m->names, m->name_count, req->due.collections, req->due.now_ms, recorded_only);
+    bool any = metadata_due(&filter, m->names, m->name_count, &rule);
     if (from) reads_after(&filter, from);
     bson_append_document_end(&command, &filter);
     append_sort(&command, "_id", req->due.max_docs);
@@ -152,6 +160,7 @@ static enum lks_code walk_judge(struct mongo *m, mongoc_client_t *client, struct
                                 const struct page *page, struct page *due)
 {
     int64_t ignored = NO_TIME;
+    struct due_rule rule = rule_of(req, false);
     enum lks_code code = LKS_E_OK;
     struct source_doc *docs = calloc(page->count ? page->count : 1, sizeof *docs);
     if (!docs) return lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
@@ -161,8 +170,7 @@ static enum lks_code walk_judge(struct mongo *m, mongoc_client_t *client, struct
     }
     code = reads_sidecar(m, client, docs, page->count, 0, &req->err);
     for (size_t i = 0; !code && i < page->count; i++) {
-        if (!metadata_is_due(&docs[i].record, req->due.collections, req->due.now_ms, false, &ignored))
-            continue;
+        if (!metadata_is_due(&docs[i].record, &rule, &ignored)) continue;
         if (due->count == req->due.max_docs) {
             due->end = false;
             break;

@@ -168,8 +168,8 @@ static bool ids_are_unique(struct mongo *m, mongoc_client_t *client)
 /* ---- owners ---- */
 
 /*
- * One row {_id: {t: type, v: value}, low: lowest `_id`} for each business id. By type, too, since the server
- * groups numbers of all types together.
+ * One row {_id: {t: type, v: value}, low: lowest `_id`, high: highest} for each business id. By type, too,
+ * since the server groups numbers of all types together.
  */
 static void append_group(struct mongo *m, bson_t *pipeline)
 {
@@ -185,6 +185,9 @@ static void append_group(struct mongo *m, bson_t *pipeline)
     bson_append_document_end(&group, &inner);
     BSON_APPEND_DOCUMENT_BEGIN(&group, "low", &inner);
     BSON_APPEND_UTF8(&inner, "$min", "$_id");
+    bson_append_document_end(&group, &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(&group, "high", &inner);
+    BSON_APPEND_UTF8(&inner, "$max", "$_id");
     bson_append_document_end(&group, &inner);
     bson_append_document_end(&stage, &group);
     bson_append_document_end(pipeline, &stage);
@@ -214,13 +217,14 @@ static void owners_command(struct mongo *m, bson_t *command, struct docid *const
     bson_append_document_end(command, &match);
 }
 
-/* Makes `low` the owner of each document with this key whose own id is higher. */
+/* Tells each document with this key who else has it. */
 static bool own(struct source_doc *docs, struct docid *const *keys, size_t count, const struct docid *key,
-                const struct docid *low)
+                const struct docid *low, const struct docid *high)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!keys[i] || docs[i].owner || !docid_equal(keys[i], key) || docid_compare(low, docs[i].id) >= 0)
-            continue;
+        if (!keys[i] || !docid_equal(keys[i], key)) continue;
+        docs[i].contested = docid_compare(high, docs[i].id) > 0;
+        if (docs[i].owner || docid_compare(low, docs[i].id) >= 0) continue;
         docs[i].owner = docid_copy(low);
         if (!docs[i].owner) return false;
     }
@@ -229,14 +233,16 @@ static bool own(struct source_doc *docs, struct docid *const *keys, size_t count
 
 static bool take_owner(struct source_doc *docs, struct docid *const *keys, size_t count, const bson_t *row)
 {
-    bson_iter_t iter, value, low;
-    if (!bson_iter_init(&iter, row) || !bson_iter_find_descendant(&iter, "_id.v", &value) ||
-        !bson_iter_init_find(&low, row, "low"))
-        return true;
-    struct docid *key = docid_new(&value), *id = docid_new(&low);
-    bool ok = id && key && own(docs, keys, count, key, id);
+    bson_iter_t iter, value, end;
+    struct docid *key, *low = NULL, *high = NULL;
+    if (!bson_iter_init(&iter, row) || !bson_iter_find_descendant(&iter, "_id.v", &value)) return true;
+    key = docid_new(&value);
+    if (bson_iter_init_find(&end, row, "low")) low = docid_new(&end);
+    if (bson_iter_init_find(&end, row, "high")) high = docid_new(&end);
+    bool ok = key && low && high && own(docs, keys, count, key, low, high);
     docid_free(key);
-    docid_free(id);
+    docid_free(low);
+    docid_free(high);
     return ok;
 }
 

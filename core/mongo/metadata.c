@@ -357,18 +357,30 @@ static void append_statuses(bson_t *to, const char *path, const char *operator, 
     bson_append_document_end(to, &condition);
 }
 
-/* Three alternatives for one collection, each a range of its index on status and nextRetryAt. */
-static void append_due(struct choices *choices, const char *name, int64_t now_ms, bool recorded_only)
+/* {status: ..., nextRetryAt: null or no date} */
+static void append_without_retry(bson_t *choice, const char *status, const char *retry, enum sync_status is)
+{
+    bson_t condition, inner;
+    BSON_APPEND_UTF8(choice, status, sync_status_name(is));
+    BSON_APPEND_DOCUMENT_BEGIN(choice, retry, &condition);
+    BSON_APPEND_DOCUMENT_BEGIN(&condition, "$not", &inner);
+    BSON_APPEND_UTF8(&inner, "$type", "date");
+    bson_append_document_end(&condition, &inner);
+    bson_append_document_end(choice, &condition);
+}
+
+/* The alternatives for one collection, each a range of its index on status and nextRetryAt. */
+static void append_due(struct choices *choices, const char *name, const struct due_rule *rule)
 {
     static const enum sync_status retried[] = {SYNC_STALE, SYNC_FAILED};
     static const enum sync_status known[] = {SYNC_SYNCED, SYNC_STALE, SYNC_FAILED};
-    char status[PATH_BYTES], retry[PATH_BYTES];
-    bson_t choice, condition, inner;
+    char status[PATH_BYTES], retry[PATH_BYTES], code[PATH_BYTES];
+    bson_t choice, condition;
     entry_path(status, name, "status");
     entry_path(retry, name, "nextRetryAt");
 
     choice_begin(choices, &choice); /* never synced, or nothing that can be read: pending */
-    if (recorded_only)
+    if (rule->recorded_only)
         BSON_APPEND_UTF8(&choice, status, sync_status_name(SYNC_PENDING));
     else
         append_statuses(&choice, status, "$nin", known, 3);
@@ -377,51 +389,50 @@ static void append_due(struct choices *choices, const char *name, int64_t now_ms
     choice_begin(choices, &choice);
     append_statuses(&choice, status, "$in", retried, 2);
     BSON_APPEND_DOCUMENT_BEGIN(&choice, retry, &condition);
-    BSON_APPEND_DATE_TIME(&condition, "$lte", now_ms);
+    BSON_APPEND_DATE_TIME(&condition, "$lte", rule->now_ms);
     bson_append_document_end(&choice, &condition);
     bson_append_document_end(&choices->array, &choice);
 
     choice_begin(choices, &choice); /* stale at once */
-    BSON_APPEND_UTF8(&choice, status, sync_status_name(SYNC_STALE));
-    BSON_APPEND_DOCUMENT_BEGIN(&choice, retry, &condition);
-    BSON_APPEND_DOCUMENT_BEGIN(&condition, "$not", &inner);
-    BSON_APPEND_UTF8(&inner, "$type", "date");
-    bson_append_document_end(&condition, &inner);
-    bson_append_document_end(&choice, &condition);
+    append_without_retry(&choice, status, retry, SYNC_STALE);
+    bson_append_document_end(&choices->array, &choice);
+
+    if (!rule->rejected_too) return;
+    choice_begin(choices, &choice); /* waits for a change, which may be another document's */
+    append_without_retry(&choice, status, retry, SYNC_FAILED);
+    BSON_APPEND_UTF8(&choice, entry_path(code, name, "errorCode"), lks_code_name(LKS_E_VALIDATION));
     bson_append_document_end(&choices->array, &choice);
 }
 
-bool metadata_due(bson_t *filter, char *const *names, size_t count, const bool *wanted, int64_t now_ms,
-                  bool recorded_only)
+bool metadata_due(bson_t *filter, char *const *names, size_t count, const struct due_rule *rule)
 {
     bool any = false;
-    for (size_t i = 0; i < count; i++) any = any || !wanted || wanted[i];
+    for (size_t i = 0; i < count; i++) any = any || !rule->wanted || rule->wanted[i];
     if (!any) return false;
     struct choices choices = {.count = 0};
     BSON_APPEND_ARRAY_BEGIN(filter, "$or", &choices.array);
     for (size_t i = 0; i < count; i++)
-        if (!wanted || wanted[i]) append_due(&choices, names[i], now_ms, recorded_only);
+        if (!rule->wanted || rule->wanted[i]) append_due(&choices, names[i], rule);
     bson_append_array_end(filter, &choices.array);
     return true;
 }
 
-static bool entry_is_due(const struct entry *e, int64_t now_ms, bool recorded_only, int64_t *next_ms)
+static bool entry_is_due(const struct entry *e, const struct due_rule *rule, int64_t *next_ms)
 {
-    if (!e->present) return !recorded_only;
+    if (!e->present) return !rule->recorded_only;
     if (e->status == SYNC_PENDING) return true;
     if (e->status == SYNC_SYNCED) return false;
-    if (e->next_retry_ms == NO_TIME) return e->status == SYNC_STALE;
-    if (e->next_retry_ms <= now_ms) return true;
+    if (e->next_retry_ms == NO_TIME)
+        return e->status == SYNC_STALE || (rule->rejected_too && e->error == LKS_E_VALIDATION);
+    if (e->next_retry_ms <= rule->now_ms) return true;
     if (*next_ms == NO_TIME || e->next_retry_ms < *next_ms) *next_ms = e->next_retry_ms;
     return false;
 }
 
-bool metadata_is_due(const struct record *record, const bool *wanted, int64_t now_ms, bool recorded_only,
-                     int64_t *next_ms)
+bool metadata_is_due(const struct record *record, const struct due_rule *rule, int64_t *next_ms)
 {
     bool due = false;
     for (size_t i = 0; i < record->entry_count; i++)
-        if (!wanted || wanted[i])
-            due = entry_is_due(&record->entries[i], now_ms, recorded_only, next_ms) || due;
+        if (!rule->wanted || rule->wanted[i]) due = entry_is_due(&record->entries[i], rule, next_ms) || due;
     return due;
 }

@@ -42,12 +42,15 @@ bool metadata_entry_equal(const struct entry *a, const struct entry *b);
 /* True if all entries are equal, which is what a reader can tell of two records. */
 bool metadata_equal(const struct record *a, const struct record *b);
 
-/* The conditions for "has an entry to look at" (see REQ_DUE), as one $or over all `names` that `wanted`
- * (NULL: all) doesn't leave out. False, and nothing appended, if there is none. */
-bool metadata_due(bson_t *filter, char *const *names, size_t count, const bool *wanted, int64_t now_ms,
-                  bool recorded_only);
+/* Which entries are to be looked at; the members mean what those of REQ_DUE do. */
+struct due_rule {
+    const bool *wanted; /* borrowed; NULL: all collections */
+    int64_t now_ms;
+    bool recorded_only, rejected_too;
+};
+/* The rule as one $or. False, and nothing appended, if it leaves out all collections. */
+bool metadata_due(bson_t *filter, char *const *names, size_t count, const struct due_rule *rule);
 /* Is this record due, by the same rule? Lowers *next_ms to the earliest later nextRetryAt. */
-bool metadata_is_due(const struct record *record, const bool *wanted, int64_t now_ms, bool recorded_only,
-                     int64_t *next_ms);
+bool metadata_is_due(const struct record *record, const struct due_rule *rule, int64_t *next_ms);
 
 #endif

@@ -169,7 +169,7 @@ enum lks_code reads_refuges(struct mongo *m, mongoc_client_t *client, struct lks
 /* Appends an id (taken over; NULL fails) to a growing list. False when memory is out. */
 bool ids_add(struct docid ***ids, size_t *count, size_t *room, struct docid *id);
 
-/* Fills in `owner` of each document with a business id. */
+/* Fills in `owner` and `contested` of each document with a business id. */
 enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
                           cluster_time after, struct lks_err *err);
 /* Is there an index on the business id, and one that keeps it unique? Neither if the list can't be read. */

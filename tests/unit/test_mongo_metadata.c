@@ -349,12 +349,17 @@ END_TEST
 START_TEST(due_are_the_unrecorded_the_pending_and_those_whose_time_has_come)
 {
     static const bool wanted[] = {true, false}, none[] = {false, false};
+    struct due_rule rule = {.wanted = wanted, .now_ms = 9};
     bson_t filter = BSON_INITIALIZER, recorded = BSON_INITIALIZER, empty = BSON_INITIALIZER;
-    ck_assert(metadata_due(&filter, names, 2, wanted, 9, false));
+    ck_assert(metadata_due(&filter, names, 2, &rule));
     assert_text(&filter, "{'$or':[{" STATUS_T ":{'$nin':['synced','stale','failed']}}," RETRIED "]}");
-    ck_assert(metadata_due(&recorded, names, 2, wanted, 9, true));
-    assert_text(&recorded, "{'$or':[{" STATUS_T ":'pending'}," RETRIED "]}");
-    ck_assert(!metadata_due(&empty, names, 2, none, 9, false));
+    rule.recorded_only = rule.rejected_too = true;
+    ck_assert(metadata_due(&recorded, names, 2, &rule));
+    assert_text(&recorded, "{'$or':[{" STATUS_T ":'pending'}," RETRIED ",{" STATUS_T ":'failed'," RETRY_T
+                           ":{'$not':{'$type':'date'}},'syncMetadata.collections.tools.errorCode':"
+                           "'VALIDATION_ERROR'}]}");
+    rule.wanted = none;
+    ck_assert(!metadata_due(&empty, names, 2, &rule));
     ck_assert(bson_empty(&empty));
     bson_destroy(&filter);
     bson_destroy(&recorded);
@@ -364,18 +369,21 @@ END_TEST
 
 static const struct {
     const char *entry;
-    bool due, recorded_due;
+    bool due, recorded_due, rejected_due;
     int64_t next_ms;
 } dues[] = {
-    {"{}", true, false, NO_TIME},
-    {"{'status':'pending','nextRetryAt':{'$date':{'$numberLong':'99'}}}", true, true, NO_TIME},
-    {"{'status':'synced'}", false, false, NO_TIME},
-    {"{'status':'stale'}", true, true, NO_TIME},
-    {"{'status':'stale','nextRetryAt':{'$date':{'$numberLong':'9'}}}", true, true, NO_TIME},
-    {"{'status':'stale','nextRetryAt':{'$date':{'$numberLong':'10'}}}", false, false, 10},
-    {"{'status':'failed'}", false, false, NO_TIME},
-    {"{'status':'failed','nextRetryAt':{'$date':{'$numberLong':'8'}}}", true, true, NO_TIME},
-    {"{'status':'failed','nextRetryAt':{'$date':{'$numberLong':'12'}}}", false, false, 12},
+    {"{}", true, false, true, NO_TIME},
+    {"{'status':'pending','nextRetryAt':{'$date':{'$numberLong':'99'}}}", true, true, true, NO_TIME},
+    {"{'status':'synced'}", false, false, false, NO_TIME},
+    {"{'status':'stale'}", true, true, true, NO_TIME},
+    {"{'status':'stale','nextRetryAt':{'$date':{'$numberLong':'9'}}}", true, true, true, NO_TIME},
+    {"{'status':'stale','nextRetryAt':{'$date':{'$numberLong':'10'}}}", false, false, false, 10},
+    {"{'status':'failed'}", false, false, false, NO_TIME},
+    {"{'status':'failed','errorCode':'VALIDATION_ERROR'}", false, false, true, NO_TIME},
+    {"{'status':'failed','errorCode':'EMBEDDING_REJECTED'}", false, false, false, NO_TIME},
+    {"{'status':'failed','nextRetryAt':{'$date':{'$numberLong':'8'}}}", true, true, true, NO_TIME},
+    {"{'status':'failed','errorCode':'VALIDATION_ERROR','nextRetryAt':{'$date':{'$numberLong':'12'}}}", false,
+     false, false, 12},
 };
 
 START_TEST(an_entry_is_due_by_status_and_time)
@@ -385,9 +393,13 @@ START_TEST(an_entry_is_due_by_status_and_time)
     int64_t next_ms = NO_TIME;
     snprintf(text, sizeof text, "{'syncMetadata':{'collections':{'tools':%s}}}", dues[_i].entry);
     struct record r = record_of(text);
-    ck_assert(metadata_is_due(&r, wanted, 9, false, &next_ms) == dues[_i].due);
-    ck_assert(metadata_is_due(&r, wanted, 9, true, &next_ms) == dues[_i].recorded_due);
+    struct due_rule rule = {.wanted = wanted, .now_ms = 9};
+    ck_assert(metadata_is_due(&r, &rule, &next_ms) == dues[_i].due);
     ck_assert(next_ms == dues[_i].next_ms);
+    rule.recorded_only = true;
+    ck_assert(metadata_is_due(&r, &rule, &next_ms) == dues[_i].recorded_due);
+    rule = (struct due_rule){.wanted = wanted, .now_ms = 9, .rejected_too = true};
+    ck_assert(metadata_is_due(&r, &rule, &next_ms) == dues[_i].rejected_due);
     record_fini(&r);
 }
 END_TEST

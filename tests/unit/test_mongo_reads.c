@@ -161,9 +161,11 @@ START_TEST(of_equal_business_ids_the_lowest_document_is_the_owner)
     fixture_ok(&f, req);
     ck_assert_uint_eq(req->scan.count, 12);
     static const char *const owners[12] = {[1] = "1", [8] = "6", [11] = "1"}; /* 2, 10 and 'x' */
+    static const bool contested[12] = {true, true, [4] = true};               /* 1, 2 and 6 */
     for (size_t i = 0; i < 12; i++) {
         ck_assert_msg((req->scan.docs[i].owner != NULL) == (owners[i] != NULL), "document %zu", i);
         if (owners[i]) fixture_assert_id(req->scan.docs[i].owner, owners[i]);
+        ck_assert_msg(req->scan.docs[i].contested == contested[i], "document %zu", i);
     }
     req_free(req);
     fixture_end(&f);
