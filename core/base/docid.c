@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/extjson.h"
+#include "base/json.h"
 #include "base/order.h"
 #include "base/siphash.h"
 #include "base/utf8.h"
@@ -136,6 +137,20 @@ out:
     return id;
 }
 
+/* A number, boolean or date as payloads show it, without the quotes that some of them have there. */
+static void put_unquoted(struct buf *out, const bson_iter_t *iter)
+{
+    struct buf json;
+    buf_init(&json, 0);
+    if (!json_put_value(&json, iter) || json.failed)
+        out->failed = true;
+    else if (json.data[0] == '"')
+        buf_put(out, json.data + 1, json.bytes - 2);
+    else
+        buf_put(out, json.data, json.bytes);
+    buf_fini(&json);
+}
+
 char *docid_plain(const struct docid *id)
 {
     bson_iter_t iter;
@@ -153,6 +168,9 @@ char *docid_plain(const struct docid *id)
             out.bytes = utf8_clean(out.data, 3 * (size_t)bytes, string, bytes);
             out.data[out.bytes] = '\0';
         }
+    } else if (BSON_ITER_HOLDS_NUMBER(&iter) || BSON_ITER_HOLDS_BOOL(&iter) ||
+               BSON_ITER_HOLDS_DATE_TIME(&iter) || BSON_ITER_HOLDS_DECIMAL128(&iter)) {
+        put_unquoted(&out, &iter);
     } else {
         extjson_put(&out, &iter);
     }

@@ -44,8 +44,8 @@ bool docid_append(const struct docid *id, bson_t *to, const char *key);
 char *docid_json(const struct docid *id);
 /* The reverse; NULL if `json` is no value in Extended JSON. */
 struct docid *docid_parse(const char *json);
-/* The `_id` as a person writes it and as the payload's `id` shows it: 24 hex digits, the string itself, else
- * as docid_json. free() it. */
+/* The `_id` as a person writes it and as the payload's `id` shows it: 24 hex digits, the string itself, a
+ * number, boolean or date as it stands in payloads but without quotes, else as docid_json. free() it. */
 char *docid_plain(const struct docid *id);
 
 #endif

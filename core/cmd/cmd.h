@@ -14,7 +14,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct invocation {
     const char *config_path;
-    const char *program;  /* argv[0], for starting ourselves again */
+    const char *program; /* our own file, for starting ourselves again: by then a newer one may stand there */
     char **all_arguments; /* the whole argv */
     int count;            /* what follows the command's name, the name itself at [0] */
     char **arguments;

@@ -1,9 +1,11 @@
 /* main.c - finds the subcommand and hands over; knows nothing of what they do. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/signals.h"
@@ -101,6 +103,12 @@ static bool take_config(int *argc, char **argv, const char **path)
 int main(int argc, char **argv)
 {
     struct invocation inv = {.config_path = SYSCONFDIR "/lockstep.ini", .program = argv[0]};
+    char own[PATH_MAX];
+    ssize_t bytes = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (bytes > 0) {
+        own[bytes] = '\0';
+        inv.program = own;
+    }
     char **all = calloc((size_t)argc + 1, sizeof *all);
     if (!all) return EXIT_FAILED;
     memcpy(all, argv, (size_t)argc * sizeof *all);

@@ -19,7 +19,7 @@ static bool new_configuration_is_good(const struct invocation *inv)
 {
     pid_t child = fork();
     if (child == 0) {
-        execl("/proc/self/exe", inv->program, "--config", inv->config_path, "config", "check", (char *)NULL);
+        execl(inv->program, inv->program, "--config", inv->config_path, "config", "check", (char *)NULL);
         _exit(127);
     }
     int status = 0;
@@ -34,7 +34,6 @@ struct daemon {
     bool reload;
 };
 
-/* SIGHUP is not a signal to stop until the new configuration is known to be good. */
 static void tick(struct loop *loop, void *context)
 {
     (void)loop;
@@ -42,6 +41,7 @@ static void tick(struct loop *loop, void *context)
     notify("WATCHDOG=1");
 }
 
+/* SIGHUP is a signal to stop only once the new configuration is known to be good. */
 static bool wants_reload(struct loop *loop, void *context)
 {
     struct daemon *d = context;
@@ -93,7 +93,7 @@ static int run(const struct invocation *inv)
     int status = serve(app, &d);
     app_free(app);
     if (d.reload && status == EXIT_DONE) {
-        execv("/proc/self/exe", inv->all_arguments);
+        execv(inv->program, inv->all_arguments);
         log_error("can't start again", LOG_STR("error", strerror(errno)));
         return EXIT_FAILED;
     }

@@ -29,8 +29,9 @@ static void hit_fini(struct search_hit *hit)
 static bool fill_hit(struct search_hit *hit, const struct qdrant_point *point)
 {
     json_t *payload = json_loads(point->payload, JSON_ALLOW_NUL, NULL);
-    const char *key = text_of(payload, "toolId");
+    const char *key = text_of(json_object_get(payload, "_lockstep"), "key");
     const char *name = text_of(payload, "name");
+    if (!key) key = text_of(payload, "toolId"); /* a point of somebody else */
     if (!key) key = text_of(payload, "id");
     memcpy(hit->point_id, point->id, sizeof hit->point_id);
     hit->score = point->score;

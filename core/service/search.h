@@ -21,7 +21,7 @@ struct search_hit {
     char point_id[POINT_ID_BYTES];
     double score;  /* the distance's own; fused: reciprocal rank */
     char *name;    /* owned: the payload's `name`, or its id; valid UTF-8 */
-    char *key;     /* owned: the payload's `toolId`, or its `id` */
+    char *key;     /* owned: the business id the point was made from */
     char *payload; /* owned: a JSON object without `_lockstep` */
 };
 
