@@ -172,6 +172,7 @@ bool call_read_parameters(struct call *c)
         return false;
     }
     if (!timeout_reads(c, call_parameter(c, "timeout"), &seconds)) return false;
+    if (call_parameter(c, "timeout")) c->timeout = seconds;
     if (seconds) return true;
     call_reject(c, 400,
                 "Deserialize error in query parameters: invalid value: integer `0`, expected a nonzero u64");

@@ -25,6 +25,7 @@ struct call {
     struct collection *collection; /* after call_open */
     bool writing;
     bool wait;
+    uint64_t timeout; /* seconds a read may take, 0 if it doesn't say */
     bool answered;
     const char *forced_status; /* what a fault wants an update to say of itself, or NULL */
 };

@@ -127,6 +127,7 @@ bool strict_read(struct call *c, struct filter *f, bool has_limit, uint64_t n)
     const struct strict_mode *s = &c->collection->strict;
 
     if (!s->enabled) return true;
+    if (!limit(c, s->has_max_timeout, s->max_timeout, c->timeout, "timeout")) return false;
     if (has_limit && !limit(c, s->has_max_query_limit, s->max_query_limit, n, "limit")) return false;
     return filter(c, f, s->no_unindexed_retrieve);
 }
