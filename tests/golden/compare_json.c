@@ -54,9 +54,9 @@ static bool is_volatile(const char *key)
 }
 
 /* The kind of a value: both kinds of number are one, and so are true and false. */
-static int kind(const json_t *v)
+static json_type kind(const json_t *v)
 {
-    int type = json_typeof(v);
+    json_type type = json_typeof(v);
 
     if (type == JSON_REAL) return JSON_INTEGER;
     return type == JSON_FALSE ? JSON_TRUE : type;
