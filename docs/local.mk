@@ -1,3 +1,5 @@
 dist_man_MANS += %D%/lockstep.1
 dist_doc_DATA += docs/architecture.md
 dist_doc_DATA += docs/testing.md
+dist_doc_DATA += docs/plugins.md
+EXTRA_DIST += docs/examples/recipes.c

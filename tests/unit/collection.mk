@@ -1,6 +1,7 @@
 # tests of collection/, plugin/ and the plugins, and of the tree itself
-dist_check_SCRIPTS += %D%/format.sh %D%/arrows.sh
-TESTS += %D%/format.sh %D%/arrows.sh
+dist_check_SCRIPTS += %D%/format.sh %D%/arrows.sh %D%/guide.sh
+TESTS += %D%/format.sh %D%/arrows.sh %D%/guide.sh
+tests/unit/guide.log: test_example
 
 # text
 check_PROGRAMS += test_text
@@ -101,3 +102,13 @@ TESTS += test_maker
 test_maker_SOURCES = %D%/test_maker.c %D%/fixture.c %D%/fixture.h %D%/suite.h
 test_maker_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_maker_LDADD = libplugin.la libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+
+# the example of docs/plugins.md
+check_LTLIBRARIES += docs/examples/recipes.la
+docs_examples_recipes_la_SOURCES = docs/examples/recipes.c
+docs_examples_recipes_la_LDFLAGS = $(probe_ldflags)
+check_PROGRAMS += test_example
+TESTS += test_example
+test_example_SOURCES = %D%/test_example.c %D%/fixture.c %D%/fixture.h %D%/suite.h
+test_example_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_example_LDADD = libplugin.la libengine.la libcollection.la libbase.la $(CHECK_LIBS)
