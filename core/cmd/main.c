@@ -1,6 +1,7 @@
 /* main.c - finds the subcommand and hands over; knows nothing of what they do. */
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,15 @@ static bool take_config(int *argc, char **argv, const char **path)
     return true;
 }
 
+/* glibc gives each thread a heap of its own and returns little of it; with some twenty threads that mostly
+ * wait, two heaps save a quarter of our memory and cost nothing that can be measured. */
+static void tame_malloc(void)
+{
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct invocation inv = {.config_path = SYSCONFDIR "/lockstep.ini", .program = argv[0]};
@@ -114,6 +124,7 @@ int main(int argc, char **argv)
     memcpy(all, argv, (size_t)argc * sizeof *all);
     inv.all_arguments = all;
     signals_block();
+    tame_malloc();
     if (!take_config(&argc, argv, &inv.config_path)) {
         fputs("lockstep: --config needs a file\n", stderr);
         free(all);

@@ -193,7 +193,7 @@ static int64_t next_time(struct engine *e)
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
         if (e->heal.wanted) AT_MOST(e->heal.next_ms);
         if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
-        if (e->worker.retry_wall_ms != NO_TIME) {
+        if (e->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
             int64_t wait = e->worker.retry_wall_ms - wall_ms(e);
             AT_MOST(now + (wait > 0 ? wait : 1));
         }
