@@ -178,3 +178,10 @@ TESTS += test_mongo_stream
 test_mongo_stream_SOURCES = %D%/test_mongo_stream.c %D%/mongo_fixture.c %D%/mongo_fixture.h
 test_mongo_stream_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_stream_LDADD = libmongo.la $(CHECK_LIBS)
+
+# the MongoDB stand-in
+check_PROGRAMS += test_double_mongod
+TESTS += test_double_mongod
+test_double_mongod_SOURCES = %D%/test_double_mongod.c
+test_double_mongod_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -I$(top_srcdir)/tests/double/mongo $(CHECK_CFLAGS)
+test_double_mongod_LDADD = libdoublemongo.la $(CHECK_LIBS)
