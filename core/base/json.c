@@ -57,10 +57,31 @@ static bool put_escape(struct buf *out, unsigned char c)
     return true;
 }
 
+/* Length of the beginning that stands for itself: ASCII without anything to escape. */
+static size_t plain_bytes(const char *text, size_t bytes)
+{
+    size_t i = 0;
+    while (i < bytes) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') break;
+        i++;
+    }
+    return i;
+}
+
 void json_put_string(struct buf *out, const char *text, size_t bytes)
 {
-    size_t start = 0, i = 0; /* text[start..i) is fine as it is and not written yet */
     if (!buf_reserve(out, bytes + 2)) return;
+    size_t start = 0, i = plain_bytes(text, bytes); /* text[start..i) is fine as it is and not written yet */
+    if (i == bytes) {
+        char *at = out->data + out->bytes;
+        *at++ = '"';
+        if (bytes) memcpy(at, text, bytes);
+        at[bytes] = '"';
+        at[bytes + 1] = '\0';
+        out->bytes += bytes + 2;
+        return;
+    }
     buf_putc(out, '"');
     while (i < bytes) {
         unsigned char c = (unsigned char)text[i];

@@ -91,6 +91,28 @@ static char *put_digits(char *at, const char *digits, int count)
     return at + count;
 }
 
+/*
+ * Prices and the like: few digits, of which at most three behind the point. A quotient of two integers is
+ * rounded as reading the decimal would be, and a decimal of up to 15 digits that reads back is the shortest.
+ */
+static bool few_digits(double value, struct decimal *d)
+{
+    if (value < 0.001 || value >= 1e11) return false;
+    int places = 1;
+    for (double scale = 10; places <= 3; places++, scale *= 10) {
+        double whole = nearbyint(value * scale);
+        if (whole / scale != value) continue;
+        char text[JSON_NUMBER_BYTES];
+        size_t bytes = json_integer((int64_t)whole, text);
+        memcpy(d->digits, text, bytes);
+        d->count = (int)bytes;
+        d->point = (int)bytes - places;
+        while (d->count > 1 && d->digits[d->count - 1] == '0') d->count--;
+        return true;
+    }
+    return false;
+}
+
 /* ECMA-262, Number::toString: where the point stands decides the notation. */
 static char *put_decimal(char *at, const struct decimal *d)
 {
@@ -130,6 +152,6 @@ size_t json_number(double value, char out[JSON_NUMBER_BYTES])
     struct decimal d;
     char *at = out;
     if (value < 0) *at++ = '-';
-    shortest(fabs(value), &d);
+    if (!few_digits(fabs(value), &d)) shortest(fabs(value), &d);
     return (size_t)(put_decimal(at, &d) - out);
 }

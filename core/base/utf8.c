@@ -1,6 +1,7 @@
 /* utf8.c - well-formedness after table 3-7 of the Unicode standard. */
 #include "base/utf8.h"
 
+#include <stdint.h>
 #include <string.h>
 
 size_t utf8_step(const char *in, size_t bytes, size_t *skip)
@@ -51,10 +52,27 @@ size_t utf8_clean(char *out, size_t out_max, const char *in, size_t bytes)
     return written;
 }
 
+/* How many bytes from `i` on are ASCII, in whole words: most text is. */
+static size_t ascii_words(const char *in, size_t i, size_t bytes)
+{
+    size_t from = i;
+    for (uint64_t word; bytes - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, in + i, sizeof word);
+        if (word & UINT64_C(0x8080808080808080)) break;
+    }
+    return i - from;
+}
+
 bool utf8_valid(const char *in, size_t bytes)
 {
     for (size_t i = 0; i < bytes;) {
         size_t skip;
+        i += ascii_words(in, i, bytes);
+        if (i < bytes && (unsigned char)in[i] < 0x80) {
+            i++;
+            continue;
+        }
+        if (i == bytes) break;
         size_t length = utf8_step(in + i, bytes - i, &skip);
         if (!length) return false;
         i += length;

@@ -267,7 +267,15 @@ static bool collect_paths(struct declaration *d, const char *id_field)
         if (d->payload[i].path) d->all_paths[count++] = d->payload[i].path;
     for (size_t i = 0; i < d->read_count; i++) d->all_paths[count++] = d->reads[i];
     d->all_count = count;
-    return names_init(&d->names, d->all_paths, count);
+    if (!names_init(&d->names, d->all_paths, count)) return false;
+    for (size_t i = 0; i < d->payload_count; i++) {
+        struct payload_field *field = &d->payload[i];
+        if (!field->path) continue;
+        size_t bytes = path_head(field->path);
+        field->place = (size_t)names_find(&d->names, field->path, bytes);
+        field->rest = field->path[bytes] ? field->path + bytes + 1 : NULL;
+    }
+    return true;
 }
 
 static void put_item(struct buf *out, const char *text)

@@ -54,6 +54,8 @@ struct payload_field {
     const char *name; /* valid UTF-8 */
     size_t name_bytes;
     const char *path;     /* PAYLOAD_FIELD */
+    const char *rest;     /* of the path, after its first name; NULL: nothing */
+    size_t place;         /* of its first name, in the declaration's names */
     const char *json_key; /* the name as JSON, with its colon */
     size_t json_key_bytes;
 };

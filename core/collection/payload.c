@@ -51,13 +51,12 @@ static bool put_id(const struct making *m, struct buf *out)
 static bool put_field(const struct making *m, const struct payload_field *field, struct member *w)
 {
     bson_iter_t top;
-    const char *rest;
     size_t before = w->out->bytes;
     *w = (struct member){.out = w->out, .ok = true};
-    if (!view_member(&m->view, field->path, &top, &rest)) return false;
-    if (!rest) return put_value(w, &top);
+    if (!view_member_at(&m->view, field->place, &top)) return false;
+    if (!field->rest) return put_value(w, &top);
     buf_putc(w->out, '[');
-    path_each(&top, rest, &w->spread, put_value, w);
+    path_each(&top, field->rest, &w->spread, put_value, w);
     buf_putc(w->out, ']');
     if (w->spread || w->out->failed) return w->any;
     /* one value: without the brackets */

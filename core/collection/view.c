@@ -84,14 +84,20 @@ void view_fini(struct view *v)
     if (v->offsets != v->inline_offsets) free(v->offsets);
 }
 
+bool view_member_at(const struct view *v, size_t place, bson_iter_t *iter)
+{
+    return v->offsets[place] &&
+           bson_iter_init_from_data_at_offset(iter, bson_get_data(v->doc), v->doc->len, v->offsets[place],
+                                              (uint32_t)v->names->lengths[place]);
+}
+
 bool view_member(const struct view *v, const char *path, bson_iter_t *iter, const char **rest)
 {
     size_t bytes = path_head(path);
     int i = names_find(v->names, path, bytes);
     *rest = path[bytes] ? path + bytes + 1 : NULL;
     if (i < 0) return bson_iter_init_find_w_len(iter, v->doc, path, (int)bytes);
-    return v->offsets[i] && bson_iter_init_from_data_at_offset(iter, bson_get_data(v->doc), v->doc->len,
-                                                               v->offsets[i], (uint32_t)bytes);
+    return view_member_at(v, (size_t)i, iter);
 }
 
 bool view_each(const struct view *v, const char *path, bool *spread, path_visit visit, void *context)

@@ -45,6 +45,9 @@ void view_fini(struct view *v);
  * false if the document has none. Names that weren't collected are looked for in the document. */
 bool view_member(const struct view *v, const char *path, bson_iter_t *iter, const char **rest);
 
+/* The same for a name whose place is known. */
+bool view_member_at(const struct view *v, size_t place, bson_iter_t *iter);
+
 /* path_each() from the document on. */
 bool view_each(const struct view *v, const char *path, bool *spread, path_visit visit, void *context);
 

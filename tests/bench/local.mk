@@ -10,3 +10,8 @@ check_PROGRAMS += %D%/bench_upsert
 check_PROGRAMS += %D%/bench_embed
 %C%_bench_embed_SOURCES = %D%/bench_embed.c
 %C%_bench_embed_LDADD = libembed.la libengine.la libbase.la
+
+# documents a second that one thread makes
+check_PROGRAMS += %D%/bench_make
+%C%_bench_make_SOURCES = %D%/bench_make.c
+%C%_bench_make_LDADD = libcollection.la libbase.la

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,21 @@ START_TEST(every_double_reads_back_as_itself)
         buf_clear(&out);
         json_put_double(&out, value);
         ck_assert_msg(strtod(out.data, NULL) == value, "%a gave %s", value, out.data);
+    }
+}
+END_TEST
+
+START_TEST(a_price_is_printed_as_it_is_written)
+{
+    for (int64_t thousandths = 1; thousandths < 2000000; thousandths += 7) {
+        char expected[40];
+        int bytes = snprintf(expected, sizeof expected, "%lld.%03lld", (long long)(thousandths / 1000),
+                             (long long)(thousandths % 1000));
+        while (expected[bytes - 1] == '0') expected[--bytes] = '\0';
+        if (expected[bytes - 1] == '.') expected[--bytes] = '\0';
+        buf_clear(&out);
+        json_put_double(&out, strtod(expected, NULL));
+        ck_assert_str_eq(out.data, expected);
     }
 }
 END_TEST
@@ -290,6 +306,7 @@ int main(void)
     tcase_add_loop_test(tc, a_double_is_printed_as_ecmascript_does, 0,
                         (int)(sizeof numbers / sizeof *numbers));
     tcase_add_test(tc, every_double_reads_back_as_itself);
+    tcase_add_test(tc, a_price_is_printed_as_it_is_written);
     tcase_add_loop_test(tc, a_date_is_iso_8601_in_utc_with_milliseconds, 0,
                         (int)(sizeof dates / sizeof *dates));
     tcase_add_test(tc, a_string_is_escaped_as_little_as_possible);
