@@ -1,0 +1,17 @@
+# live: the daemon as a process, over the wire, against the stand-ins
+noinst_LTLIBRARIES += %D%/liblive.la
+%C%_liblive_la_SOURCES = \
+	%D%/documents.c %D%/equal.c %D%/harness.h %D%/wire.c %D%/world.c \
+	core/cmd/app.c
+live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
+	$(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS)
+%C%_liblive_la_CPPFLAGS = $(live_cppflags)
+live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
+	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS) $(CHECK_LIBS) -lm
+
+live_tests = %D%/changes
+check_PROGRAMS += $(live_tests)
+TESTS += $(live_tests)
+%C%_changes_SOURCES = %D%/test_changes.c
+%C%_changes_CPPFLAGS = $(live_cppflags)
+%C%_changes_LDADD = $(live_libs)
