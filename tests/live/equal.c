@@ -225,7 +225,8 @@ static void check_entry(const struct place *p, const char *key, const char *expe
 static void check_document(const struct place *p, const struct made *made, json_t *points, json_t *owned)
 {
     bool failed = made->kind == MADE_FAILED || made->kind == MADE_FATAL;
-    if (!failed && json_object_get(owned, made->point_id)) {
+    bool has_id = !failed && made->point_id[0];
+    if (has_id && json_object_get(owned, made->point_id)) {
         check_entry(p, "status", "failed");
         check_entry(p, "errorCode", "VALIDATION_ERROR");
         check_entry(p, "pointId", "");
@@ -234,7 +235,7 @@ static void check_document(const struct place *p, const struct made *made, json_
     check_entry(p, "status", failed ? "failed" : "synced");
     check_entry(p, "errorCode", failed ? lks_code_name(made->err->code) : "");
     if (!failed) check_entry(p, "lastError", "");
-    if (!failed) json_object_set_new(owned, made->point_id, json_true());
+    if (has_id) json_object_set_new(owned, made->point_id, json_true());
     if (made->kind != MADE_POINT) {
         if (!failed) check_entry(p, "pointId", "");
         return;

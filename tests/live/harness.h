@@ -168,7 +168,7 @@ void faults_clear_all(struct live *w, const struct live_process *server);
 /* What the stand-ins have counted since the start, or since counters_reset(). */
 #define LIVE_COLLECTIONS 4 /* tools, functionality, usecases, interface */
 struct counters {
-    int64_t texts;                       /* embedded */
+    int64_t texts; /* embedded, of the newest 10,000; without the word that asks whether the server is up */
     int64_t upserted, payloads, deleted; /* points, in all collections */
     int64_t collection_upserted[LIVE_COLLECTIONS], collection_payloads[LIVE_COLLECTIONS];
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embed/batch.h"
 #include "http/http.h"
 #include "live/harness.h"
 
@@ -51,11 +52,13 @@ static int64_t number_at(const json_t *from, const char *group, const char *name
 struct counters counters(struct live *w)
 {
     struct counters c = {.texts = 0};
-    json_t *qdrant, *embedder;
+    json_t *qdrant, *texts, *text;
+    size_t at;
     if (ask(w, &w->qdrant, "GET", "/__double/counters", NULL, &qdrant) != 200 ||
-        ask(w, &w->embedder, "GET", "/__double/counters", NULL, &embedder) != 200)
+        ask(w, &w->embedder, "GET", "/__double/texts", NULL, &texts) != 200)
         FAIL(w, "no counters");
-    c.texts = number_at(embedder, "texts", "embedded");
+    const json_t *list = json_is_array(texts) ? texts : json_object_get(texts, "texts");
+    json_array_foreach(list, at, text) if (strcmp(json_string_value(text), PROBE_TEXT) != 0) c.texts++;
     c.upserted = number_at(qdrant, "points", "upserted");
     c.payloads = number_at(qdrant, "points", "payload_overwritten");
     c.deleted = number_at(qdrant, "points", "deleted");
@@ -71,7 +74,7 @@ struct counters counters(struct live *w)
         }
     }
     json_decref(qdrant);
-    json_decref(embedder);
+    json_decref(texts);
     return c;
 }
 
