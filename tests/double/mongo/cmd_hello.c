@@ -1,6 +1,7 @@
 /* cmd_hello.c - isMaster (also the one that waits), and what concerns the replica set of one. */
 #include "commands.h"
 #include "conn.h"
+#include "expr_int.h"
 
 #include <stdio.h>
 
@@ -145,11 +146,14 @@ int cmd_repl_set_step_down(struct req *r)
     if (r->s->secondary) return merr_set(&r->err, MERR_NOT_MASTER, "not primary so can't step down");
     if (!val_is_num(secs) || val_int(secs) <= 0)
         return merr_set(&r->err, MERR_BAD_VALUE, "stepdown period must be a positive integer");
-    if (!val_truthy(doc_get(r->body, "force")))
-        return merr_set(&r->err, 262,
-                        "No electable secondaries caught up as of %s. Please use the replSetStepDown command "
-                        "with the argument {force: true} to force node to step down.",
-                        "now");
+    if (!val_truthy(doc_get(r->body, "force"))) {
+        struct val now = expr_date_text(&r->ectx, r->ectx.now_ms, "%Y-%m-%dT%H:%M:%S.%L%z");
+        return merr_set(
+            &r->err, 262,
+            "No electable secondaries caught up as of %s. Please use the replSetStepDown command with the "
+            "argument {force: true} to force node to step down.",
+            val_is_str(now) ? val_str(now) : "");
+    }
     r->s->secondary = true;
     r->s->step_up_at_ms = now_monotonic_ms() + val_int(secs) * 1000;
     for (size_t i = 0; i < r->s->sessions.n; i++)

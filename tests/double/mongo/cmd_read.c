@@ -89,6 +89,10 @@ static int find_options(struct req *r, struct query_spec *q, struct val *project
         get_number(r, "skip", &q->skip, "Skip") || get_number(r, "limit", &q->limit, "Limit") ||
         get_number(r, "batchSize", batch, "BatchSize") || request_collation(r))
         return r->err.code;
+    struct iter it;
+    for (iter_init(&it, q->sort); iter_next(&it);)
+        if (!val_is_doc(it.v) && (!val_is_num(it.v) || (val_ldouble(it.v) != 1 && val_ldouble(it.v) != -1)))
+            return merr_set(&r->err, MERR_BAD_VALUE, "bad sort specification");
     q->hint = doc_get(r->body, "hint");
     for (size_t i = 0; i < 4; i++)
         if (val_truthy(doc_get(r->body, refused[i])))

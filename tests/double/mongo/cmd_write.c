@@ -198,6 +198,7 @@ int cmd_insert(struct req *r)
         if (ends_batch(r, is_ordered(r))) break;
     }
     r->wrote = true;
+    if (request_wants_no_answer(r)) return 0;
     bw_int(&r->reply, "n", n);
     put_errors(r, &errors);
     reply_op_time(r);
@@ -468,6 +469,7 @@ int cmd_update(struct req *r)
         if (ends_batch(r, is_ordered(r))) break;
     }
     r->wrote = true;
+    if (request_wants_no_answer(r)) return 0;
     bw_int(&r->reply, "n", t.n);
     bw_int(&r->reply, "nModified", t.modified);
     struct val upserted = bw_done(&t.upserted);
@@ -544,6 +546,7 @@ int cmd_delete(struct req *r)
         if (ends_batch(r, is_ordered(r))) break;
     }
     r->wrote = true;
+    if (request_wants_no_answer(r)) return 0;
     bw_int(&r->reply, "n", n);
     put_errors(r, &errors);
     reply_op_time(r);

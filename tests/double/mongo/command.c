@@ -38,6 +38,12 @@ static const char *const generic[] = {"$db",
                                       "apiVersion",
                                       NULL};
 
+bool request_wants_no_answer(const struct req *r)
+{
+    struct val w = doc_get(r->write_concern, "w");
+    return val_is_num(w) && val_int(w) == 0 && !val_truthy(doc_get(r->write_concern, "j"));
+}
+
 bool request_is_generic(const char *name)
 {
     for (size_t i = 0; generic[i]; i++)

@@ -202,6 +202,8 @@ int projection_parse(struct pool *a, struct val spec, enum project_kind kind, st
     memset(pr, 0, sizeof *pr);
     pr->kind = kind;
     struct parser p = {.a = a, .kind = kind, .scope = scope, .err = err, .root = &pr->root};
+    if (kind == PROJECT_ADD && doc_is_empty(spec))
+        return merr_set(err, 40177, "specification must have at least one field");
     if (kind == PROJECT_STAGE && doc_is_empty(spec))
         return merr_set(err, 51272, "projection specification must have at least one field");
     if (parse_fields(&p, &pr->root, spec, true)) return err->code;

@@ -207,7 +207,9 @@ static void choose_index(struct query *q)
     }
     if (!use) return;
     ranges_for(q, best, use);
-    if (best->op == M_EQ && use == q->coll->indexes[0] && q->left < 0 && !q->to_skip) q->left = 1;
+    /* a query by _id alone is known to be over after one document */
+    if (best == q->filter && best->op == M_EQ && use == q->coll->indexes[0] && q->left < 0 && !q->to_skip)
+        q->left = 1;
     q->index = use;
     q->source = FROM_INDEX;
 }
@@ -482,7 +484,8 @@ struct rec *query_next(struct query *q, struct ectx *ectx)
 
 bool query_at_end(const struct query *q)
 {
-    return !q->coll || q->left == 0 || (q->source == FROM_LIST && q->list_at == q->list_count);
+    /* what was sorted does not say that it is over before it is asked once more */
+    return !q->coll || (q->left == 0 && !q->sort);
 }
 
 void query_save(struct query *q)

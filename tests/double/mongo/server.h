@@ -141,6 +141,8 @@ int request_ns(struct req *r, char **ns);
 enum unknown_style { UNKNOWN_PARSE, UNKNOWN_IDL, UNKNOWN_PLAIN };
 int request_fields(struct req *r, const char *const *known, enum unknown_style style);
 bool request_is_generic(const char *name);
+/* w: 0: the server says nothing but ok. */
+bool request_wants_no_answer(const struct req *r);
 /* Refuses every collation but the simple one. */
 int request_collation(struct req *r);
 /* The collection as this request may see it: inside a transaction, at the majority point. May be a snapshot,
