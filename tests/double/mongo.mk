@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += libdoublemongo.la
 libdoublemongo_la_SOURCES = \
 	%D%/mongo/agg.c %D%/mongo/agg.h %D%/mongo/agg_group.c %D%/mongo/agg_int.h %D%/mongo/agg_parse.c \
-	%D%/mongo/bval.c %D%/mongo/bval.h \
+	%D%/mongo/bval.c %D%/mongo/bval.h %D%/mongo/bwrite.c \
 	%D%/mongo/cmd_admin.c %D%/mongo/cmd_aggregate.c %D%/mongo/cmd_catalog.c %D%/mongo/cmd_fam.c %D%/mongo/cmd_hello.c \
 	%D%/mongo/cmd_index.c %D%/mongo/cmd_read.c %D%/mongo/cmd_write.c %D%/mongo/command.c %D%/mongo/commands.h \
 	%D%/mongo/conn.c %D%/mongo/conn.h %D%/mongo/cursor.c %D%/mongo/cursor.h \
@@ -12,7 +12,7 @@ libdoublemongo_la_SOURCES = \
 	%D%/mongo/failpoint.c %D%/mongo/journal.c %D%/mongo/journal.h \
 	%D%/mongo/keystring.c %D%/mongo/keystring.h \
 	%D%/mongo/match.c %D%/mongo/match.h %D%/mongo/match_parse.c \
-	%D%/mongo/oplog.c %D%/mongo/oplog.h %D%/mongo/path.c %D%/mongo/path.h \
+	%D%/mongo/oplog.c %D%/mongo/oplog.h %D%/mongo/path.c %D%/mongo/path.h %D%/mongo/pool.c \
 	%D%/mongo/project.c %D%/mongo/project.h %D%/mongo/query.c %D%/mongo/query.h \
 	%D%/mongo/regexp.c %D%/mongo/regexp.h %D%/mongo/schema.c %D%/mongo/schema.h \
 	%D%/mongo/server.c %D%/mongo/server.h %D%/mongo/session.c %D%/mongo/session.h \

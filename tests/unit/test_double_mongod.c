@@ -128,6 +128,21 @@ START_TEST(a_majority_write_waits_until_the_majority_thaws)
 }
 END_TEST
 
+START_TEST(a_write_that_is_rolled_back_is_not_called_safe)
+{
+    DOUBLE("freezeMajority");
+    ck_assert(!ask("{\"insert\": \"c\", \"documents\": [{\"_id\": 1}], \"writeConcern\": {\"w\": "
+                   "\"majority\"}, \"$db\": \"t\"}"));
+    struct conn *waiting = conn;
+    conn = conn_new(&server, -1);
+    DOUBLE("rollback");
+    conn = waiting;
+    conn_step(conn);
+    ck_assert(take_reply());
+    expect("writeConcernError.code", "189");
+}
+END_TEST
+
 START_TEST(a_rollback_undoes_what_no_majority_had)
 {
     insert("{\"_id\": 1, \"v\": 0}");
@@ -395,6 +410,7 @@ int main(void)
     tcase_add_checked_fixture(running, start, stop);
     tcase_add_test(running, a_frozen_majority_hides_what_was_written_since);
     tcase_add_test(running, a_majority_write_waits_until_the_majority_thaws);
+    tcase_add_test(running, a_write_that_is_rolled_back_is_not_called_safe);
     tcase_add_test(running, a_rollback_undoes_what_no_majority_had);
     tcase_add_test(running, a_forgotten_oplog_ends_streams_that_stood_in_it);
     tcase_add_test(running, counters_count_commands_by_their_names);

@@ -57,6 +57,16 @@ int cmd_connection_status(struct req *r)
     return 0;
 }
 
+/* A request that waits refers to its session, which then stays. */
+static bool in_use(const struct server *s, const uint8_t id[16])
+{
+    for (size_t i = 0; i < s->conn_count; i++) {
+        const struct req *r = s->conns[i]->req;
+        if (r && r->session && !memcmp(r->session->id, id, 16)) return true;
+    }
+    return false;
+}
+
 int cmd_end_sessions(struct req *r)
 {
     struct iter it;
@@ -69,8 +79,7 @@ int cmd_end_sessions(struct req *r)
     for (iter_init(&it, list); iter_next(&it);) {
         struct val id = doc_get(it.v, "id");
         if (!val_is(id, BSON_TYPE_BINARY) || rd32(id.p) != 16) continue;
-        if (end && !(r->session && !memcmp(r->session->id, id.p + 5, 16)))
-            sessions_end(&r->s->sessions, id.p + 5);
+        if (end && !in_use(r->s, id.p + 5)) sessions_end(&r->s->sessions, id.p + 5);
     }
     return 0;
 }

@@ -542,6 +542,11 @@ static int await_write_concern(struct req *r)
         return 0;
     }
     if (!r->wrote_ts) r->wrote_ts = o->last_ts;
+    if (!r->wrote_term) r->wrote_term = o->term;
+    if (o->term != r->wrote_term || r->s->secondary) {
+        write_concern_error(r, 189, "Primary stepped down while waiting for replication", false);
+        return 0;
+    }
     if (o->commit_ts >= r->wrote_ts) return 0;
     if (val_is_num(t) && val_int(t) > 0) {
         if (!r->deadline_ms) r->deadline_ms = now_monotonic_ms() + val_int(t);

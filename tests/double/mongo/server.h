@@ -92,6 +92,7 @@ struct req {
     struct val write_concern;
     bool wrote; /* the write concern is to be waited for */
     uint64_t wrote_ts;
+    int64_t wrote_term;            /* 0: not waiting yet */
     struct val fail_write_concern; /* from a fail point */
     struct val labels;             /* array of error labels, or none */
     bool labels_given;             /* a fail point said which */
