@@ -34,11 +34,58 @@ bool mongo_is_server_error(const bson_error_t *error)
            error->domain == MONGOC_ERROR_QUERY;
 }
 
+/* What a user must be granted for a command to be allowed. */
+static const struct {
+    const char *command, *action;
+} actions[] = {
+    {"find", "find"},
+    {"aggregate", "find"},
+    {"getMore", "find"},
+    {"count", "find"},
+    {"insert", "insert"},
+    {"update", "update"},
+    {"delete", "remove"},
+    {"findAndModify", "find, insert and update"},
+    {"createIndexes", "createIndex"},
+    {"listIndexes", "listIndexes"},
+};
+
+static const char *action_of(const char *command, size_t bytes, const char *message)
+{
+    if (strstr(message, "$changeStream")) return "changeStream and find";
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        if (strlen(actions[i].command) == bytes && !memcmp(actions[i].command, command, bytes))
+            return actions[i].action;
+    return "readWrite";
+}
+
+/* The server's message repeats the whole command, contents and all: only its name and collection are told. */
+static enum lks_code fail_unauthorized(struct lks_err *err, const char *message, const char *what)
+{
+    static const char opening[] = " to execute command { ";
+    const char *command = strstr(message, opening);
+    if (!command)
+        return lks_fail(err, LKS_E_MONGO,
+                        "MongoDB, %s: %s (code 13); the URI's user lacks a privilege, or it "
+                        "names no user",
+                        what, message);
+    int told = (int)(command - message);
+    command += sizeof opening - 1;
+    size_t bytes = strcspn(command, ":");
+    const char *collection = command + bytes;
+    collection += strspn(collection, ": ");
+    size_t quoted = *collection == '"' ? strcspn(++collection, "\"") : 0;
+    return lks_fail(err, LKS_E_MONGO,
+                    "MongoDB, %s: %.*s (code 13); the URI's user lacks the privilege %s%s%.*s", what, told,
+                    message, action_of(command, bytes, message), quoted ? " on the collection " : "",
+                    (int)quoted, collection);
+}
+
 enum lks_code mongo_fail(struct lks_err *err, const bson_error_t *error, const char *what)
 {
     const char *hint = "";
     if (mongo_is_server_error(error) && error->code == 13)
-        hint = "; the user of the URI lacks a privilege for this";
+        return fail_unauthorized(err, error->message, what);
     if (mongo_is_server_error(error) && error->code == 18) hint = "; check the user name and password";
     if (error->code)
         return lks_fail(err, LKS_E_MONGO, "MongoDB, %s: %s (code %" PRIu32 ")%s", what, error->message,

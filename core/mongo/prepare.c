@@ -49,10 +49,8 @@ static bool make_index(struct mongo *m, mongoc_client_t *client, const char *col
     bool answered = ok || mongo_is_server_error(&error);
     if (!ok) mongo_fail(err, &error, what);
     if (!ok && answered)
-        log_warn(error.code == 13 ? "an index could not be made: the user lacks the privilege createIndex; "
-                                    "everything works without, but slower"
-                                  : "an index could not be made; everything works without, but slower",
-                 LOG_STR("collection", collection), LOG_STR("field", first), LOG_STR("error", error.message));
+        log_warn("an index could not be made; everything works without, but slower",
+                 LOG_STR("collection", collection), LOG_STR("field", first), LOG_STR("error", err->text));
     bson_destroy(&command);
     bson_destroy(&reply);
     return answered;

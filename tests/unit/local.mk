@@ -98,7 +98,7 @@ test_uuid_LDADD = libbase.la $(CHECK_LIBS)
 check_PROGRAMS += test_mongo_metadata
 TESTS += test_mongo_metadata
 test_mongo_metadata_SOURCES = %D%/test_mongo_metadata.c
-test_mongo_metadata_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_mongo_metadata_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_metadata_LDADD = libmongo.la $(CHECK_LIBS)
 
 

@@ -9,6 +9,7 @@
 
 #include "mongo/metadata.h"
 #include "mongo/pipeline.h"
+#include "mongo/room.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -466,6 +467,43 @@ START_TEST(a_token_begins_with_its_time_or_with_none)
 }
 END_TEST
 
+/* ---- errors ---- */
+
+#define LACKS "(code 13); the URI's user lacks "
+
+static const struct {
+    uint32_t domain, code;
+    const char *message, *expected;
+} failures[] = {
+    {MONGOC_ERROR_SERVER, 13,
+     "not authorized on shop to execute command { find: \"tools\", filter: { name: \"secret\" } }",
+     "MongoDB, reading: not authorized on shop " LACKS "the privilege find on the collection tools"},
+    {MONGOC_ERROR_SERVER, 13,
+     "not authorized on shop to execute command { aggregate: \"tools\", pipeline: [ { $changeStream: {} } ] "
+     "}",
+     "MongoDB, reading: not authorized on shop " LACKS
+     "the privilege changeStream and find on the collection tools"},
+    {MONGOC_ERROR_SERVER, 13, "not authorized on shop to execute command { createIndexes: \"tools\" }",
+     "MongoDB, reading: not authorized on shop " LACKS "the privilege createIndex on the collection tools"},
+    {MONGOC_ERROR_SERVER, 13, "not authorized on admin to execute command { frob: 1",
+     "MongoDB, reading: not authorized on admin " LACKS "the privilege readWrite"},
+    {MONGOC_ERROR_SERVER, 13, "command find requires authentication",
+     "MongoDB, reading: command find requires authentication " LACKS "a privilege, or it names no user"},
+    {MONGOC_ERROR_SERVER, 50, "operation exceeded time limit",
+     "MongoDB, reading: operation exceeded time limit (code 50)"},
+    {MONGOC_ERROR_STREAM, 13, "socket", "MongoDB, reading: socket (code 13)"},
+};
+
+START_TEST(an_error_names_what_is_missing_and_no_contents)
+{
+    struct lks_err err = {0};
+    bson_error_t error;
+    bson_set_error(&error, failures[_i].domain, failures[_i].code, "%s", failures[_i].message);
+    ck_assert_int_eq(mongo_fail(&err, &error, "reading"), LKS_E_MONGO);
+    ck_assert_str_eq(err.text, failures[_i].expected);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 int main(void)
@@ -490,6 +528,9 @@ int main(void)
     tcase_add_test(tc, the_stream_is_opened_lean_and_without_our_own_writes);
     tcase_add_test(tc, a_probe_asks_for_the_history_alone);
     tcase_add_loop_test(tc, a_token_begins_with_its_time_or_with_none, 0, COUNT(tokens));
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("errors");
+    tcase_add_loop_test(tc, an_error_names_what_is_missing_and_no_contents, 0, COUNT(failures));
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
