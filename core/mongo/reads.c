@@ -218,14 +218,14 @@ static int64_t overlap_ms(const struct mongo *m)
     return m->poll_interval_ms > POLL_OVERLAP_MS / 2 ? 2 * m->poll_interval_ms : POLL_OVERLAP_MS;
 }
 
-/* {$or: [{field: {$gte: newest seen - overlap}}, {field: {$not: {$type: "date"}}}]} */
+/* {$or: [{field: {$gte: since}}, {field: {$not: {$type: "date"}}}]} */
 static void append_recent(const struct mongo *m, bson_t *filter)
 {
     bson_t either, one, two, is, isnt;
     BSON_APPEND_ARRAY_BEGIN(filter, "$or", &either);
     BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);
     BSON_APPEND_DOCUMENT_BEGIN(&one, m->poll_field, &is);
-    BSON_APPEND_DATE_TIME(&is, "$gte", m->poll_seen_ms - overlap_ms(m));
+    BSON_APPEND_DATE_TIME(&is, "$gte", m->poll.since_ms);
     bson_append_document_end(&one, &is);
     bson_append_document_end(&either, &one);
     BSON_APPEND_DOCUMENT_BEGIN(&either, "1", &two);
@@ -261,7 +261,24 @@ static void note_poll_field(struct mongo *m, const bson_t *row)
     if (!m->poll_field || !bson_iter_init(&iter, row) ||
         !bson_iter_find_descendant(&iter, m->poll_field, &value) || !BSON_ITER_HOLDS_DATE_TIME(&value))
         return;
-    if (bson_iter_date_time(&value) > m->poll_seen_ms) m->poll_seen_ms = bson_iter_date_time(&value);
+    if (bson_iter_date_time(&value) > m->poll.seen_ms) m->poll.seen_ms = bson_iter_date_time(&value);
+}
+
+/* Before the first page of a scan: all its pages ask for the same. */
+static void poll_begin(struct mongo *m, bool recent_only)
+{
+    struct poll *p = &m->poll;
+    p->began_ms = mongo_wall_ms();
+    p->first_ms = p->seen_ms;
+    p->since_ms = recent_only && p->next_ms > 0 ? p->next_ms - overlap_ms(m) : 0;
+}
+
+/* After the last page. A scan that another process began tells nothing. */
+static void poll_end(struct mongo *m)
+{
+    struct poll *p = &m->poll;
+    int64_t newest_ms = p->first_ms ? p->first_ms : p->seen_ms;
+    p->next_ms = p->began_ms < newest_ms ? p->began_ms : newest_ms;
 }
 
 /*
@@ -348,7 +365,8 @@ enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct req *r
     struct rows rows = {0};
     bson_t command = BSON_INITIALIZER;
     if (!req->scan.max_docs) req->scan.max_docs = 1;
-    if (req->scan.recent_only && m->poll_field && m->poll_seen_ms > 0)
+    if (!req->scan.from) poll_begin(m, req->scan.recent_only && m->poll_field);
+    if (m->poll.since_ms)
         recent_command(m, &command, req->scan.from, req->scan.max_docs);
     else
         scan_command(m, &command, req->scan.from, req->scan.max_docs);
@@ -360,6 +378,7 @@ enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct req *r
     if (!code) code = closed;
     if (!code) code = reads_sidecar(m, client, req->scan.docs, req->scan.count, req->scan.after, &req->err);
     if (!code) code = keys_owners(m, client, req->scan.docs, req->scan.count, req->scan.after, &req->err);
+    if (!code && req->scan.end) poll_end(m);
     if (!code) req->scan.total_estimate = estimate(m, client);
     return code;
 }

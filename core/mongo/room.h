@@ -26,6 +26,20 @@ struct lane {
     size_t thread_count;
 };
 
+/*
+ * Polling by a date field. A scan asks for what is newer than the newest date seen when the last complete
+ * scan began: what changed while it ran, behind its position, is older than the newest that it saw. Never
+ * newer than that beginning by our clock, so that a date in the future hides nothing. 0: not known, all is
+ * asked for.
+ */
+struct poll {
+    int64_t seen_ms;  /* newest date seen */
+    int64_t began_ms; /* wall clock: when the scan under way began; 0: elsewhere */
+    int64_t first_ms; /* newest date seen before it */
+    int64_t since_ms; /* what the scan under way asks for */
+    int64_t next_ms;  /* what the next one may begin with */
+};
+
 /* The change stream; only its lane's thread touches it. */
 struct stream {
     mongoc_client_t *client;          /* owned while open */
@@ -70,7 +84,7 @@ struct mongo {
     int64_t estimate_until_ms;
     char *poll_field; /* NULL: none */
     int64_t poll_interval_ms;
-    int64_t poll_seen_ms; /* the newest date seen in that field; 0: none. Of the lane `long` alone */
+    struct poll poll; /* of the lane `long` alone */
 };
 
 /* ---- command.c ---- */

@@ -81,6 +81,81 @@ START_TEST(a_page_ends_when_its_bytes_are_reached)
 }
 END_TEST
 
+/* The ids of a whole scan, page by page, as text: "1 2 3". Before its second page, `late` (or nothing) is
+ * inserted. */
+static char *scan_ids(bool recent_only, const char *late)
+{
+    struct docid *from = NULL;
+    char *ids = strdup("");
+    for (bool end = false; !end;) {
+        struct req *req = req_new(REQ_SCAN, NULL);
+        req->scan.from = from;
+        req->scan.max_docs = 2;
+        req->scan.recent_only = recent_only;
+        fixture_ok(&f, req);
+        for (size_t i = 0; i < req->scan.count; i++) {
+            char *id = docid_plain(req->scan.docs[i].id);
+            char *more = bson_strdup_printf("%s%s%s", ids, *ids ? " " : "", id);
+            free(id);
+            free(ids);
+            ids = strdup(more);
+            bson_free(more);
+        }
+        docid_free(from);
+        from = req->scan.count ? docid_copy(req->scan.docs[req->scan.count - 1].id) : NULL;
+        end = req->scan.end || !from;
+        req_free(req);
+        if (late) fixture_insert(&f, "c", late);
+        late = NULL;
+    }
+    docid_free(from);
+    return ids;
+}
+
+#define DATED(id, ms) "{'_id':'" id "','at':{'$date':{'$numberLong':'" ms "'}}}"
+
+START_TEST(polling_by_a_date_brings_what_is_newer_or_has_no_date)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c",
+                   DATED("a", "1600000000000") "," DATED(
+                       "b", "1600009000000") ",{'_id':'c','at':'yesterday'},"
+                                             "{'_id':'d'}," DATED("e", "4000000000000"));
+    f.config.poll_field = "at";
+    fixture_open(&f);
+    char *ids = scan_ids(true, NULL); /* nothing seen yet: everything */
+    ck_assert_str_eq(ids, "a b c d e");
+    free(ids);
+    bson_destroy(fixture_command(&f, NULL, "{'delete':'c','deletes':[{'q':{'_id':'e'},'limit':1}]}"));
+    fixture_open(&f);
+    free(scan_ids(false, NULL));
+    fixture_insert(&f, "c", DATED("bb", "1600009000001") "," DATED("aa", "1600000000001"));
+    ids = scan_ids(true, NULL); /* b is within the overlap */
+    ck_assert_str_eq(ids, "b bb c d");
+    free(ids);
+    ids = scan_ids(false, NULL);
+    ck_assert_str_eq(ids, "a aa b bb c d");
+    free(ids);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_date_seen_early_in_a_poll_hides_nothing_behind_it)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c", DATED("a", "1600000000000") "," DATED("z", "1600000000000"));
+    f.config.poll_field = "at";
+    fixture_open(&f);
+    free(scan_ids(false, NULL));
+    fixture_insert(
+        &f, "c", DATED("b", "1600900000000") "," DATED("c", "1600900000000") "," DATED("d", "1600400000000"));
+    char *ids = scan_ids(true, NULL);
+    ck_assert_str_eq(ids, "a b c d z");
+    free(ids);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(documents_are_read_in_the_order_asked_for)
 {
     fixture_start(&f, _i, NULL);
@@ -254,6 +329,8 @@ int main(void)
     tcase_add_loop_test(tc, a_scan_passes_over_all_types_of_ids_in_order, 0, servers);
     tcase_add_loop_test(tc, a_scan_of_nothing_is_at_its_end, 0, servers);
     tcase_add_loop_test(tc, a_page_ends_when_its_bytes_are_reached, 0, servers);
+    tcase_add_loop_test(tc, polling_by_a_date_brings_what_is_newer_or_has_no_date, 0, servers);
+    tcase_add_loop_test(tc, a_date_seen_early_in_a_poll_hides_nothing_behind_it, 0, servers);
     tcase_add_loop_test(tc, documents_are_read_in_the_order_asked_for, 0, servers);
     tcase_add_test(tc, a_read_is_no_older_than_the_event_it_answers);
     tcase_add_loop_test(tc, of_equal_business_ids_the_lowest_document_is_the_owner, 0, servers);
