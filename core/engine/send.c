@@ -101,6 +101,9 @@ static void send_reads(struct engine *e)
         return;
     }
     req->read.count = batch->count;
+    /* No older than what the stream has shown, whatever the reason to read: the event that told of the newest
+       contents may be done with already, and nobody would come back for them. */
+    req->read.after = e->stream.received.at;
     for (size_t i = 0; i < batch->count; i++) {
         struct doc *doc = batch->items[i];
         doc_reading(doc);

@@ -40,8 +40,11 @@ static bool point_is(struct world *w, int id, size_t collection, const struct ma
         sim_fail(w, "wrong owner: the point of document %d in collection %zu says %s", id, collection,
                  p->doc);
     else if (strcmp(p->content_hash, made->content_hash) != 0 || p->vector != doc->text[collection])
-        sim_fail(w, "wrong vector: document %d in collection %zu: %s (%d) instead of %s", id, collection,
-                 p->content_hash, p->vector, made->content_hash);
+        sim_fail(
+            w, "wrong vector: document %d in collection %zu: %s (%d) instead of %s; its record says %s of %s",
+            id, collection, p->content_hash, p->vector, made->content_hash,
+            doc->record.entries ? sync_status_name(doc->record.entries[collection].status) : "nothing",
+            doc->record.entries ? doc->record.entries[collection].content_hash : "nothing");
     else if (strcmp(p->payload_hash, made->payload_hash) != 0 || strcmp(p->payload, made->payload) != 0)
         sim_fail(w, "wrong payload: document %d in collection %zu: %s instead of %s", id, collection,
                  p->payload_hash, made->payload_hash);
