@@ -11,7 +11,7 @@ libdoublemongo_la_SOURCES = \
 	%D%/mongo/expr_int.h %D%/mongo/expr_logic.c %D%/mongo/expr_string.c \
 	%D%/mongo/failpoint.c %D%/mongo/journal.c %D%/mongo/journal.h \
 	%D%/mongo/keystring.c %D%/mongo/keystring.h \
-	%D%/mongo/match.c %D%/mongo/match.h %D%/mongo/match_parse.c \
+	%D%/mongo/match.c %D%/mongo/match.h %D%/mongo/match_parse.c %D%/mongo/match_text.c \
 	%D%/mongo/oplog.c %D%/mongo/oplog.h %D%/mongo/path.c %D%/mongo/path.h %D%/mongo/pool.c \
 	%D%/mongo/project.c %D%/mongo/project.h %D%/mongo/query.c %D%/mongo/query.h \
 	%D%/mongo/regexp.c %D%/mongo/regexp.h %D%/mongo/schema.c %D%/mongo/schema.h \

@@ -93,6 +93,8 @@ static int find_options(struct req *r, struct query_spec *q, struct val *project
     for (iter_init(&it, q->sort); iter_next(&it);)
         if (!val_is_doc(it.v) && (!val_is_num(it.v) || (val_ldouble(it.v) != 1 && val_ldouble(it.v) != -1)))
             return merr_set(&r->err, MERR_BAD_VALUE, "bad sort specification");
+    q->projection = *projection;
+    q->batch_size = doc_get(r->body, "batchSize");
     q->hint = doc_get(r->body, "hint");
     for (size_t i = 0; i < 4; i++)
         if (val_truthy(doc_get(r->body, refused[i])))

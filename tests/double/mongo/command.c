@@ -94,6 +94,9 @@ int request_fields(struct req *r, const char *const *known, enum unknown_style s
 
 int request_ns(struct req *r, char **ns)
 {
+    if (!strcmp(r->db, "local"))
+        return merr_set(&r->err, MERR_NOT_IMPLEMENTED,
+                        "the stand-in has no database local: its oplog cannot be read");
     struct iter it;
     iter_init(&it, r->body);
     iter_next(&it);

@@ -64,6 +64,8 @@ bool match_eval(const struct match *m, struct val doc, struct match_vars *vars);
 int match_parse_value(struct pool *a, struct val spec, struct expr_scope *scope, struct match **out,
                       struct merr *err);
 bool match_eval_value(const struct match *m, struct val v, struct match_vars *vars);
+/* The filter as the server's planner prints it, one line for each node. */
+char *match_text(struct pool *a, const struct match *m);
 /* True for a document whose first field begins with '$' (and is not a DBRef). */
 bool match_is_operators(struct val v);
 

@@ -258,12 +258,24 @@ static int plan_bounds(struct query *q, const struct query_spec *spec, struct me
     return 0;
 }
 
-static int planner_error(struct query *q, int code, const char *why, struct merr *err)
+static int planner_error(struct query *q, const struct query_spec *spec, int code, const char *why,
+                         struct merr *err)
 {
-    return merr_set(err, code,
-                    "error processing query: ns=%sTree: $and\nSort: {}\nProj: {}\n planner returned error :: "
-                    "caused by :: %s",
-                    q->coll->ns, why);
+    struct pool a = {0};
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    if (val_is_num(spec->batch_size)) buf_printf(&b, " batchSize=%lld", (long long)val_int(spec->batch_size));
+    if (spec->limit) buf_printf(&b, " limit=%lld", (long long)spec->limit);
+    if (spec->skip) buf_printf(&b, " skip=%lld", (long long)spec->skip);
+    merr_set(err, code,
+             "error processing query: ns=%s%sTree: %sSort: %s\nProj: %s\n planner returned error :: caused "
+             "by :: %s",
+             q->coll->ns, b.data ? b.data : "", match_text(&a, q->filter),
+             text_of(&a, val_is_doc(spec->sort) ? spec->sort : val_empty_doc(), TEXT_BSON),
+             text_of(&a, val_is_doc(spec->projection) ? spec->projection : val_empty_doc(), TEXT_BSON), why);
+    buf_fini(&b);
+    pool_fini(&a);
+    return code;
 }
 
 /* ---- lists: sorted results, and index entries that may repeat ---- */
@@ -338,13 +350,13 @@ static int plan(struct pool *a, struct query *q, const struct query_spec *spec, 
         sort_parse(a, spec->sort, &q->sort, err))
         return err->code;
     if (bounds && !hint)
-        return planner_error(q, 51173, "When using min()/max() a hint of which index to use must be provided",
-                             err);
+        return planner_error(q, spec, 51173,
+                             "When using min()/max() a hint of which index to use must be provided", err);
     if (hint && val_missing(doc_get(spec->hint, "$natural"))) {
         q->index = hinted(q->coll, spec->hint);
         if (!q->index)
-            return planner_error(q, MERR_BAD_VALUE, "hint provided does not correspond to an existing index",
-                                 err);
+            return planner_error(q, spec, MERR_BAD_VALUE,
+                                 "hint provided does not correspond to an existing index", err);
         q->source = FROM_INDEX;
         if (plan_bounds(q, spec, err)) return err->code;
     } else if (!natural) {

@@ -7,7 +7,8 @@
 struct query_spec {
     struct val filter; /* none or a document */
     struct val sort, hint, min, max;
-    int64_t skip, limit; /* limit 0: none */
+    int64_t skip, limit;               /* limit 0: none */
+    struct val projection, batch_size; /* only told in complaints */
 };
 
 struct query;
