@@ -10,6 +10,7 @@
 #include "engine/internal.h"
 
 #define WAIT_MS 1000 /* how long the server may hold an empty getMore */
+#define ONCE_WAIT_MS 50 /* the same for one pass, which ends when nothing more comes */
 #define MAX_EVENTS 1000
 #define REOPEN_MIN_MS 100
 #define REOPEN_MAX_MS 10000
@@ -54,7 +55,7 @@ static void next_events(struct engine *e)
     struct req *req = req_new(REQ_STREAM_NEXT, NULL);
     if (!req) return;
     req->stream_next.max_events = room < MAX_EVENTS ? room : MAX_EVENTS;
-    req->stream_next.wait_ms = WAIT_MS;
+    req->stream_next.wait_ms = e->config->once ? ONCE_WAIT_MS : WAIT_MS;
     e->stream.requested = true;
     submit(e, &e->ports.source, req);
 }

@@ -15,3 +15,10 @@ check_PROGRAMS += %D%/bench_embed
 check_PROGRAMS += %D%/bench_make
 %C%_bench_make_SOURCES = %D%/bench_make.c
 %C%_bench_make_LDADD = libcollection.la libbase.la
+
+# the parts of tests/bench/run
+check_PROGRAMS += %D%/bench
+%C%_bench_SOURCES = %D%/bench.c
+%C%_bench_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
+%C%_bench_LDADD = libplugin.la libengine.la libcollection.la libbase.la $(MONGOC_LIBS) $(LTDL_LIBS)
+EXTRA_DIST += %D%/run
