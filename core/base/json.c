@@ -109,7 +109,7 @@ void json_put_string(struct buf *out, const char *text, size_t bytes)
 void json_put_int(struct buf *out, int64_t value)
 {
     char text[JSON_NUMBER_BYTES];
-    buf_put(out, text, json_integer(value, text));
+    buf_put(out, text, json_digits(value, text));
 }
 
 void json_put_double(struct buf *out, double value)

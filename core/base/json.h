@@ -54,7 +54,8 @@ int json_key_compare(const char *a, size_t a_bytes, const char *b, size_t b_byte
 /* ECMAScript's Number::toString of a finite number, without a NUL; returns the bytes written. */
 #define JSON_NUMBER_BYTES 32
 size_t json_number(double value, char out[JSON_NUMBER_BYTES]);
-/* Decimal digits of an integer, without a NUL; returns the bytes written. */
-size_t json_integer(int64_t value, char out[JSON_NUMBER_BYTES]);
+/* Decimal digits of an integer, without a NUL; returns the bytes written. Not json_integer(): that is
+ * jansson's, and programs have both. */
+size_t json_digits(int64_t value, char out[JSON_NUMBER_BYTES]);
 
 #endif

@@ -14,7 +14,7 @@ struct decimal {
     int point;
 };
 
-size_t json_integer(int64_t value, char out[JSON_NUMBER_BYTES])
+size_t json_digits(int64_t value, char out[JSON_NUMBER_BYTES])
 {
     char reversed[JSON_NUMBER_BYTES];
     size_t bytes = 0, written = 0;
@@ -103,7 +103,7 @@ static bool few_digits(double value, struct decimal *d)
         double whole = nearbyint(value * scale);
         if (whole / scale != value) continue;
         char text[JSON_NUMBER_BYTES];
-        size_t bytes = json_integer((int64_t)whole, text);
+        size_t bytes = json_digits((int64_t)whole, text);
         memcpy(d->digits, text, bytes);
         d->count = (int)bytes;
         d->point = (int)bytes - places;
@@ -123,7 +123,7 @@ static char *put_decimal(char *at, const struct decimal *d)
         *at++ = 'e';
         *at++ = d->point > 0 ? '+' : '-';
         char exponent[JSON_NUMBER_BYTES];
-        size_t bytes = json_integer(abs(d->point - 1), exponent);
+        size_t bytes = json_digits(abs(d->point - 1), exponent);
         memcpy(at, exponent, bytes);
         return at + bytes;
     }
@@ -148,7 +148,7 @@ size_t json_number(double value, char out[JSON_NUMBER_BYTES])
         out[0] = '0';
         return 1;
     }
-    if (fabs(value) <= 9007199254740992.0 && value == trunc(value)) return json_integer((int64_t)value, out);
+    if (fabs(value) <= 9007199254740992.0 && value == trunc(value)) return json_digits((int64_t)value, out);
     struct decimal d;
     char *at = out;
     if (value < 0) *at++ = '-';

@@ -120,7 +120,7 @@ static bool visit_number(const struct values *v, const bson_iter_t *iter)
         if (!isfinite(bson_iter_double(iter))) return true;
         bytes = json_number(bson_iter_double(iter), text);
     } else {
-        bytes = json_integer(bson_iter_as_int64(iter), text);
+        bytes = json_digits(bson_iter_as_int64(iter), text);
     }
     return v->visit(v->context, text, bytes);
 }
