@@ -94,10 +94,17 @@ void delete_one(struct live *w, const char *filter)
 
 static void insert_many(struct live *w, bson_t **docs, size_t count)
 {
+    /* what is repeated may partly be there already */
+    bson_t unordered = BSON_INITIALIZER;
     bson_error_t error;
-    if (count && !mongoc_collection_insert_many(w->tools, (const bson_t **)docs, count, NULL, NULL, &error))
-        FAIL(w, "insertMany: %s", error.message);
+    int64_t until = live_now_ms() + LIVE_PATIENCE_MS;
+    BSON_APPEND_BOOL(&unordered, "ordered", false);
+    while (count &&
+           !mongoc_collection_insert_many(w->tools, (const bson_t **)docs, count, &unordered, NULL, &error) &&
+           error.code != 11000)
+        try_again(w, &error, until, "insertMany");
     for (size_t i = 0; i < count; i++) bson_destroy(docs[i]);
+    bson_destroy(&unordered);
 }
 
 size_t insert_sample(struct live *w)

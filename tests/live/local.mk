@@ -9,9 +9,12 @@ live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS) $(CHECK_LIBS) -lm
 
-live_tests = %D%/changes
+live_tests = %D%/changes %D%/outages
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
 %C%_changes_SOURCES = %D%/test_changes.c
 %C%_changes_CPPFLAGS = $(live_cppflags)
 %C%_changes_LDADD = $(live_libs)
+%C%_outages_SOURCES = %D%/test_outages.c
+%C%_outages_CPPFLAGS = $(live_cppflags)
+%C%_outages_LDADD = $(live_libs)
