@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "engine/internal.h"
 
-#define WAIT_MS 1000 /* how long the server may hold an empty getMore */
+#define WAIT_MS 1000    /* how long the server may hold an empty getMore */
 #define ONCE_WAIT_MS 50 /* the same for one pass, which ends when nothing more comes */
 #define MAX_EVENTS 1000
 #define REOPEN_MIN_MS 100
@@ -154,6 +154,10 @@ static void opened(struct engine *e, struct req *req)
                  LOG_STR("from", e->stream.received.token ? "the saved token" : "now"));
     /* Events from before this lease was taken are replays: metadata proves nothing for them. */
     if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.doubt_until = req->stream_open.now;
+    /* Without a token it begins here, also when it breaks before it brings one; and the scan beside it has to
+       be as new, or what changed just before would be seen by neither. */
+    if (!e->stream.received.token && !e->stream.received.at)
+        e->stream.received.at = req->stream_open.opened_at;
     e->stream.open = e->stream.ever_opened = true;
     e->stream.proven = req->stream_open.proven;
     e->stream.failures = 0;

@@ -343,6 +343,8 @@ static void do_stream_open(struct world *w, struct run *run, struct req *req)
     bson_iter_t iter;
     if (req->stream_open.token && bson_iter_init_find(&iter, req->stream_open.token, "i"))
         from = (size_t)bson_iter_int64(&iter);
+    else if (req->stream_open.at)
+        from = (size_t)req->stream_open.at;
     if (from < w->mongo.first) {
         lks_fail(&req->err, LKS_E_STREAM_LOST, "the oplog does not reach back so far");
         return;
