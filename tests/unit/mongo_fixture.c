@@ -138,6 +138,22 @@ struct docid *fixture_id(const char *value)
     return id;
 }
 
+char *fixture_with_database(const struct fixture *f, const char *text)
+{
+    char *out = bson_malloc0(strlen(text) + 4 * sizeof f->database);
+    char *to = out;
+    for (; *text; text++) {
+        if (text[0] != '%' || text[1] != 's') {
+            *to++ = *text;
+            continue;
+        }
+        memcpy(to, f->database, strlen(f->database));
+        to += strlen(f->database);
+        text++;
+    }
+    return out;
+}
+
 bson_t *fixture_command(struct fixture *f, const char *db, const char *text)
 {
     bson_t *command = fixture_doc(text), reply;

@@ -36,6 +36,8 @@ void fixture_end(struct fixture *f);
 /* Extended JSON whose quotes are single, to be destroyed. */
 bson_t *fixture_doc(const char *text);
 struct docid *fixture_id(const char *value);
+/* Puts the database's name where %s stands; to be freed by bson_free(). */
+char *fixture_with_database(const struct fixture *f, const char *text);
 /* Runs a command on the test's database (or `db`) that must succeed; the reply is to be destroyed. */
 bson_t *fixture_command(struct fixture *f, const char *db, const char *text);
 void fixture_insert(struct fixture *f, const char *collection, const char *text);

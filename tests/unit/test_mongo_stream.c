@@ -315,15 +315,28 @@ START_TEST(a_token_that_is_none_is_lost)
 }
 END_TEST
 
-START_TEST(after_a_drop_the_stream_starts_again_behind_it)
+/* What ends a collection; %s stands for the database. */
+static const struct {
+    bool admin;
+    const char *command;
+} ends[] = {
+    {false, "{'drop':'c'}"},
+    {true, "{'renameCollection':'%s.c','to':'%s.moved'}"},
+    {false, "{'dropDatabase':1}"},
+};
+#define END_COUNT ((int)(sizeof ends / sizeof *ends))
+
+START_TEST(when_the_collection_ends_the_stream_starts_again_behind_it)
 {
     struct change got[1];
-    fixture_start(&f, _i, NULL);
+    fixture_start(&f, _i / END_COUNT, NULL);
     fixture_insert(&f, "c", "{'_id':0}");
     fixture_open(&f);
     req_free(open_stream(NULL, 0));
     fixture_insert(&f, "c", "{'_id':1}");
-    bson_destroy(fixture_command(&f, NULL, "{'drop':'c'}"));
+    char *command = fixture_with_database(&f, ends[_i % END_COUNT].command);
+    bson_destroy(fixture_command(&f, ends[_i % END_COUNT].admin ? "admin" : NULL, command));
+    bson_free(command);
     fixture_insert(&f, "c", "{'_id':2}");
     struct req *req = next_events(10);
     ck_assert_msg(req->err.code == LKS_E_OK, "%s", req->err.text);
@@ -428,7 +441,8 @@ int main(void)
     tcase_add_test(tc, a_token_whose_history_is_gone_is_lost_at_once);
     tcase_add_test(tc, without_proof_no_idle_token_is_handed_out);
     tcase_add_loop_test(tc, a_token_that_is_none_is_lost, 0, 3);
-    tcase_add_loop_test(tc, after_a_drop_the_stream_starts_again_behind_it, 0, servers);
+    tcase_add_loop_test(tc, when_the_collection_ends_the_stream_starts_again_behind_it, 0,
+                        servers * END_COUNT);
     tcase_add_test(tc, a_broken_stream_is_opened_again_by_the_engine);
     suite_add_tcase(suite, tc);
     tc = tcase_create("without");
