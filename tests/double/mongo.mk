@@ -14,7 +14,7 @@ libdoublemongo_la_SOURCES = \
 	%D%/mongo/match.c %D%/mongo/match.h %D%/mongo/match_parse.c %D%/mongo/match_text.c \
 	%D%/mongo/oplog.c %D%/mongo/oplog.h %D%/mongo/path.c %D%/mongo/path.h %D%/mongo/pool.c \
 	%D%/mongo/project.c %D%/mongo/project.h %D%/mongo/query.c %D%/mongo/query.h \
-	%D%/mongo/regexp.c %D%/mongo/regexp.h %D%/mongo/schema.c %D%/mongo/schema.h \
+	%D%/mongo/regexp.c %D%/mongo/regexp.h %D%/mongo/reply.c %D%/mongo/request.c %D%/mongo/schema.c %D%/mongo/schema.h \
 	%D%/mongo/server.c %D%/mongo/server.h %D%/mongo/session.c %D%/mongo/session.h \
 	%D%/mongo/skiplist.c %D%/mongo/skiplist.h %D%/mongo/sortkey.c %D%/mongo/sortkey.h \
 	%D%/mongo/store.c %D%/mongo/store.h %D%/mongo/store_index.c %D%/mongo/store_index.h \

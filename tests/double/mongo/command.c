@@ -1,270 +1,12 @@
 /*
  * command.c - the front of every command: generic arguments, who may run it when, waiting for read and write
- * concerns, and the shape of replies. Knows no command by name but for a few exceptions.
+ * concerns. Knows no command by name but for a few exceptions.
  */
 #include "conn.h"
 #include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static const char *const generic[] = {"$db",
-                                      "$readPreference",
-                                      "$clusterTime",
-                                      "lsid",
-                                      "txnNumber",
-                                      "autocommit",
-                                      "startTransaction",
-                                      "readConcern",
-                                      "writeConcern",
-                                      "maxTimeMS",
-                                      "comment",
-                                      "$queryOptions",
-                                      "$audit",
-                                      "$client",
-                                      "$configServerState",
-                                      "$oplogQueryData",
-                                      "$replData",
-                                      "$gleStats",
-                                      "shardVersion",
-                                      "databaseVersion",
-                                      "tracking_info",
-                                      "coordinator",
-                                      "maxTimeMSOpOnly",
-                                      "allowImplicitCollectionCreation",
-                                      "operationTime",
-                                      "stmtId",
-                                      "help",
-                                      "apiVersion",
-                                      NULL};
-
-bool request_wants_no_answer(const struct req *r)
-{
-    struct val w = doc_get(r->write_concern, "w");
-    return val_is_num(w) && val_int(w) == 0 && !val_truthy(doc_get(r->write_concern, "j"));
-}
-
-bool request_is_generic(const char *name)
-{
-    for (size_t i = 0; generic[i]; i++)
-        if (!strcmp(generic[i], name)) return true;
-    return false;
-}
-
-void request_init(struct req *r, struct server *s, struct conn *c, struct val body)
-{
-    memset(r, 0, sizeof *r);
-    r->s = s;
-    r->conn = c;
-    r->body = body;
-    merr_init(&r->err);
-    bw_init(&r->reply, NULL);
-    r->arrived_ms = now_monotonic_ms();
-    r->ectx.a = &r->a;
-    r->ectx.err = &r->err;
-    r->name = "";
-    r->db = "";
-}
-
-void request_fini(struct req *r)
-{
-    bw_fini(&r->reply);
-    merr_fini(&r->err);
-    pool_fini(&r->a);
-}
-
-int request_fields(struct req *r, const char *const *known, enum unknown_style style)
-{
-    struct iter it;
-    iter_init(&it, r->body);
-    iter_next(&it); /* the command itself */
-    while (iter_next(&it)) {
-        bool found = request_is_generic(it.key);
-        for (size_t i = 0; known[i] && !found; i++) found = !strcmp(known[i], it.key);
-        if (found) continue;
-        if (style == UNKNOWN_PARSE)
-            return merr_set(&r->err, MERR_FAILED_TO_PARSE, "Failed to parse: %s. Unrecognized field '%s'.",
-                            text_of(&r->a, r->body, TEXT_BSON), it.key);
-        if (style == UNKNOWN_PLAIN)
-            return merr_set(&r->err, MERR_FAILED_TO_PARSE, "unrecognized field '%s'", it.key);
-        return merr_set(&r->err, 40415, "BSON field '%s.%s' is an unknown field.", r->name, it.key);
-    }
-    return 0;
-}
-
-int request_ns(struct req *r, char **ns)
-{
-    if (!strcmp(r->db, "local"))
-        return merr_set(&r->err, MERR_NOT_IMPLEMENTED,
-                        "the stand-in has no database local: its oplog cannot be read");
-    struct iter it;
-    iter_init(&it, r->body);
-    iter_next(&it);
-    if (!val_is_str(it.v))
-        return merr_set(&r->err, MERR_INVALID_NAMESPACE, "collection name has invalid type %s",
-                        val_type_name(it.v.t));
-    size_t db = strlen(r->db), n = val_strlen(it.v);
-    if (!n || memchr(val_str(it.v), 0, n) || val_str(it.v)[0] == '.')
-        return merr_set(&r->err, MERR_INVALID_NAMESPACE, "Invalid namespace specified '%s.%s'", r->db,
-                        n ? val_str(it.v) : "");
-    *ns = pool_alloc(&r->a, db + n + 2);
-    memcpy(*ns, r->db, db);
-    (*ns)[db] = '.';
-    memcpy(*ns + db + 1, val_str(it.v), n + 1);
-    return 0;
-}
-
-static void release_snapshot(void *p)
-{
-    coll_unref(p);
-}
-
-struct coll *request_view(struct req *r, const char *ns, struct coll **snapshot)
-{
-    *snapshot = NULL;
-    if (r->in_txn) {
-        struct coll *own = store_find(&r->session->view, ns);
-        return own ? own : store_find(&r->s->store, ns);
-    }
-    if (!r->majority_read) return store_find(&r->s->store, ns);
-    bool is_snapshot;
-    struct coll *c = write_majority_view(r->s, ns, &is_snapshot);
-    if (is_snapshot) {
-        pool_defer(&r->a, release_snapshot, c); /* cursors take a reference of their own */
-        *snapshot = c;
-    }
-    return c;
-}
-
-void request_wrote(struct req *r)
-{
-    r->wrote = true;
-    if (!r->wrote_ts) r->wrote_ts = r->s->oplog.last_ts;
-}
-
-static void election_id(const struct server *s, uint8_t id[12])
-{
-    static const uint8_t head[4] = {0x7f, 0xff, 0xff, 0xff};
-    memcpy(id, head, 4);
-    for (int i = 0; i < 8; i++) id[4 + i] = (uint8_t)((uint64_t)s->oplog.term >> (56 - 8 * i));
-}
-
-void reply_op_time(struct req *r)
-{
-    uint8_t id[12];
-    if (r->s->opt.standalone) return;
-    bw_doc(&r->reply, "opTime");
-    bw_ts(&r->reply, "ts", r->wrote_ts ? r->wrote_ts : r->s->oplog.last_ts);
-    bw_i64(&r->reply, "t", r->s->oplog.term);
-    bw_end(&r->reply);
-    election_id(r->s, id);
-    bw_oid(&r->reply, "electionId", id);
-}
-
-/* ---- what the server adds to replies ---- */
-
-static void cluster_time(struct req *r)
-{
-    static const uint8_t zero[20];
-    bw_doc(&r->reply, "$clusterTime");
-    bw_ts(&r->reply, "clusterTime", oplog_clock(&r->s->oplog));
-    bw_doc(&r->reply, "signature");
-    bw_bin(&r->reply, "hash", 0, zero, 20);
-    bw_i64(&r->reply, "keyId", 0);
-    bw_end(&r->reply);
-    bw_end(&r->reply);
-}
-
-static void operation_time(struct req *r)
-{
-    bw_ts(&r->reply, "operationTime", r->majority_read ? r->s->oplog.commit_ts : r->s->oplog.last_ts);
-}
-
-static bool is_one_of(int code, const int *codes)
-{
-    for (; *codes; codes++)
-        if (*codes == code) return true;
-    return false;
-}
-
-static const int retryable_codes[] = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 0};
-
-/* The labels of an error, as the server chooses them. */
-static void choose_labels(struct req *r, int code)
-{
-    static const int transient[] = {24, 112, 246, 251, 267, 0};
-    const char *label = NULL;
-    if (r->labels_given) return;
-    bool commits = !strcmp(r->name, "commitTransaction") || !strcmp(r->name, "abortTransaction");
-    if (r->in_txn && !commits && (is_one_of(code, transient) || is_one_of(code, retryable_codes))) {
-        label = "TransientTransactionError";
-    } else if (r->in_txn && commits && code == MERR_NO_SUCH_TRANSACTION) {
-        label = "TransientTransactionError";
-    } else if ((r->has_txn_number && !r->in_txn) || (r->in_txn && commits)) {
-        if (is_one_of(code, retryable_codes)) label = "RetryableWriteError";
-    } else if (code == MERR_CHANGE_STREAM_FATAL || code == MERR_CHANGE_STREAM_HISTORY_LOST) {
-        label = "NonResumableChangeStreamError";
-    } else if (r->change_stream && is_one_of(code, retryable_codes)) {
-        label = "ResumableChangeStreamError";
-    }
-    if (!label) return;
-    struct bw w;
-    bw_init(&w, &r->a);
-    bw_str(&w, "0", label);
-    r->labels = bw_done(&w);
-    r->labels.t = BSON_TYPE_ARRAY;
-}
-
-static void topology_version(struct req *r)
-{
-    bw_doc(&r->reply, "topologyVersion");
-    bw_oid(&r->reply, "processId", r->s->process_id);
-    bw_i64(&r->reply, "counter", r->s->topology_counter);
-    bw_end(&r->reply);
-}
-
-static void error_reply(struct req *r)
-{
-    char name[32];
-    bw_fini(&r->reply);
-    bw_init(&r->reply, NULL);
-    choose_labels(r, r->err.code);
-    if (val_is_arr(r->labels) && !doc_is_empty(r->labels)) bw_put(&r->reply, "errorLabels", r->labels);
-    if (r->topology_in_error) topology_version(r);
-    bool times = !r->s->opt.standalone && !r->s->opt.auth;
-    if (times) operation_time(r);
-    bw_f64(&r->reply, "ok", 0);
-    bw_str(&r->reply, "errmsg", r->err.msg ? r->err.msg : "");
-    bw_i32(&r->reply, "code", r->err.code);
-    bw_str(&r->reply, "codeName", merr_code_name(r->err.code, name));
-    if (r->err.has_extra) bw_merge(&r->reply, bw_done(&r->err.extra));
-    if (times) cluster_time(r);
-}
-
-static void write_concern_error(struct req *r, int code, const char *message, bool timed_out)
-{
-    char name[32];
-    bw_doc(&r->reply, "writeConcernError");
-    bw_i32(&r->reply, "code", code);
-    bw_str(&r->reply, "codeName", merr_code_name(code, name));
-    bw_str(&r->reply, "errmsg", message);
-    bw_doc(&r->reply, "errInfo");
-    if (timed_out) bw_bool(&r->reply, "wtimeout", true);
-    bw_doc(&r->reply, "writeConcern");
-    struct val w = doc_get(r->write_concern, "w"), t = doc_get(r->write_concern, "wtimeout"),
-               j = doc_get(r->write_concern, "j");
-    bw_put(&r->reply, "w", w);
-    if (!val_missing(j)) bw_put(&r->reply, "j", j);
-    if (val_missing(t)) {
-        bw_i32(&r->reply, "wtimeout", 0);
-    } else {
-        bw_put(&r->reply, "wtimeout", t);
-    }
-    bw_str(&r->reply, "provenance", "clientSupplied");
-    bw_end(&r->reply);
-    bw_end(&r->reply);
-    bw_end(&r->reply);
-}
 
 /* ---- before a command runs ---- */
 
@@ -533,7 +275,8 @@ static int await_write_concern(struct req *r)
     if (!val_is_doc(r->write_concern) || r->s->opt.standalone) return 0;
     if (val_is_num(w)) {
         if (val_int(w) > 1)
-            write_concern_error(r, MERR_UNSATISFIABLE_WRITE_CONCERN, "Not enough data-bearing nodes", false);
+            reply_write_concern_error(r, MERR_UNSATISFIABLE_WRITE_CONCERN, "Not enough data-bearing nodes",
+                                      false);
         return 0;
     }
     if (!val_is_str(w)) return 0;
@@ -541,20 +284,21 @@ static int await_write_concern(struct req *r)
         char text[300];
         snprintf(text, sizeof text, "No write concern mode named '%.200s' found in replica set configuration",
                  val_str(w));
-        write_concern_error(r, MERR_UNKNOWN_REPL_WRITE_CONCERN, text, false);
+        reply_write_concern_error(r, MERR_UNKNOWN_REPL_WRITE_CONCERN, text, false);
         return 0;
     }
     if (!r->wrote_ts) r->wrote_ts = o->last_ts;
     if (!r->wrote_term) r->wrote_term = o->term;
     if (o->term != r->wrote_term || r->s->secondary) {
-        write_concern_error(r, 189, "Primary stepped down while waiting for replication", false);
+        reply_write_concern_error(r, 189, "Primary stepped down while waiting for replication", false);
         return 0;
     }
     if (o->commit_ts >= r->wrote_ts) return 0;
     if (val_is_num(t) && val_int(t) > 0) {
         if (!r->deadline_ms) r->deadline_ms = now_monotonic_ms() + val_int(t);
         if (now_monotonic_ms() >= r->deadline_ms) {
-            write_concern_error(r, MERR_WRITE_CONCERN_FAILED, "waiting for replication timed out", true);
+            reply_write_concern_error(r, MERR_WRITE_CONCERN_FAILED, "waiting for replication timed out",
+                                      true);
             return 0;
         }
     }
@@ -564,14 +308,6 @@ static int await_write_concern(struct req *r)
 static bool waits_for_write_concern(const struct req *r, const struct command *cmd)
 {
     return (cmd->flags & CMD_WRITE_CONCERN) && (!r->in_txn || !strcmp(r->name, "commitTransaction"));
-}
-
-static void finish(struct req *r)
-{
-    if (!r->s->opt.standalone && !r->s->opt.auth) {
-        cluster_time(r);
-        operation_time(r);
-    }
 }
 
 static int run(struct req *r, const struct command *cmd)
@@ -608,13 +344,13 @@ int request_step(struct req *r)
     if (rc == MONGO_PARK || rc == MONGO_CLOSE) return rc;
     r->phase = PHASE_DONE;
     if (!rc) {
-        finish(r);
+        reply_times(r);
     } else {
         /* what fails inside a transaction ends it */
         if (r->in_txn && r->session && r->session->state == TXN_ACTIVE &&
             r->session->txn_number == r->txn_number)
             session_abort(r->session);
-        error_reply(r);
+        reply_error(r);
     }
     bw_done(&r->reply);
     return 0;

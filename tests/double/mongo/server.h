@@ -129,7 +129,7 @@ int64_t server_tick(struct server *s);
 /* Something happened that ends the wait of hellos. */
 void server_topology_changed(struct server *s);
 
-/* ---- command.c ---- */
+/* ---- command.c, request.c ---- */
 /* Runs as far as it goes: 0 when `r->reply` is complete, or MONGO_PARK, or MONGO_CLOSE. */
 int request_step(struct req *r);
 /* Starts a request: `body` must be valid BSON that outlives it. */
@@ -151,8 +151,15 @@ int request_collation(struct req *r);
 struct coll *request_view(struct req *r, const char *ns, struct coll **snapshot);
 /* Notes a write for the reply and for the wait for its write concern. */
 void request_wrote(struct req *r);
+
+/* ---- reply.c ---- */
 /* `opTime` and `electionId`, as write commands show them. */
 void reply_op_time(struct req *r);
+/* $clusterTime and operationTime, which close a reply. */
+void reply_times(struct req *r);
+/* Makes the whole reply of the request's error. */
+void reply_error(struct req *r);
+void reply_write_concern_error(struct req *r, int code, const char *message, bool timed_out);
 
 /* ---- write.c: changes with their oplog entries ---- */
 int write_create(struct req *r, const char *ns, struct val options, struct coll **out);
