@@ -9,7 +9,7 @@ live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS) $(CHECK_LIBS) -lm
 
-live_tests = %D%/changes %D%/outages
+live_tests = %D%/changes %D%/commands %D%/ids %D%/outages
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
 %C%_changes_SOURCES = %D%/test_changes.c
@@ -18,3 +18,9 @@ TESTS += $(live_tests)
 %C%_outages_SOURCES = %D%/test_outages.c
 %C%_outages_CPPFLAGS = $(live_cppflags)
 %C%_outages_LDADD = $(live_libs)
+%C%_ids_SOURCES = %D%/test_ids.c
+%C%_ids_CPPFLAGS = $(live_cppflags)
+%C%_ids_LDADD = $(live_libs)
+%C%_commands_SOURCES = %D%/test_commands.c
+%C%_commands_CPPFLAGS = $(live_cppflags)
+%C%_commands_LDADD = $(live_libs)
