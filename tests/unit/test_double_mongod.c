@@ -184,6 +184,28 @@ START_TEST(a_forgotten_oplog_ends_streams_that_stood_in_it)
 }
 END_TEST
 
+START_TEST(a_waiting_stream_ends_when_its_cursor_is_killed)
+{
+    insert("{\"_id\": 1}");
+    ck_assert(ask(
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$changeStream\": {}}], \"cursor\": {}, \"$db\": \"t\"}"));
+    bson_iter_t it, id;
+    ck_assert(bson_iter_init(&it, &reply) && bson_iter_find_descendant(&it, "cursor.id", &id));
+    long long cursor = (long long)bson_iter_int64(&id);
+    ck_assert(!ask("{\"getMore\": {\"$numberLong\": \"%lld\"}, \"collection\": \"c\", \"maxTimeMS\": 600000, "
+                   "\"$db\": \"t\"}",
+                   cursor));
+    struct conn *waiting = conn;
+    conn = conn_new(&server, -1);
+    ck_assert(
+        ask("{\"killCursors\": \"c\", \"cursors\": [{\"$numberLong\": \"%lld\"}], \"$db\": \"t\"}", cursor));
+    conn = waiting;
+    conn_step(conn);
+    ck_assert(take_reply());
+    expect("code", "237");
+}
+END_TEST
+
 START_TEST(counters_count_commands_by_their_names)
 {
     insert("{\"_id\": 1}");
@@ -413,6 +435,7 @@ int main(void)
     tcase_add_test(running, a_write_that_is_rolled_back_is_not_called_safe);
     tcase_add_test(running, a_rollback_undoes_what_no_majority_had);
     tcase_add_test(running, a_forgotten_oplog_ends_streams_that_stood_in_it);
+    tcase_add_test(running, a_waiting_stream_ends_when_its_cursor_is_killed);
     tcase_add_test(running, counters_count_commands_by_their_names);
     tcase_add_test(running, a_file_keeps_documents_indexes_and_the_place_in_the_stream);
     tcase_add_test(running, garbage_closes_its_connection_and_nothing_else);

@@ -148,6 +148,18 @@ static void drop_connections(struct req *r)
         if (r->s->conns[i] != r->conn) r->s->conns[i]->dead = true;
 }
 
+/* Who waits for events is told that the server's state has changed, and opens the stream anew. */
+static void interrupt_streams(struct server *s)
+{
+    for (size_t i = 0; i < s->cursor_count; i++) {
+        struct cursor *c = s->cursors[i];
+        if (!c->user) continue;
+        c->user->interrupt = MERR_INTERRUPTED_BY_STATE_CHANGE;
+        c->user->change_stream = true;
+        c->user = NULL;
+    }
+}
+
 int cmd_double(struct req *r)
 {
     struct val what = doc_get(r->body, r->name);
@@ -160,6 +172,7 @@ int cmd_double(struct req *r)
     } else if (val_str_is(what, "truncateOplog")) {
         oplog_truncate(&s->oplog);
     } else if (val_str_is(what, "rollback")) {
+        interrupt_streams(s);
         cursors_kill_all(s);
         write_rollback(s);
         server_topology_changed(s);

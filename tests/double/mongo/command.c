@@ -340,6 +340,7 @@ int request_step(struct req *r)
 {
     const struct command *cmd;
     int rc = prepare(r, &cmd);
+    if (!rc && r->interrupt) rc = merr_set(&r->err, r->interrupt, "operation was interrupted");
     if (!rc) rc = run(r, cmd);
     if (rc == MONGO_PARK || rc == MONGO_CLOSE) return rc;
     r->phase = PHASE_DONE;

@@ -26,6 +26,7 @@ void cursor_free(struct server *s, struct cursor *c)
 {
     for (size_t i = 0; i < s->cursor_count; i++)
         if (s->cursors[i] == c) s->cursors[i] = s->cursors[--s->cursor_count];
+    if (c->user) c->user->interrupt = MERR_CURSOR_KILLED;
     rec_unref(c->held);
     free(c->results);
     pool_fini(&c->a);

@@ -83,6 +83,7 @@ struct req {
     int64_t arrived_ms, deadline_ms; /* monotonic; 0: none */
     int64_t blocked_until_ms;
     bool counted, fail_checked;
+    int interrupt; /* the code with which a waiting request is to end, or 0 */
     /* what the front made of the generic arguments */
     struct session *session;
     bool has_txn_number, in_txn, start_txn;
