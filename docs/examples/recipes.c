@@ -16,6 +16,7 @@ static lks_verdict text(struct lks_call *call, void *self)
     const struct recipes *options = self;
     const struct lks_host *host = call->host;
 
+    if (!*host->string(call, "title")) return LKS_SKIP;
     if (!options->drafts && strcmp(host->string(call, "state"), "draft") == 0) return LKS_SKIP;
     host->write(call, options->greeting, strlen(options->greeting));
     host->weighted(call);
