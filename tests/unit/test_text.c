@@ -214,7 +214,7 @@ static const struct {
     struct declaration_lists lists;
     int problems;
 } bad[] = {
-    {{NULL}, 1},
+    {{.watched = NULL}, 1},
     {{.watched = (const char *const[]){NULL}}, 1},
     {{.watched = (const char *const[]){"a x", NULL}}, 1},
     {{.watched = (const char *const[]){"a -1", NULL}}, 1},
