@@ -18,3 +18,11 @@ tests_fuzz_fuzz_mongod_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -I$(top_s
 tests_fuzz_fuzz_mongod_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_mongod_LDADD = libdoublemongo.la
 endif
+
+# documents, as collections read them
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_document
+%C%_fuzz_document_SOURCES = %D%/fuzz_document.c
+%C%_fuzz_document_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_document_LDADD = libcollection.la libbase.la
+endif
