@@ -186,7 +186,10 @@ void mongo_fault(struct world *w)
     struct sim_mongo *m = &w->mongo;
     if (sim_chance(w, w->faults.rollback)) {
         size_t keep = committed(w);
-        if (keep < m->count) sim_trace(w, "election: %zu writes are undone", m->count - keep);
+        if (keep < m->count) {
+            sim_trace(w, "election: %zu writes are undone", m->count - keep);
+            m->elections++;
+        }
         while (m->count > keep) {
             struct entry_log *en = &m->log[--m->count];
             m->last_of[en->id] = en->before;
@@ -433,12 +436,12 @@ static enum lks_code write_record(struct world *w, struct record_write *write)
     return LKS_E_OK;
 }
 
-/* The reply of a majority write comes when it is committed; if an election undid it meanwhile, nobody knows.
- */
-static void reply_committed(struct world *w, void *arg, uint64_t entries)
+/* The reply of a majority write comes when it is committed; if an election undid writes meanwhile, nobody
+ * knows whether this was one of them. */
+static void reply_committed(struct world *w, void *arg, uint64_t elections)
 {
     struct req *req = arg;
-    if (w->mongo.count < entries || w->now < w->mongo.down_until ||
+    if (w->mongo.elections != elections || w->now < w->mongo.down_until ||
         sim_chance(w, w->faults.mongo_lost_reply)) {
         lks_fail(&req->err, LKS_E_MONGO, "connection closed before the reply");
         sim_reply(w, req, w->now);
@@ -451,7 +454,7 @@ static void do_record(struct world *w, struct req *req)
 {
     for (size_t i = 0; i < req->record.count; i++)
         req->record.writes[i].code = write_record(w, &req->record.writes[i]);
-    sim_at(w, w->mongo.last_commit_ms + 1, reply_committed, req, w->mongo.count);
+    sim_at(w, w->mongo.last_commit_ms + 1, reply_committed, req, w->mongo.elections);
 }
 
 static void do_lease(struct world *w, struct run *run, struct req *req)

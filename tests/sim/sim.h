@@ -83,6 +83,7 @@ struct sim_mongo {
     bool tombed[SIM_IDS];
     int64_t down_until;
     int64_t last_commit_ms;
+    uint64_t elections; /* that undid writes */
 };
 
 struct sim_point {
