@@ -186,6 +186,7 @@ static int64_t next_time(struct engine *e)
     AT_MOST(e->lease.next_ms);
     AT_MOST(e->lease.settle_ms);
     AT_MOST(e->pause.until_ms);
+    if (e->phase == PHASE_PROBE) AT_MOST(e->first_look_until_ms);
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
         AT_MOST(e->stream.open_at_ms);
         AT_MOST(e->tombs.next_ms);

@@ -273,6 +273,7 @@ struct engine {
         uint64_t events; /* stream.events at the last save */
     } save;
     bool state_loaded;
+    int64_t first_look_until_ms; /* PHASE_PROBE ends by then, whoever has not answered */
 
     bool unknown; /* something was given up whose outcome is not recorded: no clean mark */
     int64_t started_wall_ms;

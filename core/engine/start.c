@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "engine/internal.h"
 
+#define FIRST_LOOK_MS 2000 /* how long the others wait for one that doesn't answer */
 #define SAVE_BUSY_MS 300   /* between saves while documents move */
 #define SAVE_IDLE_MS 10000 /* between saves of a token that only moves because time does */
 
@@ -158,6 +159,7 @@ static void loaded(struct engine *e, struct req *req)
         state->scan_after = NULL;
     }
     e->state_loaded = true;
+    e->first_look_until_ms = e->config->once ? INT64_MAX : now_ms(e) + FIRST_LOOK_MS;
     e->phase = PHASE_PROBE;
 }
 
@@ -239,9 +241,11 @@ void save_handle(struct engine *e, struct req *req)
 
 /* ---- phases ---- */
 
-/* Everybody was looked at once, or can't be: begin with who is there. */
-static bool first_look_done(const struct engine *e)
+/* Everybody was looked at once, or can't be: begin with who is there. Who doesn't answer keeps nobody
+ * waiting, unless this is one pass alone, which would miss all of theirs. */
+static bool first_look_done(struct engine *e)
 {
+    if (now_ms(e) >= e->first_look_until_ms) return true;
     for (size_t i = 0; i < e->config->embedder_count; i++)
         if (!e->embedders[i].circuit.ever_probed) return false;
     for (size_t i = 0; i < e->collection_count; i++)
