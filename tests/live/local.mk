@@ -9,7 +9,7 @@ live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS) $(CHECK_LIBS) -lm
 
-live_tests = %D%/changes %D%/commands %D%/ids %D%/outages
+live_tests = %D%/changes %D%/chaos %D%/commands %D%/ids %D%/outages %D%/settings
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
 %C%_changes_SOURCES = %D%/test_changes.c
@@ -24,3 +24,9 @@ TESTS += $(live_tests)
 %C%_commands_SOURCES = %D%/test_commands.c
 %C%_commands_CPPFLAGS = $(live_cppflags)
 %C%_commands_LDADD = $(live_libs)
+%C%_chaos_SOURCES = %D%/test_chaos.c
+%C%_chaos_CPPFLAGS = $(live_cppflags)
+%C%_chaos_LDADD = $(live_libs)
+%C%_settings_SOURCES = %D%/test_settings.c
+%C%_settings_CPPFLAGS = $(live_cppflags)
+%C%_settings_LDADD = $(live_libs)
