@@ -36,6 +36,22 @@ static void records_back(struct engine *e, struct batch *batch, struct req *req)
     }
 }
 
+/*
+ * The answer names the holders of what any document of the batch has freed. One that is itself in such a
+ * batch was just read, so its own business id is known: unless this document has freed that very id, the two
+ * have nothing to do with each other, and marking it would let them mark each other for ever.
+ */
+static bool concerns(struct engine *e, const struct doc *doc, const struct docid *holder)
+{
+    const struct doc *other = docs_find(e, holder);
+    const char *key = NULL;
+    if (!other || other->state != DOC_HOLDERS) return true;
+    for (size_t i = 0; i < e->collection_count && !key; i++) key = other->parts[i].made.key;
+    for (size_t i = 0; key && i < doc->freed_count; i++)
+        if (strcmp(doc->freed[i], key) == 0) return true;
+    return !key;
+}
+
 /* Every other holder of a freed business id has to be looked at, and this document's marks wait for them too.
  */
 static void mark_holders(struct engine *e, struct doc *doc, const struct req *req)
@@ -43,7 +59,7 @@ static void mark_holders(struct engine *e, struct doc *doc, const struct req *re
     for (size_t i = 0; i < req->holders.id_count; i++) {
         const struct docid *id = req->holders.ids[i];
         struct why why = {.doubt = true, .rival = true, .after = doc->work.after};
-        if (docid_equal(id, doc->id)) continue;
+        if (docid_equal(id, doc->id) || !concerns(e, doc, id)) continue;
         for (struct hold *h = doc->work.holds; h; h = h->next)
             if (why_add_hold(&why, h->mark)) watermark_retain(h->mark);
         doc_mark(e, id, &why);
