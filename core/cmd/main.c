@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/siphash.h"
 #include "cmd/cmd.h"
 #include "cmd/signals.h"
 #include "config.h"
@@ -110,6 +112,13 @@ static void tame_malloc(void)
 #endif
 }
 
+/* So that nobody can choose document ids that all fall into one bucket. */
+static void seed_hashes(void)
+{
+    uint64_t key[2];
+    if (getrandom(key, sizeof key, GRND_NONBLOCK) == (ssize_t)sizeof key) siphash_seed(key[0], key[1]);
+}
+
 int main(int argc, char **argv)
 {
     struct invocation inv = {.config_path = SYSCONFDIR "/lockstep.ini", .program = argv[0]};
@@ -125,6 +134,7 @@ int main(int argc, char **argv)
     inv.all_arguments = all;
     signals_block();
     tame_malloc();
+    seed_hashes();
     if (!take_config(&argc, argv, &inv.config_path)) {
         fputs("lockstep: --config needs a file\n", stderr);
         free(all);
