@@ -38,7 +38,7 @@ struct live_process {
 };
 
 struct live_setting {
-    char section[48], key[48], value[512];
+    char section[48], key[48], value[1400];
 };
 
 struct app;

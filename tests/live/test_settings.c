@@ -153,6 +153,82 @@ START_TEST(variables_of_the_environment_win_over_the_file)
 }
 END_TEST
 
+/* ---- plugins from outside ---- */
+
+/* Builds FOLDER/NAME.so with nothing but what an installed pkg-config file says, and lets it be found. */
+static void build_plugin(struct live *w, const char *name, const char *source)
+{
+    const char *srcdir = getenv("top_srcdir"), *builddir = getenv("top_builddir");
+    char path[700], command[4000];
+    snprintf(path, sizeof path, "%s/%s.c", w->folder, name);
+    FILE *file = fopen(path, "we");
+    if (!file || fputs(source, file) < 0 || fclose(file)) FAIL(w, "%s can't be written", path);
+    snprintf(command, sizeof command,
+             "cd '%s' && sed 's|^includedir=.*|includedir=%s/include|' '%s/etc/lockstep.pc' >lockstep.pc && "
+             "PKG_CONFIG_PATH=\"$PWD:$PKG_CONFIG_PATH\" && export PKG_CONFIG_PATH && "
+             "${CC:-cc} -shared -fPIC $(pkg-config --cflags lockstep) -o %s.so %s.c >build.log 2>&1",
+             w->folder, srcdir, builddir, name, name);
+    if (system(command) != 0) FAIL(w, "%s does not build; `%s`", name, command);
+    snprintf(path, sizeof path, "%s, %s/plugins", w->folder, builddir);
+    live_set(w, "plugins", "path", path);
+}
+
+START_TEST(a_plugin_built_outside_of_the_tree_is_loaded_by_one_section)
+{
+    static const char source[] =
+        "#include <lockstep/plugin.h>\n"
+        "const struct lks_plugin lks_plugin = {\n"
+        "    LKS_PLUGIN_ABI, .name = \"outside\", .version = \"1\", .summary = \"from outside\",\n"
+        "    .watched = LKS_LIST(\"name 2\", \"status\"), .payload = LKS_LIST(\"slug\")};\n";
+    struct live w = {.folder = ""};
+    live_open(&w, "outside");
+    build_plugin(&w, "outside", source);
+    live_set(&w, "collection:outside", "plugin", "outside");
+    insert_made(&w, 0, 10);
+    daemon_start(&w);
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "outside"), 10);
+    update(&w, J("id" : "made-1"), J("$set" : {"status" : "deprecated"}));
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_plugin_that_hangs_stops_its_own_collection_alone)
+{
+    static const char source[] =
+        "#include <lockstep/plugin.h>\n"
+        "#include <string.h>\n"
+        "static lks_verdict text(struct lks_call *call, void *self) {\n"
+        "    (void)self;\n"
+        "    volatile int hung = strcmp(call->host->string(call, \"name\"), \"Made 7\") == 0;\n"
+        "    while (hung) {}\n"
+        "    call->host->weighted(call);\n"
+        "    return LKS_OK;\n"
+        "}\n"
+        "const struct lks_plugin lks_plugin = {\n"
+        "    LKS_PLUGIN_ABI, .name = \"hanging\", .version = \"1\", .summary = \"hangs\",\n"
+        "    .watched = LKS_LIST(\"name\"), .text = text};\n";
+    struct live w = {.folder = ""};
+    live_open(&w, "hanging");
+    build_plugin(&w, "hanging", source);
+    live_set(&w, "collection:hanging", "plugin", "hanging");
+    insert_made(&w, 0, 60);
+    daemon_start(&w);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.tools.status" : "synced")) == 60);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "hanging") && log_has(&w.daemon, "text"));
+    update(&w, J("id" : "made-7"), J("$set" : {"website" : "https://goes-on.example"}));
+    insert_made(&w, 60, 10);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.tools.status" : "synced")) == 70);
+    daemon_stop(&w);
+    live_set(&w, "collection:hanging", "enabled", "no");
+    daemon_start(&w);
+    insert_made(&w, 70, 1);
+    WAIT_UNTIL(&w, points(&w, "interface") == 71);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -163,6 +239,8 @@ int main(void)
         an_existing_collection_under_the_name_itself_is_used_as_it_is,
         a_collection_of_another_size_fails_alone_and_says_so,
         variables_of_the_environment_win_over_the_file,
+        a_plugin_built_outside_of_the_tree_is_loaded_by_one_section,
+        a_plugin_that_hangs_stops_its_own_collection_alone,
     };
     return live_main("settings", tests, sizeof tests / sizeof *tests);
 }
