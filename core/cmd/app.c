@@ -270,17 +270,18 @@ static enum lks_code connect_mongo(struct app_source *s, struct inbox inbox, str
     return mongo_open(&settings, inbox, &s->mongo, err);
 }
 
-static enum lks_code connect_qdrant(struct app_source *s, struct inbox inbox, struct lks_err *err)
+static enum lks_code open_qdrant(struct app_source *s, const size_t *indexes, size_t count,
+                                 struct inbox inbox, struct qdrant **out, struct lks_err *err)
 {
     static const char *const distances[] = {[CONFIG_DISTANCE_COSINE] = "Cosine",
                                             [CONFIG_DISTANCE_DOT] = "Dot",
                                             [CONFIG_DISTANCE_EUCLID] = "Euclid",
                                             [CONFIG_DISTANCE_MANHATTAN] = "Manhattan"};
     const struct config *config = s->app->config;
-    struct qdrant_collection_config *collections = calloc(s->count + 1, sizeof *collections);
+    struct qdrant_collection_config *collections = calloc(count + 1, sizeof *collections);
     if (!collections) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    for (size_t i = 0; i < s->count; i++) {
-        const struct config_collection *c = &config->collections[s->indexes[i]];
+    for (size_t i = 0; i < count; i++) {
+        const struct config_collection *c = &config->collections[indexes[i]];
         collections[i] = (struct qdrant_collection_config){.name = c->qdrant_collection,
                                                            .distance = distances[c->distance],
                                                            .model = s->app->fingerprints[c->embedder]};
@@ -290,8 +291,8 @@ static enum lks_code connect_qdrant(struct app_source *s, struct inbox inbox, st
                                      .timeout_ms = (int)config->qdrant.timeout_ms,
                                      .source = s->config->ns,
                                      .collections = collections,
-                                     .collection_count = s->count};
-    enum lks_code code = qdrant_open(&settings, s->app->http, inbox, &s->qdrant, err);
+                                     .collection_count = count};
+    enum lks_code code = qdrant_open(&settings, s->app->http, inbox, out, err);
     free(collections);
     return code;
 }
@@ -309,9 +310,22 @@ enum lks_code app_connect(struct app *app, struct lks_err *err)
         code = maker_open(s->collections, s->count, &(struct maker_options){.threads = 0}, inbox, &s->maker,
                           err);
         if (code == LKS_E_OK) code = connect_mongo(s, inbox, err);
-        if (code == LKS_E_OK) code = connect_qdrant(s, inbox, err);
+        if (code == LKS_E_OK) code = open_qdrant(s, s->indexes, s->count, inbox, &s->qdrant, err);
     }
     return code;
+}
+
+enum lks_code app_open_mongo(struct app_source *source, struct lks_err *err)
+{
+    struct inbox inbox = {.self = &source->app->inbox, .post = post};
+    return source->mongo ? LKS_E_OK : connect_mongo(source, inbox, err);
+}
+
+enum lks_code app_open_qdrant(struct app_source *source, const size_t *indexes, size_t count,
+                              struct qdrant **out, struct lks_err *err)
+{
+    struct inbox inbox = {.self = &source->app->inbox, .post = post};
+    return open_qdrant(source, indexes, count, inbox, out, err);
 }
 
 static void free_source(struct app_source *s)

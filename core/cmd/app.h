@@ -63,6 +63,13 @@ enum lks_code app_connect(struct app *app, struct lks_err *err);
 /* Everything down again; NULL is fine. Completions that still come are freed. */
 void app_free(struct app *app);
 
+/* For a source without enabled collections, whose MongoDB app_connect() leaves out. */
+enum lks_code app_open_mongo(struct app_source *source, struct lks_err *err);
+/* Qdrant with these of the configuration's collections, also such as are switched off. The caller closes it
+ * before app_free(). */
+enum lks_code app_open_qdrant(struct app_source *source, const size_t *indexes, size_t count,
+                              struct qdrant **out, struct lks_err *err);
+
 /* The embedder of a source's i-th collection. */
 size_t app_embedder(const struct app_source *source, size_t i);
 

@@ -27,8 +27,8 @@ struct command {
     int (*run)(const struct invocation *);
 };
 
-extern const struct command command_run, command_sync, command_status, command_search, command_preview,
-    command_plugins, command_config;
+extern const struct command command_run, command_sync, command_status, command_retry, command_verify,
+    command_search, command_preview, command_plugins, command_forget, command_config;
 
 /* Says how the command is used, on standard error; EXIT_USAGE. */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

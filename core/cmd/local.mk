@@ -4,16 +4,24 @@ lockstep_SOURCES = \
 	%D%/app.c %D%/app.h \
 	%D%/cmd.h \
 	%D%/config.c \
+	%D%/forget.c \
 	%D%/loop.c %D%/loop.h \
 	%D%/main.c \
 	%D%/notify.c %D%/notify.h \
+	%D%/pass.c %D%/pass.h \
 	%D%/plugins.c \
 	%D%/preview.c \
+	%D%/progress.c %D%/progress.h \
+	%D%/rehearsal.c %D%/rehearsal.h \
+	%D%/retry.c \
 	%D%/run.c \
 	%D%/search.c \
+	%D%/selection.c %D%/selection.h \
 	%D%/signals.c %D%/signals.h \
 	%D%/status.c \
-	%D%/sync.c
+	%D%/sync.c \
+	%D%/touch.c %D%/touch.h \
+	%D%/verify.c
 lockstep_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 lockstep_LDADD = libservice.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS)

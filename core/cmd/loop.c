@@ -115,6 +115,12 @@ static void configure(struct loop_engine *le, const char *const *embedder_names,
     c->once = once;
 }
 
+static void touched(void *self, const struct engine_touched *what)
+{
+    struct loop_engine *le = self;
+    if (le->loop->touched) le->loop->touched(le, what, le->loop->context);
+}
+
 static enum lks_code start_engine(struct loop_engine *le, struct lks_err *err)
 {
     struct ports ports = ports_through_us(le);
@@ -123,15 +129,17 @@ static enum lks_code start_engine(struct loop_engine *le, struct lks_err *err)
     return le->engine ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
 }
 
-enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lks_err *err)
+static enum lks_code open_engines(struct loop *loop, struct app *app, bool once,
+                                  const struct engine_errand *errands, struct lks_err *err)
 {
     *loop = (struct loop){.app = app, .once = once, .stop_by_ms = INT64_MAX};
     loop->engines = calloc(app->source_count, sizeof *loop->engines);
     if (!loop->engines) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < app->source_count; i++) {
         struct app_source *s = &app->sources[i];
-        if (s->count == 0) continue;
+        if (s->count == 0 || (errands && !errands[i].on)) continue;
         struct loop_engine *le = &loop->engines[loop->count++];
+        le->loop = loop;
         le->source = s;
         le->ports = (struct ports){.source = mongo_source_port(s->mongo),
                                    .store = mongo_store_port(s->mongo),
@@ -139,10 +147,24 @@ enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lk
                                    .embedder = embed_port(app->embedders),
                                    .index = qdrant_port(s->qdrant)};
         configure(le, (const char *const *)app->fingerprints, once);
+        if (errands) le->config.errand = errands[i];
+        le->config.on_touched = touched;
+        le->config.on_touched_self = le;
         enum lks_code code = start_engine(le, err);
         if (code != LKS_E_OK) return code;
     }
     return LKS_E_OK;
+}
+
+enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lks_err *err)
+{
+    return open_engines(loop, app, once, NULL, err);
+}
+
+enum lks_code loop_open_errands(struct loop *loop, struct app *app, const struct engine_errand *errands,
+                                struct lks_err *err)
+{
+    return open_engines(loop, app, true, errands, err);
 }
 
 void loop_close(struct loop *loop)
@@ -217,6 +239,10 @@ void loop_run(struct loop *loop)
         for (size_t i = 0; i < loop->count; i++) {
             struct loop_engine *le = &loop->engines[i];
             if (now >= loop->stop_by_ms) engine_hurry(le->engine);
+            if (loop->feed && engine_phase(le->engine) == PHASE_RUN) {
+                loop->feed(loop, le, loop->context);
+                le->next_ms = 0;
+            }
             if (now >= le->next_ms || now >= loop->stop_by_ms) le->next_ms = engine_run(le->engine);
             renew_if_lost(loop, le);
             if (le->next_ms < next) next = le->next_ms;

@@ -8,8 +8,11 @@
 
 #include "cmd/app.h"
 
+struct loop;
+
 /* One engine and what it needs to know which requests are its own. */
 struct loop_engine {
+    struct loop *loop;
     struct app_source *source;
     struct engine_config config;
     struct ports ports; /* as the adapters gave them */
@@ -28,12 +31,20 @@ struct loop {
     void (*tick)(struct loop *loop, void *context); /* about once a second; may be NULL */
     /* SIGHUP came: true to drain and end. NULL: as SIGTERM */
     bool (*on_hangup)(struct loop *loop, void *context);
+    /* Each turn, for an engine on an errand that runs: the place for engine_touch() and engine_stop(). */
+    void (*feed)(struct loop *loop, struct loop_engine *le, void *context);
+    /* A document that was touched is done. */
+    void (*touched)(struct loop_engine *le, const struct engine_touched *touched, void *context);
     void *context;
 };
 
 /* An engine for each source that has enabled collections. `once`: each makes one pass and drains by itself.
  */
 enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lks_err *err);
+/* One for each source whose errand is on; `errands` has one for each of the app's sources. The loop must not
+ * move in memory from then on. */
+enum lks_code loop_open_errands(struct loop *loop, struct app *app, const struct engine_errand *errands,
+                                struct lks_err *err);
 /* Runs until every engine is done: after a signal, or after the pass. On SIGTERM and SIGINT it drains; a
  * second one hurries. */
 void loop_run(struct loop *loop);

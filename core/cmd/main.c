@@ -14,9 +14,9 @@
 #include "cmd/signals.h"
 #include "config.h"
 
-static const struct command *const commands[] = {&command_run,    &command_sync,    &command_status,
-                                                 &command_search, &command_preview, &command_plugins,
-                                                 &command_config};
+static const struct command *const commands[] = {
+    &command_run,    &command_sync,    &command_status,  &command_retry,  &command_verify,
+    &command_search, &command_preview, &command_plugins, &command_forget, &command_config};
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 static void help(FILE *out)
@@ -25,7 +25,8 @@ static void help(FILE *out)
           "Keeps Qdrant collections in step with MongoDB documents.\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-9s %-46s %s\n", commands[i]->name, commands[i]->usage, commands[i]->summary);
+        fprintf(out, "  %-9s %s\n            %s\n", commands[i]->name, commands[i]->summary,
+                commands[i]->usage);
     fputs("\n  --config FILE   the configuration; without it " SYSCONFDIR "/lockstep.ini\n"
           "  --version       says which version this is\n"
           "  --help          says this\n\n"

@@ -27,6 +27,13 @@ void signals_block(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+void signals_unblock(void)
+{
+    sigset_t set;
+    fill(&set);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void *watch(void *context)
 {
     struct loop *loop = context;

@@ -9,6 +9,8 @@ struct loop;
 /* Blocks the signals for this thread and all that it starts from here on. To be called before any thread
  * starts. */
 void signals_block(void);
+/* For what a signal may end where it stands: this thread takes them again, with what they do by default. */
+void signals_unblock(void);
 /* From here on a signal is noted in the loop, and wakes it. One loop at a time. */
 enum lks_code signals_watch(struct loop *loop, struct lks_err *err);
 void signals_unwatch(void);

@@ -1,104 +1,22 @@
-/* sync.c - `lockstep sync`: one pass over everything, shown as it goes; ends with what was done. */
+/*
+ * sync.c - `lockstep sync`: one pass over everything, or over what is asked for, shown as it goes; ends with
+ * what was done. With --dry-run only with what would be done.
+ */
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "cmd/cmd.h"
-#include "cmd/loop.h"
-#include "cmd/signals.h"
+#include "cmd/pass.h"
+#include "cmd/rehearsal.h"
+#include "cmd/touch.h"
 
-#define BAR_WIDTH 30
-
-struct progress {
-    bool terminal, json;
-    time_t began;
-    bool refused; /* somebody else has the lease */
-    char holder[128];
-    int64_t waiting_s;
+struct wish {
+    struct selection selection;
+    bool force, dry_run, json;
 };
-
-/* "1:05" */
-static void put_time(int64_t seconds)
-{
-    fprintf(stderr, "%lld:%02lld", (long long)(seconds / 60), (long long)(seconds % 60));
-}
-
-static void show_bar(const struct progress *p, const struct engine_snapshot *s)
-{
-    int64_t elapsed = (int64_t)(time(NULL) - p->began);
-    double done = s->scan_total > 0 ? (double)s->scanned / (double)s->scan_total : 0;
-    if (done > 1) done = 1;
-    int filled = (int)(done * BAR_WIDTH);
-    fprintf(stderr, "\r\033[K[%.*s%.*s] %llu", filled, "##############################", BAR_WIDTH - filled,
-            "                              ", (unsigned long long)s->scanned);
-    if (s->scan_total > 0) fprintf(stderr, " of %lld", (long long)s->scan_total);
-    if (elapsed > 0) fprintf(stderr, ", %lld/s", (long long)((int64_t)s->scanned / elapsed));
-    if (done > 0.01 && done < 1 && elapsed > 1) {
-        fputs(", ", stderr);
-        put_time((int64_t)((double)elapsed * (1 - done) / done));
-        fputs(" left", stderr);
-    }
-}
-
-static void show_line(const struct app_source *source, const struct engine_snapshot *s)
-{
-    fprintf(stderr, "%s: %llu documents seen, %zu in work\n", source->config->name,
-            (unsigned long long)s->scanned, s->docs_in_work);
-}
-
-/* Somebody who holds the lease longer than it lasts without renewal is alive. */
-static void look_for_holder(struct loop *loop, struct progress *p, const struct engine_snapshot *s)
-{
-    int64_t lease_s = loop->app->config->worker.lease_ms / 1000;
-    if (s->phase != PHASE_LEASE || !s->lease_holder[0]) return;
-    if (++p->waiting_s <= lease_s + 2) return;
-    p->refused = true;
-    snprintf(p->holder, sizeof p->holder, "%s", s->lease_holder);
-    for (size_t i = 0; i < loop->count; i++) engine_stop(loop->engines[i].engine);
-    loop->stop_by_ms = 0;
-}
-
-static void tick(struct loop *loop, void *context)
-{
-    struct progress *p = context;
-    for (size_t i = 0; i < loop->count; i++) {
-        struct engine_snapshot s;
-        engine_snapshot(loop->engines[i].engine, &s);
-        look_for_holder(loop, p, &s);
-        if (p->refused || p->json || s.phase != PHASE_RUN) continue;
-        if (p->terminal && loop->count == 1)
-            show_bar(p, &s);
-        else
-            show_line(loop->engines[i].source, &s);
-    }
-}
-
-/* The servers have to be there: a pass that waits for them for ever is no use to a person. */
-static bool servers_answer(struct app *app)
-{
-    struct lks_err err;
-    bool good = true;
-    for (size_t i = 0; i < app->source_count; i++) {
-        struct app_source *s = &app->sources[i];
-        char *holder = NULL;
-        if (s->count == 0) continue;
-        if (mongo_lease_holder(s->mongo, &holder, &err) != LKS_E_OK) {
-            fprintf(stderr, "lockstep: MongoDB: %s\n", err.text);
-            good = false;
-        }
-        free(holder);
-        if (qdrant_ping(s->qdrant, NULL, &err) != LKS_E_OK) {
-            fprintf(stderr, "lockstep: Qdrant: %s\n", err.text);
-            good = false;
-        }
-    }
-    return good;
-}
 
 static uint64_t add_up(const struct loop *loop, json_t *out, bool json)
 {
@@ -133,64 +51,111 @@ static uint64_t add_up(const struct loop *loop, json_t *out, bool json)
     return failed;
 }
 
-static int one_pass(struct app *app, bool json)
+static int one_pass(const struct wish *wish, struct app *app)
 {
-    struct progress p = {.terminal = isatty(STDERR_FILENO), .json = json, .began = time(NULL)};
-    struct loop loop = {.count = 0};
-    struct lks_err err;
+    struct engine_errand errand = {.scan = true, .force = wish->force};
+    bool whole = !wish->force && !wish->selection.narrow;
+    struct engine_errand *errands = whole ? NULL : selection_errands(&wish->selection, app, errand);
+    struct pass p = {.quiet = wish->json, .errands = errands};
     int status = EXIT_FAILED;
-    if (app_connect(app, &err) != LKS_E_OK || loop_open(&loop, app, true, &err) != LKS_E_OK ||
-        signals_watch(&loop, &err) != LKS_E_OK) {
-        fprintf(stderr, "lockstep: %s\n", err.text);
-        goto out;
-    }
-    if (!servers_answer(app)) goto out;
-    loop.tick = tick;
-    loop.context = &p;
-    bool stopped = false;
-    loop_run(&loop);
-    stopped = loop.stop_by_ms != INT64_MAX;
-    if (p.terminal && !json) fputs("\r\033[K", stderr);
-    if (p.refused) {
-        fprintf(stderr,
-                "lockstep: %s holds the lease of this source and keeps it in step already; stop that daemon "
-                "to do a pass by hand\n",
-                p.holder);
-        goto out;
-    }
+    if (!whole && !errands) return status;
+    if (!servers_answer(app, errands) || !pass_run(&p, app)) goto out;
     json_t *sum = json_object();
-    uint64_t failed = add_up(&loop, sum, json);
-    if (json) json_dumpf(sum, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER), putchar('\n');
+    uint64_t failed = add_up(&p.loop, sum, wish->json);
+    if (wish->json) {
+        json_dumpf(sum, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    }
     json_decref(sum);
-    if (stopped) fputs("lockstep: stopped before the end; the next pass goes on from here\n", stderr);
+    if (p.stopped) fputs("lockstep: stopped before the end; the next pass goes on from here\n", stderr);
     if (failed)
         fprintf(stderr, "lockstep: %llu parts of documents are not in step; `lockstep status` says which\n",
                 (unsigned long long)failed);
-    status = stopped || failed ? EXIT_FAILED : EXIT_DONE;
+    status = p.stopped || failed ? EXIT_FAILED : EXIT_DONE;
 out:
-    signals_unwatch();
-    loop_close(&loop);
+    pass_close(&p);
+    free(errands);
     return status;
+}
+
+static int parse(const struct invocation *inv, struct wish *wish)
+{
+    static const struct option options[] = {{"id", required_argument, NULL, 'i'},
+                                            {"collection", required_argument, NULL, 'c'},
+                                            {"source", required_argument, NULL, 's'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"dry-run", no_argument, NULL, 'n'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {NULL, 0, NULL, 0}};
+    bool good = true;
+    optind = 1;
+    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
+        switch (c) {
+        case 'i':
+            good &= names_add(&wish->selection.ids, optarg);
+            break;
+        case 'c':
+            good &= names_add(&wish->selection.collections, optarg);
+            break;
+        case 's':
+            wish->selection.source = optarg;
+            break;
+        case 'f':
+            wish->force = true;
+            break;
+        case 'n':
+            wish->dry_run = true;
+            break;
+        case 'j':
+            wish->json = true;
+            break;
+        default:
+            return usage_error(&command_sync, "that option is not known");
+        }
+    }
+    if (optind < inv->count) return usage_error(&command_sync, "what is `%s`?", inv->arguments[optind]);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int do_it(const struct wish *wish, struct app *app)
+{
+    if (wish->dry_run)
+        return rehearse(
+            &(struct rehearsal){.selection = &wish->selection, .force = wish->force, .json = wish->json},
+            app);
+    if (wish->selection.ids.count)
+        return touch_documents(
+            &(struct touch){.selection = &wish->selection, .force = wish->force, .json = wish->json}, app);
+    return one_pass(wish, app);
 }
 
 static int run(const struct invocation *inv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
-    bool json = false;
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        if (c != 'j') return usage_error(&command_sync, "that option is not known");
-        json = true;
-    }
-    if (optind < inv->count) return usage_error(&command_sync, "what is `%s`?", inv->arguments[optind]);
-    struct app *app = app_or_complaint(inv, 0);
-    if (!app) return EXIT_USAGE;
+    struct wish wish = {.force = false};
+    struct app *app = NULL;
+    struct lks_err err;
+    int status = parse(inv, &wish);
+    if (status != EXIT_DONE) goto out;
+    status = EXIT_USAGE;
+    app = app_or_complaint(inv, 0);
+    if (!app) goto out;
     if (app->config->log.level < LOG_LEVEL_WARN)
         log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
-    int status = one_pass(app, json);
+    status = selection_resolve(&wish.selection, app);
+    if (status != EXIT_DONE) goto out;
+    status = EXIT_FAILED;
+    if (app_connect(app, &err) != LKS_E_OK)
+        fprintf(stderr, "lockstep: %s\n", err.text);
+    else
+        status = do_it(&wish, app);
+out:
+    selection_fini(&wish.selection);
     app_free(app);
     return status;
 }
 
-const struct command command_sync = {
-    .name = "sync", .usage = "[--json]", .summary = "one pass over everything, then the end", .run = run};
+const struct command command_sync = {.name = "sync",
+                                     .usage =
+                                         "[--id ID...] [--collection NAME] [--force] [--dry-run] [--json]",
+                                     .summary = "one pass over everything, then the end",
+                                     .run = run};

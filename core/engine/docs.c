@@ -306,6 +306,7 @@ void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
     memset(src, 0, sizeof *src);
     doc->gone = doc->src.body == NULL;
     doc->state = DOC_WORKING;
+    doc->begun_ms = now_ms(e);
     doc->bytes = doc->src.bytes;
     e->bytes_in_work += doc->bytes;
     e->stats.documents++;
@@ -380,8 +381,35 @@ static const char *key_of(const struct engine *e, const struct doc *doc)
     return NULL;
 }
 
+/* Tells whoever asked for it what became of it. */
+static void tell(struct engine *e, const struct doc *doc)
+{
+    struct engine_outcome outcomes[ENGINE_MAX_COLLECTIONS];
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const struct part *part = &doc->parts[i];
+        const struct entry *entry = i < doc->after.entry_count ? &doc->after.entries[i] : NULL;
+        outcomes[i] = (struct engine_outcome){.asked = false};
+        if (!doc->gone && doc->work.only && !(doc->work.only >> i & 1)) continue;
+        outcomes[i] = (struct engine_outcome){.asked = true,
+                                              .success = !part->failed,
+                                              .action = part->action,
+                                              .embedded = part->embedded,
+                                              .duration_ms = part->settled_ms - doc->begun_ms};
+        if (!part->failed || !entry) continue;
+        outcomes[i].error = entry->error ? entry->error : LKS_E_UNKNOWN;
+        outcomes[i].text = entry->last_error;
+    }
+    struct engine_touched touched = {.id = doc->id,
+                                     .gone = doc->gone,
+                                     .overall = record_overall(&doc->after),
+                                     .outcomes = outcomes,
+                                     .count = e->collection_count};
+    e->config->on_touched(e->config->on_touched_self, &touched);
+}
+
 static void finish(struct engine *e, struct doc *doc)
 {
+    if (doc->work.explicit_ask && e->config->on_touched) tell(e, doc);
     if (doc->gone || key_of(e, doc) || !doc->work.only) rivals_recheck(e, doc, key_of(e, doc));
     bool scanned = doc->work.scanned; /* the next page begins after it, so it needn't linger */
     if (doc->work.cycle) worker_doc_done(e, any_failed(e, doc));

@@ -155,6 +155,8 @@ void engine_discard(struct engine *e, struct req *req)
 /* `sync`: everything was seen, nothing is in work, and the stream has nothing more to say. */
 static bool one_pass_done(const struct engine *e)
 {
+    const struct engine_errand *errand = &e->config->errand;
+    if (errand->on) return errand->scan && scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0;
     bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
                     e->config->watch == WATCH_OFF || e->stream.quiet;
     return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed && !e->tombs.all &&
@@ -215,12 +217,14 @@ int64_t engine_run(struct engine *e)
     start_run(e);
     circuits_run(e);
     if (e->phase == PHASE_RUN && e->config->once && one_pass_done(e)) engine_stop(e);
-    if (e->phase == PHASE_RUN) {
+    if (e->phase == PHASE_RUN && !e->config->errand.on) {
         stream_run(e);
-        scan_run(e);
         tombs_run(e);
         worker_run(e);
         heal_run(e);
+    }
+    if (e->phase == PHASE_RUN) {
+        scan_run(e);
         docs_relieve(e);
     }
     if (e->phase == PHASE_DRAIN) drain(e);
@@ -275,6 +279,16 @@ void engine_cycle(struct engine *e)
 void engine_scan(struct engine *e, bool doubt)
 {
     scan_start(e, doubt);
+}
+
+enum engine_phase engine_phase(const struct engine *e)
+{
+    return e->phase;
+}
+
+size_t engine_docs_in_work(const struct engine *e)
+{
+    return e->docs_in_work;
 }
 
 void engine_snapshot(const struct engine *e, struct engine_snapshot *out)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/classify.h"
 #include "engine/ports.h"
 #include "engine/retry.h"
 
@@ -24,6 +25,40 @@ struct engine_collection {
 };
 
 enum watch_mode { WATCH_AUTO, WATCH_STREAM, WATCH_POLL, WATCH_OFF };
+
+/* What became of a document that a person asked for, in one collection. */
+struct engine_outcome {
+    bool asked;   /* false: left out, the rest is zero */
+    bool success; /* the point says what the document says, and the record says so */
+    enum action action;
+    bool embedded;       /* a new vector was made */
+    enum lks_code error; /* with no success */
+    const char *text;    /* borrowed: the message; NULL if there is none */
+    int64_t duration_ms; /* since the document was read */
+};
+
+/* All of it is borrowed. */
+struct engine_touched {
+    const struct docid *id;
+    bool gone; /* there is no such document: its points were deleted */
+    enum sync_status overall;
+    const struct engine_outcome *outcomes; /* one per collection */
+    size_t count;
+};
+
+/*
+ * An errand: only what a person asks for (engine_touch(), or a comparing scan with a sweep), beside what is
+ * saved. The stream isn't opened, no cycle runs, and position, token and digests stay as they were, so that
+ * whoever comes next follows and compares as if nothing had been done. It ends by itself if it scans, else by
+ * engine_stop().
+ */
+struct engine_errand {
+    bool on;
+    bool scan;     /* compare everything with the points, then sweep */
+    uint64_t only; /* set of collections; 0: all */
+    bool force;    /* embed even what is equal */
+    bool whole;    /* also hash the payloads that are really there */
+};
 
 struct engine_config {
     const char *source; /* NAME, for logs */
@@ -51,6 +86,11 @@ struct engine_config {
     size_t embed_batch;
     size_t write_batch;
     bool once; /* one pass over everything, then drain by itself */
+    struct engine_errand errand;
+    /* Told of each document that was asked for by engine_touch(), when it is done. May be NULL. Must not call
+     * the engine. */
+    void (*on_touched)(void *self, const struct engine_touched *touched);
+    void *on_touched_self;
 };
 
 /* Sensible values for everything a person doesn't set. */
@@ -139,5 +179,8 @@ void engine_cycle(struct engine *e);
 void engine_scan(struct engine *e, bool doubt);
 
 void engine_snapshot(const struct engine *e, struct engine_snapshot *out);
+/* Two of its members, for who asks often. */
+enum engine_phase engine_phase(const struct engine *e);
+size_t engine_docs_in_work(const struct engine *e);
 
 #endif

@@ -74,8 +74,9 @@ struct part {
     bool wrote;     /* something was written to Qdrant */
     bool unguarded; /* the epoch on the point is a leftover */
     bool failed;    /* settled without reaching what is wanted */
-    int rounds;     /* how often it went back to an earlier stage */
-    float *vector;  /* owned */
+    int64_t settled_ms;
+    int rounds;    /* how often it went back to an earlier stage */
+    float *vector; /* owned */
     size_t dimensions;
     char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
     size_t stray_count;
@@ -109,6 +110,7 @@ struct doc {
     bool tombed; /* its tomb is durable */
     size_t parts_open;
     size_t bytes; /* counted in the engine's bytes_in_work */
+    int64_t begun_ms;
     char **freed; /* owned: business ids whose points were freed or changed owner */
     size_t freed_count;
     struct part parts[];

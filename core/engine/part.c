@@ -42,6 +42,7 @@ void part_fini(struct engine *e, struct part *part)
 static void settled(struct engine *e, struct part *part)
 {
     part->stage = PART_SETTLED;
+    part->settled_ms = now_ms(e);
     give_turn_back(e, part);
     free(part->vector);
     part->vector = NULL;

@@ -323,6 +323,9 @@ struct req {
             size_t point_count;
             const char **docs; /* owned array, borrowed strings: canonical Extended JSON */
             size_t doc_count;
+            /* Hash the payloads that are really there: a point whose payload isn't what its `_lockstep` says
+             * has no payload_hash. Of those named by id. */
+            bool whole;
             /* out; each point once, in no order */
             struct witness *found; /* owned */
             size_t found_count;

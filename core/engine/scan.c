@@ -87,7 +87,8 @@ static void take_scanned(struct engine *e, struct source_doc *src)
 {
     struct docid *position = docid_copy(src->id);
     struct mark *mark = position ? watermark_hold(&e->scan.mark, position) : NULL;
-    struct why why = {.doubt = e->scan.doubt, .scanned = true};
+    const struct engine_errand *errand = &e->config->errand;
+    struct why why = {.doubt = e->scan.doubt, .scanned = true, .only = errand->only, .force = errand->force};
     if (mark) why_add_hold(&why, mark);
     if (docs_find(e, src->id)) {
         why.scanned = false;
@@ -143,7 +144,7 @@ static void end(struct engine *e)
 void scan_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN) return;
-    bool followed = e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
+    bool followed = e->config->errand.on || e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
     if (polls(e) && scan_idle(e) && !e->config->once && now_ms(e) >= e->scan.next_ms) {
         e->scan.wanted = true;
         e->scan.silent = e->scan.generation > 0;

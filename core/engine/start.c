@@ -16,6 +16,7 @@
 /* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
 static bool leaves_clean(const struct engine *e)
 {
+    if (e->config->errand.on) return e->state_loaded && !e->unknown && e->lease.clean_start;
     bool streams = e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM;
     return e->state_loaded && !e->unknown && (e->lease.clean_start || e->stream.replayed || !streams);
 }
@@ -151,6 +152,13 @@ static void loaded(struct engine *e, struct req *req)
             watermark_pass(&e->stream.mark, position);
         }
     }
+    if (e->config->errand.on) { /* beside what is saved, whatever that is */
+        e->scan.wanted = e->config->errand.scan;
+        e->scan.doubt = true;
+        e->state_loaded = true;
+        e->phase = PHASE_PROBE;
+        return;
+    }
     bool changed = digests_changed(e, state);
     e->scan.wanted = state->scan_running || !e->stream.received.token || changed || e->config->once;
     e->scan.doubt = state->scan_doubt || changed || !e->stream.received.token || !e->lease.clean_start;
@@ -209,6 +217,10 @@ void save_run(struct engine *e)
 {
     int64_t now = now_ms(e);
     bool moved = e->stream.mark.moved || e->scan.mark.moved || e->save.dirty;
+    if (e->config->errand.on) {
+        e->save.final_done = true; /* there is nothing of its own to save */
+        return;
+    }
     if (e->save.requested || mongo_paused(e) || !e->lease.held) return;
     if (e->phase == PHASE_RELEASE) {
         if (e->state_loaded && !e->save.final_done) save(e);

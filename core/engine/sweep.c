@@ -82,6 +82,18 @@ static void next_collection(struct engine *e)
              LOG_INT("suspects", e->sweep.suspects));
 }
 
+/* Its points needn't be gone through, or can't be. */
+static bool passed_over(struct engine *e, const struct collection_state *c)
+{
+    uint64_t only = e->config->errand.only;
+    if (only && !(only >> e->sweep.collection & 1)) return true;
+    if (e->config->once && !circuit_closed(&c->circuit)) { /* one pass doesn't wait until it is well again */
+        e->unknown = true;
+        return true;
+    }
+    return c->virgin; /* it had no point when we came: what we wrote since has a record */
+}
+
 void sweep_run(struct engine *e)
 {
     if (!e->sweep.running || e->sweep.requested || now_ms(e) < e->sweep.next_ms) return;
@@ -90,8 +102,7 @@ void sweep_run(struct engine *e)
         return;
     }
     if (e->docs_in_work > e->config->max_docs / 2) return;
-    /* A collection that had no point when we came needs no sweep: what we wrote since has a record. */
-    while (e->sweep.running && e->collections[e->sweep.collection].virgin) next_collection(e);
+    while (e->sweep.running && passed_over(e, &e->collections[e->sweep.collection])) next_collection(e);
     if (e->sweep.running && circuit_closed(&e->collections[e->sweep.collection].circuit)) ask_points(e);
 }
 
@@ -145,7 +156,7 @@ static void documents_back(struct engine *e, struct req *req)
     mongo_answered(e);
     for (size_t i = 0; i < req->read.count; i++) {
         if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
-        struct why why = {.doubt = true};
+        struct why why = {.doubt = true, .only = e->config->errand.only};
         e->sweep.suspects++;
         doc_mark(e, e->sweep.ids[i], &why);
     }

@@ -1,10 +1,12 @@
 # mongo: the ports `source` and `store` over libmongoc, and what commands ask of MongoDB
 noinst_LTLIBRARIES += libmongo.la
 libmongo_la_SOURCES = \
+	%D%/ask.c \
 	%D%/command.c %D%/room.h \
 	%D%/counts.c \
 	%D%/due.c \
 	%D%/find.c \
+	%D%/forget.c \
 	%D%/keys.c \
 	%D%/lease.c \
 	%D%/metadata.c %D%/metadata.h \

@@ -94,6 +94,35 @@ void mongo_counts_fini(struct mongo_counts *counts);
  */
 enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err);
 
+/* A page of documents in the order of `_id`, with their records and owners, as the engine scans them. */
+struct mongo_page {
+    struct source_doc *docs; /* owned; mongo_docs_free() */
+    size_t count;
+    bool end;               /* there are no more */
+    int64_t total_estimate; /* documents in the collection, roughly; -1: not known */
+};
+/* The page that begins after `from` (NULL: at the first document), of at most so many documents and bytes. */
+enum lks_code mongo_page(struct mongo *m, const struct docid *from, size_t max_docs, size_t max_bytes,
+                         struct mongo_page *page, struct lks_err *err);
+/* Documents by id, in the order of the ids, with majority; a `body` of NULL: not there. */
+enum lks_code mongo_read(struct mongo *m, const struct docid *const *ids, size_t count,
+                         struct source_doc **docs, struct lks_err *err);
+/* Up to `count` ids at random. mongo_ids_free() them. */
+enum lks_code mongo_sample(struct mongo *m, size_t count, struct docid ***ids, size_t *id_count,
+                           struct lks_err *err);
+void mongo_docs_free(struct source_doc *docs, size_t count);
+void mongo_ids_free(struct docid **ids, size_t count);
+
+/*
+ * For a collection that is switched off: takes its entries out of all records, here and in the sidecar
+ * collection. `progress` (may be NULL) is told how many are done, and stops it by answering false
+ * (LKS_E_CANCELLED). `*entries` says how many went, also with an error.
+ */
+enum lks_code mongo_forget(struct mongo *m, const char *name, bool (*progress)(void *self, int64_t done),
+                           void *self, int64_t *entries, struct lks_err *err);
+/* How many records have an entry of this collection. */
+enum lks_code mongo_entries(struct mongo *m, const char *name, int64_t *count, struct lks_err *err);
+
 /* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
 enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);
 

@@ -1,14 +1,19 @@
 # qdrant: the index port, and plain calls, over REST
 noinst_LTLIBRARIES += libqdrant.la
 libqdrant_la_SOURCES = \
+	%D%/ask.c %D%/ask.h \
 	%D%/body.c %D%/body.h \
 	%D%/ensure.c \
 	%D%/exchange.c %D%/exchange.h \
+	%D%/look.c \
 	%D%/qdrant.c %D%/qdrant.h \
 	%D%/read.c \
 	%D%/reply.c %D%/reply.h \
 	%D%/scan.c %D%/scan.h \
 	%D%/verdict.c %D%/verdict.h \
 	%D%/wait.c \
+	%D%/whole.c %D%/whole.h \
 	%D%/write.c
+libqdrant_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libqdrant_la_LIBADD = $(JANSSON_LIBS)
 # programs name libhttp.la, libengine.la and libbase.la behind it

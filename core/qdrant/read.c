@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "qdrant/exchange.h"
+#include "qdrant/whole.h"
 
 #define RETRIEVE_IDS_MAX 1000
 #define SCROLL_DOCS_MAX 256
@@ -31,7 +32,12 @@ static void take_found(struct task *task, struct exchange *x, struct verdict *v,
 
 static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
 {
+    struct witnesses *list = task->state;
+    size_t first = list->count;
     take_found(task, x, v, NULL);
+    if (v->code || !task->req->lookup.whole) return;
+    verdict_broken(v, whole_check(v->result, list->items + first, list->count - first), x->what);
+    if (v->code) task_fail(task, &v->err);
 }
 
 static void scroll_docs(struct task *task, size_t first, size_t count);
@@ -102,7 +108,7 @@ void lookup_start(struct task *task)
             exchange_new(task, "POST", c->url, "/points", retrieved, "look into \"%s\"", c->name);
         if (!x) return;
         body_retrieve(&x->body, req->lookup.point_ids + i, left < RETRIEVE_IDS_MAX ? left : RETRIEVE_IDS_MAX,
-                      "[\"_lockstep\"]", false);
+                      req->lookup.whole ? "true" : "[\"_lockstep\"]", false);
         exchange_send(x);
     }
     scroll_docs(task, 0, req->lookup.doc_count);

@@ -4,79 +4,11 @@
  * They use the adapter's immutable configuration and the HTTP loop only, so any thread may call them, also
  * while the port is busy. They own nothing after they return.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "qdrant/exchange.h"
-
-/* One request that is waited for. */
-struct ask {
-    struct http_call call;
-    struct buf body;
-    struct verdict v;
-    char what[WHAT_BYTES];
-};
-
-static void ask_init(struct ask *a)
-{
-    memset(a, 0, sizeof *a);
-    buf_init(&a->body, 0);
-}
-
-static void ask_fini(struct ask *a)
-{
-    http_call_fini(&a->call);
-    buf_fini(&a->body);
-}
-
-/* Sends `a->body` to base and path, and judges the reply. */
-static enum lks_code ask_run(struct ask *a, struct qdrant *q, const char *method, const char *base,
-                             const char *path, const char *format, ...) __attribute__((format(printf, 6, 7)));
-
-static enum lks_code ask_run(struct ask *a, struct qdrant *q, const char *method, const char *base,
-                             const char *path, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(a->what, sizeof a->what, format, args);
-    va_end(args);
-    size_t bytes = strlen(base) + strlen(path) + 1;
-    char *url = malloc(bytes);
-    if (!url || a->body.failed) {
-        free(url);
-        return a->v.code = lks_fail(&a->v.err, LKS_E_NOMEM, "memory is out");
-    }
-    snprintf(url, bytes, "%s%s", base, path);
-    a->call.method = method;
-    a->call.url = url;
-    a->call.headers = q->headers;
-    a->call.header_count = q->header_count;
-    a->call.body = a->body.data;
-    a->call.body_bytes = a->body.bytes;
-    a->call.accept_gzip = !q->loopback;
-    a->call.timeout_ms = q->timeout_ms;
-    http_perform(q->http, &a->call);
-    free(url);
-    verdict_read(&a->v, &a->call, a->what, q->api_key);
-    return a->v.code;
-}
-
-/* Ends a call: its error goes to the caller. */
-static enum lks_code ask_end(struct ask *a, struct lks_err *err)
-{
-    enum lks_code code = a->v.code;
-    if (code && err) *err = a->v.err;
-    ask_fini(a);
-    return code;
-}
-
-static enum lks_code check_collection(const struct qdrant *q, size_t collection, struct lks_err *err)
-{
-    if (collection < q->collection_count) return LKS_E_OK;
-    return lks_fail(err, LKS_E_CONFIG, "there is no collection %zu", collection);
-}
+#include "qdrant/ask.h"
 
 /* ---- points ---- */
 
@@ -181,7 +113,7 @@ enum lks_code qdrant_search(struct qdrant *q, size_t collection, const float *ve
 {
     struct ask a;
     *out = (struct qdrant_points){0};
-    if (check_collection(q, collection, err)) return LKS_E_CONFIG;
+    if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
     ask_init(&a);
     body_query(&a.body, vector, dimensions, limit, filter);
@@ -195,7 +127,7 @@ enum lks_code qdrant_retrieve(struct qdrant *q, size_t collection, const char *c
 {
     struct ask a;
     *out = (struct qdrant_points){0};
-    if (check_collection(q, collection, err)) return LKS_E_CONFIG;
+    if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
     ask_init(&a);
     body_retrieve(&a.body, ids, count, "true", with_vector);
@@ -209,7 +141,7 @@ enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filt
 {
     struct ask a;
     *points = 0;
-    if (check_collection(q, collection, err)) return LKS_E_CONFIG;
+    if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
     ask_init(&a);
     body_count(&a.body, filter && !*filter ? q->source_filter : filter);
@@ -242,7 +174,7 @@ enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_inf
     struct ask a;
     struct reply_info info;
     *out = (struct qdrant_info){0};
-    if (check_collection(q, collection, err)) return LKS_E_CONFIG;
+    if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
     ask_init(&a);
     enum lks_code code = ask_run(&a, q, "GET", c->url, "", "look at collection \"%s\"", c->name);
@@ -251,7 +183,7 @@ enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_inf
         code = a.v.code;
     }
     if (code == LKS_E_NOT_FOUND) {
-        ask_fini(&a);
+        ask_end(&a, NULL);
         return LKS_E_OK;
     }
     if (code) return ask_end(&a, err);
@@ -270,7 +202,7 @@ enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, st
     struct ask a;
     bool result = false;
     if (existed) *existed = false;
-    if (check_collection(q, collection, err)) return LKS_E_CONFIG;
+    if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
     ask_init(&a);
     char *target = find_target(&a, q, c);

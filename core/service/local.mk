@@ -1,5 +1,10 @@
 # service: what a person can ask for, once, for the command line and the HTTP API alike
 noinst_LTLIBRARIES += libservice.la
-libservice_la_SOURCES = %D%/search.c %D%/search.h
+libservice_la_SOURCES = \
+	%D%/compare.c %D%/compare.h \
+	%D%/forget.c %D%/forget.h \
+	%D%/plan.c %D%/plan.h \
+	%D%/search.c %D%/search.h \
+	%D%/verify.c %D%/verify.h
 libservice_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libservice_la_LIBADD = libqdrant.la libembed.la libengine.la libbase.la $(JANSSON_LIBS)

@@ -1,0 +1,197 @@
+/* forget.c - `lockstep forget`: a collection that was switched off goes, after asking. */
+#include "service/forget.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "cmd/pass.h"
+#include "cmd/signals.h"
+
+struct wish {
+    const char *name;
+    bool yes, json;
+};
+
+struct job {
+    const struct wish *wish;
+    struct app *app;
+    const struct config_collection *config;
+    struct progress progress;
+};
+
+static bool show_progress(void *self, const char *noun, uint64_t done, int64_t total)
+{
+    struct job *job = self;
+    progress_show(&job->progress, job->wish->name, noun, done, total);
+    return true;
+}
+
+/* The collection's section; NULL after saying why not. */
+static const struct config_collection *find(const struct app *app, const char *name)
+{
+    const struct config *config = app->config;
+    const char *between = " ";
+    for (size_t i = 0; i < config->collection_count; i++) {
+        const struct config_collection *c = &config->collections[i];
+        if (strcmp(c->name, name) != 0) continue;
+        if (!c->enabled) return c;
+        fprintf(stderr,
+                "lockstep: collection %s is enabled (%s); say `enabled = no` there, let the daemon read it "
+                "(SIGHUP), and forget it then\n",
+                name, c->where);
+        return NULL;
+    }
+    fprintf(stderr, "lockstep: the configuration has no [collection:%s]; it has", name);
+    for (size_t i = 0; i < config->collection_count; i++, between = ", ")
+        fprintf(stderr, "%s%s", between, config->collections[i].name);
+    fputs(". To forget one, leave its section there with `enabled = no`\n", stderr);
+    return NULL;
+}
+
+/* An enabled collection that has the same Qdrant collection, or NULL. */
+static const char *shared_with(const struct job *job)
+{
+    const struct config *config = job->app->config;
+    for (size_t i = 0; i < config->collection_count; i++)
+        if (config->collections[i].enabled &&
+            strcmp(config->collections[i].qdrant_collection, job->config->qdrant_collection) == 0)
+            return config->collections[i].name;
+    return NULL;
+}
+
+static void say_what(const struct job *job, const struct forget_sum *sum, const char *shared)
+{
+    fprintf(stderr, "To be deleted for good: %lld entries of %s in the metadata", (long long)sum->entries,
+            job->wish->name);
+    if (shared)
+        fprintf(stderr, ". The Qdrant collection %s stays, as it is also that of %s",
+                job->config->qdrant_collection, shared);
+    else if (sum->exists && sum->others)
+        fprintf(stderr,
+                ", and our %lld points in the Qdrant collection %s, which stays, as %lld points in it are "
+                "not ours",
+                (long long)sum->points, job->config->qdrant_collection, (long long)sum->others);
+    else if (sum->exists)
+        fprintf(stderr, ", and the Qdrant collection %s with its %lld points", job->config->qdrant_collection,
+                (long long)sum->points);
+    fputs(".\n", stderr);
+}
+
+static bool agreed(void)
+{
+    char answer[16] = "";
+    fputs("Go on? (yes/no) ", stderr);
+    fflush(stderr);
+    if (!fgets(answer, sizeof answer, stdin)) answer[0] = '\0';
+    answer[strcspn(answer, "\r\n")] = '\0';
+    if (strcmp(answer, "yes") == 0 || strcmp(answer, "y") == 0) return true;
+    fputs("lockstep: nothing was deleted; `--yes` goes on without asking\n", stderr);
+    return false;
+}
+
+static void report(const struct job *job, const struct forget_sum *done)
+{
+    if (job->wish->json) {
+        json_t *out =
+            json_pack("{s:s,s:I,s:I,s:b,s:I}", "collection", job->wish->name, "entries",
+                      (json_int_t)done->entries, "points", (json_int_t)done->points, "collectionDeleted",
+                      done->exists, "pointsOfOthers", (json_int_t)done->others);
+        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+        json_decref(out);
+        return;
+    }
+    printf("%s: %lld entries and %lld points deleted%s\n", job->wish->name, (long long)done->entries,
+           (long long)done->points, done->exists ? ", with the Qdrant collection" : "");
+}
+
+static int carry_out(struct job *job, struct app_source *source, struct qdrant *qdrant)
+{
+    const char *shared = shared_with(job);
+    struct forget_wish f = {.name = job->wish->name,
+                            .mongo = source->mongo,
+                            .qdrant = qdrant,
+                            .keep_qdrant = shared != NULL,
+                            .progress = show_progress,
+                            .self = job};
+    struct forget_sum sum, done;
+    struct lks_err err;
+    if (forget_look(&f, &sum, &err) != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    if (!sum.entries && !sum.exists) {
+        report(job, &sum);
+        return EXIT_DONE;
+    }
+    if (daemon_at_work(source)) return EXIT_FAILED;
+    if (!job->wish->yes) {
+        say_what(job, &sum, shared);
+        if (!agreed()) return EXIT_FAILED;
+    }
+    progress_begin(&job->progress, job->wish->json);
+    enum lks_code code = forget(&f, &done, &err);
+    progress_clear(&job->progress);
+    report(job, &done);
+    if (code == LKS_E_OK) return EXIT_DONE;
+    fprintf(stderr, "lockstep: %s\n", err.text);
+    return EXIT_FAILED;
+}
+
+static int forget_it(struct job *job)
+{
+    struct app_source *source = &job->app->sources[job->config->source];
+    size_t index = (size_t)(job->config - job->app->config->collections);
+    struct qdrant *qdrant = NULL;
+    struct lks_err err;
+    int status = EXIT_FAILED;
+    signals_unblock(); /* whatever is left can be forgotten later */
+    if (app_connect(job->app, &err) != LKS_E_OK || app_open_mongo(source, &err) != LKS_E_OK ||
+        app_open_qdrant(source, &index, 1, &qdrant, &err) != LKS_E_OK)
+        fprintf(stderr, "lockstep: %s\n", err.text);
+    else
+        status = carry_out(job, source, qdrant);
+    qdrant_close(qdrant);
+    return status;
+}
+
+static int parse(const struct invocation *inv, struct wish *wish)
+{
+    static const struct option options[] = {
+        {"yes", no_argument, NULL, 'y'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    optind = 1;
+    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
+        if (c == 'y')
+            wish->yes = true;
+        else if (c == 'j')
+            wish->json = true;
+        else
+            return usage_error(&command_forget, "that option is not known");
+    }
+    if (optind + 1 != inv->count) return usage_error(&command_forget, "say which collection, and only one");
+    wish->name = inv->arguments[optind];
+    return EXIT_DONE;
+}
+
+static int run(const struct invocation *inv)
+{
+    struct wish wish = {.name = NULL};
+    int status = parse(inv, &wish);
+    if (status != EXIT_DONE) return status;
+    struct app *app = app_or_complaint(inv, 0);
+    if (!app) return EXIT_USAGE;
+    log_setup(LOG_LEVEL_ERROR, app->config->log.format == CONFIG_LOG_JSON);
+    struct job job = {.wish = &wish, .app = app, .config = find(app, wish.name)};
+    status = job.config ? forget_it(&job) : EXIT_USAGE;
+    app_free(app);
+    return status;
+}
+
+const struct command command_forget = {.name = "forget",
+                                       .usage = "[--yes] [--json] COLLECTION",
+                                       .summary = "deletes what a collection left that was switched off",
+                                       .run = run};

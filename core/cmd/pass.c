@@ -1,0 +1,134 @@
+/* pass.c - see pass.h. */
+#include "cmd/pass.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/signals.h"
+
+#define GRACE_S 2 /* on top of the lease, until its holder counts as alive */
+
+static void complain_of_holder(const char *source, const char *holder)
+{
+    fprintf(stderr,
+            "lockstep: %s holds the lease of source %s and keeps it in step already; stop that daemon to do "
+            "this by hand\n",
+            holder, source);
+}
+
+static int64_t patience_s(const struct app *app)
+{
+    return app->config->worker.lease_ms / 1000 + GRACE_S;
+}
+
+bool daemon_at_work(struct app_source *source)
+{
+    struct lks_err err;
+    char *holder = NULL;
+    for (int64_t waited = 0; waited <= patience_s(source->app); waited++) {
+        free(holder);
+        holder = NULL;
+        if (mongo_lease_holder(source->mongo, &holder, &err) != LKS_E_OK || !holder) return false;
+        sleep(1);
+    }
+    complain_of_holder(source->config->name, holder);
+    free(holder);
+    return true;
+}
+
+/* Who doesn't get the lease for longer than a dead holder would keep it gives up. */
+static void look_for_holder(struct pass *p, struct loop_engine *le, const struct engine_snapshot *s)
+{
+    if (p->refused || s->phase != PHASE_LEASE || !s->lease_holder[0]) return;
+    if (++p->waiting_s <= patience_s(p->loop.app)) return;
+    p->refused = true;
+    snprintf(p->holder, sizeof p->holder, "%s", s->lease_holder);
+    progress_clear(&p->progress);
+    complain_of_holder(le->source->config->name, p->holder);
+    for (size_t i = 0; i < p->loop.count; i++) engine_stop(p->loop.engines[i].engine);
+    p->loop.stop_by_ms = 0;
+}
+
+static void tick(struct loop *loop, void *context)
+{
+    struct pass *p = context;
+    for (size_t i = 0; i < loop->count; i++) {
+        struct loop_engine *le = &loop->engines[i];
+        struct engine_snapshot s;
+        engine_snapshot(le->engine, &s);
+        look_for_holder(p, le, &s);
+        bool scans = !le->config.errand.on || le->config.errand.scan;
+        if (p->refused || s.phase != PHASE_RUN || !scans) continue;
+        progress_show(&p->progress, p->label ? p->label : le->source->config->name, "documents", s.scanned,
+                      s.scan_total);
+    }
+}
+
+static void feed(struct loop *loop, struct loop_engine *le, void *context)
+{
+    struct pass *p = context;
+    p->feed(loop, le, p->context);
+}
+
+static void touched(struct loop_engine *le, const struct engine_touched *what, void *context)
+{
+    struct pass *p = context;
+    p->touched(le, what, p->context);
+}
+
+bool servers_answer(struct app *app, const struct engine_errand *errands)
+{
+    struct lks_err err;
+    bool good = true;
+    for (size_t i = 0; i < app->source_count; i++) {
+        struct app_source *s = &app->sources[i];
+        char *holder = NULL;
+        if (s->count == 0 || (errands && !errands[i].on)) continue;
+        if (mongo_lease_holder(s->mongo, &holder, &err) != LKS_E_OK) {
+            fprintf(stderr, "lockstep: MongoDB: %s\n", err.text);
+            good = false;
+        }
+        free(holder);
+        if (qdrant_ping(s->qdrant, NULL, &err) != LKS_E_OK) {
+            fprintf(stderr, "lockstep: Qdrant: %s\n", err.text);
+            good = false;
+        }
+    }
+    return good;
+}
+
+bool pass_run(struct pass *p, struct app *app)
+{
+    struct loop *loop = &p->loop;
+    struct lks_err err;
+    enum lks_code code =
+        p->errands ? loop_open_errands(loop, app, p->errands, &err) : loop_open(loop, app, true, &err);
+    if (code == LKS_E_OK) code = signals_watch(loop, &err);
+    if (code != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s\n", err.text);
+        return false;
+    }
+    loop->tick = tick;
+    loop->feed = p->feed ? feed : NULL;
+    loop->touched = p->touched ? touched : NULL;
+    loop->context = p;
+    progress_begin(&p->progress, p->quiet);
+    loop_run(loop);
+    progress_clear(&p->progress);
+    for (size_t i = 0; i < loop->count && !p->refused; i++)
+        if (engine_lease_lost(loop->engines[i].engine)) {
+            fprintf(stderr, "lockstep: the lease of source %s was lost to another process before the end\n",
+                    loop->engines[i].source->config->name);
+            return false;
+        }
+    p->stopped = !p->refused && loop->stop_by_ms != INT64_MAX;
+    return !p->refused;
+}
+
+void pass_close(struct pass *p)
+{
+    signals_unwatch();
+    loop_close(&p->loop);
+}

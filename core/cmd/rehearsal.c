@@ -1,0 +1,184 @@
+/* rehearsal.c - see rehearsal.h. */
+#include "cmd/rehearsal.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/progress.h"
+#include "cmd/signals.h"
+#include "service/plan.h"
+
+struct show {
+    const struct app_source *source;
+    bool each; /* the documents are few: tell of each */
+    json_t *parts;
+    struct progress progress;
+};
+
+struct compare_source source_to_compare(const struct selection *selection, const struct app *app, size_t i)
+{
+    const struct app_source *s = &app->sources[i];
+    return (struct compare_source){.name = s->config->name,
+                                   .mongo = s->mongo,
+                                   .qdrant = s->qdrant,
+                                   .collections = s->collections,
+                                   .names = s->names,
+                                   .count = s->count,
+                                   .only = selection->masks[i]};
+}
+
+static void show_part(void *self, size_t collection, const char *doc, enum plan_action action,
+                      enum plan_reason reason)
+{
+    struct show *show = self;
+    struct docid *id = doc ? docid_parse(doc) : NULL;
+    char *plain = id ? docid_plain(id) : NULL;
+    docid_free(id);
+    if (!show->each) {
+        free(plain);
+        return;
+    }
+    if (show->parts)
+        json_array_append_new(show->parts,
+                              json_pack("{s:s,s:s,s:s,s:s}", "id", plain ? plain : "?", "collection",
+                                        show->source->names[collection], "action", plan_action_name(action),
+                                        "reason", plan_reason_name(reason)));
+    else
+        printf("  %-16s %-8s %s (%s)\n", show->source->names[collection], plan_action_name(action),
+               plain ? plain : "?", plan_reason_name(reason));
+    free(plain);
+}
+
+static void show_progress(void *self, const char *noun, uint64_t done, int64_t total)
+{
+    struct show *show = self;
+    progress_show(&show->progress, show->source->config->name, noun, done, total);
+}
+
+static json_t *action_json(const struct plan_counts *c, enum plan_action action)
+{
+    json_t *reasons = json_object();
+    for (size_t r = PLAN_NO_REASON + 1; r < PLAN_REASON_COUNT; r++)
+        if (c->by_reason[action][r])
+            json_object_set_new(reasons, plan_reason_name((enum plan_reason)r),
+                                json_integer((json_int_t)c->by_reason[action][r]));
+    return json_pack("{s:I,s:o}", "count", (json_int_t)c->by_action[action], "reasons", reasons);
+}
+
+static void print_action(const struct plan_counts *c, enum plan_action action, const char *what)
+{
+    const char *between = " (";
+    printf("%s%llu %s", action == PLAN_EMBED ? "" : ", ", (unsigned long long)c->by_action[action], what);
+    for (size_t r = PLAN_NO_REASON + 1; r < PLAN_REASON_COUNT; r++) {
+        if (!c->by_reason[action][r]) continue;
+        printf("%s%llu %s", between, (unsigned long long)c->by_reason[action][r],
+               plan_reason_name((enum plan_reason)r));
+        between = ", ";
+    }
+    if (between[0] == ',') putchar(')');
+}
+
+static void print_collection(const char *name, const struct plan_counts *c)
+{
+    printf("  %-16s ", name);
+    print_action(c, PLAN_EMBED, "to embed");
+    print_action(c, PLAN_REWRITE, "payloads to rewrite");
+    print_action(c, PLAN_DELETE, "to delete");
+    print_action(c, PLAN_UNCHANGED, "unchanged");
+    if (c->by_action[PLAN_REFUSED]) print_action(c, PLAN_REFUSED, "refused");
+    putchar('\n');
+}
+
+static void report(const struct rehearsal *wish, const struct show *show, const struct compare_source *source,
+                   const struct plan *plan, json_t *out)
+{
+    json_t *collections = json_object();
+    if (!wish->json)
+        printf("%s: %llu documents; nothing was written\n", source->name,
+               (unsigned long long)plan->documents);
+    for (size_t i = 0; i < source->count; i++) {
+        const struct plan_counts *c = &plan->collections[i];
+        if (!compare_is_asked(source, i)) continue;
+        json_t *one = json_object();
+        for (size_t a = 0; a < PLAN_ACTION_COUNT; a++)
+            json_object_set_new(one, plan_action_name((enum plan_action)a),
+                                action_json(c, (enum plan_action)a));
+        json_object_set_new(collections, source->names[i], one);
+        if (!wish->json) print_collection(source->names[i], c);
+    }
+    json_t *sum =
+        json_pack("{s:I,s:o}", "documents", (json_int_t)plan->documents, "collections", collections);
+    if (show->parts) json_object_set(sum, "parts", show->parts);
+    json_object_set_new(out, source->name, sum);
+}
+
+/* The documents of --id. False, after saying so, if one of them is none. */
+static bool look_up(const struct rehearsal *wish, struct app_source *source, struct docid **ids)
+{
+    bool all = true;
+    for (size_t i = 0; i < wish->selection->ids.count; i++) {
+        struct source_doc doc;
+        struct lks_err err;
+        if (mongo_find(source->mongo, wish->selection->ids.items[i], &doc, &err) == LKS_E_OK) {
+            ids[i] = docid_copy(doc.id);
+            source_doc_fini(&doc);
+            if (ids[i]) continue;
+            lks_fail(&err, LKS_E_NOMEM, "out of memory");
+        }
+        fprintf(stderr, "lockstep: %s\n", err.text);
+        all = false;
+    }
+    return all;
+}
+
+static bool rehearse_source(const struct rehearsal *wish, struct app *app, size_t i, json_t *out)
+{
+    size_t id_count = wish->selection->ids.count;
+    struct show show = {.source = &app->sources[i], .each = id_count > 0};
+    struct docid **ids = calloc(id_count + 1, sizeof *ids);
+    struct plan plan = {.documents = 0};
+    struct lks_err err;
+    bool good = ids && (!id_count || look_up(wish, &app->sources[i], ids));
+    if (!good) goto out;
+    if (wish->json && id_count) show.parts = json_array();
+    struct plan_wish p = {.source = source_to_compare(wish->selection, app, i),
+                          .force = wish->force,
+                          .doubt = wish->force || id_count || wish->selection->narrow,
+                          .ids = id_count ? (const struct docid *const *)ids : NULL,
+                          .id_count = id_count,
+                          .part = show_part,
+                          .progress = show_progress,
+                          .self = &show};
+    progress_begin(&show.progress, wish->json);
+    good = plan_make(&p, &plan, &err) == LKS_E_OK;
+    progress_clear(&show.progress);
+    if (good)
+        report(wish, &show, &p.source, &plan, out);
+    else
+        fprintf(stderr, "lockstep: %s\n", err.text);
+    plan_fini(&plan);
+out:
+    mongo_ids_free(ids, ids ? id_count : 0);
+    json_decref(show.parts);
+    return good;
+}
+
+int rehearse(const struct rehearsal *wish, struct app *app)
+{
+    json_t *out = json_object();
+    bool good = true;
+    signals_unblock();
+    for (size_t i = 0; i < app->source_count; i++) {
+        bool named = wish->selection->ids.count > 0;
+        if (!wish->selection->masks[i]) continue;
+        if (named && &app->sources[i] != selection_source(wish->selection, app)) continue;
+        good &= rehearse_source(wish, app, i, out);
+    }
+    if (wish->json) {
+        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    }
+    json_decref(out);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}

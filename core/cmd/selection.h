@@ -1,0 +1,33 @@
+/* selection.h - which documents and collections a command is about: --id, --collection, --source. */
+#ifndef LOCKSTEP_CMD_SELECTION_H
+#define LOCKSTEP_CMD_SELECTION_H
+
+#include "cmd/app.h"
+#include "cmd/cmd.h"
+
+struct name_list {
+    const char **items; /* owned; the strings are borrowed */
+    size_t count;
+};
+
+struct selection {
+    struct name_list ids, collections;
+    const char *source; /* NULL: not said */
+    /* what selection_resolve() makes of it */
+    uint64_t *masks; /* owned; per source of the app: set of its enabled collections; 0: not this source */
+    bool narrow;     /* fewer than all enabled collections */
+};
+
+/* Remembers one more. False, after saying so, when memory is out. */
+bool names_add(struct name_list *names, const char *name);
+/* EXIT_DONE, or after saying so EXIT_USAGE (a name that is none, with those there are) or EXIT_FAILED. */
+int selection_resolve(struct selection *s, const struct app *app);
+/* The source whose documents --id names: the first one selected. */
+struct app_source *selection_source(const struct selection *s, struct app *app);
+/* One errand per source of the app, off where nothing is selected; to be free()d. NULL, after saying so, when
+ * memory is out. */
+struct engine_errand *selection_errands(const struct selection *s, const struct app *app,
+                                        struct engine_errand errand);
+void selection_fini(struct selection *s);
+
+#endif

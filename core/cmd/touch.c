@@ -1,0 +1,323 @@
+/*
+ * touch.c - see touch.h. Hands documents to the engines, a bounded number at a time, and prints what became
+ * of each.
+ */
+#include "cmd/touch.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/pass.h"
+
+#define MOST_AT_A_TIME 256
+#define PAGE_DOCS 256
+#define PAGE_BYTES ((size_t)4 << 20)
+
+/* A document that the engine has. */
+struct asked {
+    struct asked *next;
+    struct docid *id;
+    char *name; /* as a person calls it */
+};
+
+/* One source's documents. */
+struct supply {
+    uint64_t mask;
+    struct asked *waiting; /* not handed over yet, with --id */
+    struct asked *asked;   /* handed over and not back */
+    size_t asked_count;
+    struct docid *from; /* with --failed: the next page begins after it */
+    bool end;           /* there are no more */
+};
+
+struct job {
+    const struct touch *wish;
+    struct app *app;
+    struct supply *supplies; /* one for each of the app's sources */
+    bool broken;             /* MongoDB could not be read to the end */
+    uint64_t done, failed;
+};
+
+static void asked_free(struct asked *a)
+{
+    if (!a) return;
+    docid_free(a->id);
+    free(a->name);
+    free(a);
+}
+
+static struct asked *asked_new(const struct docid *id, const char *name)
+{
+    struct asked *a = calloc(1, sizeof *a);
+    if (!a) return NULL;
+    a->id = docid_copy(id);
+    a->name = name ? strdup(name) : docid_plain(id);
+    if (a->id && a->name) return a;
+    asked_free(a);
+    return NULL;
+}
+
+static struct supply *supply_of(struct job *job, const struct loop_engine *le)
+{
+    return &job->supplies[le->source - job->app->sources];
+}
+
+/* The document's business id, if it is a text; else NULL. */
+static const char *business_id(const struct app_source *source, const struct source_doc *doc)
+{
+    bson_iter_t iter, value;
+    if (!doc->body || !bson_iter_init(&iter, doc->body) ||
+        !bson_iter_find_descendant(&iter, source->config->id_field, &value) || !BSON_ITER_HOLDS_UTF8(&value))
+        return NULL;
+    return bson_iter_utf8(&value, NULL);
+}
+
+/* ---- in ---- */
+
+static void hand_over(struct job *job, struct loop_engine *le, struct asked *a)
+{
+    struct supply *supply = supply_of(job, le);
+    a->next = supply->asked;
+    supply->asked = a;
+    supply->asked_count++;
+    engine_touch(le->engine, a->id, supply->mask, job->wish->force);
+}
+
+static bool has_failed(const struct source_doc *doc, uint64_t mask)
+{
+    for (size_t i = 0; i < doc->record.entry_count; i++) {
+        const struct entry *entry = &doc->record.entries[i];
+        if ((mask >> i & 1) && entry->present && entry->status == SYNC_FAILED) return true;
+    }
+    return false;
+}
+
+static void hand_over_failed(struct job *job, struct loop_engine *le)
+{
+    struct supply *supply = supply_of(job, le);
+    struct mongo_page page;
+    struct lks_err err;
+    if (mongo_page(le->source->mongo, supply->from, PAGE_DOCS, PAGE_BYTES, &page, &err) != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s\n", err.text);
+        job->broken = supply->end = true;
+        return;
+    }
+    for (size_t i = 0; i < page.count; i++) {
+        if (!has_failed(&page.docs[i], supply->mask)) continue;
+        struct asked *a = asked_new(page.docs[i].id, business_id(le->source, &page.docs[i]));
+        if (a)
+            hand_over(job, le, a);
+        else
+            job->broken = true;
+    }
+    supply->end = page.end || page.count == 0;
+    if (page.count > 0) {
+        docid_free(supply->from);
+        supply->from = page.docs[page.count - 1].id;
+        page.docs[page.count - 1].id = NULL;
+    }
+    mongo_docs_free(page.docs, page.count);
+}
+
+static void feed(struct loop *loop, struct loop_engine *le, void *context)
+{
+    struct job *job = context;
+    struct supply *supply = supply_of(job, le);
+    (void)loop;
+    if (engine_docs_in_work(le->engine) < MOST_AT_A_TIME) {
+        for (struct asked *a; (a = supply->waiting) != NULL && supply->asked_count < MOST_AT_A_TIME;) {
+            supply->waiting = a->next;
+            hand_over(job, le, a);
+        }
+        if (!supply->end) hand_over_failed(job, le);
+    }
+    if (supply->end && !supply->waiting && engine_docs_in_work(le->engine) == 0) engine_stop(le->engine);
+}
+
+/* ---- out ---- */
+
+static const char *done_text(const struct engine_outcome *o, bool gone)
+{
+    if (gone) return "deleted";
+    if (o->embedded) return "embedded";
+    switch (o->action) {
+    case ACTION_NONE:
+        return "already in step";
+    case ACTION_PAYLOAD:
+        return "payload rewritten";
+    case ACTION_CLEAR:
+        return "no point";
+    case ACTION_EMBED:
+        break;
+    }
+    return "written";
+}
+
+static json_t *outcome_json(const char *collection, const struct engine_outcome *o, bool gone)
+{
+    json_t *out = json_pack("{s:s,s:b,s:I}", "collection", collection, "success", o->success, "duration",
+                            (json_int_t)o->duration_ms);
+    if (o->success && o->action == ACTION_NONE && !gone) json_object_set_new(out, "skipped", json_true());
+    if (o->success) {
+        json_object_set_new(out, "reason", json_string(done_text(o, gone)));
+    } else {
+        json_object_set_new(out, "error", json_string(o->text ? o->text : "it was put aside"));
+        json_object_set_new(out, "errorCode", json_string(lks_code_name(o->error)));
+    }
+    return out;
+}
+
+static void print_outcome(const char *collection, const struct engine_outcome *o, bool gone)
+{
+    if (o->success)
+        printf("  %-16s ok     %6lld ms  %s\n", collection, (long long)o->duration_ms, done_text(o, gone));
+    else
+        printf("  %-16s failed %6lld ms  %s: %s\n", collection, (long long)o->duration_ms,
+               lks_code_name(o->error), o->text ? o->text : "it was put aside");
+}
+
+static void print_document(const struct job *job, const struct app_source *source, const char *name,
+                           const struct engine_touched *t, bool success)
+{
+    int64_t longest = 0;
+    json_t *collections = json_array();
+    if (!job->wish->json) puts(name);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct engine_outcome *o = &t->outcomes[i];
+        if (!o->asked) continue;
+        if (o->duration_ms > longest) longest = o->duration_ms;
+        if (job->wish->json)
+            json_array_append_new(collections, outcome_json(source->names[i], o, t->gone));
+        else
+            print_outcome(source->names[i], o, t->gone);
+    }
+    if (job->wish->json) {
+        json_t *out = json_pack("{s:s,s:b,s:I,s:s,s:O}", "toolId", name, "success", success, "totalDuration",
+                                (json_int_t)longest, "overallStatus", sync_status_name(t->overall),
+                                "collections", collections);
+        fputs(job->done ? ",\n" : "", stdout);
+        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        json_decref(out);
+    }
+    json_decref(collections);
+    fflush(stdout);
+}
+
+static void touched(struct loop_engine *le, const struct engine_touched *t, void *context)
+{
+    struct job *job = context;
+    struct supply *supply = supply_of(job, le);
+    struct asked **at = &supply->asked;
+    bool success = true;
+    while (*at && !docid_equal((*at)->id, t->id)) at = &(*at)->next;
+    struct asked *a = *at;
+    if (!a) return;
+    *at = a->next;
+    supply->asked_count--;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->outcomes[i].asked && !t->outcomes[i].success) success = false;
+    print_document(job, le->source, a->name, t, success);
+    job->done++;
+    if (!success) job->failed++;
+    asked_free(a);
+}
+
+/* ---- all together ---- */
+
+static bool is_waiting(const struct supply *supply, const struct docid *id)
+{
+    for (const struct asked *a = supply->waiting; a; a = a->next)
+        if (docid_equal(a->id, id)) return true;
+    return false;
+}
+
+/* Looks up what --id names. False if some of them are no document (which is said; the others are done). */
+static bool look_up(struct job *job)
+{
+    const struct touch *wish = job->wish;
+    struct app_source *source = selection_source(wish->selection, job->app);
+    struct supply *supply = &job->supplies[source - job->app->sources];
+    bool all = true;
+    for (size_t i = wish->selection->ids.count; i-- > 0;) {
+        struct source_doc doc;
+        struct lks_err err;
+        struct asked *a = NULL;
+        if (mongo_find(source->mongo, wish->selection->ids.items[i], &doc, &err) == LKS_E_OK) {
+            bool again = is_waiting(supply, doc.id);
+            if (!again) a = asked_new(doc.id, wish->selection->ids.items[i]);
+            source_doc_fini(&doc);
+            if (again) continue;
+            if (!a) lks_fail(&err, LKS_E_NOMEM, "out of memory");
+        }
+        if (!a) {
+            fprintf(stderr, "lockstep: %s\n", err.text);
+            all = false;
+            continue;
+        }
+        a->next = supply->waiting;
+        supply->waiting = a;
+    }
+    return all;
+}
+
+static void fini(struct job *job)
+{
+    for (size_t i = 0; i < job->app->source_count; i++) {
+        struct supply *s = &job->supplies[i];
+        struct asked *lists[] = {s->waiting, s->asked};
+        for (size_t k = 0; k < 2; k++)
+            for (struct asked *a = lists[k], *next; a; a = next) {
+                next = a->next;
+                asked_free(a);
+            }
+        docid_free(s->from);
+    }
+    free(job->supplies);
+}
+
+static int run_job(struct job *job, struct engine_errand *errands)
+{
+    const struct touch *wish = job->wish;
+    struct pass pass = {
+        .quiet = wish->json, .errands = errands, .feed = feed, .touched = touched, .context = job};
+    if (wish->json) puts("[");
+    bool ran = pass_run(&pass, job->app);
+    if (wish->json) puts("\n]");
+    size_t left = 0;
+    for (size_t i = 0; i < job->app->source_count; i++) left += job->supplies[i].asked_count;
+    if (ran && (pass.stopped || left > 0))
+        fputs("lockstep: stopped before the end; what is not shown was not done\n", stderr);
+    if (ran && !wish->json && job->done == 0 && wish->failed) puts("nothing has failed");
+    bool good = ran && !pass.stopped && left == 0 && !job->broken && job->failed == 0;
+    pass_close(&pass);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+int touch_documents(const struct touch *wish, struct app *app)
+{
+    struct engine_errand *errands =
+        selection_errands(wish->selection, app, (struct engine_errand){.force = wish->force});
+    struct job job = {.wish = wish, .app = app};
+    job.supplies = calloc(app->source_count + 1, sizeof *job.supplies);
+    int status = EXIT_FAILED;
+    if (!errands || !job.supplies) goto out;
+    for (size_t i = 0; i < app->source_count; i++) {
+        job.supplies[i].mask = errands[i].only;
+        job.supplies[i].end = !wish->failed;
+        if (wish->failed && !errands[i].only) job.supplies[i].mask = UINT64_MAX;
+        /* the documents of --id are of one source */
+        if (!wish->failed && &app->sources[i] != selection_source(wish->selection, app))
+            errands[i].on = false;
+    }
+    if (!servers_answer(app, errands)) goto out;
+    bool all = wish->failed || look_up(&job);
+    bool any = wish->failed || job.supplies[selection_source(wish->selection, app) - app->sources].waiting;
+    if (any) status = run_job(&job, errands);
+    if (!all) status = EXIT_FAILED;
+out:
+    if (job.supplies) fini(&job);
+    free(errands);
+    return status;
+}

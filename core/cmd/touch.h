@@ -1,0 +1,18 @@
+/* touch.h - documents that a person asks for, one by one: done at once, and shown as they are done. */
+#ifndef LOCKSTEP_CMD_TOUCH_H
+#define LOCKSTEP_CMD_TOUCH_H
+
+#include "cmd/selection.h"
+
+struct touch {
+    const struct selection *selection;
+    bool failed; /* all documents that have a failed entry in the selected collections, instead of --id */
+    bool force;  /* embed even what is equal */
+    bool json;
+};
+
+/* Compares the documents with the points themselves, whatever backoff, retry counts, circuits and records
+ * say, and does what follows. The app is connected. An exit status. */
+int touch_documents(const struct touch *wish, struct app *app);
+
+#endif

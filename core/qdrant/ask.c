@@ -1,0 +1,56 @@
+/* ask.c - one request that is waited for: sent, judged, its error handed on. Owns nothing between calls. */
+#include "qdrant/ask.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ask_init(struct ask *a)
+{
+    memset(a, 0, sizeof *a);
+    buf_init(&a->body, 0);
+}
+
+enum lks_code ask_run(struct ask *a, struct qdrant *q, const char *method, const char *base, const char *path,
+                      const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(a->what, sizeof a->what, format, args);
+    va_end(args);
+    size_t bytes = strlen(base) + strlen(path) + 1;
+    char *url = malloc(bytes);
+    if (!url || a->body.failed) {
+        free(url);
+        return a->v.code = lks_fail(&a->v.err, LKS_E_NOMEM, "memory is out");
+    }
+    snprintf(url, bytes, "%s%s", base, path);
+    a->call.method = method;
+    a->call.url = url;
+    a->call.headers = q->headers;
+    a->call.header_count = q->header_count;
+    a->call.body = a->body.data;
+    a->call.body_bytes = a->body.bytes;
+    a->call.accept_gzip = !q->loopback;
+    a->call.timeout_ms = q->timeout_ms;
+    http_perform(q->http, &a->call);
+    free(url);
+    verdict_read(&a->v, &a->call, a->what, q->api_key);
+    return a->v.code;
+}
+
+enum lks_code ask_end(struct ask *a, struct lks_err *err)
+{
+    enum lks_code code = a->v.code;
+    if (code && err) *err = a->v.err;
+    http_call_fini(&a->call);
+    buf_fini(&a->body);
+    return code;
+}
+
+enum lks_code ask_collection(const struct qdrant *q, size_t collection, struct lks_err *err)
+{
+    if (collection < q->collection_count) return LKS_E_OK;
+    return lks_fail(err, LKS_E_CONFIG, "there is no collection %zu", collection);
+}

@@ -1,0 +1,114 @@
+/*
+ * look.c - calls that wait for witnesses: points by id or page by page, and deleting by id; for commands and
+ * the API.
+ *
+ * Like those of wait.c they use what is immutable in the adapter only. They own nothing after they return.
+ */
+#include <stdlib.h>
+
+#include "qdrant/ask.h"
+#include "qdrant/whole.h"
+
+#define IDS_MAX 1000
+#define WHOLE_IDS_MAX 64 /* whole payloads may be large */
+
+static void hand_over(struct witnesses *list, struct witness **found, size_t *count)
+{
+    *found = list->items;
+    *count = list->count;
+}
+
+static void look_at(struct qdrant *q, size_t collection, const char *const *ids, size_t count, bool whole,
+                    struct ask *a, struct witnesses *list)
+{
+    const struct collection *c = &q->collections[collection];
+    size_t first = list->count;
+    body_retrieve(&a->body, ids, count, whole ? "true" : "[\"_lockstep\"]", false);
+    if (ask_run(a, q, "POST", c->url, "/points", "look into \"%s\"", c->name)) return;
+    verdict_broken(&a->v, reply_witnesses(a->v.result, q->source, list, NULL), a->what);
+    if (a->v.code || !whole) return;
+    verdict_broken(&a->v, whole_check(a->v.result, list->items + first, list->count - first), a->what);
+}
+
+enum lks_code qdrant_look(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
+                          bool whole, struct witness **found, size_t *found_count, struct lks_err *err)
+{
+    struct witnesses list = {0};
+    size_t most = whole ? WHOLE_IDS_MAX : IDS_MAX;
+    enum lks_code code = ask_collection(q, collection, err);
+    *found = NULL;
+    *found_count = 0;
+    for (size_t i = 0; i < count && !code; i += most) {
+        struct ask a;
+        ask_init(&a);
+        look_at(q, collection, ids + i, count - i < most ? count - i : most, whole, &a, &list);
+        code = ask_end(&a, err);
+    }
+    if (code) {
+        witnesses_fini(&list);
+        return code;
+    }
+    witnesses_unique(&list);
+    hand_over(&list, found, found_count);
+    return LKS_E_OK;
+}
+
+/* One try; *limit is lowered if strict mode allows only smaller pages. */
+static enum lks_code page(struct qdrant *q, size_t collection, const char *const *docs, size_t doc_count,
+                          const char *from, size_t *limit, struct witnesses *list, char next[POINT_ID_BYTES],
+                          struct lks_err *err)
+{
+    const struct collection *c = &q->collections[collection];
+    struct ask a;
+    ask_init(&a);
+    body_scroll(&a.body, q->source, docs, doc_count, from, *limit);
+    if (!ask_run(&a, q, "POST", c->url, "/points/scroll", "scroll \"%s\"", c->name))
+        verdict_broken(&a.v, reply_witnesses(a.v.result, q->source, list, next), a.what);
+    if (a.v.code && a.v.limit && a.v.limit < *limit) *limit = a.v.limit;
+    return ask_end(&a, err);
+}
+
+enum lks_code qdrant_page(struct qdrant *q, size_t collection, const char *const *docs, size_t doc_count,
+                          const char *from, size_t max, struct witness **found, size_t *found_count,
+                          char next[POINT_ID_BYTES], struct lks_err *err)
+{
+    struct witnesses list = {0};
+    size_t limit = max, before;
+    char begin[POINT_ID_BYTES];
+    enum lks_code code = ask_collection(q, collection, err);
+    *found = NULL;
+    *found_count = 0;
+    snprintf(begin, sizeof begin, "%s", from); /* `next` may be the same memory */
+    if (code) return code;
+    do {
+        before = limit;
+        witnesses_fini(&list);
+        next[0] = '\0';
+        code = page(q, collection, docs, doc_count, begin, &limit, &list, next, err);
+    } while (code && limit < before);
+    if (code)
+        witnesses_fini(&list);
+    else
+        hand_over(&list, found, found_count);
+    return code;
+}
+
+void qdrant_witnesses_free(struct witness *found, size_t count)
+{
+    struct witnesses list = {.items = found, .count = count};
+    witnesses_fini(&list);
+}
+
+enum lks_code qdrant_delete(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
+                            struct lks_err *err)
+{
+    struct ask a;
+    enum lks_code code = ask_collection(q, collection, err);
+    if (code || count == 0) return code;
+    const struct collection *c = &q->collections[collection];
+    ask_init(&a);
+    body_delete(&a.body, ids, count);
+    ask_run(&a, q, "POST", c->url, "/points/delete?wait=true", "delete from \"%s\"", c->name);
+    verdict_operations(&a.v, 1, a.what);
+    return ask_end(&a, err);
+}

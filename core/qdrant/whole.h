@@ -1,0 +1,20 @@
+/* whole.h - within qdrant/: payloads as they really are, against what their `_lockstep` says of them. */
+#ifndef LOCKSTEP_QDRANT_WHOLE_H
+#define LOCKSTEP_QDRANT_WHOLE_H
+
+#include "base/hash.h"
+#include "qdrant/reply.h"
+
+/*
+ * SHA-256 over the RFC 8785 form of a payload without its `_lockstep`: what `_lockstep.payload` says if
+ * nobody changed it. "" for a text that is no payload of ours. REPLY_NOMEM, otherwise REPLY_OK.
+ */
+enum reply_state whole_hash(const char *payload, size_t bytes, char out[SHA256_HEX_BYTES]);
+
+/*
+ * Given the `result` of a retrieve with whole payloads and the witnesses that were read from it: one whose
+ * payload isn't what it says of itself loses its payload_hash.
+ */
+enum reply_state whole_check(struct slice result, struct witness *items, size_t count);
+
+#endif

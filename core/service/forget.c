@@ -1,0 +1,87 @@
+/* forget.c - see forget.h. Owns nothing between calls. */
+#include "service/forget.h"
+
+#include <stdlib.h>
+
+#define PAGE_POINTS 512
+
+static enum lks_code look_at_qdrant(const struct forget_wish *wish, struct forget_sum *sum,
+                                    struct lks_err *err)
+{
+    struct qdrant_info info;
+    int64_t all = 0;
+    enum lks_code code = qdrant_info(wish->qdrant, wish->index, &info, err);
+    if (code || !info.exists) return code;
+    qdrant_info_fini(&info);
+    sum->exists = true;
+    code = qdrant_count(wish->qdrant, wish->index, "", &sum->points, err);
+    if (!code) code = qdrant_count(wish->qdrant, wish->index, NULL, &all, err);
+    sum->others = all > sum->points ? all - sum->points : 0;
+    return code;
+}
+
+enum lks_code forget_look(const struct forget_wish *wish, struct forget_sum *sum, struct lks_err *err)
+{
+    *sum = (struct forget_sum){.entries = 0};
+    enum lks_code code = wish->keep_qdrant ? LKS_E_OK : look_at_qdrant(wish, sum, err);
+    return code ? code : mongo_entries(wish->mongo, wish->name, &sum->entries, err);
+}
+
+static enum lks_code delete_page(const struct forget_wish *wish, const struct witness *found, size_t count,
+                                 struct lks_err *err)
+{
+    const char *ids[PAGE_POINTS];
+    size_t n = 0;
+    for (size_t i = 0; i < count && n < PAGE_POINTS; i++)
+        if (found[i].ours) ids[n++] = found[i].point_id;
+    return qdrant_delete(wish->qdrant, wish->index, ids, n, err);
+}
+
+/* Others keep points in the collection: ours go one by one. */
+static enum lks_code delete_ours(const struct forget_wish *wish, int64_t total, struct forget_sum *done,
+                                 struct lks_err *err)
+{
+    char next[POINT_ID_BYTES] = "";
+    enum lks_code code;
+    do {
+        struct witness *found;
+        size_t count;
+        code = qdrant_page(wish->qdrant, wish->index, NULL, 0, next, PAGE_POINTS, &found, &count, next, err);
+        if (code) return code;
+        code = delete_page(wish, found, count, err);
+        qdrant_witnesses_free(found, count);
+        if (!code) done->points += (int64_t)count;
+        if (!code && wish->progress && !wish->progress(wish->self, "points", (uint64_t)done->points, total))
+            code = lks_fail(err, LKS_E_CANCELLED, "stopped; what is left can be forgotten later");
+    } while (!code && next[0]);
+    return code;
+}
+
+struct entries {
+    const struct forget_wish *wish;
+    int64_t total;
+};
+
+static bool entries_progress(void *self, int64_t done)
+{
+    const struct entries *e = self;
+    return !e->wish->progress || e->wish->progress(e->wish->self, "entries", (uint64_t)done, e->total);
+}
+
+enum lks_code forget(const struct forget_wish *wish, struct forget_sum *done, struct lks_err *err)
+{
+    struct forget_sum sum;
+    *done = (struct forget_sum){.entries = 0};
+    enum lks_code code = forget_look(wish, &sum, err);
+    if (code) return code;
+    done->others = sum.others;
+    if (sum.exists && sum.others) {
+        code = delete_ours(wish, sum.points, done, err);
+    } else if (sum.exists) {
+        code = qdrant_drop(wish->qdrant, wish->index, &done->exists, err);
+        if (!code) done->points = sum.points;
+    }
+    struct entries entries = {.wish = wish, .total = sum.entries};
+    if (!code) code = mongo_forget(wish->mongo, wish->name, entries_progress, &entries, &done->entries, err);
+    return code;
+}
