@@ -1,4 +1,5 @@
 # live: the daemon as a process, over the wire, against the stand-ins
+include tests/live/byhand.mk
 noinst_LTLIBRARIES += %D%/liblive.la
 %C%_liblive_la_SOURCES = \
 	%D%/documents.c %D%/equal.c %D%/harness.h %D%/wire.c %D%/world.c \
