@@ -144,6 +144,8 @@ static void end(struct engine *e)
 void scan_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN) return;
+    if (e->config->errand.on && !e->config->errand.scan)
+        return; /* whoever comes next notices what is missing */
     bool followed = e->config->errand.on || e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
     if (polls(e) && scan_idle(e) && !e->config->once && now_ms(e) >= e->scan.next_ms) {
         e->scan.wanted = true;
