@@ -248,7 +248,8 @@ static int run(const struct invocation *inv)
     status = EXIT_USAGE;
     app = app_or_complaint(inv, 0);
     if (!app) goto out;
-    log_setup(LOG_LEVEL_ERROR, app->config->log.format == CONFIG_LOG_JSON);
+    if (app->config->log.level < LOG_LEVEL_WARN)
+        log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
     status = selection_resolve(&wish.selection, app);
     if (status != EXIT_DONE) goto out;
     status = EXIT_FAILED;

@@ -156,6 +156,7 @@ static void loaded(struct engine *e, struct req *req)
         e->scan.wanted = e->config->errand.scan;
         e->scan.doubt = true;
         e->state_loaded = true;
+        e->first_look_until_ms = INT64_MAX;
         e->phase = PHASE_PROBE;
         return;
     }
