@@ -29,7 +29,7 @@ static void help(FILE *out)
                 commands[i]->usage);
     fputs("\n  --config FILE   the configuration; without it " SYSCONFDIR "/lockstep.ini\n"
           "  --version       says which version this is\n"
-          "  --help          says this\n\n"
+          "  --help          says this; behind a COMMAND, how that is used\n\n"
           "Exit status: 0 done, 1 something failed, 2 usage or configuration. More: lockstep(1), "
           "lockstep.ini(5).\n",
           out);
@@ -104,6 +104,14 @@ static bool take_config(int *argc, char **argv, const char **path)
     return true;
 }
 
+/* `lockstep COMMAND --help`, wherever that stands before `--`. */
+static bool wants_help(const struct invocation *inv)
+{
+    for (int i = 1; i < inv->count && strcmp(inv->arguments[i], "--") != 0; i++)
+        if (strcmp(inv->arguments[i], "--help") == 0 || strcmp(inv->arguments[i], "-h") == 0) return true;
+    return false;
+}
+
 /* glibc gives each thread a heap of its own and returns little of it; with some twenty threads that mostly
  * wait, two heaps save a quarter of our memory and cost nothing that can be measured. */
 static void tame_malloc(void)
@@ -155,7 +163,14 @@ int main(int argc, char **argv)
     } else {
         inv.count = argc - 1;
         inv.arguments = argv + 1;
-        status = find(argv[1])->run(&inv);
+        const struct command *command = find(argv[1]);
+        if (wants_help(&inv)) {
+            printf("usage: lockstep [--config FILE] %s %s\n%s\n", command->name, command->usage,
+                   command->summary);
+            status = EXIT_DONE;
+        } else {
+            status = command->run(&inv);
+        }
     }
     free(all);
     if (fflush(stdout) != 0 && status == EXIT_DONE) {

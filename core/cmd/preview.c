@@ -12,6 +12,7 @@
 #include "base/docid.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/signals.h"
 
 #define MAX_FILE_BYTES ((size_t)64 << 20)
 
@@ -202,6 +203,7 @@ static int run(const struct invocation *inv)
     struct wish wish = {.file = NULL};
     int status = parse(inv, &wish);
     if (status != EXIT_DONE) return status;
+    signals_unblock(); /* it only reads: a signal may end it where it stands */
     struct app *app = app_or_complaint(inv, wish.id ? 0 : CONFIG_OFFLINE);
     if (!app) return EXIT_USAGE;
     log_setup(LOG_LEVEL_ERROR, false);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/signals.h"
 
 #define DEFAULT_LIMIT 5
 #define MOST_HITS 100
@@ -133,6 +134,7 @@ static int run(const struct invocation *inv)
     struct lks_err err;
     int status = parse(inv, &wish);
     if (status != EXIT_DONE) return status;
+    signals_unblock(); /* it only reads: a signal may end it where it stands */
     struct app *app = app_or_complaint(inv, 0);
     if (!app) return EXIT_USAGE;
     log_setup(LOG_LEVEL_ERROR, false);

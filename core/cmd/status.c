@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/signals.h"
 
 static const enum sync_status order[] = {SYNC_SYNCED, SYNC_PENDING, SYNC_STALE, SYNC_FAILED};
 #define STATUS_COUNT (sizeof order / sizeof *order)
@@ -98,6 +99,7 @@ static int run(const struct invocation *inv)
         json = true;
     }
     if (optind < inv->count) return usage_error(&command_status, "what is `%s`?", inv->arguments[optind]);
+    signals_unblock(); /* it only reads: a signal may end it where it stands */
     struct app *app = app_or_complaint(inv, 0);
     struct lks_err err;
     int status = EXIT_FAILED;
