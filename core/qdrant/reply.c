@@ -29,9 +29,13 @@ void witnesses_fini(struct witnesses *list)
     *list = (struct witnesses){0};
 }
 
+/* Of two that tell of one point, the one whose payload was found to be another (it has no hash) comes first,
+ * and stays. */
 static int by_id(const void *a, const void *b)
 {
-    return strcmp(((const struct witness *)a)->point_id, ((const struct witness *)b)->point_id);
+    const struct witness *x = a, *y = b;
+    int order = strcmp(x->point_id, y->point_id);
+    return order ? order : strcmp(x->payload_hash, y->payload_hash);
 }
 
 void witnesses_unique(struct witnesses *list)
