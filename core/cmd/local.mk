@@ -17,11 +17,12 @@ lockstep_SOURCES = \
 	%D%/run.c \
 	%D%/search.c \
 	%D%/selection.c %D%/selection.h \
+	%D%/serve.c %D%/serve.h \
 	%D%/signals.c %D%/signals.h \
 	%D%/status.c \
 	%D%/sync.c \
 	%D%/touch.c %D%/touch.h \
 	%D%/verify.c
 lockstep_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-lockstep_LDADD = libservice.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
+lockstep_LDADD = libadmin.la libservice.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS)

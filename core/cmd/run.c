@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "cmd/loop.h"
 #include "cmd/notify.h"
+#include "cmd/serve.h"
 #include "cmd/signals.h"
 
 /* Starts ourselves as `config check` on the same configuration. True if that says it is good. */
@@ -32,13 +33,27 @@ static bool new_configuration_is_good(const struct invocation *inv)
 struct daemon {
     const struct invocation *inv;
     bool reload;
+    struct serve *api; /* NULL: switched off */
 };
 
 static void tick(struct loop *loop, void *context)
 {
-    (void)loop;
-    (void)context;
+    struct daemon *d = context;
     notify("WATCHDOG=1");
+    for (size_t i = 0; i < loop->count; i++) serve_engine(d->api, &loop->engines[i]);
+}
+
+static void feed(struct loop *loop, struct loop_engine *le, void *context)
+{
+    struct daemon *d = context;
+    (void)loop;
+    serve_engine(d->api, le);
+}
+
+static void touched(struct loop_engine *le, const struct engine_touched *what, void *context)
+{
+    struct daemon *d = context;
+    serve_touched(d->api, le, what);
 }
 
 /* SIGHUP is a signal to stop only once the new configuration is known to be good. */
@@ -73,12 +88,21 @@ static int serve(struct app *app, struct daemon *d)
         loop_close(&loop);
         return EXIT_USAGE;
     }
+    if (serve_open(&loop, &d->api, &err) != LKS_E_OK) {
+        log_error("can't start", LOG_STR("error", err.text));
+        signals_unwatch();
+        loop_close(&loop);
+        return EXIT_FAILED;
+    }
     loop.tick = tick;
+    loop.feed = feed;
+    loop.touched = touched;
     loop.on_hangup = wants_reload;
     loop.context = d;
     notify("READY=1"); /* before servers answer: an outage must not fail the boot */
     loop_run(&loop);
     notify("STOPPING=1");
+    serve_close(d->api);
     signals_unwatch();
     loop_close(&loop);
     return EXIT_DONE;

@@ -2,9 +2,13 @@
 noinst_LTLIBRARIES += libservice.la
 libservice_la_SOURCES = \
 	%D%/compare.c %D%/compare.h \
+	%D%/control.c %D%/control.h \
+	%D%/counts.c %D%/counts.h \
 	%D%/forget.c %D%/forget.h \
+	%D%/lookup.c %D%/lookup.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/search.c %D%/search.h \
+	%D%/service.h \
 	%D%/verify.c %D%/verify.h
 libservice_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libservice_la_LIBADD = libqdrant.la libembed.la libengine.la libbase.la $(JANSSON_LIBS)

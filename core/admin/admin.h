@@ -1,0 +1,34 @@
+/*
+ * admin.h - the HTTP API: a server on libmicrohttpd, and its routes.
+ *
+ * One thread of libmicrohttpd's moves bytes; a handful of threads of our own answer, since an answer may wait
+ * for MongoDB, Qdrant or the engines. A client that reads slowly holds a connection, never one of these
+ * threads, and the engines only through control.h.
+ */
+#ifndef LOCKSTEP_ADMIN_ADMIN_H
+#define LOCKSTEP_ADMIN_ADMIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service/service.h"
+
+struct admin_config {
+    const char *host;  /* an address, or a name that is resolved; without brackets */
+    uint16_t port;     /* 0: any free one */
+    const char *token; /* what callers must show; "": none. Secret */
+    bool public_status;
+    const struct service *service; /* borrowed; must outlive the server */
+};
+
+struct admin;
+
+/* Listens and answers from now on. LKS_E_IO: the address can't be had; the message says why. */
+enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err);
+/* The port it listens on. */
+uint16_t admin_port(const struct admin *a);
+/* Answers what is being answered (control_close() first, so that nobody waits for long), then closes all
+ * connections. NULL is fine. */
+void admin_close(struct admin *a);
+
+#endif

@@ -1,0 +1,88 @@
+/* answers_search.c - what users of search would find. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/call.h"
+#include "admin/shape.h"
+
+#define DEFAULT_LIMIT 10
+#define MOST_HITS 100
+
+static json_t *shape_hits(const struct search_hit *hits, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *payload = json_loads(hits[i].payload, JSON_ALLOW_NUL, NULL);
+        json_array_append_new(list,
+                              json_pack("{s:o, s:o, s:s, s:f, s:o}", "id", shape_text(hits[i].key), "name",
+                                        shape_text(hits[i].name), "pointId", hits[i].point_id, "score",
+                                        hits[i].score, "payload", payload ? payload : json_object()));
+    }
+    return list;
+}
+
+/* `?collections=tools,usecases` as a list of names; NULL if it isn't there. */
+static json_t *names_asked(const struct call *call)
+{
+    const char *text = call_query(call, "collections");
+    if (!text) return NULL;
+    json_t *names = json_array();
+    while (*text) {
+        size_t bytes = strcspn(text, ",");
+        if (bytes) json_array_append_new(names, json_stringn(text, bytes));
+        text += bytes + (text[bytes] == ',');
+    }
+    return names;
+}
+
+static void ask(struct call *call, const struct service_source *source, uint64_t set, size_t limit)
+{
+    struct search_collection asked[ENGINE_MAX_COLLECTIONS];
+    struct search_results results;
+    struct lks_err err;
+    size_t count = 0;
+    for (size_t i = 0; i < source->all.count; i++)
+        if (!set || set >> i & 1) asked[count++] = source->search[i];
+    if (search(call->service->embedders, source->all.qdrant, asked, count, call_query(call, "q"), limit,
+               &results, &err) != LKS_E_OK) {
+        call_fail_err(call, &err);
+        return;
+    }
+    json_t *collections = json_object(), *errors = json_object();
+    for (size_t i = 0; i < results.count; i++) {
+        const struct search_result *r = &results.collections[i];
+        if (r->err.code == LKS_E_OK)
+            json_object_set_new(collections, r->collection, shape_hits(r->hits, r->count));
+        else
+            json_object_set_new(errors, r->collection,
+                                json_pack("{s:o, s:s}", "error", shape_text(r->err.text), "code",
+                                          lks_code_name(r->err.code)));
+    }
+    if (json_object_size(collections) == 0) { /* all of them failed, mostly of one cause */
+        const struct lks_err *first = &results.collections[0].err;
+        call_fail(call, 503, lks_code_name(first->code), "%s", first->text);
+        json_decref(collections);
+        json_decref(errors);
+    } else {
+        call_json(call, 200,
+                  json_pack("{s:o, s:o, s:o}", "collections", collections, "fused",
+                            shape_hits(results.fused, results.fused_count), "errors", errors));
+    }
+    search_fini(&results);
+}
+
+void answer_search(struct call *call)
+{
+    const struct service_source *source = call_source(call);
+    const char *text = call_query(call, "q");
+    uint64_t set = 0;
+    long limit;
+    if (!source || !call_query_number(call, "limit", 1, MOST_HITS, DEFAULT_LIMIT, &limit)) return;
+    if (!text || !*text) {
+        call_fail(call, 400, "BAD_REQUEST", "`q` says what to search for");
+        return;
+    }
+    json_t *names = names_asked(call);
+    if (call_collections(call, source, names, &set)) ask(call, source, set, (size_t)limit);
+    json_decref(names);
+}

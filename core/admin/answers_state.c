@@ -1,0 +1,81 @@
+/* answers_state.c - how things are: liveness, readiness, counts, the worker. */
+#include <string.h>
+
+#include "admin/call.h"
+#include "admin/shape.h"
+#include "service/lookup.h"
+
+#define CYCLE_WAIT_MS 60000
+
+void answer_healthz(struct call *call)
+{
+    call_json(call, 200, json_pack("{s:s}", "status", "ok"));
+}
+
+void answer_readyz(struct call *call)
+{
+    const struct service *service = call->service;
+    for (size_t i = 0; i < service->source_count; i++) {
+        struct lks_err err;
+        if (service->sources[i].all.count == 0) continue;
+        if (lookup_servers(&service->sources[i], &err) == LKS_E_OK) continue;
+        call_fail(call, 503, "NOT_READY", "%s", err.text);
+        return;
+    }
+    call_json(call, 200, json_pack("{s:s}", "status", "ready"));
+}
+
+static json_t *shape_status(const struct service_source *source, const struct mongo_counts *counts)
+{
+    json_t *out = shape_counts(counts->by_status), *per = json_object();
+    json_object_set_new(out, "total", json_integer((json_int_t)counts->total));
+    for (size_t i = 0; i < counts->collection_count; i++)
+        json_object_set_new(per, source->all.names[i], shape_counts(counts->per_collection[i]));
+    json_object_set_new(out, "perCollection", per);
+    json_object_set_new(out, "source", json_string(source->all.name));
+    return out;
+}
+
+static json_t *shape_this_worker(struct call *call, const struct service_source *source)
+{
+    struct engine_snapshot s;
+    bool known = control_snapshot(call->service->control, call_source_index(call, source), &s);
+    return shape_worker(call->service, known ? &s : NULL);
+}
+
+void answer_status(struct call *call)
+{
+    const struct service_source *source = call_source(call);
+    struct mongo_counts counts;
+    struct lks_err err;
+    if (!source) return;
+    if (counts_get(call->service->counts, call_source_index(call, source), &counts, &err) != LKS_E_OK) {
+        call_fail_err(call, &err);
+        return;
+    }
+    json_t *out = shape_status(source, &counts);
+    json_object_set_new(out, "worker", shape_this_worker(call, source));
+    mongo_counts_fini(&counts);
+    call_json(call, 200, out);
+}
+
+void answer_worker(struct call *call)
+{
+    const struct service_source *source = call_source(call);
+    if (source) call_json(call, 200, shape_this_worker(call, source));
+}
+
+void answer_worker_run(struct call *call)
+{
+    const struct service_source *source = call_source(call);
+    struct engine_snapshot after;
+    struct lks_err err;
+    if (!source) return;
+    enum lks_code code =
+        control_cycle(call->service->control, call_source_index(call, source), CYCLE_WAIT_MS, &after, &err);
+    if (code != LKS_E_OK)
+        call_fail_err(call, &err);
+    else
+        call_json(call, 200,
+                  json_pack("{s:s, s:o}", "message", "worker cycle done", "stats", shape_cycle(&after)));
+}

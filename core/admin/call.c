@@ -1,0 +1,163 @@
+/* call.c - see call.h. Shapes answers, reads questions. */
+#include "admin/call.h"
+
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- answers ---- */
+
+void call_text(struct call *call, int status, const char *type, char *text, size_t bytes)
+{
+    free(call->text);
+    call->text = text;
+    call->bytes = text ? bytes : 0;
+    call->type = type;
+    call->status = text || status == 204 ? status : 500;
+}
+
+void call_json(struct call *call, int status, json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    call_text(call, status, "application/json", text, text ? strlen(text) : 0);
+}
+
+void call_fail(struct call *call, int status, const char *code, const char *format, ...)
+{
+    struct lks_err err; /* for its bounds, and text that is valid UTF-8 */
+    char text[LKS_ERR_TEXT_BYTES];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    lks_fail(&err, LKS_E_UNKNOWN, "%s", text);
+    call_json(call, status, json_pack("{s:s, s:s}", "error", err.text, "code", code));
+}
+
+void call_fail_err(struct call *call, const struct lks_err *err)
+{
+    switch (err->code) {
+    case LKS_E_NOT_FOUND:
+        call_fail(call, 404, "NOT_FOUND", "%s", err->text);
+        break;
+    case LKS_E_MISSED:
+        call_fail(call, 409, "BUSY", "%s", err->text);
+        break;
+    case LKS_E_LEASE:
+        call_fail(call, 503, "NOT_AT_WORK", "%s", err->text);
+        break;
+    case LKS_E_CANCELLED:
+        call_fail(call, 503, "NOT_DONE", "%s", err->text);
+        break;
+    case LKS_E_MONGO:
+        call_fail(call, 503, "MONGODB_UNAVAILABLE", "%s", err->text);
+        break;
+    default:
+        call_fail(call, 500, lks_code_name(err->code), "%s", err->text);
+    }
+}
+
+/* ---- questions ---- */
+
+const char *call_query(const struct call *call, const char *name)
+{
+    return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+bool call_query_number(struct call *call, const char *name, long least, long most, long fallback, long *out)
+{
+    const char *text = call_query(call, name);
+    char *end = NULL;
+    *out = fallback;
+    if (!text) return true;
+    *out = strtol(text, &end, 10);
+    if (*text && !*end && *out >= least && *out <= most) return true;
+    call_fail(call, 400, "BAD_REQUEST", "`%s` takes a whole number from %ld to %ld", name, least, most);
+    return false;
+}
+
+json_t *call_object(struct call *call)
+{
+    json_error_t wrong;
+    if (call->body.bytes == 0) return json_object();
+    json_t *json = json_loadb(call->body.data, call->body.bytes, JSON_REJECT_DUPLICATES, &wrong);
+    if (json_is_object(json)) return json;
+    if (json)
+        call_fail(call, 400, "BAD_REQUEST", "the body must be a JSON object");
+    else
+        call_fail(call, 400, "BAD_REQUEST", "the body is no JSON: line %d, column %d: %s", wrong.line,
+                  wrong.column, wrong.text);
+    json_decref(json);
+    return NULL;
+}
+
+static const struct service_source *find_source(struct call *call, const char *name)
+{
+    const struct service *s = call->service;
+    for (size_t i = 0; i < s->source_count; i++)
+        if (s->sources[i].all.count > 0 && (!name || strcmp(s->sources[i].all.name, name) == 0))
+            return &s->sources[i];
+    call_fail(call, 404, "UNKNOWN_SOURCE", "no source of this name has collections that are enabled");
+    return NULL;
+}
+
+const struct service_source *call_source_part(struct call *call, size_t part)
+{
+    return find_source(call, call->parts[part]);
+}
+
+const struct service_source *call_source(struct call *call)
+{
+    return find_source(call, call_query(call, "source"));
+}
+
+size_t call_source_index(const struct call *call, const struct service_source *source)
+{
+    return (size_t)(source - call->service->sources);
+}
+
+/* "a, b, c" */
+static void list_names(const struct service_source *source, char *out, size_t bytes)
+{
+    size_t at = 0;
+    *out = '\0';
+    for (size_t i = 0; i < source->all.count && at < bytes; i++)
+        at += (size_t)snprintf(out + at, bytes - at, "%s%s", i ? ", " : "", source->all.names[i]);
+}
+
+static bool add_collection(const struct service_source *source, const char *name, uint64_t *set)
+{
+    for (size_t i = 0; name && i < source->all.count; i++)
+        if (strcmp(source->all.names[i], name) == 0) {
+            *set |= UINT64_C(1) << i;
+            return true;
+        }
+    return false;
+}
+
+bool call_collections(struct call *call, const struct service_source *source, const json_t *names,
+                      uint64_t *set)
+{
+    char valid[512];
+    size_t i;
+    json_t *name;
+    *set = 0;
+    if (!names || json_is_null(names)) return true;
+    bool good = json_is_array(names) && json_array_size(names) > 0;
+    if (good) {
+        json_array_foreach(names, i, name)
+        {
+            if (add_collection(source, json_string_value(name), set)) continue;
+            list_names(source, valid, sizeof valid);
+            call_fail(call, 400, "INVALID_COLLECTION", "invalid collection: %s; valid ones are: %s",
+                      json_is_string(name) ? json_string_value(name) : "not a string", valid);
+            return false;
+        }
+        return true;
+    }
+    call_fail(call, 400, "BAD_REQUEST", "`collections` takes a list of names that isn't empty");
+    return false;
+}

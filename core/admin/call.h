@@ -1,0 +1,92 @@
+/* call.h - one request and its answer, and what routes are made with. Private to this room. */
+#ifndef LOCKSTEP_ADMIN_CALL_H
+#define LOCKSTEP_ADMIN_CALL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "admin/admin.h"
+#include "base/buf.h"
+
+#define CALL_MAX_SEGMENTS 6
+#define CALL_MAX_BODY_BYTES ((size_t)16 << 20) /* MongoDB takes no larger document */
+
+struct MHD_Connection;
+struct route;
+
+struct call {
+    struct call *next;
+    struct admin *admin;
+    const struct service *service;
+    struct MHD_Connection *connection;
+    const struct route *route;
+    char *method;
+    char *path;                           /* its slashes are NULs once it is split */
+    const char *parts[CALL_MAX_SEGMENTS]; /* of the path, percent-decoded */
+    size_t part_count;
+    struct buf body;
+    bool too_large, begun;
+    /* the answer */
+    int status; /* 0: none yet */
+    const char *type;
+    const char *allow; /* methods, with 405 */
+    char *text;        /* owned, by malloc() */
+    size_t bytes;
+};
+
+enum access { ACCESS_OPEN, ACCESS_STATUS, ACCESS_TOKEN };
+
+struct route {
+    const char *method;
+    const char *path; /* segments; `*` stands for any one */
+    enum access access;
+    void (*answer)(struct call *call);
+};
+
+/* ---- answers: the last one counts ---- */
+
+/* Takes the JSON over. */
+void call_json(struct call *call, int status, json_t *json);
+/* `{"error": ..., "code": ...}` */
+void call_fail(struct call *call, int status, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* As it fits the code: 404 for what isn't there, 503 for a server that isn't, and so on. */
+void call_fail_err(struct call *call, const struct lks_err *err);
+/* Takes the text (by malloc(); NULL: memory was out) over. */
+void call_text(struct call *call, int status, const char *type, char *text, size_t bytes);
+
+/* ---- questions ---- */
+
+/* A query parameter, percent-decoded; NULL if it isn't there. Lives as long as the call. */
+const char *call_query(const struct call *call, const char *name);
+/* A whole number from `least` to `most`; `fallback` if it isn't there. False: 400 was answered. */
+bool call_query_number(struct call *call, const char *name, long least, long most, long fallback, long *out);
+/* The body as a JSON object; an empty body is an empty object. NULL: 400 was answered. */
+json_t *call_object(struct call *call);
+/* The source that the path names in this part; NULL: 404 was answered. */
+const struct service_source *call_source_part(struct call *call, size_t part);
+/* The source that `?source=` names, by default the first; NULL: 404 was answered. */
+const struct service_source *call_source(struct call *call);
+size_t call_source_index(const struct call *call, const struct service_source *source);
+/* A set of collections out of a list of names (NULL: all, 0). False: 400 was answered, naming the valid ones.
+ */
+bool call_collections(struct call *call, const struct service_source *source, const json_t *names,
+                      uint64_t *set);
+
+/* ---- routes ---- */
+
+extern const struct route routes[];
+extern const size_t route_count;
+
+void answer_healthz(struct call *call);
+void answer_readyz(struct call *call);
+void answer_metrics(struct call *call);
+void answer_status(struct call *call);
+void answer_worker(struct call *call);
+void answer_worker_run(struct call *call);
+void answer_entry(struct call *call);
+void answer_retry(struct call *call);
+void answer_search(struct call *call);
+
+#endif

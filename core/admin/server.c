@@ -1,0 +1,261 @@
+/*
+ * server.c - see admin.h: libmicrohttpd's thread reads requests and writes answers, our threads make them.
+ * A request is suspended while one of them has it. Knows no route.
+ */
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admin/guard.h"
+#include "base/log.h"
+#include "base/queue.h"
+
+#define ANSWERING_THREADS 6
+#define MOST_CONNECTIONS 512
+#define IDLE_S 60
+#define CONNECTION_MEMORY ((size_t)32 << 10) /* of it the headers */
+#define BACKLOG 128
+
+struct admin {
+    struct MHD_Daemon *daemon;
+    const struct service *service;
+    char *token;
+    bool public_status;
+    uint16_t port;
+    pthread_mutex_t lock;
+    bool closing;       /* nothing joins the queue any more */
+    struct queue queue; /* of calls that want an answer */
+    pthread_t threads[ANSWERING_THREADS];
+    size_t thread_count;
+};
+
+/* ---- answering ---- */
+
+static void *answer_calls(void *self)
+{
+    struct admin *a = self;
+    for (struct call *call; (call = queue_take(&a->queue, -1)) != NULL;) {
+        call->route->answer(call);
+        if (!call->status) call_fail(call, 500, "INTERNAL", "no answer was made");
+        MHD_resume_connection(call->connection);
+    }
+    return NULL;
+}
+
+static enum MHD_Result send_answer(struct call *call)
+{
+    static const char *const headers[][2] = {{"Cache-Control", "no-store"},
+                                             {"X-Content-Type-Options", "nosniff"},
+                                             {"Referrer-Policy", "no-referrer"},
+                                             {"Content-Security-Policy", "default-src 'none'"}};
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(call->bytes, call->text, MHD_RESPMEM_MUST_FREE);
+    if (!response) return MHD_NO;
+    call->text = NULL;
+    MHD_add_response_header(response, "Content-Type", call->type);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        MHD_add_response_header(response, headers[i][0], headers[i][1]);
+    if (call->allow) MHD_add_response_header(response, "Allow", call->allow);
+    if (call->status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    enum MHD_Result result = MHD_queue_response(call->connection, (unsigned)call->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- reading ---- */
+
+static struct call *call_new(struct admin *a, struct MHD_Connection *connection, const char *method,
+                             const char *url)
+{
+    struct call *call = calloc(1, sizeof *call);
+    if (!call) return NULL;
+    call->admin = a;
+    call->service = a->service;
+    call->connection = connection;
+    call->method = strdup(method);
+    call->path = strdup(url);
+    buf_init(&call->body, CALL_MAX_BODY_BYTES);
+    if (call->method && call->path) return call;
+    free(call->method);
+    free(call->path);
+    free(call);
+    return NULL;
+}
+
+static void call_free(void *self, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode why)
+{
+    struct call *call = *context;
+    (void)self;
+    (void)connection;
+    (void)why;
+    if (!call) return;
+    buf_fini(&call->body);
+    free(call->method);
+    free(call->path);
+    free(call->text);
+    free(call);
+    *context = NULL;
+}
+
+/* What is already known to fail is answered before its body is read. */
+static bool refuse_early(struct call *call)
+{
+    const struct guard guard = {.token = call->admin->token, .public_status = call->admin->public_status};
+    route_call(call);
+    if (!call->status) guard_call(&guard, call);
+    return call->status != 0;
+}
+
+/* False: answered at once. */
+static bool hand_over(struct call *call)
+{
+    struct admin *a = call->admin;
+    pthread_mutex_lock(&a->lock);
+    bool closing = a->closing;
+    if (!closing) {
+        MHD_suspend_connection(call->connection);
+        queue_push(&a->queue, call);
+    }
+    pthread_mutex_unlock(&a->lock);
+    if (closing) call_fail(call, 503, "ENDING", "the daemon is ending");
+    return !closing;
+}
+
+static enum MHD_Result receive(void *self, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *data, size_t *bytes,
+                               void **context)
+{
+    struct call *call = *context;
+    (void)version;
+    if (!call) { /* headers only */
+        *context = call = call_new(self, connection, method, url);
+        if (!call) return MHD_NO;
+        return refuse_early(call) ? send_answer(call) : MHD_YES;
+    }
+    if (*bytes > 0) {
+        if (!call->status) buf_put(&call->body, data, *bytes);
+        if (call->body.failed) call->too_large = true;
+        *bytes = 0;
+        return MHD_YES;
+    }
+    if (call->too_large && !call->status)
+        call_fail(call, 413, "TOO_LARGE", "the body may have %zu bytes", CALL_MAX_BODY_BYTES);
+    if (call->status) return send_answer(call);
+    return hand_over(call) ? MHD_YES : send_answer(call);
+}
+
+/* ---- opening and closing ---- */
+
+static int listen_at(const struct addrinfo *at)
+{
+    int yes = 1, fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
+    if (fd < 0) return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
+    close(fd);
+    return -1;
+}
+
+static enum lks_code open_socket(const struct admin_config *config, int *fd, struct lks_err *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    char port[8], why[128] = "no address fits";
+    snprintf(port, sizeof port, "%u", config->port);
+    int failed = getaddrinfo(*config->host ? config->host : NULL, port, &hints, &list);
+    if (failed)
+        return lks_fail(err, LKS_E_IO, "[api] listen: %s can't be resolved: %s", config->host,
+                        gai_strerror(failed));
+    *fd = -1;
+    for (const struct addrinfo *at = list; at && *fd < 0; at = at->ai_next)
+        if ((*fd = listen_at(at)) < 0) snprintf(why, sizeof why, "%s", strerror(errno));
+    freeaddrinfo(list);
+    if (*fd < 0)
+        return lks_fail(err, LKS_E_IO, "[api] listen: can't listen on %s port %u: %s", config->host,
+                        config->port, why);
+    return LKS_E_OK;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
+    socklen_t bytes = sizeof at;
+    char port[8] = "0";
+    getsockname(fd, (struct sockaddr *)&at, &bytes);
+    getnameinfo((struct sockaddr *)&at, bytes, NULL, 0, port, sizeof port, NI_NUMERICSERV);
+    return (uint16_t)strtoul(port, NULL, 10);
+}
+
+static enum lks_code start(struct admin *a, int fd, struct lks_err *err)
+{
+    a->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, receive, a,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, call_free, NULL,
+                         MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_END);
+    if (!a->daemon) {
+        close(fd);
+        return lks_fail(err, LKS_E_IO, "the HTTP server can't be started");
+    }
+    while (a->thread_count < ANSWERING_THREADS) {
+        if (pthread_create(&a->threads[a->thread_count], NULL, answer_calls, a) != 0)
+            return lks_fail(err, LKS_E_IO, "no thread left for the HTTP server");
+        a->thread_count++;
+    }
+    return LKS_E_OK;
+}
+
+enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err)
+{
+    struct admin *a = calloc(1, sizeof *a);
+    int fd = -1;
+    if (!a || !(a->token = strdup(config->token)) || !queue_init(&a->queue, offsetof(struct call, next))) {
+        if (a) free(a->token);
+        free(a);
+        return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    }
+    pthread_mutex_init(&a->lock, NULL);
+    a->service = config->service;
+    a->public_status = config->public_status;
+    enum lks_code code = open_socket(config, &fd, err);
+    if (code == LKS_E_OK) {
+        a->port = port_of(fd);
+        code = start(a, fd, err);
+    }
+    if (code != LKS_E_OK) {
+        admin_close(a);
+        return code;
+    }
+    *out = a;
+    return LKS_E_OK;
+}
+
+uint16_t admin_port(const struct admin *a)
+{
+    return a->port;
+}
+
+void admin_close(struct admin *a)
+{
+    if (!a) return;
+    if (a->daemon) {
+        MHD_socket fd = MHD_quiesce_daemon(a->daemon); /* nobody new */
+        if (fd != MHD_INVALID_SOCKET) close(fd);
+    }
+    pthread_mutex_lock(&a->lock);
+    a->closing = true;
+    pthread_mutex_unlock(&a->lock);
+    queue_close(&a->queue);
+    for (size_t i = 0; i < a->thread_count; i++) pthread_join(a->threads[i], NULL);
+    if (a->daemon) MHD_stop_daemon(a->daemon);
+    queue_fini(&a->queue);
+    pthread_mutex_destroy(&a->lock);
+    free(a->token);
+    free(a);
+}

@@ -1,0 +1,116 @@
+/* serve.c - see serve.h. Owns the server, the control between it and the engines, and what it is told of the
+ * sources. */
+#include "cmd/serve.h"
+
+#include <stdlib.h>
+
+#include "admin/admin.h"
+#include "base/log.h"
+
+struct serve {
+    struct app *app;
+    struct service service;
+    struct service_source *sources;
+    struct mongo **mongos;
+    struct admin *admin;
+};
+
+static void wake(void *self)
+{
+    struct app *app = self;
+    struct req *req = req_new(REQ_COUNT, NULL); /* without a sender: wakes the loop and is freed */
+    if (req) queue_push(&app->inbox, req);
+}
+
+static bool describe_source(const struct app_source *from, struct service_source *to)
+{
+    to->all = (struct compare_source){.name = from->config->name,
+                                      .mongo = from->mongo,
+                                      .qdrant = from->qdrant,
+                                      .collections = from->collections,
+                                      .names = from->names,
+                                      .count = from->count};
+    to->id_field = from->config->id_field;
+    struct search_collection *search = calloc(from->count + 1, sizeof *search);
+    to->search = search;
+    for (size_t i = 0; search && i < from->count; i++)
+        search[i] =
+            (struct search_collection){.name = from->names[i], .index = i, .embedder = app_embedder(from, i)};
+    return search != NULL;
+}
+
+static bool describe(struct serve *s)
+{
+    const struct app *app = s->app;
+    const struct config_worker *worker = &app->config->worker;
+    s->sources = calloc(app->source_count + 1, sizeof *s->sources);
+    s->mongos = calloc(app->source_count + 1, sizeof *s->mongos);
+    if (!s->sources || !s->mongos) return false;
+    for (size_t i = 0; i < app->source_count; i++) {
+        if (!describe_source(&app->sources[i], &s->sources[i])) return false;
+        s->mongos[i] = app->sources[i].mongo;
+    }
+    s->service = (struct service){.sources = s->sources,
+                                  .source_count = app->source_count,
+                                  .embedders = app->embedders,
+                                  .control = control_new(app->source_count, wake, s->app),
+                                  .counts = counts_open(s->mongos, app->source_count),
+                                  .worker_enabled = worker->enabled,
+                                  .interval_ms = worker->interval_ms,
+                                  .batch_size = worker->batch_size,
+                                  .retry = {.base_ms = worker->base_backoff_ms,
+                                            .multiplier = worker->backoff_multiplier,
+                                            .max_ms = worker->max_backoff_ms,
+                                            .jitter = worker->jitter,
+                                            .max_retries = worker->max_retries}};
+    return s->service.control && s->service.counts;
+}
+
+enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err)
+{
+    const struct config_api *api = &loop->app->config->api;
+    *out = NULL;
+    if (!api->enabled) return LKS_E_OK;
+    struct serve *s = calloc(1, sizeof *s);
+    if (!s) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    s->app = loop->app;
+    enum lks_code code = describe(s) ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    struct admin_config config = {.host = api->host,
+                                  .port = api->port,
+                                  .token = api->token,
+                                  .public_status = api->public_status,
+                                  .service = &s->service};
+    if (code == LKS_E_OK) code = admin_open(&config, &s->admin, err);
+    if (code != LKS_E_OK) {
+        serve_close(s);
+        return code;
+    }
+    log_info("the HTTP API answers", LOG_STR("host", *api->host ? api->host : "any address"),
+             LOG_INT("port", admin_port(s->admin)));
+    *out = s;
+    return LKS_E_OK;
+}
+
+void serve_engine(struct serve *s, struct loop_engine *le)
+{
+    if (s) control_serve(s->service.control, (size_t)(le->source - s->app->sources), le->engine);
+}
+
+void serve_touched(struct serve *s, struct loop_engine *le, const struct engine_touched *what)
+{
+    if (s) control_touched(s->service.control, (size_t)(le->source - s->app->sources), what);
+}
+
+void serve_close(struct serve *s)
+{
+    if (!s) return;
+    if (s->service.control) control_close(s->service.control);
+    admin_close(s->admin);
+    counts_close(s->service.counts);
+    control_free(s->service.control);
+    for (size_t i = 0; s->sources && i < s->app->source_count; i++)
+        free((struct search_collection *)s->sources[i].search);
+    free(s->sources);
+    free(s->mongos);
+    free(s);
+}

@@ -1,0 +1,17 @@
+/* serve.h - the daemon's HTTP API, wired to the engines of a loop. */
+#ifndef LOCKSTEP_CMD_SERVE_H
+#define LOCKSTEP_CMD_SERVE_H
+
+#include "cmd/loop.h"
+
+struct serve;
+
+/* Listens as [api] says; does nothing with `listen = off`. The loop's engines are open. */
+enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err);
+/* On the loop's thread, for its `feed` and `tick`, and for its `touched`. NULL is fine for all of these. */
+void serve_engine(struct serve *s, struct loop_engine *le);
+void serve_touched(struct serve *s, struct loop_engine *le, const struct engine_touched *what);
+/* Before the engines go. */
+void serve_close(struct serve *s);
+
+#endif

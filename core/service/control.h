@@ -1,0 +1,62 @@
+/*
+ * control.h - between the engines' thread and everybody else: snapshots go out, commands go in.
+ *
+ * Who runs the engines calls the functions of the first part on that thread; all others may be called from
+ * any thread. A slow reader delays no engine: nothing here is held while an answer is written.
+ */
+#ifndef LOCKSTEP_SERVICE_CONTROL_H
+#define LOCKSTEP_SERVICE_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+struct control;
+
+/* For so many sources, in the order of the configuration. `wake` makes the engines' thread come by soon; it
+ * may be called from any thread. NULL when memory is out. */
+struct control *control_new(size_t source_count, void (*wake)(void *self), void *self);
+/* Nobody waits any more and the engines have ended. NULL is fine. */
+void control_free(struct control *c);
+
+/* ---- on the engines' thread ---- */
+
+/* Gives the engine what is asked of it, and makes its state known. `e` is running (PHASE_RUN) or not. */
+void control_serve(struct control *c, size_t source, struct engine *e);
+/* For engine_config.on_touched. */
+void control_touched(struct control *c, size_t source, const struct engine_touched *what);
+/* Everybody who waits is told that nothing will come any more (LKS_E_CANCELLED). */
+void control_close(struct control *c);
+
+/* ---- on any thread ---- */
+
+/* The engine as it was a moment ago. False if it has not said anything yet, or the source has none. */
+bool control_snapshot(struct control *c, size_t source, struct engine_snapshot *out);
+
+/* What became of a document that was asked for. To be freed by control_answer_fini(). */
+struct control_answer {
+    bool gone; /* there is no such document any more: its points were deleted */
+    enum sync_status overall;
+    struct engine_outcome *outcomes; /* owned, also their texts; one per collection of the source */
+    size_t count;
+};
+
+/*
+ * Compares a document with its points at once and does what follows, whatever backoff, retry counts and
+ * circuits say; waits for the end. `collections` is a set; 0: all. LKS_E_LEASE if this process doesn't keep
+ * the source in step now, LKS_E_CANCELLED if it took longer than `wait_ms` (it goes on) or the daemon ends.
+ */
+enum lks_code control_touch(struct control *c, size_t source, const struct docid *id, uint64_t collections,
+                            bool force, int64_t wait_ms, struct control_answer *answer, struct lks_err *err);
+void control_answer_fini(struct control_answer *answer);
+
+/*
+ * A worker cycle now; waits for its end. LKS_E_MISSED while one is running, LKS_E_LEASE and LKS_E_CANCELLED
+ * as above. `after` is the engine's state at the end.
+ */
+enum lks_code control_cycle(struct control *c, size_t source, int64_t wait_ms, struct engine_snapshot *after,
+                            struct lks_err *err);
+
+#endif

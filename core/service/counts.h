@@ -1,0 +1,27 @@
+/*
+ * counts.h - how many documents are in which state, for callers who may ask often and must not wait long.
+ *
+ * One thread counts, for all who ask; counting a large collection takes MongoDB a while, so that an answer
+ * may be as old as the counting before it took.
+ */
+#ifndef LOCKSTEP_SERVICE_COUNTS_H
+#define LOCKSTEP_SERVICE_COUNTS_H
+
+#include "mongo/mongo.h"
+
+struct counts;
+
+/* `mongos`: one per source, NULL for one that isn't counted; borrowed. NULL without memory or a thread. */
+struct counts *counts_open(struct mongo *const *mongos, size_t count);
+/* Waits for a count that is under way. NULL is fine. */
+void counts_close(struct counts *c);
+
+/*
+ * A copy of the last count of this source, to be freed by mongo_counts_fini(). One that is no older than a
+ * fraction of a second if MongoDB is quick; where it takes long, the one before, if that is no older than a
+ * few seconds; else it waits. The error is that of the last attempt, or LKS_E_MONGO if MongoDB doesn't answer
+ * in time. From any thread.
+ */
+enum lks_code counts_get(struct counts *c, size_t source, struct mongo_counts *out, struct lks_err *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* lookup.c - see lookup.h. */
+#include "service/lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum lks_code lookup_servers(const struct service_source *source, struct lks_err *err)
+{
+    char *holder = NULL;
+    enum lks_code code = mongo_lease_holder(source->all.mongo, &holder, err);
+    free(holder);
+    if (code != LKS_E_OK) {
+        lks_err_prefix(err, "MongoDB");
+        return code;
+    }
+    code = qdrant_ping(source->all.qdrant, NULL, err);
+    if (code != LKS_E_OK) lks_err_prefix(err, "Qdrant");
+    return code;
+}
+
+enum lks_code lookup_document(const struct service_source *source, const char *text, struct source_doc *doc,
+                              struct lks_err *err)
+{
+    return mongo_find(source->all.mongo, text, doc, err);
+}
+
+const char *lookup_text(const struct source_doc *doc, const char *field)
+{
+    bson_iter_t iter;
+    if (!doc->body || !bson_iter_init_find(&iter, doc->body, field) || !BSON_ITER_HOLDS_UTF8(&iter))
+        return NULL;
+    return bson_iter_utf8(&iter, NULL);
+}
+
+char *lookup_id(const struct service_source *source, const struct source_doc *doc)
+{
+    bson_iter_t iter, value;
+    if (doc->body && bson_iter_init(&iter, doc->body) &&
+        bson_iter_find_descendant(&iter, source->id_field, &value) && BSON_ITER_HOLDS_UTF8(&value))
+        return strdup(bson_iter_utf8(&value, NULL));
+    return docid_plain(doc->id);
+}

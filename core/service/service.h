@@ -1,0 +1,30 @@
+/* service.h - all that a person can ask things of: sources, embedders, and the engines that run. */
+#ifndef LOCKSTEP_SERVICE_SERVICE_H
+#define LOCKSTEP_SERVICE_SERVICE_H
+
+#include "service/compare.h"
+#include "service/control.h"
+#include "service/counts.h"
+#include "service/search.h"
+
+/* One source. Borrowed. */
+struct service_source {
+    struct compare_source all;              /* its MongoDB, Qdrant, collections; `only` is 0 */
+    const char *id_field;                   /* where the business id stands; dotted paths allowed */
+    const struct search_collection *search; /* one per collection */
+};
+
+/* All of it is borrowed; its parts may be used from any thread. */
+struct service {
+    const struct service_source *sources; /* those with enabled collections have all.count > 0 */
+    size_t source_count;
+    struct embedders *embedders;
+    struct control *control;
+    struct counts *counts;
+    bool worker_enabled;
+    int64_t interval_ms;
+    size_t batch_size;
+    struct retry_policy retry;
+};
+
+#endif

@@ -1,0 +1,336 @@
+/* test_api.c - the daemon's HTTP API, asked over the wire while the servers are well and while they are not.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/http.h"
+#include "live/harness.h"
+
+/* The daemon as a server, on the port it said it has. */
+static struct live_process api(struct live *w)
+{
+    struct live_process server = {.port = 0};
+    struct buf log;
+    WAIT_UNTIL(w, log_has(&w->daemon, "the HTTP API answers"));
+    buf_init(&log, 0);
+    log_text(&w->daemon, &log);
+    const char *port = strstr(strstr(log.data, "the HTTP API answers"), "port=");
+    server.port = port ? (int)strtol(port + 5, NULL, 10) : 0;
+    buf_fini(&log);
+    EXPECT(w, server.port > 0);
+    return server;
+}
+
+static struct live_process open_with_api(struct live *w, const char *test)
+{
+    live_open(w, test);
+    live_set(w, "api", "listen", "127.0.0.1:0");
+    daemon_start(w);
+    return api(w);
+}
+
+/* An answer that must be JSON. json_decref() it. */
+static json_t *answer(struct live *w, const struct live_process *server, long status, const char *method,
+                      const char *path, const char *body)
+{
+    json_t *reply;
+    long got = ask(w, server, method, path, body, &reply);
+    if (got != status || !reply) FAIL(w, "%s %s: status %ld, not %ld", method, path, got, status);
+    return reply;
+}
+
+static int64_t number(const json_t *in, const char *name)
+{
+    return json_integer_value(json_object_get(in, name));
+}
+
+static const char *text(const json_t *in, const char *name)
+{
+    const char *value = json_string_value(json_object_get(in, name));
+    return value ? value : "";
+}
+
+static int64_t synced(struct live *w, const struct live_process *server, const char *collection)
+{
+    json_t *status = answer(w, server, 200, "GET", "/api/sync/status", NULL);
+    const json_t *per = json_object_get(json_object_get(status, "perCollection"), collection);
+    int64_t count = number(collection ? per : status, "synced");
+    json_decref(status);
+    return count;
+}
+
+START_TEST(the_status_counts_documents_of_each_collection)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "api-status");
+    insert_made(&w, 0, 30);
+    live_in_step(&w);
+    WAIT_UNTIL(&w, synced(&w, &server, NULL) == 30);
+    json_t *status = answer(&w, &server, 200, "GET", "/api/sync/status", NULL);
+    EXPECT_INT(&w, number(status, "total"), 30);
+    EXPECT_INT(&w, number(status, "failed"), 0);
+    EXPECT_INT(&w, json_object_size(json_object_get(status, "perCollection")), 4);
+    json_t *worker = json_object_get(status, "worker");
+    EXPECT_INT(&w, number(json_object_get(worker, "config"), "intervalMs"), 500);
+    EXPECT(&w, json_is_true(json_object_get(worker, "running")));
+    json_decref(status);
+    EXPECT_INT(&w, synced(&w, &server, "usecases"), 30);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/healthz", NULL, NULL), 200);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL), 200);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/metrics", NULL, NULL), 200);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "api-retry");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    live_set(&w, "worker", "base_backoff_ms", "600000"); /* by itself it would not heal in time */
+    live_set(&w, "worker", "max_backoff_ms", "600000");
+    insert_made(&w, 0, 3);
+    daemon_start(&w);
+    live_in_step(&w);
+    struct live_process server = api(&w);
+    fault(&w, &w.qdrant, J("collection" : "tools*", "count" : 0, "status" : 500));
+    update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
+    WAIT_UNTIL(&w, document_says(&w, J("id" : "made-1"), "syncMetadata.collections.tools.status", "failed"));
+    json_t *entry = answer(&w, &server, 200, "GET", "/api/sync/tools/made-1", NULL);
+    const json_t *metadata = json_object_get(entry, "syncMetadata");
+    const json_t *tools = json_object_get(json_object_get(metadata, "collections"), "tools");
+    EXPECT(&w, strcmp(text(entry, "id"), "made-1") == 0);
+    EXPECT(&w, strcmp(text(metadata, "overallStatus"), "failed") == 0);
+    EXPECT(&w, strncmp(text(tools, "errorCode"), "QDRANT_", 7) == 0);
+    EXPECT(&w, *text(tools, "lastError") && *text(tools, "nextRetryAt"));
+    json_decref(entry);
+    faults_clear_all(&w, &w.qdrant);
+    json_t *retried = answer(&w, &server, 200, "POST", "/api/sync/tools/made-1/retry",
+                             J("collections"
+                               : ["tools"]));
+    EXPECT(&w, json_is_true(json_object_get(retried, "success")));
+    EXPECT(&w, strcmp(text(retried, "overallStatus"), "synced") == 0);
+    EXPECT_INT(&w, json_array_size(json_object_get(retried, "collections")), 1);
+    json_decref(retried);
+    live_in_step(&w);
+    json_t *again = answer(&w, &server, 200, "POST", "/api/sync/tools/made-1/retry", NULL);
+    const json_t *first = json_array_get(json_object_get(again, "collections"), 0);
+    EXPECT_INT(&w, json_array_size(json_object_get(again, "collections")), 4);
+    EXPECT(&w, json_is_true(json_object_get(first, "skipped")));
+    json_decref(again);
+    counters_reset(&w);
+    json_decref(answer(&w, &server, 200, "POST", "/api/sync/tools/made-2/retry", J("force" : true)));
+    EXPECT_INT(&w, counters(&w).upserted, 4);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(the_worker_runs_a_cycle_when_it_is_told_to)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "api-worker");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    live_set(&w, "worker", "interval_ms", "3600000");
+    insert_made(&w, 0, 5);
+    daemon_start(&w);
+    live_in_step(&w);
+    struct live_process server = api(&w);
+    json_t *run = answer(&w, &server, 200, "POST", "/api/sync/worker/run", NULL);
+    EXPECT_INT(&w, number(json_object_get(run, "stats"), "failed"), 0);
+    EXPECT(&w, json_is_integer(json_object_get(json_object_get(run, "stats"), "duration")));
+    json_decref(run);
+    json_t *worker = answer(&w, &server, 200, "GET", "/api/sync/worker/status", NULL);
+    EXPECT(&w, *text(worker, "lastRunAt"));
+    EXPECT(&w, json_is_object(json_object_get(worker, "lastCycleStats")));
+    json_decref(worker);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_search_answers_by_collection_and_fused)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "api-search");
+    insert_made(&w, 0, 12);
+    live_in_step(&w);
+    json_t *found =
+        answer(&w, &server, 200, "GET", "/api/search?q=made&collections=tools,usecases&limit=3", NULL);
+    const json_t *collections = json_object_get(found, "collections");
+    EXPECT_INT(&w, json_object_size(collections), 2);
+    EXPECT_INT(&w, json_array_size(json_object_get(collections, "tools")), 3);
+    EXPECT(&w, json_array_size(json_object_get(found, "fused")) >= 3);
+    char *whole = json_dumps(found, JSON_COMPACT);
+    EXPECT(&w, !strstr(whole, "_lockstep") && !strstr(whole, "syncMetadata"));
+    free(whole);
+    json_decref(found);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(bad_calls_get_a_status_and_a_reason)
+{
+    static const struct {
+        long status;
+        const char *method, *path, *body, *code;
+    } calls[] = {
+        {404, "GET", "/nothing/here", NULL, "NOT_FOUND"},
+        {404, "GET", "/api/sync/tools/no-such", NULL, "NOT_FOUND"},
+        {404, "GET", "/api/sync/people/made-1", NULL, "UNKNOWN_SOURCE"},
+        {404, "GET", "/api/sync/status?source=people", NULL, "UNKNOWN_SOURCE"},
+        {404, "GET", "/a/b/c/d/e/f/g/h/i/j", NULL, "NOT_FOUND"},
+        {404, "POST", "/api/sync/tools/no-such/retry", "{}", "NOT_FOUND"},
+        {405, "POST", "/api/sync/status", "{}", "METHOD_NOT_ALLOWED"},
+        {405, "DELETE", "/api/search", NULL, "METHOD_NOT_ALLOWED"},
+        {400, "GET", "/api/search", NULL, "BAD_REQUEST"},
+        {400, "GET", "/api/search?q=x&limit=many", NULL, "BAD_REQUEST"},
+        {400, "GET", "/api/search?q=x&limit=0", NULL, "BAD_REQUEST"},
+        {400, "GET", "/api/search?q=x&collections=tools,none", NULL, "INVALID_COLLECTION"},
+        {400, "POST", "/api/sync/tools/made-1/retry", "{", "BAD_REQUEST"},
+        {400, "POST", "/api/sync/tools/made-1/retry", "[]", "BAD_REQUEST"},
+        {400, "POST", "/api/sync/tools/made-1/retry", J("force" : 1), "BAD_REQUEST"},
+        {400, "POST", "/api/sync/tools/made-1/retry",
+         J("collections"
+           : []),
+         "BAD_REQUEST"},
+        {400, "POST", "/api/sync/tools/made-1/retry",
+         J("collections"
+           : [7]),
+         "INVALID_COLLECTION"},
+        {400, "POST", "/api/sync/tools/made-1/retry", "{\"force\":true,\"force\":false}", "BAD_REQUEST"},
+        {400, "POST", "/api/sync/tools/made-1/retry", "{\"collections\":[\"\xff\"]}", "BAD_REQUEST"},
+    };
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "api-bad");
+    insert_made(&w, 0, 2);
+    live_in_step(&w);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        json_t *reply = answer(&w, &server, calls[i].status, calls[i].method, calls[i].path, calls[i].body);
+        if (strcmp(text(reply, "code"), calls[i].code) != 0 || !*text(reply, "error"))
+            FAIL(&w, "%s %s: %s", calls[i].method, calls[i].path, text(reply, "code"));
+        json_decref(reply);
+    }
+    insert_made(&w, 2, 3); /* and it still does its work */
+    live_in_step(&w);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+/* With these headers; the status. */
+static long with_headers(struct live *w, const struct live_process *server, const char *method,
+                         const char *path, const struct http_header *headers, size_t count)
+{
+    char url[256];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server->port, path);
+    struct http_call call = {.method = method,
+                             .url = url,
+                             .headers = headers,
+                             .header_count = count,
+                             .timeout_ms = (int)LIVE_PATIENCE_MS,
+                             .max_reply_bytes = 1 << 20};
+    http_perform(w->http, &call);
+    long status = call.failure ? 0 : call.status;
+    http_call_fini(&call);
+    return status;
+}
+
+START_TEST(a_token_is_asked_for_where_it_must_be)
+{
+    static const struct http_header right = {"Authorization", "Bearer open-sesame"},
+                                    wrong = {"Authorization", "Bearer open-sesamf"},
+                                    longer = {"Authorization", "Bearer open-sesameopen-sesame"};
+    struct live w = {.folder = ""};
+    live_open(&w, "api-token");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    live_set(&w, "api", "token", "open-sesame");
+    daemon_start(&w);
+    struct live_process server = api(&w);
+    WAIT_UNTIL(&w, ask(&w, &server, "GET", "/api/sync/status", NULL, NULL) == 200);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/healthz", NULL, NULL), 200);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/metrics", NULL, NULL), 401);
+    EXPECT_INT(&w, ask(&w, &server, "POST", "/api/sync/worker/run", "{}", NULL), 401);
+    EXPECT_INT(&w, with_headers(&w, &server, "GET", "/metrics", &wrong, 1), 401);
+    EXPECT_INT(&w, with_headers(&w, &server, "GET", "/metrics", &longer, 1), 401);
+    EXPECT_INT(&w, with_headers(&w, &server, "GET", "/metrics", &right, 1), 200);
+    daemon_stop(&w);
+    EXPECT(&w, !log_has(&w.daemon, "open-sesame"));
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(the_status_is_as_private_as_the_rest_where_that_is_wanted)
+{
+    static const struct http_header right = {"Authorization", "Bearer open-sesame"};
+    struct live w = {.folder = ""};
+    live_open(&w, "api-private");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    live_set(&w, "api", "token", "open-sesame");
+    live_set(&w, "api", "public_status", "no");
+    daemon_start(&w);
+    struct live_process server = api(&w);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/api/sync/status", NULL, NULL), 401);
+    WAIT_UNTIL(&w, with_headers(&w, &server, "GET", "/api/sync/status", &right, 1) == 200);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL), 200);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(without_a_token_pages_of_other_sites_get_nothing)
+{
+    static const struct http_header foreign_host = {"Host", "evil.example"},
+                                    foreign_origin = {"Origin", "https://evil.example"};
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "api-origin");
+    live_in_step(&w);
+    EXPECT_INT(&w, with_headers(&w, &server, "GET", "/api/sync/status", &foreign_host, 1), 403);
+    EXPECT_INT(&w, with_headers(&w, &server, "POST", "/api/sync/worker/run", &foreign_origin, 1), 403);
+    WAIT_UNTIL(&w, ask(&w, &server, "POST", "/api/sync/worker/run", "{}", NULL) == 200);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(it_answers_while_the_servers_do_not)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "api-outage");
+    insert_made(&w, 0, 2);
+    live_in_step(&w);
+    process_kill(&w.qdrant);
+    WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 503);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/healthz", NULL, NULL), 200);
+    EXPECT_INT(&w, ask(&w, &server, "GET", "/api/sync/status", NULL, NULL), 200);
+    json_t *reply = answer(&w, &server, 503, "GET", "/api/search?q=anything", NULL);
+    EXPECT(&w, *text(reply, "error"));
+    json_decref(reply);
+    reply = answer(&w, &server, 200, "POST", "/api/sync/tools/made-1/retry", NULL);
+    EXPECT(&w, json_is_false(json_object_get(reply, "success")));
+    json_decref(reply);
+    qdrant_start(&w);
+    WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 200);
+    live_in_step(&w);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        the_status_counts_documents_of_each_collection,
+        a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once,
+        the_worker_runs_a_cycle_when_it_is_told_to,
+        a_search_answers_by_collection_and_fused,
+        bad_calls_get_a_status_and_a_reason,
+        a_token_is_asked_for_where_it_must_be,
+        the_status_is_as_private_as_the_rest_where_that_is_wanted,
+        without_a_token_pages_of_other_sites_get_nothing,
+        it_answers_while_the_servers_do_not,
+    };
+    return live_main("api", tests, sizeof tests / sizeof *tests);
+}
