@@ -4,4 +4,5 @@ dist_doc_DATA += docs/testing.md
 dist_doc_DATA += docs/plugins.md
 EXTRA_DIST += docs/examples/recipes.c
 dist_doc_DATA += docs/operations.md
+dist_doc_DATA += docs/api.md
 dist_doc_DATA += docs/benchmarks.md

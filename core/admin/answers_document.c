@@ -1,11 +1,13 @@
-/* answers_document.c - one document's state, and its retry. */
+/* answers_document.c - one document's state, and the retry of one or several. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "admin/call.h"
 #include "admin/shape.h"
 #include "service/lookup.h"
 
-#define RETRY_WAIT_MS 60000
+#define RETRY_WAIT_MS 60000 /* for one, or all of a batch */
+#define MOST_IDS 50
 
 /* `/api/sync/SOURCE/ID...`: the source, and the document (to be freed) by what stands after it. NULL:
  * answered.
@@ -36,19 +38,16 @@ struct retry_wish {
     bool force;
 };
 
-static bool read_wish(struct call *call, const struct service_source *source, struct retry_wish *wish)
+static bool read_wish(struct call *call, const json_t *body, const struct service_source *source,
+                      struct retry_wish *wish)
 {
-    json_t *body = call_object(call);
-    if (!body) return false;
     const json_t *force = json_object_get(body, "force");
-    bool good = call_collections(call, source, json_object_get(body, "collections"), &wish->collections);
-    if (good && force && !json_is_boolean(force)) {
-        call_fail(call, 400, "BAD_REQUEST", "`force` takes true or false");
-        good = false;
-    }
+    if (!call_collections(call, source, json_object_get(body, "collections"), &wish->collections))
+        return false;
     wish->force = json_is_true(force);
-    json_decref(body);
-    return good;
+    if (!force || json_is_boolean(force)) return true;
+    call_fail(call, 400, "BAD_REQUEST", "`force` takes true or false");
+    return false;
 }
 
 static json_t *shape_outcome(const char *name, const struct engine_outcome *o)
@@ -84,30 +83,101 @@ static json_t *shape_answer(const struct service_source *source, const char *id,
                      "collections", collections);
 }
 
-static void retry(struct call *call, const struct service_source *source, const struct source_doc *doc)
+/* Waits for what becomes of one document; NULL: it could not be done, and `err` says why. */
+static json_t *touch(struct call *call, const struct service_source *source, const struct source_doc *doc,
+                     const struct retry_wish *wish, int64_t wait_ms, struct lks_err *err)
 {
-    struct retry_wish wish;
     struct control_answer answer;
-    struct lks_err err;
-    if (!read_wish(call, source, &wish)) return;
-    if (control_touch(call->service->control, call_source_index(call, source), doc->id, wish.collections,
-                      wish.force, RETRY_WAIT_MS, &answer, &err) != LKS_E_OK) {
-        call_fail_err(call, &err);
-    } else if (answer.gone) {
-        call_fail(call, 404, "NOT_FOUND", "the document was deleted meanwhile");
-    } else {
+    json_t *out = NULL;
+    enum lks_code code = control_touch(call->service->control, call_source_index(call, source), doc->id,
+                                       wish->collections, wish->force, wait_ms, &answer, err);
+    if (code == LKS_E_OK && answer.gone) {
+        lks_fail(err, LKS_E_NOT_FOUND, "the document was deleted meanwhile");
+    } else if (code == LKS_E_OK) {
         char *id = lookup_id(source, doc);
-        call_json(call, 200, shape_answer(source, id, &answer));
+        out = shape_answer(source, id, &answer);
         free(id);
     }
     control_answer_fini(&answer);
+    return out;
 }
 
 void answer_retry(struct call *call)
 {
     struct source_doc doc;
+    struct retry_wish wish;
+    struct lks_err err;
     const struct service_source *source = find(call, &doc);
     if (!source) return;
-    retry(call, source, &doc);
+    json_t *body = call_object(call);
+    if (body && read_wish(call, body, source, &wish)) {
+        json_t *answer = touch(call, source, &doc, &wish, RETRY_WAIT_MS, &err);
+        if (answer)
+            call_json(call, 200, answer);
+        else
+            call_fail_err(call, &err);
+    }
+    json_decref(body);
     source_doc_fini(&doc);
+}
+
+/* ---- several ---- */
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool read_ids(struct call *call, const json_t *ids)
+{
+    size_t i;
+    json_t *id;
+    if (json_array_size(ids) < 1 || json_array_size(ids) > MOST_IDS) {
+        call_fail(call, 400, "BAD_REQUEST", "`toolIds` takes a list of 1 to %d ids", MOST_IDS);
+        return false;
+    }
+    json_array_foreach(ids, i, id)
+    {
+        if (json_is_string(id)) continue;
+        call_fail(call, 400, "BAD_REQUEST", "toolIds[%zu] is no string", i);
+        return false;
+    }
+    return true;
+}
+
+/* One of several: what is wrong with it stands in its own result, and stops no other. */
+static json_t *touch_one(struct call *call, const struct service_source *source, const char *id,
+                         const struct retry_wish *wish, int64_t until_ms)
+{
+    struct source_doc doc;
+    struct lks_err err;
+    json_t *out = NULL;
+    int64_t left = until_ms - now_ms();
+    if (lookup_document(source, id, &doc, &err) == LKS_E_OK) {
+        out = touch(call, source, &doc, wish, left > 0 ? left : 0, &err);
+        source_doc_fini(&doc);
+    }
+    if (out) return out;
+    return json_pack("{s:o, s:b, s:o, s:s, s:[]}", "toolId", shape_text(id), "success", 0, "error",
+                     shape_text(err.text), "errorCode",
+                     err.code == LKS_E_NOT_FOUND ? "NOT_FOUND" : lks_code_name(err.code), "collections");
+}
+
+void answer_batch(struct call *call)
+{
+    const struct service_source *source = call_source(call);
+    struct retry_wish wish;
+    json_t *body = source ? call_object(call) : NULL, *id;
+    const json_t *ids = json_object_get(body, "toolIds");
+    size_t i;
+    if (body && read_ids(call, ids) && read_wish(call, body, source, &wish)) {
+        json_t *results = json_array();
+        int64_t until_ms = now_ms() + RETRY_WAIT_MS;
+        json_array_foreach(ids, i, id)
+            json_array_append_new(results, touch_one(call, source, json_string_value(id), &wish, until_ms));
+        call_json(call, 200, json_pack("{s:o}", "results", results));
+    }
+    json_decref(body);
 }

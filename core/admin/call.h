@@ -87,6 +87,7 @@ void answer_worker(struct call *call);
 void answer_worker_run(struct call *call);
 void answer_entry(struct call *call);
 void answer_retry(struct call *call);
+void answer_batch(struct call *call);
 void answer_search(struct call *call);
 
 #endif

@@ -9,6 +9,7 @@ const struct route routes[] = {
     {"GET", "/api/sync/status", ACCESS_STATUS, answer_status},
     {"GET", "/api/sync/worker/status", ACCESS_STATUS, answer_worker},
     {"POST", "/api/sync/worker/run", ACCESS_TOKEN, answer_worker_run},
+    {"POST", "/api/sync/batch", ACCESS_TOKEN, answer_batch},
     {"GET", "/api/sync/*/*", ACCESS_TOKEN, answer_entry},
     {"POST", "/api/sync/*/*/retry", ACCESS_TOKEN, answer_retry},
 };

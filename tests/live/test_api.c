@@ -127,6 +127,29 @@ START_TEST(a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once)
 }
 END_TEST
 
+START_TEST(a_batch_answers_for_each_document_by_itself)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "api-batch");
+    insert_made(&w, 0, 3);
+    live_in_step(&w);
+    counters_reset(&w);
+    json_t *batch = answer(&w, &server, 200, "POST", "/api/sync/batch",
+                           "{\"toolIds\":[\"made-0\",\"no-such\",\"made-2\"],\"force\":true,"
+                           "\"collections\":[\"tools\",\"interface\"]}");
+    const json_t *results = json_object_get(batch, "results");
+    EXPECT_INT(&w, json_array_size(results), 3);
+    EXPECT(&w, json_is_true(json_object_get(json_array_get(results, 0), "success")));
+    EXPECT(&w, json_is_false(json_object_get(json_array_get(results, 1), "success")));
+    EXPECT(&w, strcmp(text(json_array_get(results, 1), "errorCode"), "NOT_FOUND") == 0);
+    EXPECT(&w, strcmp(text(json_array_get(results, 2), "toolId"), "made-2") == 0);
+    EXPECT_INT(&w, counters(&w).upserted, 4);
+    json_decref(batch);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(the_worker_runs_a_cycle_when_it_is_told_to)
 {
     struct live w = {.folder = ""};
@@ -189,6 +212,9 @@ START_TEST(bad_calls_get_a_status_and_a_reason)
         {400, "GET", "/api/search?q=x&limit=many", NULL, "BAD_REQUEST"},
         {400, "GET", "/api/search?q=x&limit=0", NULL, "BAD_REQUEST"},
         {400, "GET", "/api/search?q=x&collections=tools,none", NULL, "INVALID_COLLECTION"},
+        {400, "POST", "/api/sync/batch", "{}", "BAD_REQUEST"},
+        {400, "POST", "/api/sync/batch", "{\"toolIds\":[]}", "BAD_REQUEST"},
+        {400, "POST", "/api/sync/batch", "{\"toolIds\":[1]}", "BAD_REQUEST"},
         {400, "POST", "/api/sync/tools/made-1/retry", "{", "BAD_REQUEST"},
         {400, "POST", "/api/sync/tools/made-1/retry", "[]", "BAD_REQUEST"},
         {400, "POST", "/api/sync/tools/made-1/retry", J("force" : 1), "BAD_REQUEST"},
@@ -324,6 +350,7 @@ int main(void)
     const TTest *const tests[] = {
         the_status_counts_documents_of_each_collection,
         a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once,
+        a_batch_answers_for_each_document_by_itself,
         the_worker_runs_a_cycle_when_it_is_told_to,
         a_search_answers_by_collection_and_fused,
         bad_calls_get_a_status_and_a_reason,
