@@ -4,6 +4,7 @@ lockstep_SOURCES = \
 	%D%/app.c %D%/app.h \
 	%D%/cmd.h \
 	%D%/config.c \
+	%D%/daemon.c %D%/daemon.h \
 	%D%/forget.c \
 	%D%/loop.c %D%/loop.h \
 	%D%/main.c \

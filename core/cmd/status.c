@@ -1,4 +1,5 @@
-/* status.c - `lockstep status`: how many documents are in which state, as MongoDB has it. */
+/* status.c - `lockstep status`: how many documents are in which state, as MongoDB has it, and what the
+ * daemon's worker does, if one answers. */
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -6,6 +7,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/daemon.h"
 #include "cmd/signals.h"
 
 static const enum sync_status order[] = {SYNC_SYNCED, SYNC_PENDING, SYNC_STALE, SYNC_FAILED};
@@ -26,7 +28,29 @@ static void print_row(const char *name, const int64_t counts[4])
     putchar('\n');
 }
 
-static void print_source(const struct app_source *s, const struct mongo_counts *counts, const char *holder)
+/* As /api/sync/worker/status has it; NULL if no daemon answers at the address of [api]. */
+static json_t *worker_of(const struct app_source *s)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/api/sync/worker/status?source=%s", s->config->name);
+    return daemon_get(s->app, path);
+}
+
+static void print_worker(const json_t *worker)
+{
+    const json_t *cycle = json_object_get(worker, "lastCycleStats");
+    const char *state = json_string_value(json_object_get(worker, "state"));
+    const char *at = json_string_value(json_object_get(worker, "lastRunAt"));
+    printf("  worker %s", state ? state : "unknown");
+    if (at)
+        printf("; last cycle %s: %lld processed, %lld failed", at,
+               (long long)json_integer_value(json_object_get(cycle, "processed")),
+               (long long)json_integer_value(json_object_get(cycle, "failed")));
+    putchar('\n');
+}
+
+static void print_source(const struct app_source *s, const struct mongo_counts *counts, const char *holder,
+                         const json_t *worker)
 {
     double health =
         counts->total ? 100.0 * (double)counts->by_status[SYNC_SYNCED] / (double)counts->total : 100.0;
@@ -39,9 +63,11 @@ static void print_source(const struct app_source *s, const struct mongo_counts *
     printf("  %-20s %10s %10s %10s %10s\n", "", "synced", "pending", "stale", "failed");
     print_row("all collections", counts->by_status);
     for (size_t i = 0; i < counts->collection_count; i++) print_row(s->names[i], counts->per_collection[i]);
+    if (worker) print_worker(worker);
 }
 
-static json_t *source_json(const struct app_source *s, const struct mongo_counts *counts, const char *holder)
+static json_t *source_json(const struct app_source *s, const struct mongo_counts *counts, const char *holder,
+                           json_t *worker)
 {
     json_t *out = counts_json(counts->by_status), *per = json_object();
     for (size_t i = 0; i < counts->collection_count; i++)
@@ -50,6 +76,7 @@ static json_t *source_json(const struct app_source *s, const struct mongo_counts
     json_object_set_new(out, "perCollection", per);
     json_object_set_new(out, "source", json_string(s->config->name));
     json_object_set_new(out, "leaseHolder", holder ? json_string(holder) : json_null());
+    json_object_set(out, "worker", worker ? worker : json_null());
     return out;
 }
 
@@ -63,10 +90,12 @@ static int one_source(const struct app_source *s, json_t *list)
         fprintf(stderr, "lockstep: %s: %s\n", s->config->name, err.text);
         return EXIT_FAILED;
     }
+    json_t *worker = worker_of(s);
     if (list)
-        json_array_append_new(list, source_json(s, &counts, holder));
+        json_array_append_new(list, source_json(s, &counts, holder, worker));
     else
-        print_source(s, &counts, holder);
+        print_source(s, &counts, holder, worker);
+    json_decref(worker);
     free(holder);
     mongo_counts_fini(&counts);
     return EXIT_DONE;

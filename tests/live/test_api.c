@@ -1,7 +1,10 @@
 /* test_api.c - the daemon's HTTP API, asked over the wire while the servers are well and while they are not.
  */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "http/http.h"
 #include "live/harness.h"
@@ -321,6 +324,60 @@ START_TEST(without_a_token_pages_of_other_sites_get_nothing)
 }
 END_TEST
 
+/* A port that nobody has now, so that a command can be told of it too. */
+static void listen_on_free_port(struct live *w)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t bytes = sizeof at;
+    char address[64];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT(w, bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+    EXPECT(w, getsockname(fd, (struct sockaddr *)&at, &bytes) == 0);
+    close(fd);
+    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    live_set(w, "api", "listen", address);
+}
+
+/* What `status --json` says of the worker; json_decref() it. */
+static json_t *worker_by_command(struct live *w)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    EXPECT_INT(w, live_command(w, NULL, &out, NULL, "status", "--json", NULL), 0);
+    json_t *status = json_loadb(out.data, out.bytes, 0, NULL);
+    json_t *worker = json_incref(json_object_get(status, "worker"));
+    EXPECT(w, worker != NULL);
+    json_decref(status);
+    buf_fini(&out);
+    return worker;
+}
+
+START_TEST(the_status_command_adds_what_the_daemon_says)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "api-command");
+    listen_on_free_port(&w);
+    live_set(&w, "api", "token", "open-sesame");
+    live_set(&w, "api", "public_status", "no");
+    insert_made(&w, 0, 2);
+    daemon_start(&w);
+    live_in_step(&w);
+    json_t *worker = worker_by_command(&w);
+    EXPECT(&w, json_is_true(json_object_get(worker, "running")));
+    json_decref(worker);
+    struct buf out;
+    buf_init(&out, 0);
+    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", NULL), 0);
+    EXPECT(&w, strstr(out.data, "  worker ") != NULL);
+    buf_fini(&out);
+    daemon_stop(&w);
+    worker = worker_by_command(&w);
+    EXPECT(&w, json_is_null(worker));
+    json_decref(worker);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(it_answers_while_the_servers_do_not)
 {
     struct live w = {.folder = ""};
@@ -357,6 +414,7 @@ int main(void)
         a_token_is_asked_for_where_it_must_be,
         the_status_is_as_private_as_the_rest_where_that_is_wanted,
         without_a_token_pages_of_other_sites_get_nothing,
+        the_status_command_adds_what_the_daemon_says,
         it_answers_while_the_servers_do_not,
     };
     return live_main("api", tests, sizeof tests / sizeof *tests);
