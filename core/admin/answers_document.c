@@ -1,9 +1,9 @@
 /* answers_document.c - one document's state, and the retry of one or several. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "admin/call.h"
 #include "admin/shape.h"
+#include "base/clock.h"
 #include "service/lookup.h"
 
 #define RETRY_WAIT_MS 60000 /* for one, or all of a batch */
@@ -123,13 +123,6 @@ void answer_retry(struct call *call)
 
 /* ---- several ---- */
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool read_ids(struct call *call, const json_t *ids)
 {
     size_t i;
@@ -154,7 +147,7 @@ static json_t *touch_one(struct call *call, const struct service_source *source,
     struct source_doc doc;
     struct lks_err err;
     json_t *out = NULL;
-    int64_t left = until_ms - now_ms();
+    int64_t left = until_ms - clock_ms();
     if (lookup_document(source, id, &doc, &err) == LKS_E_OK) {
         out = touch(call, source, &doc, wish, left > 0 ? left : 0, &err);
         source_doc_fini(&doc);
@@ -174,7 +167,7 @@ void answer_batch(struct call *call)
     size_t i;
     if (body && read_ids(call, ids) && read_wish(call, body, source, &wish)) {
         json_t *results = json_array();
-        int64_t until_ms = now_ms() + RETRY_WAIT_MS;
+        int64_t until_ms = clock_ms() + RETRY_WAIT_MS;
         json_array_foreach(ids, i, id)
             json_array_append_new(results, touch_one(call, source, json_string_value(id), &wish, until_ms));
         call_json(call, 200, json_pack("{s:o}", "results", results));

@@ -8,7 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum wish_state { WISH_NEW, WISH_HANDED, WISH_DONE };
 
@@ -24,8 +25,12 @@ struct wish {
     struct control_answer answer;
 };
 
+#define SNAPSHOT_MS 50 /* no more often than that, unless somebody waits for something */
+
 struct view {
     bool known;
+    int64_t taken_ms; /* monotonic */
+    bool wanted;      /* somebody waits for a newer one */
     struct engine_snapshot snapshot;
 };
 
@@ -124,9 +129,17 @@ static void follow(struct control *c, struct wish *wish, const struct engine_sna
 void control_serve(struct control *c, size_t source, struct engine *e)
 {
     struct view *view = &c->views[source];
+    int64_t now = clock_ms();
     pthread_mutex_lock(&c->lock);
+    if (!c->wishes && !view->wanted && view->known && now < view->taken_ms + SNAPSHOT_MS) {
+        pthread_mutex_unlock(&c->lock);
+        return;
+    }
     engine_snapshot(e, &view->snapshot);
     view->known = true;
+    view->taken_ms = now;
+    if (view->wanted) pthread_cond_broadcast(&c->answered);
+    view->wanted = false;
     for (struct wish *w = c->wishes; w; w = w->next) {
         if (w->source != source) continue;
         if (w->state == WISH_NEW)
@@ -177,26 +190,28 @@ void control_close(struct control *c)
 
 /* ---- on any thread ---- */
 
-bool control_snapshot(struct control *c, size_t source, struct engine_snapshot *out)
+/* The engines' thread is seldom busy for longer than this; then an older one has to do. */
+#define NEWER_WAIT_MS 10
+
+static void wait_for_newer(struct control *c, struct view *view)
 {
-    pthread_mutex_lock(&c->lock);
-    bool known = source < c->count && c->views[source].known;
-    if (known) *out = c->views[source].snapshot;
-    pthread_mutex_unlock(&c->lock);
-    return known;
+    struct timespec deadline = clock_in_ms(NEWER_WAIT_MS);
+    view->wanted = true;
+    c->wake(c->self);
+    while (view->wanted && !c->closed)
+        if (pthread_cond_timedwait(&c->answered, &c->lock, &deadline) == ETIMEDOUT) break;
 }
 
-static struct timespec until(int64_t wait_ms)
+bool control_snapshot(struct control *c, size_t source, struct engine_snapshot *out)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += (time_t)(wait_ms / 1000);
-    t.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_nsec -= 1000000000;
-        t.tv_sec++;
-    }
-    return t;
+    if (source >= c->count) return false;
+    struct view *view = &c->views[source];
+    pthread_mutex_lock(&c->lock);
+    if (view->known && clock_ms() >= view->taken_ms + SNAPSHOT_MS) wait_for_newer(c, view);
+    bool known = view->known;
+    if (known) *out = view->snapshot;
+    pthread_mutex_unlock(&c->lock);
+    return known;
 }
 
 static void append(struct control *c, struct wish *wish)
@@ -215,7 +230,7 @@ static void take_out(struct control *c, const struct wish *wish)
 
 static enum lks_code ask(struct control *c, struct wish *wish, int64_t wait_ms)
 {
-    struct timespec deadline = until(wait_ms);
+    struct timespec deadline = clock_in_ms(wait_ms);
     pthread_mutex_lock(&c->lock);
     if (c->closed || wish->source >= c->count || !c->views[wish->source].known) {
         pthread_mutex_unlock(&c->lock);

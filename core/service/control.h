@@ -23,7 +23,8 @@ void control_free(struct control *c);
 
 /* ---- on the engines' thread ---- */
 
-/* Gives the engine what is asked of it, and makes its state known. `e` is running (PHASE_RUN) or not. */
+/* Gives the engine what is asked of it, and makes its state known. To be called often, whether `e` runs
+ * (PHASE_RUN) or not; costs nearly nothing where nobody asks. */
 void control_serve(struct control *c, size_t source, struct engine *e);
 /* For engine_config.on_touched. */
 void control_touched(struct control *c, size_t source, const struct engine_touched *what);

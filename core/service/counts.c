@@ -5,7 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define FRESH_MS 200     /* this old is as good as new */
 #define SHORT_WAIT_MS 10 /* for a newer one, where one is there that will do */
@@ -29,13 +30,6 @@ struct counts {
     size_t count;
     bool ending;
 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static struct last *next_wanted(struct counts *c)
 {
@@ -134,14 +128,7 @@ static bool copy(struct mongo_counts *to, const struct mongo_counts *from)
 /* True if there is an answer (good or bad) to an attempt made since `attempts`, within the time. */
 static bool wait_for_newer(struct counts *c, const struct last *last, uint64_t attempts, int64_t wait_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(wait_ms / 1000);
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = clock_in_ms(wait_ms);
     while (last->attempts == attempts && !c->ending)
         if (pthread_cond_timedwait(&c->changed, &c->lock, &until) == ETIMEDOUT) return false;
     return last->attempts != attempts;
