@@ -2,7 +2,7 @@
 include tests/live/byhand.mk
 noinst_LTLIBRARIES += %D%/liblive.la
 %C%_liblive_la_SOURCES = \
-	%D%/documents.c %D%/equal.c %D%/harness.h %D%/wire.c %D%/world.c \
+	%D%/documents.c %D%/edits.c %D%/edits.h %D%/equal.c %D%/harness.h %D%/wire.c %D%/world.c \
 	core/cmd/app.c
 live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 	$(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS)

@@ -124,9 +124,10 @@ static void become(char *const argv[], const char *log)
 static void start(struct live *w, struct live_process *p, const char *name, char *const argv[])
 {
     if (p->pid > 0) FAIL(w, "%s runs already", name);
+    bool elsewhere = w->daemon_log && (p == &w->daemon || p == &w->second);
     snprintf(p->log, sizeof p->log, "%s/%s.log", w->folder, name);
     p->pid = fork();
-    if (p->pid == 0) become(argv, p->log);
+    if (p->pid == 0) become(argv, elsewhere ? w->daemon_log : p->log);
     if (p->pid < 0) FAIL(w, "fork: %s", strerror(errno));
 }
 
@@ -222,7 +223,7 @@ static void start_daemon(struct live *w, struct live_process *p, const char *nam
 {
     char program[1024];
     char *argv[] = {program, (char *)"--config", (char *)live_ini(w), (char *)"run", NULL};
-    snprintf(program, sizeof program, "%s/lockstep", top_builddir());
+    snprintf(program, sizeof program, "%s/%s", top_builddir(), w->program ? w->program : "lockstep");
     start(w, p, name, argv);
 }
 

@@ -1,0 +1,19 @@
+# fault: the daemon killed, starved and cut off
+check_PROGRAMS += %D%/lockstep
+%C%_lockstep_SOURCES = $(lockstep_SOURCES) %D%/crash_points.c
+%C%_lockstep_CPPFLAGS = $(lockstep_CPPFLAGS)
+%C%_lockstep_LDADD = $(lockstep_LDADD)
+%C%_lockstep_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mongo_source_port -Wl,--wrap=mongo_store_port \
+	-Wl,--wrap=embed_port -Wl,--wrap=qdrant_port -Wl,--wrap=engine_handle
+
+noinst_LTLIBRARIES += %D%/libfault.la
+%C%_libfault_la_SOURCES = %D%/network.c %D%/network.h %D%/proxy.c %D%/proxy.h %D%/writer.c %D%/writer.h
+%C%_libfault_la_CPPFLAGS = $(live_cppflags)
+fault_libs = %D%/libfault.la $(live_libs)
+
+fault_tests = %D%/kill
+check_PROGRAMS += $(fault_tests)
+TESTS += $(fault_tests)
+%C%_kill_SOURCES = %D%/test_kill.c
+%C%_kill_CPPFLAGS = $(live_cppflags)
+%C%_kill_LDADD = $(fault_libs)

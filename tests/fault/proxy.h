@@ -1,0 +1,37 @@
+/*
+ * proxy.h - a TCP proxy between the daemon and a server, which does to its connections what networks do.
+ *
+ * It runs on a thread of its own in the process that opened it, on loopback, and forwards until told
+ * otherwise. proxy_set() may be called from any thread, and holds for connections that are open as well.
+ */
+#ifndef LOCKSTEP_TESTS_FAULT_PROXY_H
+#define LOCKSTEP_TESTS_FAULT_PROXY_H
+
+#include <stdint.h>
+
+enum proxy_mode {
+    PROXY_PASS,
+    PROXY_DELAY,  /* every reply comes `amount` milliseconds late */
+    PROXY_CUT,    /* a connection ends after `amount` bytes of replies */
+    PROXY_RESET,  /* likewise, by a reset */
+    PROXY_HOLE,   /* nothing passes, in either direction, and nobody is told; new connections are taken */
+    PROXY_REFUSE, /* open connections end, new ones too, before a byte has passed */
+    PROXY_GARBLE, /* the first bytes of every `amount`th reply are not what the server sent */
+    PROXY_MODE_COUNT
+};
+
+struct proxy;
+
+/* To a port on loopback. NULL without a socket, memory or thread. */
+struct proxy *proxy_open(int to_port);
+int proxy_port(const struct proxy *p);
+void proxy_set(struct proxy *p, enum proxy_mode mode, uint64_t amount);
+/* How many replies were delayed, cut, held back, refused or garbled so far: a test that broke nothing shows
+ * nothing.
+ */
+uint64_t proxy_hits(struct proxy *p);
+const char *proxy_mode_name(enum proxy_mode mode);
+/* Ends all connections. NULL is fine. */
+void proxy_close(struct proxy *p);
+
+#endif
