@@ -53,8 +53,8 @@ struct live {
     bool keep_data;  /* set before live_open(): the servers keep their data when they are stopped */
     bool standalone; /* likewise: a MongoDB without change streams */
     const char *qdrant_version; /* likewise: as which version of Qdrant the stand-in appears */
-    const char *program;        /* set before a daemon starts: another build of it; NULL: the one of the tree */
-    const char *daemon_log;     /* likewise: where it writes to; NULL: a file in the folder */
+    const char *program;    /* set before a daemon starts: another build of it; NULL: the one of the tree */
+    const char *daemon_log; /* likewise: where it writes to; NULL: a file in the folder */
     mongoc_client_t *client;
     mongoc_collection_t *tools; /* what [mongodb] names */
     struct http *http;
