@@ -14,9 +14,10 @@
 #include "service/service.h"
 
 struct admin_config {
-    const char *host;  /* an address, or a name that is resolved; without brackets */
-    uint16_t port;     /* 0: any free one */
-    const char *token; /* what callers must show; "": none. Secret */
+    const char *host;       /* an address, or a name that is resolved; without brackets */
+    uint16_t port;          /* 0: any free one */
+    const char *token;      /* what callers must show; "": none. Secret */
+    const char *read_token; /* what those show who may only read; "": there is none. Secret */
     bool public_status;
     const struct service *service; /* borrowed; must outlive the server */
 };

@@ -1,11 +1,11 @@
 /* call.c - see call.h. Shapes answers, reads questions. */
 #include "admin/call.h"
 
-#include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- answers ---- */
 
@@ -60,11 +60,33 @@ void call_fail_err(struct call *call, const struct lks_err *err)
     }
 }
 
+void call_answer_header(struct call *call, const char *name, const char *value)
+{
+    size_t at = 0;
+    while (at < call->answer_header_count && strcasecmp(call->answer_headers[at].name, name) != 0) at++;
+    char *copy = at < CALL_MAX_ANSWER_HEADERS ? strdup(value) : NULL;
+    if (!copy) return; /* the answer goes without it */
+    if (at < call->answer_header_count)
+        free((char *)call->answer_headers[at].value);
+    else
+        call->answer_header_count++;
+    call->answer_headers[at] = (struct call_pair){name, copy};
+}
+
 /* ---- questions ---- */
 
 const char *call_query(const struct call *call, const char *name)
 {
-    return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
+    for (size_t i = 0; i < call->query_count; i++)
+        if (strcmp(call->query[i].name, name) == 0) return call->query[i].value;
+    return NULL;
+}
+
+const char *call_header(const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->header_count; i++)
+        if (strcasecmp(call->headers[i].name, name) == 0) return call->headers[i].value;
+    return NULL;
 }
 
 bool call_query_number(struct call *call, const char *name, long least, long most, long fallback, long *out)

@@ -10,10 +10,19 @@
 #include "base/buf.h"
 
 #define CALL_MAX_SEGMENTS 6
+#define CALL_MAX_TARGET_BYTES ((size_t)8 << 10)
+#define CALL_MAX_QUERY 32
+#define CALL_MAX_HEADERS 64
+#define CALL_MAX_HEADER_BYTES ((size_t)16 << 10) /* all of them together */
+#define CALL_MAX_ANSWER_HEADERS 12
 #define CALL_MAX_BODY_BYTES ((size_t)16 << 20) /* MongoDB takes no larger document */
 
 struct MHD_Connection;
 struct route;
+
+struct call_pair {
+    const char *name, *value;
+};
 
 struct call {
     struct call *next;
@@ -22,20 +31,32 @@ struct call {
     struct MHD_Connection *connection;
     const struct route *route;
     char *method;
-    char *path;                           /* its slashes are NULs once it is split */
-    const char *parts[CALL_MAX_SEGMENTS]; /* of the path, percent-decoded */
-    size_t part_count;
+    char *target;                           /* as it came; target_read() takes it apart in place */
+    const char *parts[CALL_MAX_SEGMENTS];   /* of the path, percent-decoded, valid UTF-8 */
+    size_t part_count;                      /* CALL_MAX_SEGMENTS + 1: more than any route has */
+    struct call_pair query[CALL_MAX_QUERY]; /* likewise */
+    size_t query_count;
+    struct call_pair headers[CALL_MAX_HEADERS];
+    size_t header_count;
     struct buf body;
     bool too_large, begun;
     /* the answer */
     int status; /* 0: none yet */
     const char *type;
-    const char *allow; /* methods, with 405 */
-    char *text;        /* owned, by malloc() */
+    char allow[64];                                           /* methods, with 405 */
+    struct call_pair answer_headers[CALL_MAX_ANSWER_HEADERS]; /* their values owned */
+    size_t answer_header_count;
+    char *text; /* owned, by malloc() */
     size_t bytes;
 };
 
-enum access { ACCESS_OPEN, ACCESS_STATUS, ACCESS_TOKEN };
+/* Who may take a route. */
+enum access {
+    ACCESS_OPEN,   /* anybody */
+    ACCESS_STATUS, /* anybody, unless `public_status = no`: then as ACCESS_READ */
+    ACCESS_READ,   /* with the token, or the one that may only read */
+    ACCESS_WRITE   /* with the token; pages of other sites never */
+};
 
 struct route {
     const char *method;
@@ -55,11 +76,17 @@ void call_fail(struct call *call, int status, const char *code, const char *form
 void call_fail_err(struct call *call, const struct lks_err *err);
 /* Takes the text (by malloc(); NULL: memory was out) over. */
 void call_text(struct call *call, int status, const char *type, char *text, size_t bytes);
+/* Adds a header to the answer, or replaces the one of this name. `name` must outlive the call, `value` is
+ * copied. */
+void call_answer_header(struct call *call, const char *name, const char *value);
 
 /* ---- questions ---- */
 
-/* A query parameter, percent-decoded; NULL if it isn't there. Lives as long as the call. */
+/* A query parameter, percent-decoded; the first of this name, NULL if there is none. Lives as long as the
+ * call. */
 const char *call_query(const struct call *call, const char *name);
+/* A header of the request, whatever the case of its name; the first one, NULL if there is none. */
+const char *call_header(const struct call *call, const char *name);
 /* A whole number from `least` to `most`; `fallback` if it isn't there. False: 400 was answered. */
 bool call_query_number(struct call *call, const char *name, long least, long most, long fallback, long *out);
 /* The body as a JSON object; an empty body is an empty object. NULL: 400 was answered. */

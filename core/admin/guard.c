@@ -7,26 +7,11 @@
  */
 #include "admin/guard.h"
 
-#include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-static const char *header(const struct call *call, const char *name)
-{
-    return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
-}
-
 /* ---- the way ---- */
-
-static void split(struct call *call)
-{
-    char *save = NULL;
-    for (char *part = strtok_r(call->path, "/", &save); part && call->part_count < CALL_MAX_SEGMENTS;
-         part = strtok_r(NULL, "/", &save))
-        call->parts[call->part_count++] = part;
-    if (save && *save) call->part_count = CALL_MAX_SEGMENTS + 1; /* longer than any route */
-}
 
 static bool path_fits(const struct call *call, const char *pattern)
 {
@@ -34,7 +19,7 @@ static bool path_fits(const struct call *call, const char *pattern)
     while (*pattern == '/') {
         size_t bytes = strcspn(++pattern, "/");
         bool any = bytes == 1 && *pattern == '*';
-        if (i >= call->part_count) return false;
+        if (i >= call->part_count || !*call->parts[i]) return false;
         if (!any && (strlen(call->parts[i]) != bytes || memcmp(call->parts[i], pattern, bytes) != 0))
             return false;
         pattern += bytes;
@@ -49,29 +34,43 @@ static bool method_fits(const char *method, const struct route *route)
            (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
-/* "GET, HEAD, OPTIONS": what could be asked instead. */
-static const char *methods(bool get, bool post)
+static const char *const known_methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+#define KNOWN_METHODS (sizeof known_methods / sizeof *known_methods)
+
+/* Which of the known methods a route takes, as bits. */
+static unsigned methods_of(const struct route *route)
 {
-    if (get) return post ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS";
-    return "POST, OPTIONS";
+    unsigned set = 0;
+    for (size_t i = 0; i < KNOWN_METHODS; i++)
+        if (method_fits(known_methods[i], route)) set |= 1U << i;
+    return set;
+}
+
+/* "GET, HEAD, OPTIONS": what could be asked instead. */
+static void list_methods(unsigned set, char *out, size_t bytes)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < KNOWN_METHODS; i++)
+        if (set & 1U << i) at += (size_t)snprintf(out + at, bytes - at, "%s, ", known_methods[i]);
+    snprintf(out + at, bytes - at, "OPTIONS");
 }
 
 void route_call(struct call *call)
 {
-    bool get = false, post = false;
-    split(call);
+    unsigned set = 0;
+    const char *path = NULL; /* the first that fits: no later one may answer in its place */
     for (size_t i = 0; i < route_count && !call->route; i++) {
-        if (!path_fits(call, routes[i].path)) continue;
+        if (path ? strcmp(path, routes[i].path) != 0 : !path_fits(call, routes[i].path)) continue;
+        path = routes[i].path;
         if (method_fits(call->method, &routes[i])) call->route = &routes[i];
-        get |= strcmp(routes[i].method, "GET") == 0;
-        post |= strcmp(routes[i].method, "POST") == 0;
+        set |= methods_of(&routes[i]);
     }
     if (call->route) return;
-    if (!get && !post) {
+    if (!set) {
         call_fail(call, 404, "NOT_FOUND", "there is nothing at this path");
         return;
     }
-    call->allow = methods(get, post);
+    list_methods(set, call->allow, sizeof call->allow);
     if (strcmp(call->method, "OPTIONS") == 0)
         call_text(call, 204, "text/plain", NULL, 0);
     else
@@ -90,11 +89,12 @@ static bool token_fits(const char *token, const char *shown)
     return !differs;
 }
 
-static bool shows_token(const struct call *call, const char *token)
+/* The token the call shows; NULL: none. */
+static const char *shown_token(const struct call *call)
 {
-    const char *shown = header(call, "Authorization");
-    if (!shown || strncasecmp(shown, "Bearer", 6) != 0 || shown[6] != ' ') return false;
-    return token_fits(token, shown + 6 + strspn(shown + 6, " "));
+    const char *shown = call_header(call, "Authorization");
+    if (!shown || strncasecmp(shown, "Bearer", 6) != 0 || shown[6] != ' ') return NULL;
+    return shown + 6 + strspn(shown + 6, " ");
 }
 
 static bool is_loopback_host(const char *host)
@@ -114,12 +114,27 @@ static bool is_own_page(const char *origin, const char *host)
 
 static void guard_without_token(struct call *call)
 {
-    const char *host = header(call, "Host"), *origin = header(call, "Origin");
+    const char *host = call_header(call, "Host"), *origin = call_header(call, "Origin");
+    const char *site = call_header(call, "Sec-Fetch-Site");
+    bool foreign = (origin && !is_own_page(origin, host)) ||
+                   (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0);
     if (host && !is_loopback_host(host))
         call_fail(call, 403, "FOREIGN_HOST",
                   "without a token only loopback names are answered; set [api] token to be called otherwise");
-    else if (origin && strcmp(call->route->method, "GET") != 0 && !is_own_page(origin, host))
+    else if (foreign && call->route->access == ACCESS_WRITE)
         call_fail(call, 403, "FOREIGN_ORIGIN", "a page of another site may not write here");
+}
+
+static void guard_with_token(const struct guard *guard, struct call *call)
+{
+    const char *shown = shown_token(call);
+    bool whole = shown && token_fits(guard->token, shown);
+    bool reads = shown && *guard->read_token && token_fits(guard->read_token, shown);
+    if (whole || (reads && call->route->access != ACCESS_WRITE)) return;
+    if (reads)
+        call_fail(call, 403, "READ_ONLY", "this token may only read");
+    else
+        call_fail(call, 401, "UNAUTHORIZED", "this call needs the header `Authorization: Bearer TOKEN`");
 }
 
 void guard_call(const struct guard *guard, struct call *call)
@@ -128,6 +143,6 @@ void guard_call(const struct guard *guard, struct call *call)
     if (access == ACCESS_OPEN) return;
     if (!*guard->token)
         guard_without_token(call);
-    else if (!(access == ACCESS_STATUS && guard->public_status) && !shows_token(call, guard->token))
-        call_fail(call, 401, "UNAUTHORIZED", "this call needs the header `Authorization: Bearer TOKEN`");
+    else if (access != ACCESS_STATUS || !guard->public_status)
+        guard_with_token(guard, call);
 }

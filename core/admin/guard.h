@@ -5,13 +5,15 @@
 #include "admin/call.h"
 
 struct guard {
-    const char *token; /* "": none is asked for */
+    const char *token;      /* "": none is asked for */
+    const char *read_token; /* "": there is none. May only read */
     bool public_status;
 };
 
-/* Finds the route and splits the path: 404, 405, or the answer to OPTIONS. */
+/* Finds the route of the path that target_read() took apart: 404, 405, or the answer to OPTIONS. */
 void route_call(struct call *call);
-/* 401 without the token; 403 for a page of another site that makes a browser call us. */
+/* 401 without a token that fits; 403 for one that may only read, and for a page of another site that makes a
+ * browser call us. */
 void guard_call(const struct guard *guard, struct call *call);
 
 #endif

@@ -10,6 +10,7 @@ libadmin_la_SOURCES = \
 	%D%/guard.c %D%/guard.h \
 	%D%/routes.c \
 	%D%/server.c \
-	%D%/shape.c %D%/shape.h
+	%D%/shape.c %D%/shape.h \
+	%D%/target.c %D%/target.h
 libadmin_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS)
 libadmin_la_LIBADD = libservice.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS)

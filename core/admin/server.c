@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "admin/guard.h"
+#include "admin/target.h"
 #include "base/log.h"
 #include "base/queue.h"
 
@@ -24,7 +25,7 @@
 struct admin {
     struct MHD_Daemon *daemon;
     const struct service *service;
-    char *token;
+    char *token, *read_token;
     bool public_status;
     uint16_t port;
     pthread_mutex_t lock;
@@ -60,7 +61,9 @@ static enum MHD_Result send_answer(struct call *call)
     MHD_add_response_header(response, "Content-Type", call->type);
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
         MHD_add_response_header(response, headers[i][0], headers[i][1]);
-    if (call->allow) MHD_add_response_header(response, "Allow", call->allow);
+    for (size_t i = 0; i < call->answer_header_count; i++)
+        MHD_add_response_header(response, call->answer_headers[i].name, call->answer_headers[i].value);
+    if (*call->allow) MHD_add_response_header(response, "Allow", call->allow);
     if (call->status == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     enum MHD_Result result = MHD_queue_response(call->connection, (unsigned)call->status, response);
     MHD_destroy_response(response);
@@ -69,22 +72,24 @@ static enum MHD_Result send_answer(struct call *call)
 
 /* ---- reading ---- */
 
-static struct call *call_new(struct admin *a, struct MHD_Connection *connection, const char *method,
-                             const char *url)
+static struct call *call_new(struct admin *a, struct MHD_Connection *connection, const char *target)
 {
     struct call *call = calloc(1, sizeof *call);
     if (!call) return NULL;
     call->admin = a;
     call->service = a->service;
     call->connection = connection;
-    call->method = strdup(method);
-    call->path = strdup(url);
+    call->target = strdup(target);
     buf_init(&call->body, CALL_MAX_BODY_BYTES);
-    if (call->method && call->path) return call;
-    free(call->method);
-    free(call->path);
+    if (call->target) return call;
     free(call);
     return NULL;
+}
+
+/* The first that is heard of a request: its target as it came, before anything is decoded. */
+static void *note_target(void *self, const char *target, struct MHD_Connection *connection)
+{
+    return call_new(self, connection, target);
 }
 
 static void call_free(void *self, struct MHD_Connection *connection, void **context,
@@ -96,20 +101,57 @@ static void call_free(void *self, struct MHD_Connection *connection, void **cont
     (void)why;
     if (!call) return;
     buf_fini(&call->body);
+    for (size_t i = 0; i < call->answer_header_count; i++) free((char *)call->answer_headers[i].value);
     free(call->method);
-    free(call->path);
+    free(call->target);
     free(call->text);
     free(call);
     *context = NULL;
 }
 
+static enum MHD_Result note_header(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct call *call = self;
+    (void)kind;
+    if (call->header_count == CALL_MAX_HEADERS) {
+        call_fail(call, 431, "HEADERS_TOO_LARGE", "a request may have %d headers", CALL_MAX_HEADERS);
+        return MHD_NO;
+    }
+    call->headers[call->header_count++] = (struct call_pair){name, value ? value : ""};
+    return MHD_YES;
+}
+
+/* They stay where libmicrohttpd has them until the request is over. */
+static void note_headers(struct call *call)
+{
+    size_t bytes = 0;
+    MHD_get_connection_values(call->connection, MHD_HEADER_KIND, note_header, call);
+    for (size_t i = 0; i < call->header_count; i++)
+        bytes += strlen(call->headers[i].name) + strlen(call->headers[i].value);
+    if (!call->status && bytes > CALL_MAX_HEADER_BYTES)
+        call_fail(call, 431, "HEADERS_TOO_LARGE", "the headers may have %zu bytes", CALL_MAX_HEADER_BYTES);
+}
+
 /* What is already known to fail is answered before its body is read. */
 static bool refuse_early(struct call *call)
 {
-    const struct guard guard = {.token = call->admin->token, .public_status = call->admin->public_status};
-    route_call(call);
+    const struct guard guard = {.token = call->admin->token,
+                                .read_token = call->admin->read_token,
+                                .public_status = call->admin->public_status};
+    note_headers(call);
+    if (!call->status) target_check_headers(call);
+    if (!call->status) target_read(call);
+    if (!call->status) route_call(call);
     if (!call->status) guard_call(&guard, call);
     return call->status != 0;
+}
+
+/* False: the request is not worth an answer. */
+static bool begin(struct call *call, const char *method)
+{
+    call->begun = true;
+    call->method = strdup(method);
+    return call->method != NULL;
 }
 
 /* False: answered at once. */
@@ -132,10 +174,13 @@ static enum MHD_Result receive(void *self, struct MHD_Connection *connection, co
                                void **context)
 {
     struct call *call = *context;
+    (void)self;
+    (void)connection;
+    (void)url;
     (void)version;
-    if (!call) { /* headers only */
-        *context = call = call_new(self, connection, method, url);
-        if (!call) return MHD_NO;
+    if (!call) return MHD_NO; /* memory was out */
+    if (!call->begun) {       /* headers only */
+        if (!begin(call, method)) return MHD_NO;
         return refuse_early(call) ? send_answer(call) : MHD_YES;
     }
     if (*bytes > 0) {
@@ -197,7 +242,8 @@ static enum lks_code start(struct admin *a, int fd, struct lks_err *err)
     a->daemon =
         MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, receive, a,
                          MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, call_free, NULL,
-                         MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+                         MHD_OPTION_URI_LOG_CALLBACK, note_target, a, MHD_OPTION_CONNECTION_LIMIT,
+                         MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_END);
     if (!a->daemon) {
         close(fd);
@@ -215,8 +261,9 @@ enum lks_code admin_open(const struct admin_config *config, struct admin **out, 
 {
     struct admin *a = calloc(1, sizeof *a);
     int fd = -1;
-    if (!a || !(a->token = strdup(config->token)) || !queue_init(&a->queue, offsetof(struct call, next))) {
-        if (a) free(a->token);
+    if (!a || !(a->token = strdup(config->token)) || !(a->read_token = strdup(config->read_token)) ||
+        !queue_init(&a->queue, offsetof(struct call, next))) {
+        if (a) free(a->token), free(a->read_token);
         free(a);
         return lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
@@ -257,5 +304,6 @@ void admin_close(struct admin *a)
     queue_fini(&a->queue);
     pthread_mutex_destroy(&a->lock);
     free(a->token);
+    free(a->read_token);
     free(a);
 }

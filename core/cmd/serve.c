@@ -78,6 +78,7 @@ enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *
     struct admin_config config = {.host = api->host,
                                   .port = api->port,
                                   .token = api->token,
+                                  .read_token = api->read_token,
                                   .public_status = api->public_status,
                                   .service = &s->service};
     if (code == LKS_E_OK) code = admin_open(&config, &s->admin, err);

@@ -87,10 +87,11 @@ struct config_worker {
 };
 
 struct config_api {
-    bool enabled;      /* false: `listen = off` */
-    const char *host;  /* "127.0.0.1", "::1", "localhost"; without brackets */
-    uint16_t port;     /* 0: any free one */
-    const char *token; /* "": none. Secret */
+    bool enabled;           /* false: `listen = off` */
+    const char *host;       /* "127.0.0.1", "::1", "localhost"; without brackets */
+    uint16_t port;          /* 0: any free one */
+    const char *token;      /* "": none. Secret */
+    const char *read_token; /* likewise; may only read */
     bool public_status;
 };
 

@@ -202,6 +202,10 @@ const struct option options[] = {
      .help = "The bearer token that callers must show. Prefer `token_file` or a variable."},
     {IN(SECTION_API, config_api, token), .key = "token_file", .type = OPTION_SECRET_FILE, .fallback = "",
      .help = "A file whose only line is the token."},
+    {IN(SECTION_API, config_api, read_token), .key = "read_token", .type = OPTION_SECRET, .fallback = "",
+     .help = "Another token, for those who may read everything and change nothing."},
+    {IN(SECTION_API, config_api, read_token), .key = "read_token_file", .type = OPTION_SECRET_FILE,
+     .fallback = "", .help = "A file whose only line is the token that may only read."},
     {IN(SECTION_API, config_api, public_status), .key = "public_status", .type = OPTION_BOOL,
      .fallback = "yes", .help = "Whether the status calls need no token."},
 

@@ -338,11 +338,23 @@ static bool is_loopback(const char *host)
     return strcasecmp(host, "localhost") == 0;
 }
 
+static void check_api(struct config_parts *parts, const struct config_api *api)
+{
+    const struct section *s = parts_section(parts, SECTION_API, "");
+    bool token = *api->token || given(s, "token_file");
+    if (api->enabled && *api->host && !is_loopback(api->host) && !token)
+        wrong(parts, s, "listen", "an address other than loopback needs a token (token or token_file)");
+    const char *read_key = given(s, "read_token") ? "read_token" : "read_token_file";
+    if (*api->read_token && !token)
+        wrong(parts, s, read_key, "without a token everybody may do everything; set token too");
+    else if (*api->read_token && strcmp(api->read_token, api->token) == 0)
+        wrong(parts, s, read_key, "it must differ from the token that may do everything");
+}
+
 static void check_relations(struct config_parts *parts, const struct config *config)
 {
     const struct section *worker = parts_section(parts, SECTION_WORKER, "");
     const struct section *qdrant = parts_section(parts, SECTION_QDRANT, "");
-    const struct section *api = parts_section(parts, SECTION_API, "");
     const struct config_worker *w = &config->worker;
     if (w->max_backoff_ms && w->base_backoff_ms > w->max_backoff_ms)
         wrong(parts, worker, given(worker, "max_backoff_ms") ? "max_backoff_ms" : "base_backoff_ms",
@@ -354,9 +366,7 @@ static void check_relations(struct config_parts *parts, const struct config *con
     }
     if (config->qdrant.point_id == CONFIG_POINT_ID_PREFIXED_SHA1 && !*config->qdrant.point_id_prefix)
         wrong(parts, qdrant, "point_id_prefix", "it must be set with point_id = prefixed-sha1");
-    if (config->api.enabled && *config->api.host && !is_loopback(config->api.host) && !*config->api.token &&
-        !given(api, "token_file"))
-        wrong(parts, api, "listen", "an address other than loopback needs a token (token or token_file)");
+    check_api(parts, &config->api);
 }
 
 void parts_resolve(struct config_parts *parts, struct config *config)
@@ -365,7 +375,7 @@ void parts_resolve(struct config_parts *parts, struct config *config)
     struct shared shared = {.embedder = {.url = ""}};
     config->qdrant = (struct config_qdrant){
         .url = "", .api_key = "", .collection_prefix = "", .point_id_prefix = "", .namespace_uuid = ""};
-    config->api = (struct config_api){.host = "", .token = ""};
+    config->api = (struct config_api){.host = "", .token = "", .read_token = ""};
     config->plugin_paths = none;
     store_section(parts, parts_section(parts, SECTION_QDRANT, ""), &config->qdrant);
     store_section(parts, parts_section(parts, SECTION_WORKER, ""), &config->worker);

@@ -2,7 +2,13 @@
 include tests/live/byhand.mk
 noinst_LTLIBRARIES += %D%/liblive.la
 %C%_liblive_la_SOURCES = \
-	%D%/documents.c %D%/edits.c %D%/edits.h %D%/equal.c %D%/harness.h %D%/wire.c %D%/world.c \
+	%D%/calls.c %D%/calls.h \
+	%D%/documents.c \
+	%D%/edits.c %D%/edits.h \
+	%D%/equal.c \
+	%D%/harness.h \
+	%D%/wire.c \
+	%D%/world.c \
 	core/cmd/app.c
 live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 	$(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS)
@@ -10,12 +16,15 @@ live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS) $(CHECK_LIBS) -lm
 
-live_tests = %D%/api %D%/changes %D%/chaos %D%/commands %D%/ids %D%/outages %D%/settings
+live_tests = %D%/api %D%/api_transport %D%/changes %D%/chaos %D%/commands %D%/ids %D%/outages %D%/settings
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
 %C%_api_SOURCES = %D%/test_api.c
 %C%_api_CPPFLAGS = $(live_cppflags)
 %C%_api_LDADD = $(live_libs)
+%C%_api_transport_SOURCES = %D%/test_api_transport.c
+%C%_api_transport_CPPFLAGS = $(live_cppflags)
+%C%_api_transport_LDADD = $(live_libs)
 %C%_changes_SOURCES = %D%/test_changes.c
 %C%_changes_CPPFLAGS = $(live_cppflags)
 %C%_changes_LDADD = $(live_libs)

@@ -6,52 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "http/http.h"
-#include "live/harness.h"
-
-/* The daemon as a server, on the port it said it has. */
-static struct live_process api(struct live *w)
-{
-    struct live_process server = {.port = 0};
-    struct buf log;
-    WAIT_UNTIL(w, log_has(&w->daemon, "the HTTP API answers"));
-    buf_init(&log, 0);
-    log_text(&w->daemon, &log);
-    const char *port = strstr(strstr(log.data, "the HTTP API answers"), "port=");
-    server.port = port ? (int)strtol(port + 5, NULL, 10) : 0;
-    buf_fini(&log);
-    EXPECT(w, server.port > 0);
-    return server;
-}
-
-static struct live_process open_with_api(struct live *w, const char *test)
-{
-    live_open(w, test);
-    live_set(w, "api", "listen", "127.0.0.1:0");
-    daemon_start(w);
-    return api(w);
-}
-
-/* An answer that must be JSON. json_decref() it. */
-static json_t *answer(struct live *w, const struct live_process *server, long status, const char *method,
-                      const char *path, const char *body)
-{
-    json_t *reply;
-    long got = ask(w, server, method, path, body, &reply);
-    if (got != status || !reply) FAIL(w, "%s %s: status %ld, not %ld", method, path, got, status);
-    return reply;
-}
-
-static int64_t number(const json_t *in, const char *name)
-{
-    return json_integer_value(json_object_get(in, name));
-}
-
-static const char *text(const json_t *in, const char *name)
-{
-    const char *value = json_string_value(json_object_get(in, name));
-    return value ? value : "";
-}
+#include "live/calls.h"
 
 static int64_t synced(struct live *w, const struct live_process *server, const char *collection)
 {
@@ -248,24 +203,6 @@ START_TEST(bad_calls_get_a_status_and_a_reason)
     live_close(&w);
 }
 END_TEST
-
-/* With these headers; the status. */
-static long with_headers(struct live *w, const struct live_process *server, const char *method,
-                         const char *path, const struct http_header *headers, size_t count)
-{
-    char url[256];
-    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server->port, path);
-    struct http_call call = {.method = method,
-                             .url = url,
-                             .headers = headers,
-                             .header_count = count,
-                             .timeout_ms = (int)LIVE_PATIENCE_MS,
-                             .max_reply_bytes = 1 << 20};
-    http_perform(w->http, &call);
-    long status = call.failure ? 0 : call.status;
-    http_call_fini(&call);
-    return status;
-}
 
 START_TEST(a_token_is_asked_for_where_it_must_be)
 {

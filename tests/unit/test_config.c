@@ -149,6 +149,10 @@ static const struct {
      "t.ini:6: [api] token: it has spaces or characters that are not ASCII\n"
      "t.ini:8: [qdrant] api_key_file: can't read @/nowhere: No such file or directory\n"
      "t.ini:10: [embedding] api_key_file: @/two must hold one line without spaces\n"},
+    {ENOUGH "[api]\nread_token = abc\n", NULL,
+     "t.ini:6: [api] read_token: without a token everybody may do everything; set token too\n"},
+    {ENOUGH "[api]\ntoken = abc\nread_token = abc\n", NULL,
+     "t.ini:7: [api] read_token: it must differ from the token that may do everything\n"},
     {ENOUGH "[api]\ntoken_file = none\n", NULL, "t.ini:6: [api] token_file: @/none is empty\n"},
     {ENOUGH "[api]\ntoken = abc\ntoken_file = key\n", NULL,
      "t.ini:7: [api] token_file: token is set too; only one of them can be\n"},

@@ -1,0 +1,122 @@
+/* calls.c - see calls.h. */
+#include "live/calls.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+struct live_process api(struct live *w)
+{
+    struct live_process server = {.port = 0};
+    struct buf log;
+    WAIT_UNTIL(w, log_has(&w->daemon, "the HTTP API answers"));
+    buf_init(&log, 0);
+    log_text(&w->daemon, &log);
+    const char *port = strstr(strstr(log.data, "the HTTP API answers"), "port=");
+    server.port = port ? (int)strtol(port + 5, NULL, 10) : 0;
+    buf_fini(&log);
+    EXPECT(w, server.port > 0);
+    return server;
+}
+
+struct live_process open_with_api(struct live *w, const char *test)
+{
+    live_open(w, test);
+    live_set(w, "api", "listen", "127.0.0.1:0");
+    daemon_start(w);
+    return api(w);
+}
+
+json_t *answer(struct live *w, const struct live_process *server, long status, const char *method,
+               const char *path, const char *body)
+{
+    json_t *reply;
+    long got = ask(w, server, method, path, body, &reply);
+    if (got != status || !reply) FAIL(w, "%s %s: status %ld, not %ld", method, path, got, status);
+    return reply;
+}
+
+long with_headers(struct live *w, const struct live_process *server, const char *method, const char *path,
+                  const struct http_header *headers, size_t count)
+{
+    char url[256];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server->port, path);
+    struct http_call call = {.method = method,
+                             .url = url,
+                             .headers = headers,
+                             .header_count = count,
+                             .timeout_ms = (int)LIVE_PATIENCE_MS,
+                             .max_reply_bytes = 1 << 20};
+    http_perform(w->http, &call);
+    long status = call.failure ? 0 : call.status;
+    http_call_fini(&call);
+    return status;
+}
+
+int64_t number(const json_t *in, const char *name)
+{
+    return json_integer_value(json_object_get(in, name));
+}
+
+const char *text(const json_t *in, const char *name)
+{
+    const char *value = json_string_value(json_object_get(in, name));
+    return value ? value : "";
+}
+
+/* ---- by bytes ---- */
+
+int raw_open(struct live *w, const struct live_process *server)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)server->port),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct timeval patience = {.tv_sec = live_patience_ms() / 1000};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof at) != 0) FAIL(w, "no connection");
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+void raw_send(int fd, const char *bytes, size_t count)
+{
+    while (count > 0) {
+        ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+        if (sent <= 0) return;
+        bytes += sent;
+        count -= (size_t)sent;
+    }
+}
+
+void raw_read_all(int fd, struct buf *out)
+{
+    char chunk[4096];
+    for (ssize_t got; (got = recv(fd, chunk, sizeof chunk, 0)) > 0;) buf_put(out, chunk, (size_t)got);
+}
+
+int raw_call(struct live *w, const struct live_process *server, const char *bytes, size_t count,
+             struct buf *out)
+{
+    struct buf got;
+    int fd = raw_open(w, server), status = 0;
+    buf_init(&got, 0);
+    raw_send(fd, bytes, count);
+    shutdown(fd, SHUT_WR);
+    raw_read_all(fd, &got);
+    close(fd);
+    if (got.bytes > 12 && strncmp(got.data, "HTTP/1.1 ", 9) == 0)
+        status = (int)strtol(got.data + 9, NULL, 10);
+    if (out) buf_put(out, got.data, got.bytes);
+    buf_fini(&got);
+    return status;
+}
+
+json_t *raw_json(const struct buf *answer_text)
+{
+    const char *body = answer_text->bytes ? strstr(answer_text->data, "\r\n\r\n") : NULL;
+    return body ? json_loads(body + 4, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+}
