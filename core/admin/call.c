@@ -15,7 +15,7 @@ void call_text(struct call *call, int status, const char *type, char *text, size
     call->text = text;
     call->bytes = text ? bytes : 0;
     call->type = type;
-    call->status = text || status == 204 ? status : 500;
+    call->status = text || status == 204 || status == 304 ? status : 500;
 }
 
 void call_json(struct call *call, int status, json_t *json)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "admin/page.h"
+
 /* ---- the way ---- */
 
 static bool path_fits(const struct call *call, const char *pattern)
@@ -58,12 +60,17 @@ static void list_methods(unsigned set, char *out, size_t bytes)
 void route_call(struct call *call)
 {
     unsigned set = 0;
+    const struct route *page;
     const char *path = NULL; /* the first that fits: no later one may answer in its place */
     for (size_t i = 0; i < route_count && !call->route; i++) {
         if (path ? strcmp(path, routes[i].path) != 0 : !path_fits(call, routes[i].path)) continue;
         path = routes[i].path;
         if (method_fits(call->method, &routes[i])) call->route = &routes[i];
         set |= methods_of(&routes[i]);
+    }
+    if (!path && (page = page_route(call)) != NULL) {
+        if (method_fits(call->method, page)) call->route = page;
+        set = methods_of(page);
     }
     if (call->route) return;
     if (!set) {

@@ -7,10 +7,28 @@ libadmin_la_SOURCES = \
 	%D%/answers_search.c \
 	%D%/answers_state.c \
 	%D%/call.c %D%/call.h \
+	%D%/encode.c %D%/encode.h \
 	%D%/guard.c %D%/guard.h \
+	%D%/page.c %D%/page.h \
 	%D%/routes.c \
 	%D%/server.c \
 	%D%/shape.c %D%/shape.h \
 	%D%/target.c %D%/target.h
 libadmin_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS)
 libadmin_la_LIBADD = libservice.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS)
+
+# the dashboard: its files become a table in C, so that the program needs no folder for them
+page_files = \
+	%D%/page/index.html
+EXTRA_DIST += $(page_files)
+nodist_libadmin_la_SOURCES = %D%/page_files.c
+noinst_PROGRAMS += make_page
+make_page_SOURCES = %D%/make_page.c
+make_page_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+make_page_LDADD = libbase.la $(ZLIB_LIBS)
+CLEANFILES += %D%/page_files.c
+%D%/page_files.c: make_page$(EXEEXT) $(page_files)
+	@$(MKDIR_P) %D%
+	$(AM_V_GEN)files=; for f in $(page_files); do \
+	  if test -f "$$f"; then files="$$files $$f"; else files="$$files $(srcdir)/$$f"; fi; done; \
+	./make_page$(EXEEXT) $$files > $@.tmp && mv $@.tmp $@

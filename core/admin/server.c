@@ -48,6 +48,13 @@ static void *answer_calls(void *self)
     return NULL;
 }
 
+static bool says(const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->answer_header_count; i++)
+        if (strcmp(call->answer_headers[i].name, name) == 0) return true;
+    return false;
+}
+
 static enum MHD_Result send_answer(struct call *call)
 {
     static const char *const headers[][2] = {{"Cache-Control", "no-store"},
@@ -60,7 +67,7 @@ static enum MHD_Result send_answer(struct call *call)
     call->text = NULL;
     MHD_add_response_header(response, "Content-Type", call->type);
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        MHD_add_response_header(response, headers[i][0], headers[i][1]);
+        if (!says(call, headers[i][0])) MHD_add_response_header(response, headers[i][0], headers[i][1]);
     for (size_t i = 0; i < call->answer_header_count; i++)
         MHD_add_response_header(response, call->answer_headers[i].name, call->answer_headers[i].value);
     if (*call->allow) MHD_add_response_header(response, "Allow", call->allow);

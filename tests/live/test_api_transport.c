@@ -174,12 +174,61 @@ START_TEST(a_request_that_is_too_large_is_told_what_is_allowed)
 }
 END_TEST
 
+/* What came on a connection of its own. buf_fini() it. */
+static struct buf page(struct live *w, const struct live_process *server, const char *request)
+{
+    struct buf got, sent;
+    buf_init(&got, 0);
+    buf_init(&sent, 0);
+    buf_printf(&sent, "%s\r\n\r\n", request);
+    (void)raw_call(w, server, sent.data, sent.bytes, &got);
+    buf_fini(&sent);
+    if (!got.data) FAIL(w, "no answer");
+    return got;
+}
+
+START_TEST(the_dashboard_is_served_to_anybody_and_kept_by_browsers)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "api-page");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    live_set(&w, "api", "token", "open-sesame");
+    daemon_start(&w);
+    struct live_process server = api(&w);
+    struct buf whole = page(&w, &server, "GET / HTTP/1.1\r\nHost: anything.example");
+    EXPECT(&w, strncmp(whole.data, "HTTP/1.1 200", 12) == 0 && strstr(whole.data, "<title>"));
+    EXPECT(&w, strstr(whole.data, "Content-Type: text/html; charset=utf-8\r\n") != NULL);
+    EXPECT(&w, strstr(whole.data, "Content-Security-Policy: default-src 'self'; ") != NULL);
+    EXPECT(&w, !strstr(whole.data, "default-src 'none'") && !strstr(whole.data, "no-store"));
+    char *tag = strstr(whole.data, "ETag: ") + 6, request[256];
+    snprintf(request, sizeof request, "GET /index.html HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"a\", W/%.*s",
+             (int)strcspn(tag, "\r"), tag);
+    struct buf kept = page(&w, &server, request);
+    EXPECT(&w, strncmp(kept.data, "HTTP/1.1 304", 12) == 0 && !strstr(kept.data, "<title>"));
+    struct buf head = page(&w, &server, "HEAD / HTTP/1.1\r\nHost: x");
+    EXPECT(&w, strncmp(head.data, "HTTP/1.1 200", 12) == 0 && !strstr(head.data, "<title>"));
+    struct buf small = page(&w, &server, "GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: br, gzip;q=0.8");
+    EXPECT(&w, strstr(small.data, "Content-Encoding: gzip\r\n") && !strstr(small.data, "<title>"));
+    struct buf not_small = page(&w, &server, "GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip;q=0");
+    EXPECT(&w, strstr(not_small.data, "<title>") != NULL);
+    struct buf none = page(&w, &server, "GET /no-such.js HTTP/1.1\r\nHost: x");
+    EXPECT(&w, strncmp(none.data, "HTTP/1.1 404", 12) == 0);
+    struct buf *const all[] = {&whole, &kept, &head, &small, &not_small, &none};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) buf_fini(all[i]);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        who_has_the_read_token_reads_and_changes_nothing,    a_path_says_which_methods_it_takes,
-        a_slash_in_an_id_is_written_with_percent_signs,      odd_requests_are_answered_with_a_reason,
+        who_has_the_read_token_reads_and_changes_nothing,
+        a_path_says_which_methods_it_takes,
+        a_slash_in_an_id_is_written_with_percent_signs,
+        odd_requests_are_answered_with_a_reason,
         a_request_that_is_too_large_is_told_what_is_allowed,
+        the_dashboard_is_served_to_anybody_and_kept_by_browsers,
     };
     return live_main("api transport", tests, sizeof tests / sizeof *tests);
 }

@@ -1,0 +1,12 @@
+/* encode.h - in which form a client takes an answer, and whether it has it already. Private to this room. */
+#ifndef LOCKSTEP_ADMIN_ENCODE_H
+#define LOCKSTEP_ADMIN_ENCODE_H
+
+#include "admin/call.h"
+
+/* What `Accept-Encoding` says. */
+bool encode_accepts_gzip(const struct call *call);
+/* True if `If-None-Match` names this tag (in quotes, perhaps after `W/`), or any. */
+bool encode_has_tag(const struct call *call, const char *tag);
+
+#endif
