@@ -6,6 +6,7 @@ libadmin_la_SOURCES = \
 	%D%/answers_metrics.c \
 	%D%/answers_search.c \
 	%D%/answers_state.c \
+	%D%/answers_worker.c \
 	%D%/call.c %D%/call.h \
 	%D%/encode.c %D%/encode.h \
 	%D%/guard.c %D%/guard.h \

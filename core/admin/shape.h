@@ -14,6 +14,8 @@ json_t *shape_text(const char *text);
 json_t *shape_counts(const int64_t by_status[4]);
 /* `{running, processing, state, lastRunAt, lastCycleStats, config}`; `s` NULL: nothing is known. */
 json_t *shape_worker(const struct service *service, const struct engine_snapshot *s);
+/* An engine in detail: body of /api/sync/worker/state. May wait for the engines' thread, for a moment. */
+json_t *shape_state(const struct service *service, size_t source);
 /* `{processed, successful, failed, skipped, duration}` */
 json_t *shape_cycle(const struct engine_snapshot *s);
 /* `{id, name, slug, syncMetadata}` */

@@ -9,6 +9,7 @@ libbase_la_SOURCES = \
 	%D%/ini.c %D%/ini.h \
 	%D%/extjson.c %D%/extjson.h \
 	%D%/hash.c %D%/hash.h \
+	%D%/histogram.c %D%/histogram.h \
 	%D%/json.c %D%/json.h %D%/number.c \
 	%D%/log.c %D%/log.h \
 	%D%/float.c %D%/float.h \

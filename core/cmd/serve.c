@@ -3,8 +3,10 @@
 #include "cmd/serve.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/admin.h"
+#include "base/buf.h"
 #include "base/log.h"
 
 struct serve {
@@ -12,6 +14,7 @@ struct serve {
     struct service service;
     struct service_source *sources;
     struct mongo **mongos;
+    char **embedder_names;
     struct admin *admin;
 };
 
@@ -39,13 +42,34 @@ static bool describe_source(const struct app_source *from, struct service_source
     return search != NULL;
 }
 
+/* A fingerprint isn't unique: the same model may be asked at two addresses. */
+static char *embedder_name(const struct app *app, size_t index)
+{
+    struct buf name;
+    size_t before = 0;
+    for (size_t i = 0; i < index; i++) before += strcmp(app->fingerprints[i], app->fingerprints[index]) == 0;
+    buf_init(&name, 0);
+    buf_puts(&name, app->fingerprints[index]);
+    if (before) buf_printf(&name, "#%zu", before + 1);
+    return buf_take(&name, NULL);
+}
+
+static bool name_embedders(struct serve *s)
+{
+    size_t count = s->app->config->embedder_count;
+    s->embedder_names = calloc(count + 1, sizeof *s->embedder_names);
+    for (size_t i = 0; s->embedder_names && i < count; i++)
+        if (!(s->embedder_names[i] = embedder_name(s->app, i))) return false;
+    return s->embedder_names != NULL;
+}
+
 static bool describe(struct serve *s)
 {
     const struct app *app = s->app;
     const struct config_worker *worker = &app->config->worker;
     s->sources = calloc(app->source_count + 1, sizeof *s->sources);
     s->mongos = calloc(app->source_count + 1, sizeof *s->mongos);
-    if (!s->sources || !s->mongos) return false;
+    if (!s->sources || !s->mongos || !name_embedders(s)) return false;
     for (size_t i = 0; i < app->source_count; i++) {
         if (!describe_source(&app->sources[i], &s->sources[i])) return false;
         s->mongos[i] = app->sources[i].mongo;
@@ -53,8 +77,11 @@ static bool describe(struct serve *s)
     s->service = (struct service){.sources = s->sources,
                                   .source_count = app->source_count,
                                   .embedders = app->embedders,
+                                  .embedder_names = (const char *const *)s->embedder_names,
+                                  .embedder_count = app->config->embedder_count,
                                   .control = control_new(app->source_count, wake, s->app),
                                   .counts = counts_open(s->mongos, app->source_count),
+                                  .history = history_new(app->source_count),
                                   .worker_enabled = worker->enabled,
                                   .interval_ms = worker->interval_ms,
                                   .batch_size = worker->batch_size,
@@ -63,7 +90,7 @@ static bool describe(struct serve *s)
                                             .max_ms = worker->max_backoff_ms,
                                             .jitter = worker->jitter,
                                             .max_retries = worker->max_retries}};
-    return s->service.control && s->service.counts;
+    return s->service.control && s->service.counts && s->service.history;
 }
 
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err)
@@ -94,7 +121,10 @@ enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *
 
 void serve_engine(struct serve *s, struct loop_engine *le)
 {
-    if (s) control_serve(s->service.control, (size_t)(le->source - s->app->sources), le->engine);
+    if (!s) return;
+    size_t source = (size_t)(le->source - s->app->sources);
+    control_serve(s->service.control, source, le->engine);
+    history_serve(s->service.history, source, le->engine);
 }
 
 void serve_touched(struct serve *s, struct loop_engine *le, const struct engine_touched *what)
@@ -109,6 +139,9 @@ void serve_close(struct serve *s)
     admin_close(s->admin);
     counts_close(s->service.counts);
     control_free(s->service.control);
+    history_free(s->service.history);
+    for (size_t i = 0; s->embedder_names && s->embedder_names[i]; i++) free(s->embedder_names[i]);
+    free(s->embedder_names);
     for (size_t i = 0; s->sources && i < s->app->source_count; i++)
         free((struct search_collection *)s->sources[i].search);
     free(s->sources);

@@ -3,7 +3,7 @@
 
 void circuit_init(struct circuit *c, int64_t now_ms)
 {
-    *c = (struct circuit){.state = CIRCUIT_OPEN, .probe_at_ms = now_ms};
+    *c = (struct circuit){.state = CIRCUIT_OPEN, .probe_at_ms = now_ms, .opened_ms = now_ms};
     lks_fail(&c->why, LKS_E_UNKNOWN, "not looked at yet");
 }
 
@@ -38,6 +38,7 @@ static void open_until_probe(struct circuit *c, const struct lks_err *err, int64
     for (int i = 0; i < c->probes && wait < CIRCUIT_PROBE_MAX_MS; i++) wait *= 2;
     if (wait > CIRCUIT_PROBE_MAX_MS) wait = CIRCUIT_PROBE_MAX_MS;
     if (err->retry_after_ms > wait) wait = err->retry_after_ms;
+    if (c->state == CIRCUIT_CLOSED) c->opened_ms = now_ms;
     c->state = CIRCUIT_OPEN;
     c->probe_at_ms = now_ms + wait;
     c->why = *err;

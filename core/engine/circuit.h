@@ -19,6 +19,7 @@ struct circuit {
     int probes;          /* failed ones since it opened */
     int64_t probe_at_ms; /* monotonic; when open */
     bool ever_probed;
+    int64_t opened_ms; /* monotonic; when open or probing: since when */
     struct lks_err why;
 };
 

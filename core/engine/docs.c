@@ -66,6 +66,8 @@ static void why_merge(struct why *to, struct why *more)
     to->scanned &= more->scanned;
     to->rival &= more->rival;
     to->cycle |= more->cycle;
+    if (more->happened_ms && (!to->happened_ms || more->happened_ms < to->happened_ms))
+        to->happened_ms = more->happened_ms;
     if (more->tomb && (!to->tomb || more->tomb_since_ms > to->tomb_since_ms))
         to->tomb_since_ms = more->tomb_since_ms;
     to->tomb |= more->tomb;
@@ -413,6 +415,7 @@ static void finish(struct engine *e, struct doc *doc)
     if (doc->gone || key_of(e, doc) || !doc->work.only) rivals_recheck(e, doc, key_of(e, doc));
     bool scanned = doc->work.scanned; /* the next page begins after it, so it needn't linger */
     if (doc->work.cycle) worker_doc_done(e, any_failed(e, doc));
+    behind_done(e, doc);
     drop_contents(e, doc);
     release_holds(&doc->work);
     if (doc->is_dirty) {

@@ -75,6 +75,7 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     watermark_init(&e->scan.mark, docid_position_free);
     e->scan.total = -1;
     e->stream.lag_ms = -1;
+    e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
     e->tombs.last_put_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
     e->phase = PHASE_LEASE;
     return e;
@@ -86,6 +87,7 @@ void engine_free(struct engine *e)
     if (e->turns.buckets) docs_fini(e);
     turns_fini(&e->turns);
     rivals_fini(e);
+    behind_fini(e);
     sweep_fini(e);
     if (e->stream.mark.free_position) watermark_fini(&e->stream.mark);
     if (e->scan.mark.free_position) watermark_fini(&e->scan.mark);
@@ -291,6 +293,71 @@ size_t engine_docs_in_work(const struct engine *e)
     return e->docs_in_work;
 }
 
+/* ---- what it says of itself ---- */
+
+static void snapshot_stream(const struct engine *e, struct engine_snapshot *out)
+{
+    out->watch = e->config->watch;
+    out->stream_open = e->stream.open;
+    out->stream_unsupported = e->stream.unsupported;
+    out->stream_proven = e->stream.proven;
+    snprintf(out->stream_error, sizeof out->stream_error, "%s", e->stream.error);
+    out->stream_broke_wall_ms = e->stream.open ? NO_TIME : e->stream.broke_wall_ms;
+    out->stream_lag_ms = e->stream.lag_ms;
+    out->events = e->stream.events;
+    bool waits = e->pause.failures > 0;
+    snprintf(out->mongo_error, sizeof out->mongo_error, "%s", waits ? e->pause.error : "");
+    out->mongo_broke_wall_ms = waits ? e->pause.since_wall_ms : NO_TIME;
+}
+
+static void snapshot_work(const struct engine *e, struct engine_snapshot *out)
+{
+    out->scanning = e->scan.running || e->scan.wanted;
+    out->scan_doubt = e->scan.doubt;
+    out->scanned = e->scan.seen;
+    out->scan_total = e->scan.total;
+    out->scan_rate = scan_rate(e);
+    out->sweeping = e->sweep.running;
+    out->docs_in_work = e->docs_in_work;
+    out->bytes_in_work = e->bytes_in_work;
+    out->max_docs = e->config->max_docs;
+    out->max_bytes = e->config->max_bytes;
+    out->reads_queued = e->reads.queued;
+    out->records_queued = e->records.queued;
+    out->behind_wall_ms = behind_since(e);
+    out->cycle_running = e->worker.running;
+}
+
+/* State and reason of a circuit, and since when it is open by the wall clock. */
+static enum circuit_state snapshot_circuit(const struct engine *e, const struct circuit *c, char *error,
+                                           size_t error_bytes, int64_t *open_wall_ms)
+{
+    const struct clock *clock = &e->ports.clock;
+    snprintf(error, error_bytes, "%.250s", c->why.text);
+    *open_wall_ms = circuit_closed(c)
+                        ? NO_TIME
+                        : clock->wall_ms(clock->self) - (clock->now_ms(clock->self) - c->opened_ms);
+    return c->state;
+}
+
+static void snapshot_collection(const struct engine *e, const struct collection_state *c,
+                                struct collection_snapshot *s)
+{
+    const struct embedder_state *em = &e->embedders[c->config->embedder];
+    *s = c->stats;
+    s->circuit = snapshot_circuit(e, &c->circuit, s->error, sizeof s->error, &s->open_wall_ms);
+    s->embedder_circuit = snapshot_circuit(e, &em->circuit, s->embedder_error, sizeof s->embedder_error,
+                                           &s->embedder_open_wall_ms);
+    s->looked = c->circuit.ever_probed;
+    s->embedder = c->config->embedder;
+    s->embed_queued = em->embed.queued;
+    s->embed_in_flight = em->embed.in_flight;
+    s->fatal = c->fatal;
+    s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->payload.queued + c->del.queued;
+    s->in_flight =
+        c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->payload.in_flight + c->del.in_flight;
+}
+
 void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
 {
     *out = e->stats;
@@ -299,29 +366,9 @@ void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
     out->lease_lost = e->lease_lost;
     snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->lease.holder);
     out->epoch = e->lease.epoch;
-    out->stream_open = e->stream.open;
-    out->stream_unsupported = e->stream.unsupported;
-    out->stream_proven = e->stream.proven;
-    snprintf(out->stream_error, sizeof out->stream_error, "%s", e->stream.error);
-    out->stream_lag_ms = e->stream.lag_ms;
-    out->events = e->stream.events;
-    out->scanning = e->scan.running || e->scan.wanted;
-    out->scan_doubt = e->scan.doubt;
-    out->scanned = e->scan.seen;
-    out->scan_total = e->scan.total;
-    out->sweeping = e->sweep.running;
-    out->docs_in_work = e->docs_in_work;
-    out->bytes_in_work = e->bytes_in_work;
-    out->cycle_running = e->worker.running;
+    snapshot_stream(e, out);
+    snapshot_work(e, out);
     out->collection_count = e->collection_count;
-    for (size_t i = 0; i < e->collection_count; i++) {
-        const struct collection_state *c = &e->collections[i];
-        struct collection_snapshot *s = &out->collections[i];
-        *s = c->stats;
-        s->circuit = c->circuit.state;
-        snprintf(s->error, sizeof s->error, "%.250s", c->circuit.why.text);
-        s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->payload.queued + c->del.queued;
-        s->in_flight = c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->payload.in_flight +
-                       c->del.in_flight;
-    }
+    for (size_t i = 0; i < e->collection_count; i++)
+        snapshot_collection(e, &e->collections[i], &out->collections[i]);
 }

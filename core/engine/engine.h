@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "engine/classify.h"
 #include "engine/ports.h"
 #include "engine/retry.h"
@@ -110,9 +111,19 @@ enum engine_phase {
 enum circuit_state { CIRCUIT_CLOSED, CIRCUIT_OPEN, CIRCUIT_PROBING };
 
 struct collection_snapshot {
-    enum circuit_state circuit;
-    char error[256]; /* why it is open, "" otherwise */
+    enum circuit_state circuit; /* of the Qdrant collection */
+    char error[256];            /* why it is open, "" otherwise */
+    int64_t open_wall_ms;       /* since when; NO_TIME if it is closed */
+    bool looked;                /* somebody looked at it once, at least */
+    enum circuit_state embedder_circuit;
+    char embedder_error[256];
+    int64_t embedder_open_wall_ms;
+    size_t embedder;                      /* index into the embedders; several collections may share one */
+    size_t embed_queued, embed_in_flight; /* of the embedder, for all of them */
+    bool fatal;                           /* its plugin can't go on */
+    char fatal_error[256];                /* why */
     uint64_t embedded, upserted, payloads, deleted, unchanged, failed, parked;
+    uint64_t retried; /* attempts at what had failed before */
     size_t queued, in_flight;
 };
 
@@ -124,14 +135,24 @@ struct engine_snapshot {
     uint64_t epoch;
     bool stream_open, stream_unsupported, stream_proven;
     char stream_error[256];
-    int64_t stream_lag_ms; /* how far behind the last event was when it came; -1: none yet */
+    int64_t stream_broke_wall_ms; /* with an error: since when it isn't open; NO_TIME: not known */
+    enum watch_mode watch;
+    char mongo_error[256];       /* why MongoDB is waited for; "" if it answers */
+    int64_t mongo_broke_wall_ms; /* since when; NO_TIME if it answers */
+    int64_t stream_lag_ms;       /* how far behind the last event was when it came; -1: none yet */
     uint64_t events, documents, gone, reads, records, missed;
+    uint64_t settled;         /* documents whose work ended with everything in step */
+    struct histogram latency; /* of those that a change event named: from the change to its confirmation */
+    int64_t behind_wall_ms;   /* the oldest change that has not reached its points; NO_TIME: none is known */
     bool scanning, scan_doubt;
     uint64_t scanned;
     int64_t scan_total; /* -1: not known */
+    double scan_rate;   /* documents a second, lately; -1: not known */
     bool sweeping;
     size_t docs_in_work;
     size_t bytes_in_work;
+    size_t max_docs, max_bytes; /* no more than that is taken in */
+    size_t reads_queued, records_queued;
     uint64_t cycles;
     bool cycle_running;
     int64_t last_cycle_wall_ms; /* NO_TIME: none yet */

@@ -25,6 +25,7 @@
 struct doc;
 
 #define RIVAL_BUCKETS 256
+#define BEHIND_BUCKETS 256
 
 /* Somebody's mark in a watermark that waits for a document. */
 struct hold {
@@ -34,16 +35,17 @@ struct hold {
 
 /* Why a document has to be looked at; several reasons add up. */
 struct why {
-    cluster_time after; /* read it no older than this */
-    struct hold *holds; /* owned */
-    uint64_t only;      /* set of collections; 0: all */
-    bool doubt;         /* ask the points themselves */
-    bool force;         /* embed even what is equal */
-    bool explicit_ask;  /* a person asked: open circuits don't count */
-    bool scanned;       /* seen by a scan, not by an event */
-    bool tomb;          /* there is a durable tomb for it */
-    bool rival;         /* looked at on behalf of another holder of its business id: not to be passed on */
-    bool cycle;         /* taken by the worker: counts in the cycle's figures */
+    cluster_time after;  /* read it no older than this */
+    struct hold *holds;  /* owned */
+    uint64_t only;       /* set of collections; 0: all */
+    bool doubt;          /* ask the points themselves */
+    bool force;          /* embed even what is equal */
+    bool explicit_ask;   /* a person asked: open circuits don't count */
+    bool scanned;        /* seen by a scan, not by an event */
+    bool tomb;           /* there is a durable tomb for it */
+    bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
+    bool cycle;          /* taken by the worker: counts in the cycle's figures */
+    int64_t happened_ms; /* wall clock: the oldest event among them; 0: none */
     int64_t tomb_since_ms;
     char *tomb_key; /* owned */
     char **keys;    /* owned: top-level fields that events changed, without repetition; NULL: none known */
@@ -173,12 +175,19 @@ struct engine {
     struct turns turns;
     struct rival *rivals[RIVAL_BUCKETS];
     size_t rival_count;
+    struct {
+        struct behind *buckets[BEHIND_BUCKETS];
+        size_t count;
+        int64_t unnamed_wall_ms; /* the oldest that there was no room for; NO_TIME: none */
+    } behind;
     bool rivals_overflow; /* some were not remembered: the cycle asks for them */
     struct lane reads, records, holders, tomb_puts, tomb_drops;
 
     struct { /* MongoDB is not answering: everything that needs it waits */
         int failures;
         int64_t until_ms;
+        int64_t since_wall_ms; /* of the first failure */
+        char error[256];
     } pause;
 
     struct {
@@ -203,6 +212,7 @@ struct engine {
         int64_t open_at_ms;              /* back-off */
         int failures;
         char error[256];
+        int64_t broke_wall_ms; /* since when it is not open; NO_TIME: it never broke */
         int64_t lag_ms;
         uint64_t events;
     } stream;
@@ -219,6 +229,10 @@ struct engine {
         int64_t full_ms;       /* when the last full scan began */
         uint64_t seen;
         int64_t total;
+        struct scan_pace {
+            int64_t at_ms;
+            uint64_t seen;
+        } pace, last_pace; /* where it was lately, and some time before that */
     } scan;
 
     struct {
@@ -340,6 +354,13 @@ void rival_lost(struct engine *e, const struct doc *doc, const char *key);
 void rivals_recheck(struct engine *e, const struct doc *doc, const char *key);
 void rivals_fini(struct engine *e);
 
+/* ---- behind.c ---- */
+/* The work on a document is over: it is in step now, or is known to be behind. */
+void behind_done(struct engine *e, const struct doc *doc);
+/* Since when the oldest change has not reached its points, wall clock; NO_TIME: none that is known. */
+int64_t behind_since(const struct engine *e);
+void behind_fini(struct engine *e);
+
 /* ---- part.c ---- */
 void part_start(struct engine *e, struct part *part);
 void part_made(struct engine *e, struct part *part, struct made *made);
@@ -389,6 +410,8 @@ void scan_handle(struct engine *e, struct req *req);
 /* Begins a scan from the start (or, already running, adds doubt and sweep to it and begins again). */
 void scan_start(struct engine *e, bool doubt);
 bool scan_idle(const struct engine *e);
+/* Documents a second, lately; -1: not known yet. */
+double scan_rate(const struct engine *e);
 void sweep_begin(struct engine *e);
 void sweep_run(struct engine *e);
 void sweep_fini(struct engine *e);

@@ -1,6 +1,7 @@
 # engine: decides; no I/O, no threads, no clock of its own
 noinst_LTLIBRARIES += libengine.la
 libengine_la_SOURCES = \
+	%D%/behind.c \
 	%D%/circuit.c %D%/circuit.h \
 	%D%/classify.c %D%/classify.h \
 	%D%/docs.c \

@@ -3,6 +3,7 @@
  *
  * Owns the contents of struct part. Decides by classify.c and retry.c; never talks to a port.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -292,6 +293,8 @@ static void decide(struct engine *e, struct part *part)
     if (part->made.key && doc->src.contested && !doc->work.rival) doc_add_freed(e, doc, part->made.key);
     if (part->made.kind == MADE_FATAL && !c->fatal) {
         c->fatal = true;
+        snprintf(c->stats.fatal_error, sizeof c->stats.fatal_error, "%.250s",
+                 part->made.err ? part->made.err->text : "");
         log_error("a plugin can't go on; its collection stops, the others don't",
                   LOG_STR("collection", c->config->name),
                   LOG_STR("error", part->made.err ? part->made.err->text : NULL));
@@ -329,6 +332,8 @@ void part_start(struct engine *e, struct part *part)
 {
     part->failed = part->wrote = part->embedded = false;
     part->stage = PART_MAKE;
+    if (entry_of(part)->status == SYNC_FAILED && entry_of(part)->present)
+        collection_of(e, part)->stats.retried++;
     if (part->doc->gone) {
         part->made.kind = MADE_NOTHING;
         decide(e, part);

@@ -39,6 +39,24 @@ void scan_start(struct engine *e, bool doubt)
     e->save.dirty = true;
 }
 
+#define PACE_MS 20000
+
+/* The rate is that of the last 20 to 40 seconds. */
+static void note_pace(struct engine *e)
+{
+    int64_t now = now_ms(e);
+    if (now < e->scan.pace.at_ms + PACE_MS) return;
+    e->scan.last_pace = e->scan.pace;
+    e->scan.pace = (struct scan_pace){.at_ms = now, .seen = e->scan.seen};
+}
+
+double scan_rate(const struct engine *e)
+{
+    int64_t now = e->ports.clock.now_ms(e->ports.clock.self), passed = now - e->scan.last_pace.at_ms;
+    if (!e->scan.running || passed < 100) return -1;
+    return (double)(e->scan.seen - e->scan.last_pace.seen) * 1000 / (double)passed;
+}
+
 static void begin(struct engine *e)
 {
     if (e->scan.anew) {
@@ -55,6 +73,7 @@ static void begin(struct engine *e)
     e->scan.running = true;
     e->scan.ended = false;
     e->scan.seen = 0;
+    e->scan.pace = e->scan.last_pace = (struct scan_pace){.at_ms = now_ms(e)};
     e->scan.total = -1;
     e->scan.recent = e->scan.recent && !e->scan.doubt && !e->scan.from;
     if (!e->scan.recent) e->scan.full_ms = now_ms(e);
@@ -107,6 +126,7 @@ static void page(struct engine *e, struct req *req)
     } else if (current) {
         mongo_answered(e);
         e->scan.seen += req->scan.count;
+        note_pace(e);
         if (req->scan.total_estimate >= 0) e->scan.total = req->scan.total_estimate;
         if (req->scan.count > 0) {
             docid_free(e->scan.from);

@@ -4,6 +4,7 @@
  * Also keeps the two kinds of patience: MongoDB's (a pause for everything that needs it) and the lease's
  * (nothing goes to Qdrant that the lease would not outlast). What comes back is receive.c's.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@ void mongo_failed(struct engine *e, const struct lks_err *err, const char *what)
     for (int i = 0; i < e->pause.failures && wait < MONGO_PAUSE_MAX_MS; i++) wait *= 2;
     if (wait > MONGO_PAUSE_MAX_MS) wait = MONGO_PAUSE_MAX_MS;
     if (err->code == LKS_E_CANCELLED) return;
+    if (!e->pause.failures) e->pause.since_wall_ms = wall_ms(e);
+    snprintf(e->pause.error, sizeof e->pause.error, "%.250s", err->text);
     LOG_WITH(e->pause.failures++ ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
              "MongoDB did not do what was asked; trying again", LOG_STR("source", e->config->source),
              LOG_STR("request", what), LOG_STR("error", err->text));

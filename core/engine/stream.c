@@ -86,6 +86,7 @@ static void broke(struct engine *e, const struct lks_err *err)
 {
     int64_t wait = REOPEN_MIN_MS;
     for (int i = 0; i < e->stream.failures && wait < REOPEN_MAX_MS; i++) wait *= 2;
+    if (e->stream.open || e->stream.broke_wall_ms == NO_TIME) e->stream.broke_wall_ms = wall_ms(e);
     e->stream.open = false;
     note_error(e, err);
     if (err->code == LKS_E_CANCELLED) return;
@@ -192,7 +193,9 @@ static void take_change(struct engine *e, const struct change *change)
         watermark_pass(&e->stream.mark, position);
         return;
     }
-    struct why why = {.after = change->at, .doubt = change->replaced || change->at <= e->stream.doubt_until};
+    struct why why = {.after = change->at,
+                      .happened_ms = happened,
+                      .doubt = change->replaced || change->at <= e->stream.doubt_until};
     if (change->op == CHANGE_UPDATE && change->keys)
         for (char **key = change->keys; *key; key++) why_add_key(&why, *key);
     if (held_before(e, docs_find(e, change->id))) {

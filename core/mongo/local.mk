@@ -5,6 +5,7 @@ libmongo_la_SOURCES = \
 	%D%/command.c %D%/room.h \
 	%D%/counts.c \
 	%D%/due.c \
+	%D%/failures.c \
 	%D%/find.c \
 	%D%/forget.c \
 	%D%/keys.c \

@@ -87,6 +87,11 @@ struct mongo_counts {
 enum lks_code mongo_count(struct mongo *m, struct mongo_counts *counts, struct lks_err *err);
 void mongo_counts_fini(struct mongo_counts *counts);
 
+/* How many documents have failed in this collection, by error code (those a record can show). */
+#define MONGO_FAILURE_CODES (LKS_E_UNKNOWN + 1)
+enum lks_code mongo_failures(struct mongo *m, const char *name, int64_t by_code[MONGO_FAILURE_CODES],
+                             struct lks_err *err);
+
 /*
  * Finds a document by what a person writes: the business id, else the `_id` (24 hex digits, a string, a
  * number or canonical Extended JSON). Whole body, without syncMetadata; the record as the engine would see

@@ -5,8 +5,10 @@ libservice_la_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/counts.c %D%/counts.h \
 	%D%/forget.c %D%/forget.h \
+	%D%/history.c %D%/history.h \
 	%D%/lookup.c %D%/lookup.h \
 	%D%/plan.c %D%/plan.h \
+	%D%/problems.c %D%/problems.h \
 	%D%/search.c %D%/search.h \
 	%D%/service.h \
 	%D%/verify.c %D%/verify.h

@@ -5,6 +5,7 @@
 #include "service/compare.h"
 #include "service/control.h"
 #include "service/counts.h"
+#include "service/history.h"
 #include "service/search.h"
 
 /* One source. Borrowed. */
@@ -19,8 +20,11 @@ struct service {
     const struct service_source *sources; /* those with enabled collections have all.count > 0 */
     size_t source_count;
     struct embedders *embedders;
+    const char *const *embedder_names; /* unique */
+    size_t embedder_count;
     struct control *control;
     struct counts *counts;
+    struct history *history;
     bool worker_enabled;
     int64_t interval_ms;
     size_t batch_size;

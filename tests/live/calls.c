@@ -2,24 +2,33 @@
 #include "live/calls.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-struct live_process api(struct live *w)
+struct live_process api_of(struct live *w, const struct live_process *daemon)
 {
+    static const char says[] = "the HTTP API answers";
     struct live_process server = {.port = 0};
     struct buf log;
-    WAIT_UNTIL(w, log_has(&w->daemon, "the HTTP API answers"));
+    WAIT_UNTIL(w, log_has(daemon, says));
     buf_init(&log, 0);
-    log_text(&w->daemon, &log);
-    const char *port = strstr(strstr(log.data, "the HTTP API answers"), "port=");
+    log_text(daemon, &log);
+    const char *last = strstr(log.data, says);
+    for (const char *at = last; (at = strstr(at + 1, says)) != NULL;) last = at;
+    const char *port = strstr(last, "port=");
     server.port = port ? (int)strtol(port + 5, NULL, 10) : 0;
     buf_fini(&log);
     EXPECT(w, server.port > 0);
     return server;
+}
+
+struct live_process api(struct live *w)
+{
+    return api_of(w, &w->daemon);
 }
 
 struct live_process open_with_api(struct live *w, const char *test)
@@ -64,6 +73,29 @@ int64_t number(const json_t *in, const char *name)
 const char *text(const json_t *in, const char *name)
 {
     const char *value = json_string_value(json_object_get(in, name));
+    return value ? value : "";
+}
+
+json_t *value_at(json_t *in, const char *path)
+{
+    char name[64];
+    while (in && *path) {
+        size_t bytes = strcspn(path, ".");
+        snprintf(name, sizeof name, "%.*s", (int)bytes, path);
+        in = json_is_array(in) ? json_array_get(in, strtoul(name, NULL, 10)) : json_object_get(in, name);
+        path += bytes + (path[bytes] == '.');
+    }
+    return in;
+}
+
+int64_t number_at(json_t *in, const char *path)
+{
+    return json_integer_value(value_at(in, path));
+}
+
+const char *text_at(json_t *in, const char *path)
+{
+    const char *value = json_string_value(value_at(in, path));
     return value ? value : "";
 }
 

@@ -7,6 +7,8 @@
 
 /* The daemon as a server, on the port it said it has. */
 struct live_process api(struct live *w);
+/* The same of another daemon; after a restart the port it said last. */
+struct live_process api_of(struct live *w, const struct live_process *daemon);
 /* A world whose daemon runs and listens. */
 struct live_process open_with_api(struct live *w, const char *test);
 
@@ -19,6 +21,11 @@ long with_headers(struct live *w, const struct live_process *server, const char 
 int64_t number(const json_t *in, const char *name);
 /* "" if it isn't there or no text. */
 const char *text(const json_t *in, const char *name);
+/* A value by dotted path (numbers count a list's items); NULL if it isn't there. */
+json_t *value_at(json_t *in, const char *path);
+int64_t number_at(json_t *in, const char *path);
+/* "" if it isn't there or no text. */
+const char *text_at(json_t *in, const char *path);
 
 /* A connection; close() it. */
 int raw_open(struct live *w, const struct live_process *server);

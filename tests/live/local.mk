@@ -16,7 +16,7 @@ live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS) $(CHECK_LIBS) -lm
 
-live_tests = %D%/api %D%/api_transport %D%/changes %D%/chaos %D%/commands %D%/ids %D%/outages %D%/settings
+live_tests = %D%/api %D%/api_state %D%/api_transport %D%/changes %D%/chaos %D%/commands %D%/ids %D%/outages %D%/settings
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
 %C%_api_SOURCES = %D%/test_api.c
@@ -25,6 +25,9 @@ TESTS += $(live_tests)
 %C%_api_transport_SOURCES = %D%/test_api_transport.c
 %C%_api_transport_CPPFLAGS = $(live_cppflags)
 %C%_api_transport_LDADD = $(live_libs)
+%C%_api_state_SOURCES = %D%/test_api_state.c
+%C%_api_state_CPPFLAGS = $(live_cppflags)
+%C%_api_state_LDADD = $(live_libs)
 %C%_changes_SOURCES = %D%/test_changes.c
 %C%_changes_CPPFLAGS = $(live_cppflags)
 %C%_changes_LDADD = $(live_libs)

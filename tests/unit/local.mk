@@ -47,6 +47,12 @@ test_http_tls_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
 test_http_tls_LDADD = libhttp.la libbase.la -lssl $(CRYPTO_LIBS) $(CHECK_LIBS)
 
 # float
+check_PROGRAMS += test_histogram
+TESTS += test_histogram
+test_histogram_SOURCES = %D%/test_histogram.c
+test_histogram_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_histogram_LDADD = libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += test_float
 TESTS += test_float
 test_float_SOURCES = %D%/test_float.c

@@ -1,0 +1,319 @@
+/*
+ * problems.c - see problems.h. All wording stands in two tables: what is wrong, and what to do where
+ * documents failed.
+ */
+#include "service/problems.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define BEHIND_MIN_MS 60000 /* a change may take this long without being worth a word */
+
+enum kind {
+    MONGODB_UNAVAILABLE,
+    LEASE_ELSEWHERE,
+    NOT_AT_WORK_YET,
+    STREAM_CLOSED,
+    STREAM_UNSUPPORTED,
+    STREAM_UNPROVEN,
+    WATCH_OFF_KIND,
+    WORKER_DISABLED,
+    PLUGIN_STOPPED,
+    EMBEDDER_DOWN,
+    QDRANT_DOWN,
+    DOCUMENTS_FAILED,
+    CHANGES_WAIT,
+    NO_POINTS
+};
+
+/* In text and cure, {c} is the collection, {s} the source, {d} the detail and {n} the number. */
+static const struct wording {
+    bool error;
+    const char *code, *text, *cure;
+} wordings[] = {
+    [MONGODB_UNAVAILABLE] = {true, "MONGODB_UNAVAILABLE", "MongoDB does not do what it is asked: {d}",
+                             "Start MongoDB or mend the way to it; check `uri` in [mongodb] and the user's "
+                             "privileges. Nothing is lost: changes are followed from the saved position."},
+    [LEASE_ELSEWHERE] = {false, "LEASE_ELSEWHERE", "Another process keeps this source in step: {d}",
+                         "Nothing to do if this daemon is meant to stand by: it takes over when the other "
+                         "ends. Otherwise stop one of the two."},
+    [NOT_AT_WORK_YET] =
+        {false, "NOT_AT_WORK_YET", "The daemon is not at work yet: {d}",
+         "Wait a moment: it begins by itself. If this stays, the log says what it waits for."},
+    [STREAM_CLOSED] = {true, "STREAM_CLOSED", "The change stream is not open: {d}",
+                       "It is opened again by itself. If this stays, check that the user may read the "
+                       "collection's change stream and that the server is a replica set."},
+    [STREAM_UNSUPPORTED] =
+        {false, "STREAM_UNSUPPORTED",
+         "The server has no change streams: everything is compared at intervals instead. {d}",
+         "Make the server a replica set (one member is enough), or set `watch = poll` in "
+         "the source's section to say that this is meant."},
+    [STREAM_UNPROVEN] = {false, "STREAM_UNPROVEN",
+                         "It is not known yet whether the history since the saved position is complete.",
+                         "The next change in the collection shows it. If history is missing, everything is "
+                         "compared by itself."},
+    [WATCH_OFF_KIND] = {false, "WATCH_OFF", "Changes are not followed: `watch` is `off`.",
+                        "Set `watch = auto` in the source's section, or run `lockstep sync` when changes "
+                        "shall reach Qdrant."},
+    [WORKER_DISABLED] = {false, "WORKER_DISABLED",
+                         "The worker is switched off: what failed or waits is not tried again.",
+                         "Set `enabled = yes` in [worker], or retry documents by hand."},
+    [PLUGIN_STOPPED] = {true, "PLUGIN_STOPPED", "The plugin of `{c}` can't go on: {d}",
+                        "Mend the plugin or its options and restart the daemon; the other collections go on "
+                        "meanwhile."},
+    [EMBEDDER_DOWN] = {true, "EMBEDDER_DOWN", "The embedder {d}",
+                       "Start the embedding server or mend the way to it; check `url`, `model` and `api_key` "
+                       "in [embedding]. Documents wait and go on by themselves."},
+    [QDRANT_DOWN] = {true, "QDRANT_DOWN", "Qdrant does not take points for `{c}`: {d}",
+                     "Start Qdrant or mend the way to it; check `url` and `api_key` in [qdrant], and the "
+                     "collection's vector size. Documents wait and go on by themselves."},
+    [DOCUMENTS_FAILED] = {true, "DOCUMENTS_FAILED", "{n} of the documents failed in `{c}` with {d}.", ""},
+    [CHANGES_WAIT] = {false, "CHANGES_WAIT",
+                      "The oldest change that has not reached its points has waited for {n} seconds.",
+                      "Look at the other problems first. If there are none, the embedder or Qdrant is slower "
+                      "than changes come: see throughput and queues."},
+    [NO_POINTS] = {false, "NO_POINTS",
+                   "`{c}` has no points although there are {n} documents: none of them gives it a text.",
+                   "Compare the fields that it watches with a document: `lockstep preview --id ID`."},
+};
+
+/* What to do about documents that failed, by error code. */
+static const char *const failure_cures[MONGO_FAILURE_CODES] = {
+    [LKS_E_EMBEDDING_TIMEOUT] =
+        "They are tried again by themselves. If it goes on, the embedding server is too "
+        "slow: lower `batch_size` or `concurrency` in [embedding].",
+    [LKS_E_EMBEDDING_RATE_LIMIT] =
+        "They are tried again by themselves. Lower `concurrency` in [embedding], or "
+        "raise the provider's limit.",
+    [LKS_E_EMBEDDING_UNAVAILABLE] = "They are tried again by themselves once the embedding server answers; "
+                                    "check it, and `url` and `api_key` in [embedding].",
+    [LKS_E_EMBEDDING_REJECTED] = "The model will never take these texts: change the documents, or lower "
+                                 "`max_text_bytes`; each document's error says more.",
+    [LKS_E_QDRANT_UNAVAILABLE] =
+        "They are tried again by themselves once Qdrant answers; check it, and `url` "
+        "in [qdrant].",
+    [LKS_E_QDRANT_TIMEOUT] =
+        "They are tried again by themselves. If it goes on, raise `timeout_ms` in [qdrant] "
+        "or give Qdrant more room.",
+    [LKS_E_QDRANT_REJECTED] = "Each document's error says what Qdrant refused (vector size, quota, strict "
+                              "mode); mend that, then retry them.",
+    [LKS_E_VALIDATION] =
+        "Each document's error says what is wrong with it (a business id that another holds, "
+        "or the plugin's own rules); correct the documents.",
+    [LKS_E_PLUGIN] =
+        "The plugin failed on them: each document's error and the log say where. Mend it, restart, "
+        "then retry them.",
+    [LKS_E_UNKNOWN] = "Each document's error says more; when the cause is gone, retry them.",
+};
+
+/* What a problem's words are filled with. */
+struct filling {
+    const char *collection, *source, *detail;
+    int64_t number;
+};
+
+static void fill(const char *words, const struct filling *with, char out[PROBLEM_TEXT_BYTES])
+{
+    struct buf text;
+    buf_init(&text, 0);
+    for (const char *at = words; *at; at++) {
+        bool slot = at[0] == '{' && at[1] && at[2] == '}';
+        if (!slot) {
+            buf_put(&text, at, 1);
+            continue;
+        }
+        if (at[1] == 'n')
+            buf_printf(&text, "%" PRId64, with->number);
+        else
+            buf_puts(&text, at[1] == 'c' ? with->collection : at[1] == 's' ? with->source : with->detail);
+        at += 2;
+    }
+    while (text.bytes > 0 && text.data[text.bytes - 1] == ' ') text.bytes--; /* an empty detail */
+    snprintf(out, PROBLEM_TEXT_BYTES, "%.*s", (int)text.bytes, text.failed ? "" : text.data);
+    buf_fini(&text);
+}
+
+/* ---- one problem more ---- */
+
+struct finding {
+    const struct service_source *source;
+    const struct engine_snapshot *engine;
+    struct problems *out;
+    bool failed; /* memory was out */
+};
+
+static struct problem *add(struct finding *f, enum kind kind, size_t collection, const char *detail,
+                           int64_t number, int64_t since)
+{
+    const struct wording *w = &wordings[kind];
+    struct problem *all = realloc(f->out->all, (f->out->count + 1) * sizeof *all);
+    if (!all) {
+        f->failed = true;
+        return NULL;
+    }
+    struct problem *p = &all[f->out->count++];
+    f->out->all = all;
+    *p = (struct problem){.error = w->error, .code = w->code, .since_wall_ms = since};
+    if (collection != SIZE_MAX) p->collection = f->source->all.names[collection];
+    struct filling with = {.collection = p->collection ? p->collection : "",
+                           .source = f->source->all.name,
+                           .detail = detail,
+                           .number = number};
+    fill(w->text, &with, p->text);
+    fill(w->cure, &with, p->cure);
+    return p;
+}
+
+/* ---- what the engine knows ---- */
+
+static const char *phase_words(enum engine_phase phase)
+{
+    switch (phase) {
+    case PHASE_LEASE:
+        return "it asks for the lease";
+    case PHASE_SETTLE:
+        return "it waits until requests of the last process are over";
+    case PHASE_LOAD:
+        return "it reads the saved state";
+    case PHASE_PROBE:
+        return "it looks at embedders and Qdrant collections";
+    default:
+        return "it is ending";
+    }
+}
+
+static void find_stream(struct finding *f)
+{
+    const struct engine_snapshot *s = f->engine;
+    if (s->watch == WATCH_POLL) return;
+    if (s->watch == WATCH_OFF)
+        add(f, WATCH_OFF_KIND, SIZE_MAX, "", 0, NO_TIME);
+    else if (s->stream_unsupported)
+        add(f, STREAM_UNSUPPORTED, SIZE_MAX, s->stream_error, 0, NO_TIME);
+    else if (!s->stream_open && s->stream_error[0])
+        add(f, STREAM_CLOSED, SIZE_MAX, s->stream_error, 0, s->stream_broke_wall_ms);
+    else if (s->stream_open && !s->stream_proven)
+        add(f, STREAM_UNPROVEN, SIZE_MAX, "", 0, NO_TIME);
+}
+
+static bool told_of_embedder(const struct engine_snapshot *s, size_t collection)
+{
+    for (size_t i = 0; i < collection; i++)
+        if (s->collections[i].embedder == s->collections[collection].embedder) return true;
+    return false;
+}
+
+static void find_providers(struct finding *f, const struct service *service)
+{
+    const struct engine_snapshot *s = f->engine;
+    for (size_t i = 0; i < s->collection_count; i++) {
+        const struct collection_snapshot *c = &s->collections[i];
+        char detail[PROBLEM_TEXT_BYTES];
+        if (c->fatal) add(f, PLUGIN_STOPPED, i, c->fatal_error, 0, NO_TIME);
+        if (c->embedder_circuit != CIRCUIT_CLOSED && !told_of_embedder(s, i)) {
+            snprintf(detail, sizeof detail, "`%s` does not answer as it should: %s",
+                     service->embedder_names[c->embedder], c->embedder_error);
+            add(f, EMBEDDER_DOWN, SIZE_MAX, detail, 0, c->embedder_open_wall_ms);
+        }
+        /* before its embedder has told the vectors' size, nobody looks at a collection */
+        if (c->circuit != CIRCUIT_CLOSED && (c->looked || c->embedder_circuit == CIRCUIT_CLOSED))
+            add(f, QDRANT_DOWN, i, c->error, 0, c->open_wall_ms);
+    }
+}
+
+static void find_in_engine(struct finding *f, const struct service *service)
+{
+    const struct engine_snapshot *s = f->engine;
+    int64_t patience = service->interval_ms * 2 > BEHIND_MIN_MS ? service->interval_ms * 2 : BEHIND_MIN_MS;
+    int64_t waited = s->behind_wall_ms == NO_TIME ? 0 : clock_wall_ms() - s->behind_wall_ms;
+    if (s->mongo_error[0]) add(f, MONGODB_UNAVAILABLE, SIZE_MAX, s->mongo_error, 0, s->mongo_broke_wall_ms);
+    if (!service->worker_enabled) add(f, WORKER_DISABLED, SIZE_MAX, "", 0, NO_TIME);
+    if (s->phase == PHASE_LEASE && s->lease_holder[0]) {
+        add(f, LEASE_ELSEWHERE, SIZE_MAX, s->lease_holder, 0, NO_TIME);
+        return;
+    }
+    if (s->phase != PHASE_RUN) {
+        if (!s->mongo_error[0]) add(f, NOT_AT_WORK_YET, SIZE_MAX, phase_words(s->phase), 0, NO_TIME);
+        return;
+    }
+    find_stream(f);
+    find_providers(f, service);
+    if (waited > patience) add(f, CHANGES_WAIT, SIZE_MAX, "", waited / 1000, s->behind_wall_ms);
+}
+
+/* ---- what MongoDB counts ---- */
+
+static void find_failures(struct finding *f, size_t collection)
+{
+    int64_t by_code[MONGO_FAILURE_CODES];
+    struct lks_err err;
+    if (mongo_failures(f->source->all.mongo, f->source->all.names[collection], by_code, &err) != LKS_E_OK) {
+        add(f, MONGODB_UNAVAILABLE, SIZE_MAX, err.text, 0, NO_TIME);
+        return;
+    }
+    for (size_t code = 0; code < MONGO_FAILURE_CODES; code++) {
+        if (by_code[code] == 0) continue;
+        struct problem *p =
+            add(f, DOCUMENTS_FAILED, collection, lks_code_name((enum lks_code)code), by_code[code], NO_TIME);
+        if (p) snprintf(p->cure, sizeof p->cure, "%s", failure_cures[code] ? failure_cures[code] : "");
+    }
+}
+
+static void find_in_counts(struct finding *f, const struct service *service, size_t source)
+{
+    struct mongo_counts counts;
+    struct lks_err err;
+    if (counts_get(service->counts, source, &counts, &err) != LKS_E_OK) {
+        add(f, MONGODB_UNAVAILABLE, SIZE_MAX, err.text, 0, NO_TIME);
+        return;
+    }
+    for (size_t i = 0; i < counts.collection_count; i++) {
+        const int64_t *by_status = counts.per_collection[i];
+        if (by_status[SYNC_FAILED] > 0) find_failures(f, i);
+        if (counts.total > 0 && by_status[SYNC_SYNCED] == counts.total && counts.with_point[i] == 0)
+            add(f, NO_POINTS, i, "", counts.total, NO_TIME);
+    }
+    mongo_counts_fini(&counts);
+}
+
+/* Errors first; within them in the order they were found in. */
+static void errors_first(struct problems *p)
+{
+    size_t errors = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        if (!p->all[i].error) continue;
+        struct problem error = p->all[i];
+        memmove(&p->all[errors + 1], &p->all[errors], (i - errors) * sizeof error);
+        p->all[errors++] = error;
+    }
+}
+
+enum lks_code problems_find(const struct service *service, size_t source, struct problems *out,
+                            struct lks_err *err)
+{
+    struct engine_snapshot *snapshot = calloc(1, sizeof *snapshot);
+    struct finding f = {.source = &service->sources[source], .engine = snapshot, .out = out};
+    *out = (struct problems){.count = 0};
+    if (!snapshot) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    if (control_snapshot(service->control, source, snapshot))
+        find_in_engine(&f, service);
+    else
+        add(&f, NOT_AT_WORK_YET, SIZE_MAX, "it has only just started", 0, NO_TIME);
+    if (!snapshot->mongo_error[0]) find_in_counts(&f, service, source);
+    free(snapshot);
+    errors_first(out);
+    if (!f.failed) return LKS_E_OK;
+    problems_fini(out);
+    return lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
+void problems_fini(struct problems *p)
+{
+    free(p->all);
+    *p = (struct problems){.count = 0};
+}
