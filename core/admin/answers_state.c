@@ -36,6 +36,16 @@ static json_t *shape_status(const struct service_source *source, const struct mo
     return out;
 }
 
+/* The names of all sources, so that one can be chosen. */
+static json_t *shape_sources(const struct service *service)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < service->source_count; i++)
+        if (service->sources[i].all.count > 0)
+            json_array_append_new(out, json_string(service->sources[i].all.name));
+    return out;
+}
+
 static json_t *shape_this_worker(struct call *call, const struct service_source *source)
 {
     struct engine_snapshot s;
@@ -54,6 +64,7 @@ void answer_status(struct call *call)
         return;
     }
     json_t *out = shape_status(source, &counts);
+    json_object_set_new(out, "sources", shape_sources(call->service));
     json_object_set_new(out, "worker", shape_this_worker(call, source));
     mongo_counts_fini(&counts);
     call_json(call, 200, out);

@@ -20,7 +20,28 @@ libadmin_la_LIBADD = libservice.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS)
 
 # the dashboard: its files become a table in C, so that the program needs no folder for them
 page_files = \
-	%D%/page/index.html
+	%D%/page/index.html \
+	%D%/page/icon.svg \
+	%D%/page/base.css \
+	%D%/page/dialogs.css \
+	%D%/page/documents.css \
+	%D%/page/overview.css \
+	%D%/page/actions.js \
+	%D%/page/api.js \
+	%D%/page/badges.js \
+	%D%/page/detail.js \
+	%D%/page/documents.js \
+	%D%/page/dom.js \
+	%D%/page/events.js \
+	%D%/page/format.js \
+	%D%/page/jobs.js \
+	%D%/page/main.js \
+	%D%/page/notices.js \
+	%D%/page/overview.js \
+	%D%/page/plots.js \
+	%D%/page/search.js \
+	%D%/page/state.js \
+	%D%/page/theme.js
 EXTRA_DIST += $(page_files)
 nodist_libadmin_la_SOURCES = %D%/page_files.c
 noinst_PROGRAMS += make_page

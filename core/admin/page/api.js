@@ -1,0 +1,121 @@
+/*
+ * api.js - calls of the daemon's HTTP API, and the token that they show. The token is kept in sessionStorage: it goes
+ * when the tab does, and no other page gets it.
+ */
+import { byId } from './dom.js';
+import { learnClock } from './format.js';
+import { known, publish } from './state.js';
+
+const key = 'lockstep.token';
+
+export class ApiError extends Error {
+  constructor(status, code, text) {
+    super(text);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+let held = null;
+try { held = sessionStorage.getItem(key); } catch { /* no storage: it lasts as long as the page */ }
+
+export function authorization() {
+  return held ? { Authorization: `Bearer ${held}` } : {};
+}
+
+function keep(token) {
+  held = token;
+  try {
+    if (token) sessionStorage.setItem(key, token);
+    else sessionStorage.removeItem(key);
+  } catch { /* as above */ }
+  publish('token');
+}
+
+/* ---- asking for it ---- */
+
+let asking = null, declined = false;
+
+/** Shows the dialog; true once there is another token than before. Who said "not now" is asked again only when they
+ * do something (`again`). */
+export function askForToken({ again = false, refused = false } = {}) {
+  if (declined && !again) return Promise.resolve(false);
+  asking ??= new Promise(done => {
+    const dialog = byId('token'), input = byId('token-input');
+    byId('token-error').textContent = refused ? 'The daemon does not take that token.' : '';
+    input.value = '';
+    dialog.returnValue = 'no';
+    dialog.addEventListener('close', () => {
+      asking = null;
+      const token = input.value.trim();
+      input.value = '';
+      declined = dialog.returnValue !== 'yes' || !token;
+      if (!declined) keep(token);
+      publish('token');
+      done(!declined);
+    }, { once: true });
+    dialog.showModal();
+  });
+  return asking;
+}
+
+/** True while calls go without a token that the daemon wants. */
+export const tokenMissing = () => declined;
+
+/* ---- calling ---- */
+
+export function address(path, query) {
+  const pairs = Object.entries({ ...query }).filter(([, v]) => v !== null && v !== undefined && v !== '');
+  const text = new URLSearchParams(pairs).toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** `/api/sync/SOURCE/ID...`, with what they hold escaped. */
+export const pathOf = (...parts) => `/api/sync/${parts.map(encodeURIComponent).join('/')}`;
+
+/** What an answer that is none says. */
+export async function failure(response) {
+  let body = null;
+  try { body = await response.json(); } catch { /* a proxy's page, or nothing */ }
+  if (body?.error) return new ApiError(response.status, body.code ?? '', body.error);
+  return new ApiError(response.status, '', `the answer was ${response.status} ${response.statusText}`.trim());
+}
+
+async function once(method, url, body, signal) {
+  const headers = authorization();
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let response;
+  try {
+    response = await fetch(url, { method, headers, signal, cache: 'no-store', credentials: 'same-origin',
+      body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch (e) {
+    if (e.name === 'AbortError') throw e;
+    throw new ApiError(0, 'NO_ANSWER', 'the daemon does not answer');
+  }
+  learnClock(response.headers.get('Date'));
+  if (!response.ok) throw await failure(response);
+  return response.status === 204 ? null : response.json();
+}
+
+/**
+ * Calls and returns the answer; fails with an ApiError. A call that needs a token asks for one; `person` says that
+ * somebody asked for this call, and so may be asked again.
+ */
+export async function call(method, path, { query, body, signal, person = false } = {}) {
+  const url = address(path, query);
+  for (;;) {
+    const tried = held;
+    try {
+      return await once(method, url, body, signal);
+    } catch (e) {
+      if (e.status !== 401) throw e;
+      if (held !== tried) continue; // entered meanwhile
+      if (tried) keep(null);
+      if (!await askForToken({ again: person, refused: Boolean(tried) })) throw e;
+    }
+  }
+}
+
+/** The same for paths that name no source. */
+export const callSource = (method, path, options = {}) =>
+  call(method, path, { ...options, query: { source: known.source, ...options.query } });

@@ -1,0 +1,165 @@
+/*
+ * detail.js - one document: its record, what each collection would make of it now, what Qdrant holds, and where the two
+ * differ. Open while the address says `doc`, so that it can be linked to.
+ */
+import { byId, el, replace, settled, timeNode } from './dom.js';
+import { call, pathOf } from './api.js';
+import { collections, go, known, on, place } from './state.js';
+import { bytes, clock, number, plural } from './format.js';
+import { mark } from './badges.js';
+import { embedAgain, resetOne, syncOne } from './actions.js';
+import { busy, errorText } from './notices.js';
+
+let shown = null, asked = 0;
+const opened = new Set(); // which folds are open, so that they stay so when the document is read again
+
+const json = value => JSON.stringify(value, null, 2) ?? 'nothing';
+
+/* `payload.a.b` in an object that has `a.b`; keys may hold dots, so the longest that fits is taken. */
+function at(object, path) {
+  if (object === null || typeof object !== 'object') return undefined;
+  if (path in object) return object[path];
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+    const key = path.slice(0, dot);
+    if (key in object) return at(object[key], path.slice(dot + 1));
+  }
+  return undefined;
+}
+
+function facts(pairs) {
+  return el('dl', { class: 'facts' }, pairs.filter(([, v]) => v !== null && v !== undefined && v !== '')
+    .map(([name, value]) => [el('dt', null, name), el('dd', null, value)]));
+}
+
+const timeOf = text => (text ? [timeNode(Date.parse(text), 'since'), el('span', { class: 'muted' }, ` ${clock(Date.parse(text))}`)] : null);
+
+function recordFacts(state) {
+  if (!state) return el('p', { class: 'muted' }, 'Nothing is recorded of it yet.');
+  const next = state.nextRetryAt ? [timeNode(Date.parse(state.nextRetryAt), 'until'), el('span', { class: 'muted' }, ` ${clock(Date.parse(state.nextRetryAt))}`)]
+    : state.status === 'failed' ? 'none by itself: it waits for a change, Sync Now or Reset' : null;
+  return facts([
+    ['Error', state.lastError && el('span', { class: 'error' }, `${state.lastError} (${state.errorCode})`)],
+    ['Failed attempts', state.retryCount ? number(state.retryCount) : null],
+    ['Next retry', next],
+    ['Last sync', timeOf(state.lastSyncedAt) ?? 'never'],
+    ['Last attempt', timeOf(state.lastSyncAttemptAt)],
+    ['Vector version', state.vectorVersion ? number(state.vectorVersion) : null],
+    ['Point id', state.pointId && el('code', null, state.pointId)],
+  ]);
+}
+
+function fold(key, title, content) {
+  const out = el('details', { open: opened.has(key) }, el('summary', null, title), content);
+  out.addEventListener('toggle', () => { if (out.open) opened.add(key); else opened.delete(key); });
+  return out;
+}
+
+/* ---- the difference ---- */
+
+function differenceRow(c, path) {
+  if (path === 'text') {
+    return [el('code', null, 'text'), 'Another one than was embedded (below).', c.point?.lockstep?.hash ? ['made from a text with hash ', el('code', null, c.point.lockstep.hash.slice(0, 12))] : 'unknown'];
+  }
+  const key = path.replace(/^payload\./, '');
+  const wanted = path.startsWith('payload.') ? at(c.payload, key) : undefined;
+  const held = path.startsWith('payload.') ? at(c.point?.payload, key) : undefined;
+  const side = value => (value === undefined ? el('span', { class: 'muted' }, 'nothing') : el('code', null, typeof value === 'string' ? value : JSON.stringify(value)));
+  return [el('code', null, path), side(wanted), side(held)];
+}
+
+function differences(c) {
+  if (c.result === 'error') return el('p', { class: 'error' }, `Nothing can be made of this document: ${c.error}`);
+  if (c.error) return el('p', { class: 'error' }, c.error);
+  if (c.result === 'none') return el('p', null, c.point ? 'The document calls for no point, but Qdrant holds one.' : 'Its text is empty, so it has no point here; Qdrant holds none.');
+  if (!c.point) return el('p', { class: 'error' }, 'Qdrant holds no point of it.');
+  if (!c.differences.length) return el('p', { class: 'good' }, 'Qdrant holds exactly what the document calls for.');
+  return el('div', { class: 'table-frame' }, el('table', { class: 'difference' },
+    el('caption', null, `${plural(c.differences.length, 'difference')} to what Qdrant holds`),
+    el('thead', null, el('tr', null, ['Where', 'The document makes', 'Qdrant holds'].map(t => el('th', { scope: 'col' }, t)))),
+    el('tbody', null, c.differences.map(path => {
+      const [where, wanted, held] = differenceRow(c, path);
+      return el('tr', null, el('th', { scope: 'row' }, where), el('td', null, wanted), el('td', null, held));
+    }))));
+}
+
+function collectionPart(doc, name, compared) {
+  const state = doc.syncMetadata.collections[name];
+  const parts = [recordFacts(state)];
+  if (compared) {
+    parts.push(differences(compared));
+    if (compared.text) parts.push(fold(`${name} text`, `Text it makes (${bytes(compared.textBytes)})`, el('pre', { class: 'prose', tabindex: 0 }, compared.text)));
+    if (compared.payload) parts.push(fold(`${name} payload`, 'Payload it makes', el('pre', { tabindex: 0 }, json(compared.payload))));
+    if (compared.point) parts.push(fold(`${name} point`, 'What Qdrant holds now', el('pre', { tabindex: 0 }, json(compared.point))));
+  }
+  return el('section', { class: 'part', 'data-collection': name, 'aria-label': name },
+    el('h3', null, mark(collections(), name), name, state && el('span', { class: 'status', 'data-status': state.status }, state.status)),
+    parts);
+}
+
+function draw(doc, compared, trouble) {
+  const name = doc.name ?? doc.id, subject = { id: doc.id, name };
+  byId('detail-title').textContent = name;
+  const button = (text, action, className) => el('button', { type: 'button', class: className, onclick: e => busy(e.currentTarget, () => action(subject)) }, text);
+  const status = doc.syncMetadata.overallStatus;
+  const names = Object.keys(doc.syncMetadata.collections);
+  const others = (compared ?? []).map(c => c.collection).filter(n => !names.includes(n));
+  replace(byId('detail-body'),
+    el('p', { class: 'actions' }, button('Sync Now', syncOne), button('Embed again', embedAgain, 'quiet'), button('Reset', resetOne, 'quiet')),
+    facts([['Status', el('span', { class: 'status', 'data-status': status }, status)], ['Id', el('code', null, doc.id)],
+      ['Slug', doc.slug && doc.slug !== doc.id ? el('code', null, doc.slug) : null],
+      ['Changed fields', doc.syncMetadata.lastModifiedFields?.length ? doc.syncMetadata.lastModifiedFields.join(', ') : null],
+      ['Updated', timeOf(doc.syncMetadata.updatedAt)]]),
+    trouble && el('p', { class: 'error', role: 'alert' }, `No comparison with Qdrant: ${errorText(trouble)}.`),
+    [...names, ...others].map(n => collectionPart(doc, n, compared?.find(c => c.collection === n))));
+}
+
+/* ---- reading ---- */
+
+async function read(id, first) {
+  const mine = ++asked;
+  try {
+    const answer = await call('GET', pathOf(known.source, id, 'compare'), { person: first });
+    if (mine === asked) draw(answer, answer.collections, null);
+  } catch (e) {
+    if (mine === asked) await readRecord(mine, id, e);
+  }
+  if (mine === asked && first && place('at')) byId('detail-body').querySelector(`[data-collection="${CSS.escape(place('at'))}"]`)?.scrollIntoView();
+}
+
+/* Qdrant may be down: what MongoDB says of the document can be shown all the same. */
+async function readRecord(mine, id, trouble) {
+  try {
+    const doc = await call('GET', pathOf(known.source, id));
+    if (mine === asked) draw(doc, null, trouble);
+  } catch (e) {
+    if (mine !== asked) return;
+    byId('detail-title').textContent = id;
+    replace(byId('detail-body'), el('p', { class: 'error', role: 'alert' }, e.status === 404 ? 'There is no such document.' : `Not shown: ${errorText(e)}.`));
+  }
+}
+
+const again = settled(() => { if (shown) read(shown, false); }, 400, 2000);
+
+function placed() {
+  const dialog = byId('detail'), id = place('doc') || null;
+  if (!known.source || id === shown) return;
+  shown = id;
+  if (!id) { dialog.close(); return; }
+  opened.clear();
+  if (place('at')) ['text', 'payload', 'point'].forEach(what => what === 'text' && opened.add(`${place('at')} ${what}`));
+  byId('detail-title').textContent = id;
+  replace(byId('detail-body'), el('p', { class: 'muted' }, 'Reading…'));
+  if (!dialog.open) dialog.showModal();
+  byId('detail-title').focus();
+  read(id, true);
+}
+
+export function startDetail() {
+  const dialog = byId('detail');
+  byId('detail-close').addEventListener('click', () => dialog.close());
+  dialog.addEventListener('click', e => { if (e.target === dialog) dialog.close(); }); // the backdrop
+  dialog.addEventListener('close', () => { shown = null; if (place('doc')) go({ doc: null, at: null }); });
+  on('place source', placed);
+  on('acted refresh', again);
+  on('document', e => { if (e.source === known.source && e.id === shown) again(); });
+}

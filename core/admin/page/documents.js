@@ -1,0 +1,238 @@
+/* documents.js - the table: search, filters, sort, pages, selection. What it shows stands in the page's address. */
+import { byId, el, keyed, say, settled, timeNode } from './dom.js';
+import { call, pathOf } from './api.js';
+import { addressWith, collections, go, known, on, place, publish } from './state.js';
+import { number, plural } from './format.js';
+import { badgeRow, dropTip } from './badges.js';
+import { MOST_AT_ONCE, resetOne, syncAllPending, syncOne, syncSeveral } from './actions.js';
+import { busy, errorText } from './notices.js';
+
+const columns = [
+  { title: 'Name', sort: 'name' },
+  { title: 'Id', sort: 'id' },
+  { title: 'Status', sort: 'status' },
+  { title: 'Collections' },
+  { title: 'Updated', sort: 'updated' },
+  { title: 'What is wrong' },
+  { title: 'Actions', away: true },
+];
+
+let rows = [];
+let pagination = { page: 1, limit: 20, total: 0, totalPages: 0 };
+let trouble = null, asked = 0;
+const selected = new Map(); // id -> document
+
+const sortKey = () => place('sort', 'name');
+
+/* ---- reading ---- */
+
+const query = () => ({
+  status: place('status'), collection: place('collection'), search: place('search'), sort: sortKey(),
+  page: place('page', '1'), limit: place('limit', '20'),
+});
+
+async function read() {
+  if (!known.source || place('view', 'documents') !== 'documents') return;
+  const mine = ++asked;
+  byId('list').setAttribute('aria-busy', 'true');
+  try {
+    const answer = await call('GET', pathOf(known.source), { query: query() });
+    if (mine !== asked) return;
+    trouble = null;
+    ({ data: rows, pagination } = answer);
+    if (rows.length === 0 && pagination.page > 1) go({ page: Math.max(1, pagination.totalPages) }, { replace: true });
+  } catch (e) {
+    if (mine !== asked) return;
+    trouble = e;
+    if (e.status) rows = []; // without an answer what was last seen stays
+  }
+  byId('list').removeAttribute('aria-busy');
+  draw();
+}
+const readSoon = settled(read, 300, 2000);
+
+/* What an event says of a document that is shown; the rest comes with the next reading. */
+function heard({ source, id, overallStatus, collections: states, deleted }) {
+  if (source !== known.source) return;
+  const row = rows.find(r => r.id === id);
+  if (row && !deleted) {
+    const now = row.syncMetadata.collections;
+    row.syncMetadata.overallStatus = overallStatus;
+    for (const [name, status] of Object.entries(states ?? {})) now[name] = { ...now[name], status };
+    drawRows();
+  }
+  readSoon();
+}
+
+/* ---- the rows ---- */
+
+function firstError(doc) {
+  const chosen = place('collection');
+  const all = Object.entries(doc.syncMetadata.collections).filter(([, c]) => c.lastError);
+  return all.find(([name]) => name === chosen) ?? all[0] ?? null;
+}
+
+function errorCell(doc) {
+  const found = firstError(doc);
+  if (!found) return null;
+  const [name, c] = found;
+  const retry = c.nextRetryAt ? [el('span', { class: 'muted' }, ' next try ', timeNode(Date.parse(c.nextRetryAt), 'until'))] : null;
+  return el('div', { class: 'wrong', title: `${name}: ${c.lastError} (${c.errorCode})` },
+    el('span', { class: 'text' }, el('strong', null, name, ': '), c.lastError), retry);
+}
+
+/* A cell that says its column's name where rows are shown as cards, on narrow screens. */
+const cell = (label, className, ...children) => el('td', { role: 'cell', class: className, 'data-label': label }, children);
+
+const lastSync = doc => Math.max(0, ...Object.values(doc.syncMetadata.collections).map(c => Date.parse(c.lastSyncedAt ?? '') || 0));
+
+function rowNode({ doc, names, chosen }) {
+  const status = doc.syncMetadata.overallStatus;
+  const updated = doc.syncMetadata.updatedAt ? Date.parse(doc.syncMetadata.updatedAt) : lastSync(doc);
+  const name = doc.name ?? doc.id;
+  const shown = { id: doc.id, name };
+  return el('tr', { role: 'row', 'data-id': doc.id, 'aria-selected': String(chosen) },
+    cell('', 'pick', el('input', { type: 'checkbox', 'data-focus': 'pick', 'aria-label': `Select ${name}`, checked: chosen, onchange: e => pick(doc, e.currentTarget.checked) })),
+    el('th', { role: 'rowheader', scope: 'row', class: 'name' }, el('a', { href: addressWith({ doc: doc.id }), 'data-focus': 'name' }, name)),
+    cell('Id', 'id', el('code', null, doc.id)),
+    cell('Status', 'state', el('span', { class: 'status', 'data-status': status }, status)),
+    cell('Collections', 'letters', badgeRow(names, doc.syncMetadata.collections, collection => go({ doc: doc.id, at: collection }))),
+    cell('Updated', 'when', updated ? timeNode(updated, 'since') : 'never'),
+    cell('', 'error-cell', errorCell(doc)),
+    cell('', 'row-actions',
+      el('button', { type: 'button', 'data-focus': 'sync', 'aria-label': `Sync ${name} now`, onclick: e => busy(e.currentTarget, () => syncOne(shown)) }, 'Sync Now'),
+      el('button', { type: 'button', class: 'quiet', 'data-focus': 'reset', 'aria-label': `Reset ${name}`, onclick: e => busy(e.currentTarget, () => resetOne(shown)) }, 'Reset')));
+}
+
+function drawRows() {
+  const names = collections();
+  keyed(byId('list-body'), rows.map(doc => ({ doc, names, chosen: selected.has(doc.id), filter: place('collection') })), r => r.doc.id, rowNode);
+  dropTip();
+}
+
+/* ---- around them ---- */
+
+function headNode({ title, sort, away }) {
+  if (!sort) return el('th', { role: 'columnheader', scope: 'col' }, away ? el('span', { class: 'away' }, title) : title);
+  const key = sortKey();
+  const order = key === sort ? 'ascending' : key === `-${sort}` ? 'descending' : 'none';
+  return el('th', { role: 'columnheader', scope: 'col', 'aria-sort': order },
+    el('button', { type: 'button', class: 'sort', 'data-focus': sort, onclick: () => go({ sort: order === 'ascending' ? `-${sort}` : sort, page: null }) },
+      title, el('span', { class: 'arrow', 'aria-hidden': 'true' }, { ascending: ' ↑', descending: ' ↓', none: '' }[order])));
+}
+
+function drawHead() {
+  const all = el('input', { type: 'checkbox', id: 'pick-all', 'data-focus': 'pick-all', 'aria-label': 'Select all on this page', onchange: e => pickAll(e.currentTarget.checked) });
+  all.checked = rows.length > 0 && rows.every(r => selected.has(r.id));
+  all.indeterminate = !all.checked && rows.some(r => selected.has(r.id));
+  const head = byId('list-head'), held = head.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  head.replaceChildren(el('td', { role: 'cell', class: 'pick' }, all), ...columns.map(headNode));
+  if (held) head.querySelector(`[data-focus="${held}"]`)?.focus();
+}
+
+function emptyText() {
+  if (trouble) return trouble.status === 401 ? 'The daemon asks for a token before it shows documents.' : `No list: ${errorText(trouble)}.`;
+  if (rows.length) return '';
+  if (!known.status) return 'Reading…';
+  return place('status') || place('collection') || place('search') ? 'No document is like that.' : 'There are no documents.';
+}
+
+function drawPager() {
+  const { page, totalPages, total, limit } = pagination;
+  const first = (page - 1) * limit + 1;
+  say(byId('list-count'), rows.length ? `${number(first)} to ${number(first + rows.length - 1)} of ${plural(total, 'document')}` : '');
+  say(byId('page-text'), `Page ${number(page)} of ${number(Math.max(1, totalPages))}`);
+  byId('previous-page').disabled = page <= 1;
+  byId('next-page').disabled = page >= totalPages;
+}
+
+function drawSelection() {
+  const n = selected.size, tooMany = n > MOST_AT_ONCE;
+  byId('selection').hidden = n === 0;
+  say(byId('selection-text'), `${number(n)} selected${tooMany ? `; at most ${MOST_AT_ONCE} at once` : ''}`);
+  byId('sync-selected').disabled = tooMany;
+}
+
+function drawFilters() {
+  const names = ['', ...collections()];
+  keyed(byId('collection-filter'), names, n => n, name => el('option', { value: name }, name || 'any'));
+  byId('collection-filter').value = place('collection');
+  byId('status-filter').value = place('status');
+  byId('page-size').value = place('limit', '20');
+  if (document.activeElement !== byId('find')) byId('find').value = place('search');
+  byId('clear-filters').hidden = !(place('status') || place('collection') || place('search'));
+}
+
+function draw() {
+  drawRows();
+  drawHead();
+  drawPager();
+  drawSelection();
+  const text = emptyText();
+  say(byId('list-empty'), text);
+  byId('list-empty').hidden = !text;
+}
+
+/* ---- selection ---- */
+
+function pick(doc, chosen) {
+  if (chosen) selected.set(doc.id, { id: doc.id, name: doc.name ?? doc.id });
+  else selected.delete(doc.id);
+  draw();
+}
+function pickAll(chosen) {
+  for (const doc of rows) {
+    if (chosen) selected.set(doc.id, { id: doc.id, name: doc.name ?? doc.id });
+    else selected.delete(doc.id);
+  }
+  draw();
+}
+function pickNone() {
+  selected.clear();
+  draw();
+}
+
+/* ---- start ---- */
+
+let seen = '';
+/* Reads when what is shown became another; that a document was opened beside it is none. */
+function placed() {
+  drawFilters();
+  const key = JSON.stringify([place('view'), known.source, query()]);
+  if (key === seen) return;
+  seen = key;
+  read();
+}
+
+function startToolbar() {
+  const search = settled(() => go({ search: byId('find').value.trim(), page: null }, { replace: true }), 250);
+  byId('find').addEventListener('input', search);
+  byId('filters').addEventListener('submit', e => { e.preventDefault(); search(); });
+  byId('status-filter').addEventListener('change', e => go({ status: e.currentTarget.value, page: null }));
+  byId('collection-filter').addEventListener('change', e => go({ collection: e.currentTarget.value, page: null }));
+  byId('clear-filters').addEventListener('click', () => {
+    byId('find').value = '';
+    go({ status: null, collection: null, search: null, page: null });
+    byId('find').focus();
+  });
+  byId('sync-all').addEventListener('click', e => busy(e.currentTarget, syncAllPending));
+  byId('page-size').addEventListener('change', e => go({ limit: e.currentTarget.value, page: null }));
+  byId('previous-page').addEventListener('click', () => go({ page: pagination.page - 1 }));
+  byId('next-page').addEventListener('click', () => go({ page: pagination.page + 1 }));
+  byId('clear-selection').addEventListener('click', () => { pickNone(); byId('find').focus(); });
+  byId('sync-selected').addEventListener('click', e => busy(e.currentTarget, async () => {
+    if (await syncSeveral([...selected.values()])) pickNone();
+  }));
+}
+
+export function startDocuments() {
+  startToolbar();
+  on('place', placed);
+  on('source', () => { selected.clear(); rows = []; draw(); placed(); });
+  on('collections', () => { drawFilters(); draw(); });
+  on('document', heard);
+  on('acted refresh', readSoon);
+  on('token', read);
+  draw();
+  publish('place');
+}

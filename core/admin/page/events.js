@@ -1,0 +1,117 @@
+/*
+ * events.js - the daemon's server-sent events, read with fetch: an EventSource could not show a token. Reconnects by
+ * itself, from the last event on.
+ */
+import { address, askForToken, authorization, failure } from './api.js';
+
+const FIRST_WAIT_MS = 1000, LONGEST_WAIT_MS = 15000;
+const SILENCE_MS = 45000; // three heartbeats
+
+/* Cuts a stream of text into events; `take` gets {event, data, id}. */
+function reader(take) {
+  let rest = '', event = '', data = [], id = null;
+  const line = text => {
+    if (text === '') {
+      if (data.length) take({ event: event || 'message', data: data.join('\n'), id });
+      event = '';
+      data = [];
+      return;
+    }
+    const colon = text.indexOf(':');
+    const field = colon < 0 ? text : text.slice(0, colon);
+    const value = colon < 0 ? '' : text.slice(colon + 1).replace(/^ /, '');
+    if (field === 'event') event = value;
+    else if (field === 'data') data.push(value);
+    else if (field === 'id') id = value;
+  };
+  return chunk => {
+    const lines = (rest + chunk).split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop();
+    lines.forEach(line);
+  };
+}
+
+/**
+ * Reads the events of `source()` for as long as the page is there. `take(name, object)` gets each; `tell(state, ms,
+ * refusal)` hears `connecting`, `live`, `waiting` (ms until the next try, and what the daemon said if it did) and `token`; `fresh()` is called when it is live again and
+ * what happened meanwhile may have been missed.
+ */
+export function followEvents({ source, take, tell, fresh }) {
+  let lastId = null, wait = FIRST_WAIT_MS, abort = null, wake = null, generation = 0;
+
+  const sleep = ms => new Promise(done => {
+    const timer = setTimeout(done, ms);
+    wake = () => { clearTimeout(timer); done(); };
+  });
+
+  async function stream(mine) {
+    abort = new AbortController();
+    let silence = null;
+    const heard = () => { clearTimeout(silence); silence = setTimeout(() => abort.abort(), SILENCE_MS); };
+    try {
+      heard();
+      const headers = { Accept: 'text/event-stream', ...authorization() };
+      if (lastId) headers['Last-Event-ID'] = lastId;
+      const response = await fetch(address('/api/sync/events', { source: source() }), { headers, signal: abort.signal, cache: 'no-store' });
+      if (!response.ok) throw await failure(response);
+      tell('live');
+      wait = FIRST_WAIT_MS;
+      if (!lastId) fresh();
+      const feed = reader(({ event, data, id }) => {
+        if (mine !== generation) return;
+        if (id) lastId = id;
+        if (event === 'reset') fresh();
+        else take(event, JSON.parse(data));
+      });
+      const decoder = new TextDecoder();
+      for (const body = response.body.getReader();;) {
+        const { done, value } = await body.read();
+        if (done) return;
+        heard();
+        feed(decoder.decode(value, { stream: true }));
+      }
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+
+  async function follow() {
+    const mine = generation;
+    tell('connecting');
+    while (mine === generation) {
+      let refusal = null;
+      try {
+        await stream(mine);
+      } catch (e) {
+        if (e.status === 401) {
+          tell('token');
+          if (!await askForToken()) await sleep(2 ** 31 - 1); // until restart()
+          continue;
+        }
+        if (e.status) { // it answers, but has no events for us: then by reading again and again
+          refusal = e.message;
+          fresh();
+        }
+      }
+      if (mine !== generation) return;
+      const ms = wait * (0.75 + Math.random() / 2);
+      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+      tell('waiting', ms, refusal);
+      await sleep(ms);
+    }
+  }
+
+  /** From the beginning: another source, or another token. */
+  function restart() {
+    generation++;
+    lastId = null;
+    wait = FIRST_WAIT_MS;
+    abort?.abort();
+    wake?.();
+    follow();
+  }
+
+  addEventListener('online', () => wake?.());
+  document.addEventListener('visibilitychange', () => { if (!document.hidden && wait > FIRST_WAIT_MS) wake?.(); });
+  return { restart };
+}

@@ -1,0 +1,118 @@
+/* jobs.js - long work that the daemon does: its list, progress, stopping and starting. */
+import { byId, el, keyed, say, timeNode } from './dom.js';
+import { call, callSource } from './api.js';
+import { collections, known, learn, on, place } from './state.js';
+import { duration, number, rate } from './format.js';
+import { busy, confirm, errorText, notice } from './notices.js';
+
+const going = job => job.state === 'queued' || job.state === 'running';
+let trouble = null;
+
+/* ---- reading ---- */
+
+async function read() {
+  if (place('view') !== 'jobs' || !known.source) return;
+  try {
+    const answer = await call('GET', '/api/jobs');
+    trouble = null;
+    learn('jobs', answer.jobs ?? answer.data ?? answer);
+  } catch (e) {
+    trouble = e;
+    draw();
+  }
+}
+
+function heard(job) {
+  if (known.jobs) learn('jobs', [job, ...known.jobs.filter(j => j.id !== job.id)].sort((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt)));
+}
+
+/* ---- drawing ---- */
+
+function progressText(job) {
+  const p = job.progress ?? {};
+  const parts = [];
+  if (p.text) parts.push(p.text);
+  if (p.done || p.total) parts.push(`${number(p.done)}${p.total ? ` of ${number(p.total)}` : ''}`);
+  if (going(job) && p.ratePerSecond) parts.push(rate(p.ratePerSecond));
+  if (going(job) && p.etaMs) parts.push(`${duration(p.etaMs)} left`);
+  return parts.join(', ');
+}
+
+/* A result is an object of numbers and words, which differ by job. */
+function resultText(result) {
+  if (result === null || result === undefined) return '';
+  if (typeof result !== 'object') return String(result);
+  return Object.entries(result).filter(([, v]) => v !== null && typeof v !== 'object')
+    .map(([k, v]) => `${k.replace(/([A-Z])/g, ' $1').toLowerCase()}: ${typeof v === 'number' ? number(v) : v}`).join(', ');
+}
+
+function optionText(options) {
+  return Object.entries(options ?? {}).filter(([, v]) => v !== null && v !== false && v !== '')
+    .map(([k, v]) => (v === true ? k : `${k} ${Array.isArray(v) ? v.join(', ') : v}`)).join(', ');
+}
+
+async function stop(job) {
+  if (!await confirm(`Stop ${job.job}?`, 'What it has done stays done; the rest is left as it is.', 'Stop')) return;
+  try {
+    await call('DELETE', `/api/jobs/${encodeURIComponent(job.id)}`, { person: true });
+    notice('done', `${job.job} is asked to stop`);
+  } catch (e) {
+    notice('failed', `${job.job} was not stopped`, [errorText(e)]);
+  }
+  read();
+}
+
+const states = { queued: 'warning', running: 'busy', done: 'good', failed: 'failed', stopped: 'warning' };
+
+function jobNode(job) {
+  const p = job.progress ?? {};
+  const bar = going(job) && el('progress', { 'aria-label': `Progress of ${job.job}`, max: p.total || null, value: p.total ? Math.min(p.done, p.total) : null });
+  const ended = job.endedAt ? ['ended ', timeNode(Date.parse(job.endedAt), 'since')] : job.startedAt ? ['began ', timeNode(Date.parse(job.startedAt), 'since')] : 'waits for its turn';
+  return el('li', { 'data-job': job.id },
+    el('p', { class: 'job-head' }, el('strong', null, job.job), el('span', { class: 'pill', 'data-state': states[job.state] }, job.state),
+      el('span', { class: 'muted' }, [job.source, optionText(job.options)].filter(Boolean).join(', '), ', ', ended),
+      el('span', { class: 'space' }),
+      going(job) && el('button', { type: 'button', 'data-focus': 'stop', onclick: e => busy(e.currentTarget, () => stop(job)) }, 'Stop')),
+    bar, el('p', null, progressText(job)),
+    job.result && el('p', { class: 'muted' }, resultText(job.result)),
+    job.error && el('p', { class: 'error' }, typeof job.error === 'object' ? `${job.error.error} (${job.error.code})` : job.error));
+}
+
+function draw() {
+  const jobs = known.jobs ?? [];
+  keyed(byId('jobs-list'), jobs, j => j.id, jobNode);
+  say(byId('jobs-empty'), trouble ? `No list of jobs: ${errorText(trouble)}.` : jobs.length ? '' : 'No job has run since the daemon started.');
+}
+
+/* ---- starting ---- */
+
+function drawForm() {
+  const verify = byId('job-kind').value === 'verify';
+  byId('job-repair-label').hidden = !verify;
+  byId('job-force-label').hidden = verify;
+  keyed(byId('job-collection'), ['', ...collections()], n => n, name => el('option', { value: name }, name || 'all'));
+}
+
+async function start() {
+  const job = byId('job-kind').value, collection = byId('job-collection').value, options = {};
+  if (collection) options.collections = [collection];
+  if (job === 'verify' && byId('job-repair').checked) options.repair = true;
+  if (job === 'sync' && byId('job-force').checked) options.force = true;
+  if (options.force && !await confirm('Embed everything again?', 'Every text is sent to the embedder once more, also what is equal. That may take long and be billed for.', 'Embed everything')) return;
+  try {
+    await callSource('POST', '/api/jobs', { body: { job, options }, person: true });
+    notice('done', `${job} was started`);
+  } catch (e) {
+    notice('failed', `${job} was not started`, [errorText(e)]);
+  }
+  read();
+}
+
+export function startJobs() {
+  byId('job-kind').addEventListener('change', drawForm);
+  byId('job-form').addEventListener('submit', e => { e.preventDefault(); busy(e.submitter, start); });
+  on('jobs', draw);
+  on('job', heard);
+  on('collections', drawForm);
+  on('place source refresh token', read);
+}

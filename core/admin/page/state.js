@@ -1,0 +1,68 @@
+/*
+ * state.js - what the page knows by now, who wants to hear of it, and where in the page one is (the part of the
+ * address after #, so that a view can be linked to). Draws nothing and asks nothing.
+ */
+export const STATUSES = ['synced', 'pending', 'stale', 'failed'];
+
+export const known = {
+  sources: [],
+  source: null,   // its name; null until the daemon has said which there are
+  status: null,   // counts and worker, as GET /api/sync/status says
+  engine: null,   // as GET /api/sync/worker/state says
+  history: null,
+  problems: null,
+  jobs: null,
+};
+
+const listeners = new Map();
+
+/** Calls `f` whenever one of these topics was published: the keys of `known`, `place`, and what others name. */
+export function on(topics, f) {
+  for (const topic of topics.split(' ')) {
+    if (!listeners.has(topic)) listeners.set(topic, []);
+    listeners.get(topic).push(f);
+  }
+}
+export function publish(topic, value) {
+  for (const f of listeners.get(topic) ?? []) f(value);
+}
+export function learn(topic, value) {
+  known[topic] = value;
+  publish(topic, value);
+}
+
+export const collections = () => Object.keys(known.status?.perCollection ?? {});
+
+/* ---- the place ---- */
+
+const parse = () => new URLSearchParams(location.hash.includes('=') ? location.hash.slice(1) : '');
+let here = parse();
+
+/** A value of the address, or its default. */
+export const place = (name, otherwise = '') => here.get(name) ?? otherwise;
+
+/** The address with these values changed; '' or null takes one away. */
+export function addressWith(changes) {
+  const next = new URLSearchParams(here);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === '' || value === null || value === undefined) next.delete(name);
+    else next.set(name, value);
+  }
+  const text = next.toString();
+  return text ? `#${text}` : '#view=documents';
+}
+
+/** Goes there; `replace` leaves no step for the Back button. */
+export function go(changes, { replace = false } = {}) {
+  const address = addressWith(changes);
+  if (address === location.hash) return;
+  if (replace) history.replaceState(null, '', address);
+  else history.pushState(null, '', address);
+  moved();
+}
+
+function moved() {
+  here = parse();
+  publish('place');
+}
+addEventListener('popstate', () => { if (!location.hash || location.hash.includes('=')) moved(); });
