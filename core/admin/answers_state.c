@@ -46,34 +46,40 @@ static json_t *shape_sources(const struct service *service)
     return out;
 }
 
-static json_t *shape_this_worker(struct call *call, const struct service_source *source)
+static json_t *shape_this_worker(const struct service *service, size_t source)
 {
     struct engine_snapshot s;
-    bool known = control_snapshot(call->service->control, call_source_index(call, source), &s);
-    return shape_worker(call->service, known ? &s : NULL);
+    bool known = control_snapshot(service->control, source, &s);
+    return shape_worker(service, known ? &s : NULL);
+}
+
+json_t *body_status(const struct service *service, size_t source, struct lks_err *err)
+{
+    struct mongo_counts counts;
+    if (counts_get(service->counts, source, &counts, err) != LKS_E_OK) return NULL;
+    json_t *out = shape_status(&service->sources[source], &counts);
+    json_object_set_new(out, "sources", shape_sources(service));
+    json_object_set_new(out, "worker", shape_this_worker(service, source));
+    mongo_counts_fini(&counts);
+    return out;
 }
 
 void answer_status(struct call *call)
 {
     const struct service_source *source = call_source(call);
-    struct mongo_counts counts;
     struct lks_err err;
     if (!source) return;
-    if (counts_get(call->service->counts, call_source_index(call, source), &counts, &err) != LKS_E_OK) {
+    json_t *out = body_status(call->service, call_source_index(call, source), &err);
+    if (out)
+        call_json(call, 200, out);
+    else
         call_fail_err(call, &err);
-        return;
-    }
-    json_t *out = shape_status(source, &counts);
-    json_object_set_new(out, "sources", shape_sources(call->service));
-    json_object_set_new(out, "worker", shape_this_worker(call, source));
-    mongo_counts_fini(&counts);
-    call_json(call, 200, out);
 }
 
 void answer_worker(struct call *call)
 {
     const struct service_source *source = call_source(call);
-    if (source) call_json(call, 200, shape_this_worker(call, source));
+    if (source) call_json(call, 200, shape_this_worker(call->service, call_source_index(call, source)));
 }
 
 void answer_worker_run(struct call *call)

@@ -19,6 +19,7 @@
 
 struct MHD_Connection;
 struct route;
+struct stream;
 
 struct call_pair {
     const char *name, *value;
@@ -48,6 +49,7 @@ struct call {
     size_t answer_header_count;
     char *text; /* owned, by malloc() */
     size_t bytes;
+    struct stream *stream; /* instead of a text: events without end. Owned until its answer is sent */
 };
 
 /* Who may take a route. */
@@ -101,11 +103,17 @@ size_t call_source_index(const struct call *call, const struct service_source *s
 bool call_collections(struct call *call, const struct service_source *source, const json_t *names,
                       uint64_t *set);
 
+/* ---- bodies that are also told as events ---- */
+
+/* NULL: `err` says why. */
+json_t *body_status(const struct service *service, size_t source, struct lks_err *err);
+
 /* ---- routes ---- */
 
 extern const struct route routes[];
 extern const size_t route_count;
 
+void answer_events(struct call *call);
 void answer_healthz(struct call *call);
 void answer_readyz(struct call *call);
 void answer_metrics(struct call *call);

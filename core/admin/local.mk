@@ -9,12 +9,15 @@ libadmin_la_SOURCES = \
 	%D%/answers_worker.c \
 	%D%/call.c %D%/call.h \
 	%D%/encode.c %D%/encode.h \
+	%D%/events.c \
 	%D%/guard.c %D%/guard.h \
 	%D%/page.c %D%/page.h \
 	%D%/routes.c \
 	%D%/server.c \
 	%D%/shape.c %D%/shape.h \
-	%D%/target.c %D%/target.h
+	%D%/streams.c %D%/streams.h \
+	%D%/target.c %D%/target.h \
+	%D%/tell.c %D%/tell.h
 libadmin_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS)
 libadmin_la_LIBADD = libservice.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS)
 

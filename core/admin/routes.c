@@ -7,6 +7,7 @@ const struct route routes[] = {
     {"GET", "/readyz", ACCESS_OPEN, answer_readyz},
     {"GET", "/metrics", ACCESS_READ, answer_metrics},
     {"GET", "/api/search", ACCESS_READ, answer_search},
+    {"GET", "/api/sync/events", ACCESS_READ, answer_events},
     {"GET", "/api/sync/status", ACCESS_STATUS, answer_status},
     {"GET", "/api/sync/worker/status", ACCESS_STATUS, answer_worker},
     {"GET", "/api/sync/worker/state", ACCESS_READ, answer_worker_state},

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "admin/guard.h"
+#include "admin/streams.h"
 #include "admin/target.h"
 #include "base/log.h"
 #include "base/queue.h"
@@ -33,7 +34,13 @@ struct admin {
     struct queue queue; /* of calls that want an answer */
     pthread_t threads[ANSWERING_THREADS];
     size_t thread_count;
+    struct streams *streams;
 };
+
+struct streams *admin_streams(struct admin *a)
+{
+    return a->streams;
+}
 
 /* ---- answering ---- */
 
@@ -55,16 +62,21 @@ static bool says(const struct call *call, const char *name)
     return false;
 }
 
+static struct MHD_Response *text_response(const struct call *call)
+{
+    return MHD_create_response_from_buffer(call->bytes, call->text, MHD_RESPMEM_MUST_FREE);
+}
+
 static enum MHD_Result send_answer(struct call *call)
 {
     static const char *const headers[][2] = {{"Cache-Control", "no-store"},
                                              {"X-Content-Type-Options", "nosniff"},
                                              {"Referrer-Policy", "no-referrer"},
                                              {"Content-Security-Policy", "default-src 'none'"}};
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(call->bytes, call->text, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = call->stream ? stream_response(call->stream) : text_response(call);
     if (!response) return MHD_NO;
     call->text = NULL;
+    call->stream = NULL;
     MHD_add_response_header(response, "Content-Type", call->type);
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
         if (!says(call, headers[i][0])) MHD_add_response_header(response, headers[i][0], headers[i][1]);
@@ -109,6 +121,7 @@ static void call_free(void *self, struct MHD_Connection *connection, void **cont
     if (!call) return;
     buf_fini(&call->body);
     for (size_t i = 0; i < call->answer_header_count; i++) free((char *)call->answer_headers[i].value);
+    stream_free(call->stream);
     free(call->method);
     free(call->target);
     free(call->text);
@@ -256,6 +269,8 @@ static enum lks_code start(struct admin *a, int fd, struct lks_err *err)
         close(fd);
         return lks_fail(err, LKS_E_IO, "the HTTP server can't be started");
     }
+    a->streams = streams_open(a->service);
+    if (!a->streams) return lks_fail(err, LKS_E_IO, "no thread left for the HTTP server");
     while (a->thread_count < ANSWERING_THREADS) {
         if (pthread_create(&a->threads[a->thread_count], NULL, answer_calls, a) != 0)
             return lks_fail(err, LKS_E_IO, "no thread left for the HTTP server");
@@ -307,7 +322,9 @@ void admin_close(struct admin *a)
     pthread_mutex_unlock(&a->lock);
     queue_close(&a->queue);
     for (size_t i = 0; i < a->thread_count; i++) pthread_join(a->threads[i], NULL);
+    streams_end(a->streams);
     if (a->daemon) MHD_stop_daemon(a->daemon);
+    streams_close(a->streams);
     queue_fini(&a->queue);
     pthread_mutex_destroy(&a->lock);
     free(a->token);

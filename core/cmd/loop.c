@@ -121,6 +121,12 @@ static void touched(void *self, const struct engine_touched *what)
     if (le->loop->touched) le->loop->touched(le, what, le->loop->context);
 }
 
+static void recorded(void *self, const struct engine_recorded *what)
+{
+    struct loop_engine *le = self;
+    if (le->loop->recorded) le->loop->recorded(le, what, le->loop->context);
+}
+
 static enum lks_code start_engine(struct loop_engine *le, struct lks_err *err)
 {
     struct ports ports = ports_through_us(le);
@@ -150,6 +156,8 @@ static enum lks_code open_engines(struct loop *loop, struct app *app, bool once,
         if (errands) le->config.errand = errands[i];
         le->config.on_touched = touched;
         le->config.on_touched_self = le;
+        le->config.on_recorded = recorded;
+        le->config.on_recorded_self = le;
         enum lks_code code = start_engine(le, err);
         if (code != LKS_E_OK) return code;
     }

@@ -35,6 +35,8 @@ struct loop {
     void (*feed)(struct loop *loop, struct loop_engine *le, void *context);
     /* A document that was touched is done. */
     void (*touched)(struct loop_engine *le, const struct engine_touched *touched, void *context);
+    /* A document's record was written, or the document is gone. */
+    void (*recorded)(struct loop_engine *le, const struct engine_recorded *recorded, void *context);
     void *context;
 };
 

@@ -56,6 +56,12 @@ static void touched(struct loop_engine *le, const struct engine_touched *what, v
     serve_touched(d->api, le, what);
 }
 
+static void recorded(struct loop_engine *le, const struct engine_recorded *what, void *context)
+{
+    struct daemon *d = context;
+    serve_recorded(d->api, le, what);
+}
+
 /* SIGHUP is a signal to stop only once the new configuration is known to be good. */
 static bool wants_reload(struct loop *loop, void *context)
 {
@@ -97,6 +103,7 @@ static int serve(struct app *app, struct daemon *d)
     loop.tick = tick;
     loop.feed = feed;
     loop.touched = touched;
+    loop.recorded = recorded;
     loop.on_hangup = wants_reload;
     loop.context = d;
     notify("READY=1"); /* before servers answer: an outage must not fail the boot */

@@ -82,6 +82,7 @@ static bool describe(struct serve *s)
                                   .control = control_new(app->source_count, wake, s->app),
                                   .counts = counts_open(s->mongos, app->source_count),
                                   .history = history_new(app->source_count),
+                                  .events = events_new(),
                                   .worker_enabled = worker->enabled,
                                   .interval_ms = worker->interval_ms,
                                   .batch_size = worker->batch_size,
@@ -90,7 +91,7 @@ static bool describe(struct serve *s)
                                             .max_ms = worker->max_backoff_ms,
                                             .jitter = worker->jitter,
                                             .max_retries = worker->max_retries}};
-    return s->service.control && s->service.counts && s->service.history;
+    return s->service.control && s->service.counts && s->service.history && s->service.events;
 }
 
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err)
@@ -132,12 +133,20 @@ void serve_touched(struct serve *s, struct loop_engine *le, const struct engine_
     if (s) control_touched(s->service.control, (size_t)(le->source - s->app->sources), what);
 }
 
+void serve_recorded(struct serve *s, struct loop_engine *le, const struct engine_recorded *what)
+{
+    if (s)
+        events_recorded(s->service.events, le->source->config->name, (const char *const *)le->source->names,
+                        what);
+}
+
 void serve_close(struct serve *s)
 {
     if (!s) return;
     if (s->service.control) control_close(s->service.control);
     admin_close(s->admin);
     counts_close(s->service.counts);
+    events_free(s->service.events);
     control_free(s->service.control);
     history_free(s->service.history);
     for (size_t i = 0; s->embedder_names && s->embedder_names[i]; i++) free(s->embedder_names[i]);

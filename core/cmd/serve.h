@@ -8,9 +8,11 @@ struct serve;
 
 /* Listens as [api] says; does nothing with `listen = off`. The loop's engines are open. */
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err);
-/* On the loop's thread, for its `feed` and `tick`, and for its `touched`. NULL is fine for all of these. */
+/* On the loop's thread, for its `feed` and `tick`, its `touched` and its `recorded`. NULL is fine for all of
+ * these. */
 void serve_engine(struct serve *s, struct loop_engine *le);
 void serve_touched(struct serve *s, struct loop_engine *le, const struct engine_touched *what);
+void serve_recorded(struct serve *s, struct loop_engine *le, const struct engine_recorded *what);
 /* Before the engines go. */
 void serve_close(struct serve *s);
 

@@ -409,6 +409,23 @@ static void tell(struct engine *e, const struct doc *doc)
     e->config->on_touched(e->config->on_touched_self, &touched);
 }
 
+/* Tells that it is known what became of it: its record stands, or its tomb. */
+static void tell_recorded(struct engine *e, const struct doc *doc)
+{
+    enum sync_status statuses[ENGINE_MAX_COLLECTIONS];
+    size_t count = doc->gone ? 0 : doc->after.entry_count;
+    if (!e->config->on_recorded) return;
+    for (size_t i = 0; i < count; i++) statuses[i] = doc->after.entries[i].status;
+    const char *key = key_of(e, doc);
+    struct engine_recorded recorded = {.id = doc->id,
+                                       .key = key ? key : doc->work.tomb_key,
+                                       .gone = doc->gone,
+                                       .overall = record_overall(&doc->after),
+                                       .statuses = statuses,
+                                       .count = count};
+    e->config->on_recorded(e->config->on_recorded_self, &recorded);
+}
+
 static void finish(struct engine *e, struct doc *doc)
 {
     if (doc->work.explicit_ask && e->config->on_touched) tell(e, doc);
@@ -533,6 +550,7 @@ void doc_holders_known(struct engine *e, struct doc *doc)
 void doc_tomb_written(struct engine *e, struct doc *doc)
 {
     e->tombs.last_put_wall_ms = wall_ms(e);
+    tell_recorded(e, doc);
     finish(e, doc);
 }
 
@@ -541,6 +559,7 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
     switch (code) {
     case LKS_E_OK:
         e->stats.records++;
+        tell_recorded(e, doc);
         if (doc->work.tomb) {
             doc->state = DOC_UNTOMB;
             lane_push(&e->tomb_drops, &doc->node);

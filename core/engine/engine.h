@@ -47,6 +47,16 @@ struct engine_touched {
     size_t count;
 };
 
+/* A document whose record is confirmed, or that is gone. All of it is borrowed. */
+struct engine_recorded {
+    const struct docid *id;
+    const char *key; /* its business id; NULL: not known */
+    bool gone;       /* no such document any more: its points were deleted; no statuses */
+    enum sync_status overall;
+    const enum sync_status *statuses; /* one per collection */
+    size_t count;
+};
+
 /*
  * An errand: only what a person asks for (engine_touch(), or a comparing scan with a sweep), beside what is
  * saved. The stream isn't opened, no cycle runs, and position, token and digests stay as they were, so that
@@ -92,6 +102,9 @@ struct engine_config {
      * the engine. */
     void (*on_touched)(void *self, const struct engine_touched *touched);
     void *on_touched_self;
+    /* Likewise of each document whose record was written, and of each that is gone. */
+    void (*on_recorded)(void *self, const struct engine_recorded *recorded);
+    void *on_recorded_self;
 };
 
 /* Sensible values for everything a person doesn't set. */

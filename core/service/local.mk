@@ -4,6 +4,7 @@ libservice_la_SOURCES = \
 	%D%/compare.c %D%/compare.h \
 	%D%/control.c %D%/control.h \
 	%D%/counts.c %D%/counts.h \
+	%D%/events.c %D%/events.h \
 	%D%/forget.c %D%/forget.h \
 	%D%/history.c %D%/history.h \
 	%D%/lookup.c %D%/lookup.h \

@@ -5,6 +5,7 @@
 #include "service/compare.h"
 #include "service/control.h"
 #include "service/counts.h"
+#include "service/events.h"
 #include "service/history.h"
 #include "service/search.h"
 
@@ -25,6 +26,7 @@ struct service {
     struct control *control;
     struct counts *counts;
     struct history *history;
+    struct events *events;
     bool worker_enabled;
     int64_t interval_ms;
     size_t batch_size;

@@ -16,12 +16,25 @@ live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS) $(CHECK_LIBS) -lm
 
-live_tests = %D%/api %D%/api_state %D%/api_transport %D%/changes %D%/chaos %D%/commands %D%/ids %D%/outages %D%/settings
+live_tests = \
+	%D%/api \
+	%D%/api_events \
+	%D%/api_state \
+	%D%/api_transport \
+	%D%/changes \
+	%D%/chaos \
+	%D%/commands \
+	%D%/ids \
+	%D%/outages \
+	%D%/settings
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
 %C%_api_SOURCES = %D%/test_api.c
 %C%_api_CPPFLAGS = $(live_cppflags)
 %C%_api_LDADD = $(live_libs)
+%C%_api_events_SOURCES = %D%/test_api_events.c
+%C%_api_events_CPPFLAGS = $(live_cppflags)
+%C%_api_events_LDADD = $(live_libs)
 %C%_api_transport_SOURCES = %D%/test_api_transport.c
 %C%_api_transport_CPPFLAGS = $(live_cppflags)
 %C%_api_transport_LDADD = $(live_libs)

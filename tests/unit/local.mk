@@ -191,3 +191,10 @@ TESTS += test_double_mongod
 test_double_mongod_SOURCES = %D%/test_double_mongod.c
 test_double_mongod_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -I$(top_srcdir)/tests/double/mongo $(CHECK_CFLAGS)
 test_double_mongod_LDADD = libdoublemongo.la $(CHECK_LIBS)
+
+# events: the ring of what happens
+check_PROGRAMS += test_events
+TESTS += test_events
+test_events_SOURCES = %D%/test_events.c
+test_events_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+test_events_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)

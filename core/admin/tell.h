@@ -1,0 +1,15 @@
+/* tell.h - tells what nobody else publishes: counts and states that changed, and cycles. Private to this
+ * room. */
+#ifndef LOCKSTEP_ADMIN_TELL_H
+#define LOCKSTEP_ADMIN_TELL_H
+
+#include "service/service.h"
+
+struct teller;
+
+/* A thread that looks about once a second, while somebody listens. NULL: none can be had. */
+struct teller *teller_open(const struct service *service);
+/* NULL is fine. */
+void teller_close(struct teller *t);
+
+#endif
