@@ -1,13 +1,12 @@
 /* forget.c - `lockstep forget`: a collection that was switched off goes, after asking. */
 #include "service/forget.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "cmd/cmd.h"
+#include "cmd/arguments.h"
 #include "cmd/pass.h"
 #include "cmd/signals.h"
 
@@ -161,20 +160,11 @@ static int forget_it(struct job *job)
 
 static int parse(const struct invocation *inv, struct wish *wish)
 {
-    static const struct option options[] = {
-        {"yes", no_argument, NULL, 'y'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        if (c == 'y')
-            wish->yes = true;
-        else if (c == 'j')
-            wish->json = true;
-        else
-            return usage_error(&command_forget, "that option is not known");
-    }
-    if (optind + 1 != inv->count) return usage_error(&command_forget, "say which collection, and only one");
-    wish->name = inv->arguments[optind];
-    return EXIT_DONE;
+    const struct option_spec options[] = {{"yes", OPTION_FLAG, &wish->yes, 0, 0},
+                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_forget, inv, options, &wish->name);
+    if (status == EXIT_DONE && !wish->name) return usage_error(&command_forget, "say which collection");
+    return status;
 }
 
 static int run(const struct invocation *inv)

@@ -2,6 +2,7 @@
 bin_PROGRAMS += lockstep
 lockstep_SOURCES = \
 	%D%/app.c %D%/app.h \
+	%D%/arguments.c %D%/arguments.h \
 	%D%/cmd.h \
 	%D%/config.c \
 	%D%/daemon.c %D%/daemon.h \

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/signals.h"
 
@@ -19,31 +19,23 @@
 
 /* ---- clock ---- */
 
-static int64_t clock_ms(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int64_t monotonic_ms(void *self)
 {
     (void)self;
-    return clock_ms(CLOCK_MONOTONIC);
+    return clock_ms();
 }
 
 static int64_t wall_clock_ms(void *self)
 {
     (void)self;
-    return clock_ms(CLOCK_REALTIME);
+    return clock_wall_ms();
 }
 
 static uint64_t random_bits(void *self)
 {
     uint64_t bits = 0;
     (void)self;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
-        bits = (uint64_t)clock_ms(CLOCK_MONOTONIC) << 11;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits) bits = (uint64_t)clock_ms() << 11;
     return bits;
 }
 
@@ -242,7 +234,7 @@ void loop_run(struct loop *loop)
 {
     int64_t tick_at = 0;
     while (!all_done(loop)) {
-        int64_t now = monotonic_ms(NULL), next = now + TICK_MS;
+        int64_t now = clock_ms(), next = now + TICK_MS;
         follow_signal(loop, now);
         for (size_t i = 0; i < loop->count; i++) {
             struct loop_engine *le = &loop->engines[i];
@@ -260,7 +252,7 @@ void loop_run(struct loop *loop)
             tick_at = now + TICK_MS;
         }
         if (all_done(loop)) break;
-        now = monotonic_ms(NULL);
+        now = clock_ms();
         take_completions(loop, next > now ? (int)(next - now) : 0);
     }
 }

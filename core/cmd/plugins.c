@@ -1,12 +1,11 @@
 /* plugins.c - `lockstep plugins`: which are loaded, from where, what they watch, and which options they have.
  */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/arguments.h"
 
 static const char *type_name(lks_type type)
 {
@@ -118,17 +117,13 @@ static int show(const struct app *app, bool json)
 
 static int run(const struct invocation *inv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     bool json = false;
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        if (c != 'j') return usage_error(&command_plugins, "that option is not known");
-        json = true;
-    }
-    if (optind < inv->count) return usage_error(&command_plugins, "what is `%s`?", inv->arguments[optind]);
+    const struct option_spec options[] = {{"json", OPTION_FLAG, &json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_plugins, inv, options, NULL);
+    if (status != EXIT_DONE) return status;
     struct app *app = app_or_complaint(inv, CONFIG_OFFLINE);
     if (!app) return EXIT_USAGE;
-    int status = show(app, json);
+    status = show(app, json);
     app_free(app);
     return status;
 }

@@ -2,7 +2,6 @@
  * preview.c - `lockstep preview`: what each collection would make of a document, without writing anything.
  * From a file it needs no server at all, so that a plugin's author can work with nothing else.
  */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,7 @@
 #include "base/buf.h"
 #include "base/docid.h"
 #include "base/log.h"
-#include "cmd/cmd.h"
+#include "cmd/arguments.h"
 #include "cmd/signals.h"
 
 #define MAX_FILE_BYTES ((size_t)64 << 20)
@@ -160,34 +159,14 @@ static int preview_id(struct app_source *source, const struct wish *wish, json_t
 
 static int parse(const struct invocation *inv, struct wish *wish)
 {
-    static const struct option options[] = {{"id", required_argument, NULL, 'i'},
-                                            {"collection", required_argument, NULL, 'c'},
-                                            {"source", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        switch (c) {
-        case 'i':
-            wish->id = optarg;
-            break;
-        case 'c':
-            wish->collection = optarg;
-            break;
-        case 's':
-            wish->source = optarg;
-            break;
-        case 'j':
-            wish->json = true;
-            break;
-        default:
-            return usage_error(&command_preview, "that option is not known");
-        }
-    }
-    if (optind < inv->count) wish->file = inv->arguments[optind++];
-    if (optind < inv->count) return usage_error(&command_preview, "what is `%s`?", inv->arguments[optind]);
-    if (wish->file && wish->id) return usage_error(&command_preview, "either a file or --id");
-    return EXIT_DONE;
+    const struct option_spec options[] = {{"id", OPTION_TEXT, &wish->id, 0, 0},
+                                          {"collection", OPTION_TEXT, &wish->collection, 0, 0},
+                                          {"source", OPTION_TEXT, &wish->source, 0, 0},
+                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_preview, inv, options, &wish->file);
+    if (status == EXIT_DONE && wish->file && wish->id)
+        return usage_error(&command_preview, "either a file or --id");
+    return status;
 }
 
 static bool has_collection(const struct app_source *source, const char *name)

@@ -2,23 +2,17 @@
 #include "cmd/progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define BAR_WIDTH 30
 #define BAR_EVERY_MS 200
 #define LINE_EVERY_MS 2000
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void progress_begin(struct progress *p, bool quiet)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     *p =
         (struct progress){.terminal = isatty(STDERR_FILENO), .quiet = quiet, .began_ms = now, .next_ms = now};
     if (!p->terminal) p->next_ms = now + LINE_EVERY_MS; /* what is done by then needs no line */
@@ -43,7 +37,7 @@ static void put_count(const char *label, const char *noun, uint64_t done, int64_
 
 void progress_show(struct progress *p, const char *label, const char *noun, uint64_t done, int64_t total)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     if (p->quiet || now < p->next_ms) return;
     p->next_ms = now + (p->terminal ? BAR_EVERY_MS : LINE_EVERY_MS);
     if (p->terminal) {

@@ -1,5 +1,4 @@
 /* retry.c - `lockstep retry`: documents at once, whatever backoff, retry count or status say. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -7,43 +6,17 @@
 
 static int parse(const struct invocation *inv, struct touch *wish, struct selection *selection)
 {
-    static const struct option options[] = {{"id", required_argument, NULL, 'i'},
-                                            {"failed", no_argument, NULL, 'a'},
-                                            {"collection", required_argument, NULL, 'c'},
-                                            {"source", required_argument, NULL, 's'},
-                                            {"force", no_argument, NULL, 'f'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    bool good = true;
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        switch (c) {
-        case 'i':
-            good &= names_add(&selection->ids, optarg);
-            break;
-        case 'a':
-            wish->failed = true;
-            break;
-        case 'c':
-            good &= names_add(&selection->collections, optarg);
-            break;
-        case 's':
-            selection->source = optarg;
-            break;
-        case 'f':
-            wish->force = true;
-            break;
-        case 'j':
-            wish->json = true;
-            break;
-        default:
-            return usage_error(&command_retry, "that option is not known");
-        }
-    }
-    if (optind < inv->count) return usage_error(&command_retry, "what is `%s`?", inv->arguments[optind]);
+    const struct option_spec options[] = {{"id", OPTION_NAMES, &selection->ids, 0, 0},
+                                          {"failed", OPTION_FLAG, &wish->failed, 0, 0},
+                                          {"collection", OPTION_NAMES, &selection->collections, 0, 0},
+                                          {"source", OPTION_TEXT, &selection->source, 0, 0},
+                                          {"force", OPTION_FLAG, &wish->force, 0, 0},
+                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_retry, inv, options, NULL);
+    if (status != EXIT_DONE) return status;
     if (wish->failed ? selection->ids.count > 0 : selection->ids.count == 0)
         return usage_error(&command_retry, "say which documents: either --id or --failed");
-    return good ? EXIT_DONE : EXIT_FAILED;
+    return EXIT_DONE;
 }
 
 static int run(const struct invocation *inv)

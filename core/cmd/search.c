@@ -1,14 +1,13 @@
 /* search.c - `lockstep search`: what users of search would find. */
 #include "service/search.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "cmd/cmd.h"
+#include "cmd/arguments.h"
 #include "cmd/signals.h"
 
 #define DEFAULT_LIMIT 5
@@ -95,37 +94,14 @@ static int ask(struct app_source *source, const struct wish *wish)
 
 static int parse(const struct invocation *inv, struct wish *wish)
 {
-    static const struct option options[] = {{"limit", required_argument, NULL, 'n'},
-                                            {"collection", required_argument, NULL, 'c'},
-                                            {"source", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    char *end;
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        switch (c) {
-        case 'n':
-            wish->limit = strtoul(optarg, &end, 10);
-            if (*end || wish->limit < 1 || wish->limit > MOST_HITS)
-                return usage_error(&command_search, "--limit takes a number from 1 to %d", MOST_HITS);
-            break;
-        case 'c':
-            wish->collection = optarg;
-            break;
-        case 's':
-            wish->source = optarg;
-            break;
-        case 'j':
-            wish->json = true;
-            break;
-        default:
-            return usage_error(&command_search, "that option is not known");
-        }
-    }
-    if (optind + 1 != inv->count)
+    const struct option_spec options[] = {{"limit", OPTION_NUMBER, &wish->limit, 1, MOST_HITS},
+                                          {"collection", OPTION_TEXT, &wish->collection, 0, 0},
+                                          {"source", OPTION_TEXT, &wish->source, 0, 0},
+                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_search, inv, options, &wish->text);
+    if (status == EXIT_DONE && !wish->text)
         return usage_error(&command_search, "say what to search for, in one argument");
-    wish->text = inv->arguments[optind];
-    return EXIT_DONE;
+    return status;
 }
 
 static int run(const struct invocation *inv)

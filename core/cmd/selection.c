@@ -5,19 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool out_of_memory(void)
+static void out_of_memory(void)
 {
     fputs("lockstep: out of memory\n", stderr);
-    return false;
-}
-
-bool names_add(struct name_list *names, const char *name)
-{
-    const char **grown = realloc(names->items, (names->count + 1) * sizeof *grown);
-    if (!grown) return out_of_memory();
-    names->items = grown;
-    grown[names->count++] = name;
-    return true;
 }
 
 static uint64_t all_of(const struct app_source *source)
@@ -133,8 +123,8 @@ struct engine_errand *selection_errands(const struct selection *s, const struct 
 
 void selection_fini(struct selection *s)
 {
-    free(s->ids.items);
-    free(s->collections.items);
+    name_list_fini(&s->ids);
+    name_list_fini(&s->collections);
     free(s->masks);
     *s = (struct selection){.source = NULL};
 }

@@ -3,12 +3,7 @@
 #define LOCKSTEP_CMD_SELECTION_H
 
 #include "cmd/app.h"
-#include "cmd/cmd.h"
-
-struct name_list {
-    const char **items; /* owned; the strings are borrowed */
-    size_t count;
-};
+#include "cmd/arguments.h"
 
 struct selection {
     struct name_list ids, collections;
@@ -18,8 +13,6 @@ struct selection {
     bool narrow;     /* fewer than all enabled collections */
 };
 
-/* Remembers one more. False, after saying so, when memory is out. */
-bool names_add(struct name_list *names, const char *name);
 /* EXIT_DONE, or after saying so EXIT_USAGE (a name that is none, with those there are) or EXIT_FAILED. */
 int selection_resolve(struct selection *s, const struct app *app);
 /* The source whose documents --id names: the first one selected. */

@@ -1,12 +1,11 @@
 /* status.c - `lockstep status`: how many documents are in which state, as MongoDB has it, and what the
  * daemon's worker does, if one answers. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "cmd/cmd.h"
+#include "cmd/arguments.h"
 #include "cmd/daemon.h"
 #include "cmd/signals.h"
 
@@ -120,18 +119,14 @@ static int all_sources(struct app *app, bool json)
 
 static int run(const struct invocation *inv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     bool json = false;
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        if (c != 'j') return usage_error(&command_status, "that option is not known");
-        json = true;
-    }
-    if (optind < inv->count) return usage_error(&command_status, "what is `%s`?", inv->arguments[optind]);
+    const struct option_spec options[] = {{"json", OPTION_FLAG, &json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_status, inv, options, NULL);
+    if (status != EXIT_DONE) return status;
     signals_unblock(); /* it only reads: a signal may end it where it stands */
     struct app *app = app_or_complaint(inv, 0);
     struct lks_err err;
-    int status = EXIT_FAILED;
+    status = EXIT_FAILED;
     if (!app) return EXIT_USAGE;
     log_setup(LOG_LEVEL_ERROR, false);
     if (app_connect(app, &err) == LKS_E_OK)

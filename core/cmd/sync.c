@@ -2,7 +2,6 @@
  * sync.c - `lockstep sync`: one pass over everything, or over what is asked for, shown as it goes; ends with
  * what was done. With --dry-run only with what would be done.
  */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,41 +79,13 @@ out:
 
 static int parse(const struct invocation *inv, struct wish *wish)
 {
-    static const struct option options[] = {{"id", required_argument, NULL, 'i'},
-                                            {"collection", required_argument, NULL, 'c'},
-                                            {"source", required_argument, NULL, 's'},
-                                            {"force", no_argument, NULL, 'f'},
-                                            {"dry-run", no_argument, NULL, 'n'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    bool good = true;
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        switch (c) {
-        case 'i':
-            good &= names_add(&wish->selection.ids, optarg);
-            break;
-        case 'c':
-            good &= names_add(&wish->selection.collections, optarg);
-            break;
-        case 's':
-            wish->selection.source = optarg;
-            break;
-        case 'f':
-            wish->force = true;
-            break;
-        case 'n':
-            wish->dry_run = true;
-            break;
-        case 'j':
-            wish->json = true;
-            break;
-        default:
-            return usage_error(&command_sync, "that option is not known");
-        }
-    }
-    if (optind < inv->count) return usage_error(&command_sync, "what is `%s`?", inv->arguments[optind]);
-    return good ? EXIT_DONE : EXIT_FAILED;
+    const struct option_spec options[] = {{"id", OPTION_NAMES, &wish->selection.ids, 0, 0},
+                                          {"collection", OPTION_NAMES, &wish->selection.collections, 0, 0},
+                                          {"source", OPTION_TEXT, &wish->selection.source, 0, 0},
+                                          {"force", OPTION_FLAG, &wish->force, 0, 0},
+                                          {"dry-run", OPTION_FLAG, &wish->dry_run, 0, 0},
+                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+    return ARGUMENTS_READ(&command_sync, inv, options, NULL);
 }
 
 static int do_it(const struct wish *wish, struct app *app)

@@ -1,6 +1,5 @@
 /* verify.c - `lockstep verify`: is everything in step? With --repair it puts right what isn't, and looks
  * again. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,40 +201,12 @@ static int check(const struct wish *wish, struct app *app)
 
 static int parse(const struct invocation *inv, struct wish *wish)
 {
-    static const struct option options[] = {{"repair", no_argument, NULL, 'r'},
-                                            {"sample", required_argument, NULL, 'n'},
-                                            {"collection", required_argument, NULL, 'c'},
-                                            {"source", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    bool good = true;
-    char *end;
-    optind = 1;
-    for (int c; (c = getopt_long(inv->count, inv->arguments, "", options, NULL)) != -1;) {
-        switch (c) {
-        case 'r':
-            wish->repair = true;
-            break;
-        case 'n':
-            wish->sample = strtoul(optarg, &end, 10);
-            if (*end || optarg[0] < '0' || optarg[0] > '9' || wish->sample < 1 || wish->sample > MOST_SAMPLES)
-                return usage_error(&command_verify, "--sample takes a number from 1 to %d", MOST_SAMPLES);
-            break;
-        case 'c':
-            good &= names_add(&wish->selection.collections, optarg);
-            break;
-        case 's':
-            wish->selection.source = optarg;
-            break;
-        case 'j':
-            wish->json = true;
-            break;
-        default:
-            return usage_error(&command_verify, "that option is not known");
-        }
-    }
-    if (optind < inv->count) return usage_error(&command_verify, "what is `%s`?", inv->arguments[optind]);
-    return good ? EXIT_DONE : EXIT_FAILED;
+    const struct option_spec options[] = {{"repair", OPTION_FLAG, &wish->repair, 0, 0},
+                                          {"sample", OPTION_NUMBER, &wish->sample, 1, MOST_SAMPLES},
+                                          {"collection", OPTION_NAMES, &wish->selection.collections, 0, 0},
+                                          {"source", OPTION_TEXT, &wish->selection.source, 0, 0},
+                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+    return ARGUMENTS_READ(&command_verify, inv, options, NULL);
 }
 
 static int run(const struct invocation *inv)

@@ -7,26 +7,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "mongo/room.h"
-
-static int64_t clock_ms(clockid_t which)
-{
-    struct timespec now;
-    clock_gettime(which, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t mongo_now_ms(void)
-{
-    return clock_ms(CLOCK_MONOTONIC);
-}
-
-int64_t mongo_wall_ms(void)
-{
-    return clock_ms(CLOCK_REALTIME);
-}
 
 bool mongo_is_server_error(const bson_error_t *error)
 {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mongo/room.h"
 
 /* How long we believe what the list of indexes said. */
@@ -153,14 +154,14 @@ static bool ids_are_unique(struct mongo *m, mongoc_client_t *client)
 {
     if (!strcmp(m->id_field, "_id")) return true;
     pthread_mutex_lock(&m->lock);
-    bool unique = m->id_unique, fresh = mongo_now_ms() < m->id_unique_until_ms;
+    bool unique = m->id_unique, fresh = clock_ms() < m->id_unique_until_ms;
     pthread_mutex_unlock(&m->lock);
     if (fresh) return unique;
     bool there;
     keys_look_for_index(m, client, &there, &unique);
     pthread_mutex_lock(&m->lock);
     m->id_unique = unique;
-    m->id_unique_until_ms = mongo_now_ms() + UNIQUE_FOR_MS;
+    m->id_unique_until_ms = clock_ms() + UNIQUE_FOR_MS;
     pthread_mutex_unlock(&m->lock);
     return unique;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mongo/room.h"
 
@@ -92,7 +93,7 @@ enum lks_code mongo_prepare(struct mongo *m, struct lks_err *err)
     }
     pthread_mutex_lock(&m->lock);
     m->prepared = code == LKS_E_OK;
-    m->prepare_again_ms = mongo_now_ms() + AGAIN_MS;
+    m->prepare_again_ms = clock_ms() + AGAIN_MS;
     pthread_mutex_unlock(&m->lock);
     return code;
 }
@@ -101,7 +102,7 @@ void mongo_prepare_once(struct mongo *m)
 {
     struct lks_err err = {0};
     pthread_mutex_lock(&m->lock);
-    bool wait = m->prepared || mongo_now_ms() < m->prepare_again_ms;
+    bool wait = m->prepared || clock_ms() < m->prepare_again_ms;
     pthread_mutex_unlock(&m->lock);
     if (!wait && mongo_prepare(m, &err)) log_warn("indexes not made yet", LOG_STR("error", err.text));
 }

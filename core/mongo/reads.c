@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mongo/metadata.h"
 #include "mongo/room.h"
 
@@ -268,7 +269,7 @@ static void note_poll_field(struct mongo *m, const bson_t *row)
 static void poll_begin(struct mongo *m, bool recent_only)
 {
     struct poll *p = &m->poll;
-    p->began_ms = mongo_wall_ms();
+    p->began_ms = clock_wall_ms();
     p->first_ms = p->seen_ms;
     p->since_ms = recent_only && p->next_ms > 0 ? p->next_ms - overlap_ms(m) : 0;
 }
@@ -342,7 +343,7 @@ static int64_t estimate(struct mongo *m, mongoc_client_t *client)
     bson_iter_t iter;
     pthread_mutex_lock(&m->lock);
     int64_t value = m->estimate;
-    bool fresh = mongo_now_ms() < m->estimate_until_ms;
+    bool fresh = clock_ms() < m->estimate_until_ms;
     pthread_mutex_unlock(&m->lock);
     if (fresh) return value;
     BSON_APPEND_UTF8(&command, "count", m->collection);
@@ -354,7 +355,7 @@ static int64_t estimate(struct mongo *m, mongoc_client_t *client)
     bson_destroy(&reply);
     pthread_mutex_lock(&m->lock);
     m->estimate = value;
-    m->estimate_until_ms = mongo_now_ms() + ESTIMATE_FOR_MS;
+    m->estimate_until_ms = clock_ms() + ESTIMATE_FOR_MS;
     pthread_mutex_unlock(&m->lock);
     return value;
 }

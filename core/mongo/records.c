@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mongo/metadata.h"
 #include "mongo/room.h"
@@ -71,7 +72,7 @@ static bool add_update(struct mongo *m, mongoc_bulk_operation_t *bulk, const str
 /* Fills the bulk; jobs that can't be in it are taken out of the list, whose order is the bulk's. */
 static size_t add_updates(struct mongo *m, mongoc_bulk_operation_t *bulk, struct job **jobs, size_t count)
 {
-    int64_t now_ms = mongo_wall_ms();
+    int64_t now_ms = clock_wall_ms();
     size_t added = 0;
     for (size_t i = 0; i < count; i++) {
         struct job *job = jobs[i];
@@ -182,7 +183,7 @@ static enum lks_code write_exactly(struct mongo *m, mongoc_client_t *client, con
     enum lks_code code = LKS_E_OK;
     docid_append(job->write->id, &filter, "_id");
     metadata_exact(&filter, row);
-    metadata_update(&update, job->before, job->write->after, m->names, mongo_wall_ms());
+    metadata_update(&update, job->before, job->write->after, m->names, clock_wall_ms());
     mongo_append_majority(&opts);
     mongoc_collection_t *collection = mongoc_client_get_collection(client, m->database, name);
     if (mongoc_collection_update_one(collection, &filter, &update, &opts, &reply, &error)) {

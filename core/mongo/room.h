@@ -90,9 +90,6 @@ struct mongo {
 
 /* ---- command.c ---- */
 
-int64_t mongo_now_ms(void);  /* monotonic */
-int64_t mongo_wall_ms(void); /* since 1970 UTC */
-
 /* The server's error as LKS_E_MONGO, its message kept; names the privilege when that is what is missing. */
 enum lks_code mongo_fail(struct lks_err *err, const bson_error_t *error, const char *what);
 /* True if the server itself answered with this error (not the network or the driver). */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mongo/room.h"
 
@@ -41,7 +42,7 @@ static void append_state(struct mongo *m, bson_t *to, const struct engine_state 
             BSON_APPEND_UTF8(&list, m->names[i], state->digests[i]);
         bson_append_document_end(to, &list);
     }
-    BSON_APPEND_DATE_TIME(to, "savedAt", mongo_wall_ms());
+    BSON_APPEND_DATE_TIME(to, "savedAt", clock_wall_ms());
 }
 
 /* Saved in full each time: what the engine doesn't hand over is no more. */

@@ -7,6 +7,7 @@
  * collections and documents; knows nothing of plugins but the callbacks in struct collection.
  */
 #include "plugin/maker.h"
+#include "base/clock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -56,13 +57,6 @@ struct maker {
     pthread_cond_t wake;
     bool stop, busy;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000;
-}
 
 static void post(const struct maker *m, struct req *req)
 {
@@ -155,7 +149,7 @@ static bool make_guarded(struct lane *l, const struct collection *c, size_t i)
     const bson_t *body = l->current->make.docs[i]->body;
     bson_t *copy = body ? bson_copy(body) : NULL;
     l->at = i;
-    l->since_ms = now_ms();
+    l->since_ms = clock_ms();
     pthread_mutex_unlock(&l->lock);
     make_one(c, copy, &made);
     pthread_mutex_lock(&l->lock);
@@ -234,7 +228,7 @@ static bool watch(struct maker *m, struct lane *l)
     struct req *taken = NULL, *waiting = NULL;
     pthread_mutex_lock(&l->lock);
     bool busy = l->current != NULL;
-    if (!l->hung && l->since_ms && now_ms() - l->since_ms > m->deadline_ms) {
+    if (!l->hung && l->since_ms && clock_ms() - l->since_ms > m->deadline_ms) {
         l->hung_why = describe_hang(m, l);
         l->hung = true;
         taken = l->current;

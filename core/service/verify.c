@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define MOST_SUSPECTS 4096
 
 /* What looked wrong once: a document, or a point, in one collection. */
@@ -34,13 +36,6 @@ const char *verify_kind_name(enum verify_kind kind)
     static const char *const names[VERIFY_KIND_COUNT] = {"missing", "stale",  "wrong-payload",
                                                          "foreign", "orphan", "record"};
     return names[kind];
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static enum lks_code out_of_memory(struct lks_err *err)
@@ -146,7 +141,7 @@ static bool suspect(struct check *c, size_t collection, const struct docid *id, 
     if (id && !(s->id = docid_copy(id))) return false;
     if (point_id) snprintf(s->point_id, sizeof s->point_id, "%s", point_id);
     c->suspect_count++;
-    c->newest_ms = now_ms();
+    c->newest_ms = clock_ms();
     return true;
 }
 
@@ -221,7 +216,7 @@ static enum lks_code check_points_in(struct check *c, size_t collection, const s
 
 static void wait_for_others(const struct check *c)
 {
-    int64_t left = c->newest_ms + c->wish->settle_ms - now_ms();
+    int64_t left = c->newest_ms + c->wish->settle_ms - clock_ms();
     if (c->wish->settle_ms <= 0 || left <= 0) return;
     struct timespec t = {.tv_sec = (time_t)(left / 1000), .tv_nsec = (long)(left % 1000) * 1000000};
     while (nanosleep(&t, &t) != 0) {

@@ -296,6 +296,43 @@ START_TEST(servers_that_cannot_be_reached_are_named)
 }
 END_TEST
 
+/* Each says what is wrong, how the command is used, and exits with 2 before any server is asked. */
+START_TEST(a_wrong_option_is_named_with_the_usage)
+{
+    static const struct {
+        const char *arguments[4], *says;
+    } cases[] = {
+        {{"sync", "--dance"}, "the option --dance is not known"},
+        {{"sync", "--id"}, "--id needs a value"},
+        {{"sync", "--force=much"}, "the option --force=much"},
+        {{"retry"}, "either --id or --failed"},
+        {{"retry", "--failed", "--id", "figma"}, "either --id or --failed"},
+        {{"verify", "--sample", "few"}, "--sample takes a number from 1 to 1000000"},
+        {{"verify", "--sample", "0"}, "--sample takes a number from 1 to 1000000"},
+        {{"search", "--limit", "-3", "text"}, "--limit takes a number from 1 to 100"},
+        {{"search", "two", "texts"}, "what is `texts`?"},
+        {{"forget"}, "say which collection"},
+        {{"preview", "--id", "figma", "file"}, "either a file or --id"},
+        {{"plugins", "all"}, "what is `all`?"},
+    };
+    struct live w = {.folder = ""};
+    live_open(&w, "wrong-options");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const *a = cases[i].arguments;
+        struct buf err, usage;
+        buf_init(&err, 0);
+        buf_init(&usage, 0);
+        buf_printf(&usage, "usage: lockstep [--config FILE] %s ", a[0]);
+        int status = live_command(&w, NULL, NULL, &err, a[0], a[1], a[2], a[3], NULL);
+        if (status != 2 || !has(&err, cases[i].says) || !has(&err, usage.data))
+            FAIL(&w, "case %zu ended with %d: %s", i, status, err.data ? err.data : "");
+        buf_fini(&err);
+        buf_fini(&usage);
+    }
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(wrong_usage_exits_with_two_and_help_with_none)
 {
     struct live w = {.folder = ""};
@@ -324,6 +361,7 @@ int main(void)
         plugins_are_listed_with_what_they_watch,
         a_collection_declared_in_the_ini_file_alone_is_kept_in_step,
         servers_that_cannot_be_reached_are_named,
+        a_wrong_option_is_named_with_the_usage,
         wrong_usage_exits_with_two_and_help_with_none,
     };
     return live_main("commands", tests, sizeof tests / sizeof *tests);
