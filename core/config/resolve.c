@@ -115,7 +115,7 @@ static void resolve_source(struct config_parts *parts, const struct section *s, 
     }
     require(parts, s, "collection", source->collection);
     source->ns = parts_printf(parts, "%s.%s", source->database, source->collection);
-    if (strcmp(source->ns + strlen(source->database), ".lockstep.state") == 0)
+    if (strcmp(source->collection, "lockstep.state") == 0)
         wrong(parts, s, "collection", "this is where Lockstep keeps its own state");
     static const char *const taken[] = {"sync", "search", "jobs"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)

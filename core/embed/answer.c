@@ -85,11 +85,13 @@ json_t *answer_parse(const char *reply, size_t bytes, struct lks_err *err)
 {
     json_error_t why;
     json_t *root = json_loadb(reply ? reply : "", reply ? bytes : 0, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
-    if (!root)
-        (void)lks_fail(err, LKS_E_EMBEDDING_UNAVAILABLE,
-                       "the embedding server's answer is no JSON (%s): check `url` of the embedding",
-                       why.text);
-    return root;
+    if (root) return root;
+    char *quote = strstr(why.text, " near "); /* from here on it repeats the answer, whatever is in that */
+    if (quote) *quote = '\0';
+    (void)lks_fail(err, LKS_E_EMBEDDING_UNAVAILABLE,
+                   "the embedding server's answer is no JSON (%s at byte %d): check `url` of the embedding",
+                   why.text, why.position);
+    return NULL;
 }
 
 static bool not_ours(struct lks_err *err, const char *what)

@@ -26,3 +26,17 @@ noinst_PROGRAMS += %D%/fuzz_document
 %C%_fuzz_document_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 %C%_fuzz_document_LDADD = libcollection.la libbase.la
 endif
+
+# what comes from outside: the configuration, and replies of servers
+if FUZZERS
+noinst_PROGRAMS += %D%/fuzz_config %D%/fuzz_qdrant_reply %D%/fuzz_embed_reply
+%C%_fuzz_config_SOURCES = %D%/fuzz_config.c
+%C%_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_config_LDADD = libconfig.la libbase.la
+%C%_fuzz_qdrant_reply_SOURCES = %D%/fuzz_qdrant_reply.c
+%C%_fuzz_qdrant_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_qdrant_reply_LDADD = libqdrant.la libhttp.la libengine.la libcollection.la libbase.la
+%C%_fuzz_embed_reply_SOURCES = %D%/fuzz_embed_reply.c
+%C%_fuzz_embed_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_embed_reply_LDADD = libembed.la libhttp.la libengine.la libcollection.la libbase.la -lm
+endif

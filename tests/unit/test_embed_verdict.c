@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embed/provider.h"
 #include "embed/verdict.h"
 
 #define SERVER VERDICT_SERVER
@@ -152,12 +153,28 @@ START_TEST(a_quoted_key_is_hidden)
 }
 END_TEST
 
+/* A server that echoes what it was sent must not have us repeat it. */
+START_TEST(a_broken_answer_is_not_repeated)
+{
+    static const char reply[] = "{\"data\": sk-secret}";
+    struct answer answer;
+    struct lks_err err;
+    ck_assert(answer_init(&answer, 1));
+    ck_assert_int_eq(provider_openai.read(reply, sizeof reply - 1, &answer, &err),
+                     LKS_E_EMBEDDING_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.text, "no JSON"));
+    ck_assert_ptr_null(strstr(err.text, "sk-"));
+    answer_fini(&answer);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("verdict");
     tcase_add_loop_test(tc, an_answer_has_one_meaning, 0, sizeof cases / sizeof cases[0]);
     tcase_add_test(tc, without_asking_for_base64_nothing_is_blamed_on_it);
     tcase_add_test(tc, a_quoted_key_is_hidden);
+    tcase_add_test(tc, a_broken_answer_is_not_repeated);
     Suite *suite = suite_create("embed_verdict");
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
