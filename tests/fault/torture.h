@@ -1,9 +1,9 @@
 /*
- * torture.h - lets one allocation fail: the LOCKSTEP_TORTURE-th of the program's own code in each test. Included
- * before everything else by the build that tests/fault/torture makes (-include), and by no other.
+ * torture.h - lets one allocation fail: the LOCKSTEP_TORTURE-th of the program's own code in each test.
+ * Included before everything else by the build that tests/fault/torture makes (-include), and by no other.
  *
- * Only what core/ and plugins/ allocate themselves, or let jansson allocate, is counted: the tests' own memory never
- * fails, and libbson ends the process without memory, by its own design.
+ * Only what core/ and plugins/ allocate themselves, or let jansson allocate, is counted: the tests' own
+ * memory never fails, and libbson ends the process without memory, by its own design.
  */
 #ifndef LOCKSTEP_TESTS_FAULT_TORTURE_H
 #define LOCKSTEP_TESTS_FAULT_TORTURE_H

@@ -2,7 +2,7 @@
  * fuzz_config.c - any bytes as a configuration file: it is taken as a whole, or every problem is told in
  * words that can be shown; and what was taken is shown without its secrets, and read again.
  *
- * Built with --enable-fuzzers (clang). Seed: etc/lockstep.ini.
+ * Seed: etc/lockstep.ini.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memfd_create */
@@ -16,8 +16,24 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "fuzz/driver.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+const char fuzz_name[] = "fuzz_config";
+const struct fuzz_seed fuzz_seeds[] = {
+    FUZZ_SEED("[mongodb]\nuri = mongodb://u:p@h:1/d\ndatabase = d\ncollection = c\nwatch = "
+              "poll\n[collection:tools]\n"),
+    FUZZ_SEED("[mongodb]\ndatabase = d\ncollection = c\n[source:more]\ncollection = m\nid_field = "
+              "_id\nmetadata = sidecar\n"
+              "[qdrant]\nurl = https://h:6333\napi_key = abcdefghijklmnopqrstuvwxyz\npoint_id = "
+              "prefixed-sha1\npoint_id_prefix = p\n"
+              "[embedding]\nprovider = openai\nmodel = m\napi_key = abcdefghijklmnopqrstuvwxyz\n"
+              "[worker]\ninterval_ms = 1000\njitter = 0.5\n[api]\nlisten = [::1]:4003\ntoken = "
+              "t\n[log]\nformat = json\n"
+              "[collection:x]\nplugin = fields\nwatched = a 2, b.c,\n  d 1.5\nsentences = \"A {a|, }, b "
+              "{b}\"\npayload = e as f\n"
+              "embedding.provider = hash\nembedding.dimensions = 64\nsource = more\nenabled = no\n"),
+    {NULL, 0},
+};
 
 static int memory_file(const void *data, size_t bytes, char *path, size_t path_bytes)
 {

@@ -2,7 +2,7 @@
  * fuzz_embed_reply.c - any bytes as an embedding server's reply: vectors that are whole and finite, or an
  * error in words that can be shown.
  *
- * Built with --enable-fuzzers (clang). The first byte is the status, the second says which kind of server and
+ * The first byte is the status, the second says which kind of server and
  * how many texts, the rest is the body.
  */
 #include <bson/bson.h>
@@ -13,10 +13,23 @@
 
 #include "embed/provider.h"
 #include "embed/verdict.h"
+#include "fuzz/driver.h"
 
 #define SECRET "sesame-open"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+const char fuzz_name[] = "fuzz_embed_reply";
+const struct fuzz_seed fuzz_seeds[] = {
+    FUZZ_SEED("\0\0{\"data\":[{\"index\":0,\"embedding\":[1,2.5e-3]}],\"model\":\"m\",\"usage\":{\"prompt_"
+              "tokens\":3}}"),
+    FUZZ_SEED("\0\0{\"data\":[{\"index\":0,\"embedding\":\"AACAPwAAAEA=\"}]}"),
+    FUZZ_SEED("\0\4{\"embeddings\":[[1,2],[3,4]],\"prompt_eval_count\":3}"),
+    FUZZ_SEED("\0\2[[1.5,2e3]]"),
+    FUZZ_SEED("\0\2{\"model_id\":\"m\",\"max_client_batch_size\":32}"),
+    FUZZ_SEED(
+        "\3\0{\"error\":{\"message\":\"sesame-open\",\"type\":\"invalid_request_error\",\"code\":null}}"),
+    FUZZ_SEED("\x9\2{\"error\":\"Model is overloaded\",\"error_type\":\"overloaded\"}"),
+    {NULL, 0},
+};
 
 static void check_message(const struct lks_err *err)
 {

@@ -1,7 +1,7 @@
 /*
  * fuzz_qdrant_reply.c - any bytes as a reply of Qdrant's: judged without a crash, in words that can be shown.
  *
- * Built with --enable-fuzzers (clang). The first byte is the status, the second says what was asked, the rest
+ * The first byte is the status, the second says what was asked, the rest
  * is the body; seeds: the responses of tests/data/golden/qdrant-1.18.
  */
 #include <bson/bson.h>
@@ -9,12 +9,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/driver.h"
 #include "qdrant/reply.h"
 #include "qdrant/verdict.h"
 
 #define SECRET "sesame-open"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+const char fuzz_name[] = "fuzz_qdrant_reply";
+const struct fuzz_seed fuzz_seeds[] = {
+    FUZZ_SEED("\0\0{\"result\":[{\"id\":\"5c56c793-69f3-4fbf-87e6-c4bf54c28c26\",\"payload\":{\"_lockstep\":{"
+              "\"source\":\"db.c\","
+              "\"doc\":\"{\\\"$oid\\\":\\\"507f1f77bcf86cd799439011\\\"}\",\"key\":\"a\",\"hash\":\"00\","
+              "\"payload\":\"11\","
+              "\"epoch\":7}}}],\"status\":\"ok\",\"time\":0.1}"),
+    FUZZ_SEED("\0\1{\"result\":{\"points\":[{\"id\":7,\"payload\":{}}],\"next_page_offset\":8},\"status\":"
+              "\"ok\",\"time\":1e-5}"),
+    FUZZ_SEED("\0\2{\"result\":{\"count\":3},\"status\":\"ok\",\"time\":0}"),
+    FUZZ_SEED("\0\3{\"result\":{\"status\":\"green\",\"points_count\":4,\"config\":{\"params\":{\"vectors\":{"
+              "\"size\":384,"
+              "\"distance\":\"Cosine\"}}},\"payload_schema\":{\"_lockstep.doc\":{\"data_type\":\"keyword\","
+              "\"points\":4}}},"
+              "\"status\":\"ok\",\"time\":0}"),
+    FUZZ_SEED("\0\4{\"result\":{\"aliases\":[{\"alias_name\":\"tools\",\"collection_name\":\"tools_v1\"}]},"
+              "\"status\":\"ok\"}"),
+    FUZZ_SEED("\0\5{\"result\":{\"operation_id\":1,\"status\":\"completed\"},\"status\":\"ok\",\"time\":0}"),
+    FUZZ_SEED("\4\0{\"status\":{\"error\":\"Wrong input: Vector dimension error: expected dim: 4, got "
+              "3\"},\"time\":0}"),
+    FUZZ_SEED("\xc\0<html>sesame-open</html>"),
+    {NULL, 0},
+};
 
 static void check_message(const struct lks_err *err)
 {

@@ -27,16 +27,34 @@ noinst_PROGRAMS += %D%/fuzz_document
 %C%_fuzz_document_LDADD = libcollection.la libbase.la
 endif
 
-# what comes from outside: the configuration, and replies of servers
+# what comes from outside: the configuration, and replies of servers. With libFuzzer, and with a small driver in make check
+fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+fuzz_qdrant_libs = libqdrant.la libhttp.la libengine.la libcollection.la libbase.la
+fuzz_embed_libs = libembed.la libhttp.la libengine.la libcollection.la libbase.la -lm
+fuzz_short = %D%/config %D%/qdrant_reply %D%/embed_reply
+check_PROGRAMS += $(fuzz_short)
+TESTS += $(fuzz_short)
+%C%_config_SOURCES = %D%/fuzz_config.c %D%/driver.c %D%/driver.h
+%C%_config_CPPFLAGS = $(fuzz_cppflags)
+%C%_config_LDADD = libconfig.la libbase.la
+%C%_qdrant_reply_SOURCES = %D%/fuzz_qdrant_reply.c %D%/driver.c %D%/driver.h
+%C%_qdrant_reply_CPPFLAGS = $(fuzz_cppflags)
+%C%_qdrant_reply_LDADD = $(fuzz_qdrant_libs)
+%C%_embed_reply_SOURCES = %D%/fuzz_embed_reply.c %D%/driver.c %D%/driver.h
+%C%_embed_reply_CPPFLAGS = $(fuzz_cppflags)
+%C%_embed_reply_LDADD = $(fuzz_embed_libs)
 if FUZZERS
 noinst_PROGRAMS += %D%/fuzz_config %D%/fuzz_qdrant_reply %D%/fuzz_embed_reply
 %C%_fuzz_config_SOURCES = %D%/fuzz_config.c
+%C%_fuzz_config_CPPFLAGS = $(fuzz_cppflags)
 %C%_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 %C%_fuzz_config_LDADD = libconfig.la libbase.la
 %C%_fuzz_qdrant_reply_SOURCES = %D%/fuzz_qdrant_reply.c
+%C%_fuzz_qdrant_reply_CPPFLAGS = $(fuzz_cppflags)
 %C%_fuzz_qdrant_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-%C%_fuzz_qdrant_reply_LDADD = libqdrant.la libhttp.la libengine.la libcollection.la libbase.la
+%C%_fuzz_qdrant_reply_LDADD = $(fuzz_qdrant_libs)
 %C%_fuzz_embed_reply_SOURCES = %D%/fuzz_embed_reply.c
+%C%_fuzz_embed_reply_CPPFLAGS = $(fuzz_cppflags)
 %C%_fuzz_embed_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-%C%_fuzz_embed_reply_LDADD = libembed.la libhttp.la libengine.la libcollection.la libbase.la -lm
+%C%_fuzz_embed_reply_LDADD = $(fuzz_embed_libs)
 endif
