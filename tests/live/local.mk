@@ -1,5 +1,6 @@
 # live: the daemon as a process, over the wire, against the stand-ins
 include tests/live/byhand.mk
+include tests/live/servers.mk
 noinst_LTLIBRARIES += %D%/liblive.la
 %C%_liblive_la_SOURCES = \
 	%D%/calls.c %D%/calls.h \

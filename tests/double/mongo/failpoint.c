@@ -69,6 +69,16 @@ static bool hits(struct req *r, struct failpoint *f)
     return true;
 }
 
+/* A privilege that is missing is told as the server tells it of a user, so that clients can name it. */
+static void fail_with(struct req *r, int code)
+{
+    if (code == MERR_UNAUTHORIZED)
+        merr_set(&r->err, code, "not authorized on %s to execute command %s", r->db,
+                 text_of(&r->a, r->body, TEXT_BSON));
+    else
+        merr_set(&r->err, code, "Failing command due to 'failCommand' failpoint");
+}
+
 int failpoint_check(struct req *r)
 {
     struct failpoint *f = &r->s->fail;
@@ -80,8 +90,7 @@ int failpoint_check(struct req *r)
         struct val wce = doc_get(d, "writeConcernError"), code = doc_get(d, "errorCode");
         if (val_is_arr(labels)) r->labels = labels, r->labels_given = true;
         if (val_is_doc(wce)) r->fail_write_concern = wce;
-        if (val_is_num(code))
-            merr_set(&r->err, (int)val_int(code), "Failing command due to 'failCommand' failpoint");
+        if (val_is_num(code)) fail_with(r, (int)val_int(code));
         if (val_truthy(doc_get(d, "blockConnection")))
             r->blocked_until_ms = now_monotonic_ms() + val_int(doc_get(d, "blockTimeMS"));
     }
