@@ -114,7 +114,7 @@ static json_t *read_points(struct comparison *c, const char *collection)
         size_t i;
         snprintf(path, sizeof path, "/collections/%s/points/scroll", collection);
         snprintf(body, sizeof body,
-                 "{\"limit\":2000,\"offset\":%s,\"with_payload\":true,\"with_vector\":true}", offset);
+                 "{\"limit\":250,\"offset\":%s,\"with_payload\":true,\"with_vector\":true}", offset);
         if (ask(c->w, &c->w->qdrant, "POST", path, body, &reply) != 200) {
             differ(c, "Qdrant does not show %s", collection);
             json_decref(reply);

@@ -53,6 +53,8 @@ struct live {
     bool keep_data;  /* set before live_open(): the servers keep their data when they are stopped */
     bool standalone; /* likewise: a MongoDB without change streams */
     const char *qdrant_version; /* likewise: as which version of Qdrant the stand-in appears */
+    const char *qdrant_api_key, *qdrant_read_only_key; /* likewise: what Qdrant asks for */
+    const char *embedder_model, *embedder_api_key;     /* likewise: all that the embedder takes */
     const char *program;    /* set before a daemon starts: another build of it; NULL: the one of the tree */
     const char *daemon_log; /* likewise: where it writes to; NULL: a file in the folder */
     mongoc_client_t *client;

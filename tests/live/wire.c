@@ -12,13 +12,16 @@ const char *const live_collections[LIVE_COLLECTIONS] = {"tools", "functionality"
 long ask(struct live *w, const struct live_process *server, const char *method, const char *path,
          const char *body, json_t **reply)
 {
-    static const struct http_header json = {"Content-Type", "application/json"};
+    struct http_header headers[2] = {{"Content-Type", "application/json"}};
+    size_t count = body ? 1 : 0;
     char url[512];
+    if (server == &w->qdrant && w->qdrant_api_key)
+        headers[count++] = (struct http_header){"api-key", w->qdrant_api_key};
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server->port, path);
     struct http_call call = {.method = method,
                              .url = url,
-                             .headers = &json,
-                             .header_count = body ? 1 : 0,
+                             .headers = headers,
+                             .header_count = count,
                              .body = body,
                              .body_bytes = body ? strlen(body) : 0,
                              .timeout_ms = (int)LIVE_PATIENCE_MS,

@@ -167,17 +167,17 @@ static int said_port(const struct live_process *p, size_t *count)
     return port;
 }
 
-/* Starts a stand-in on the port it had before, and waits until it is ready. */
-static void start_stand_in(struct live *w, struct live_process *p, const char *kind, const char *option,
-                           const char *value, const char *flag)
+/* Starts a stand-in with these options (a NULL ends them) on the port it had before, and waits until it is
+ * ready. */
+static void start_stand_in(struct live *w, struct live_process *p, const char *kind,
+                           const char *const *options)
 {
     char program[1024], port[16];
     char *argv[MAX_ARGUMENTS] = {program, (char *)"--port", port};
     size_t n = 3, before = 0, now = 0;
     snprintf(program, sizeof program, "%s/tests/double/%s", top_builddir(), kind);
     snprintf(port, sizeof port, "%d", p->port);
-    if (value) argv[n++] = (char *)option, argv[n++] = (char *)value;
-    if (flag) argv[n++] = (char *)flag;
+    while (*options) argv[n++] = (char *)*options++;
     if (*p->log) said_port(p, &before);
     start(w, p, p == &w->oracle ? "oracle" : kind, argv);
     int64_t until = live_now_ms() + LIVE_PATIENCE_MS;
@@ -185,6 +185,19 @@ static void start_stand_in(struct live *w, struct live_process *p, const char *k
         if (!process_runs(p) || live_now_ms() > until) FAIL(w, "the stand-in %s does not start", kind);
         live_pause();
     }
+}
+
+/* Room for the few options that a world can ask for. */
+struct options {
+    const char *list[10];
+    size_t count;
+};
+
+static void option(struct options *o, const char *name, const char *value)
+{
+    if (!value) return;
+    o->list[o->count++] = name;
+    o->list[o->count++] = value;
 }
 
 static const char *data_file(struct live *w, const char *name, char *path, size_t bytes)
@@ -197,26 +210,35 @@ static const char *data_file(struct live *w, const char *name, char *path, size_
 void mongod_start(struct live *w)
 {
     char path[640];
-    start_stand_in(w, &w->mongod, "mongod", "--file", data_file(w, "mongod", path, sizeof path),
-                   w->standalone ? "--standalone" : NULL);
+    struct options o = {.count = 0};
+    option(&o, "--file", data_file(w, "mongod", path, sizeof path));
+    if (w->standalone) o.list[o.count++] = "--standalone";
+    start_stand_in(w, &w->mongod, "mongod", o.list);
 }
 
 void qdrant_start(struct live *w)
 {
-    char path[640], version[64];
-    if (w->qdrant_version) snprintf(version, sizeof version, "--version=%s", w->qdrant_version);
-    start_stand_in(w, &w->qdrant, "qdrant", "--file", data_file(w, "qdrant", path, sizeof path),
-                   w->qdrant_version ? version : NULL);
+    char path[640];
+    struct options o = {.count = 0};
+    option(&o, "--file", data_file(w, "qdrant", path, sizeof path));
+    option(&o, "--version", w->qdrant_version);
+    option(&o, "--api-key", w->qdrant_api_key);
+    option(&o, "--read-only-api-key", w->qdrant_read_only_key);
+    start_stand_in(w, &w->qdrant, "qdrant", o.list);
 }
 
 void embedder_start(struct live *w)
 {
-    start_stand_in(w, &w->embedder, "embedder", NULL, NULL, NULL);
+    struct options o = {.count = 0};
+    option(&o, "--model", w->embedder_model);
+    option(&o, "--api-key", w->embedder_api_key);
+    start_stand_in(w, &w->embedder, "embedder", o.list);
 }
 
 void oracle_start(struct live *w)
 {
-    if (w->oracle.pid == 0) start_stand_in(w, &w->oracle, "embedder", NULL, NULL, NULL);
+    const struct options o = {.count = 0};
+    if (w->oracle.pid == 0) start_stand_in(w, &w->oracle, "embedder", o.list);
 }
 
 static void start_daemon(struct live *w, struct live_process *p, const char *name)
