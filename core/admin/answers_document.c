@@ -24,9 +24,14 @@ static const struct service_source *find(struct call *call, struct source_doc *d
 
 void answer_entry(struct call *call)
 {
+    const struct service_source *source = call_source_part(call, 2);
     struct source_doc doc;
-    const struct service_source *source = find(call, &doc);
+    struct lks_err err;
     if (!source) return;
+    if (lookup_readable(source, call->parts[3], &doc, &err) != LKS_E_OK) {
+        call_fail_err(call, &err);
+        return;
+    }
     call_json(call, 200, shape_entry(source, &doc));
     source_doc_fini(&doc);
 }

@@ -46,6 +46,9 @@ void call_fail_err(struct call *call, const struct lks_err *err)
     case LKS_E_MISSED:
         call_fail(call, 409, "BUSY", "%s", err->text);
         break;
+    case LKS_E_UNSUPPORTED:
+        call_fail(call, 400, "UNSUPPORTED", "%s", err->text);
+        break;
     case LKS_E_LEASE:
         call_fail(call, 503, "NOT_AT_WORK", "%s", err->text);
         break;

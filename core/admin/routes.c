@@ -15,6 +15,9 @@ const struct route routes[] = {
     {"GET", "/api/sync/worker/problems", ACCESS_READ, answer_worker_problems},
     {"POST", "/api/sync/worker/run", ACCESS_WRITE, answer_worker_run},
     {"POST", "/api/sync/batch", ACCESS_WRITE, answer_batch},
+    {"POST", "/api/sync/all-pending", ACCESS_WRITE, answer_all_pending},
+    {"POST", "/api/sync/reset/*", ACCESS_WRITE, answer_reset},
+    {"GET", "/api/sync/*", ACCESS_STATUS, answer_list},
     {"GET", "/api/sync/*/*", ACCESS_READ, answer_entry},
     {"POST", "/api/sync/*/*/retry", ACCESS_WRITE, answer_retry},
 };

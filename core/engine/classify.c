@@ -14,6 +14,11 @@ bool classify_needs_witness(const struct wanted *wanted, const struct entry *ent
            (entry->point_id[0] && strcmp(entry->point_id, wanted->point_id) != 0);
 }
 
+bool classify_is_reset(const struct entry *entry)
+{
+    return entry->present && entry->status != SYNC_SYNCED && entry->point_id[0] && !entry->content_hash[0];
+}
+
 enum action classify_by_entry(const struct wanted *wanted, const struct entry *entry)
 {
     if (!wanted->point) return entry->point_id[0] ? ACTION_CLEAR : ACTION_NONE;

@@ -27,6 +27,10 @@ struct wanted {
  */
 bool classify_needs_witness(const struct wanted *wanted, const struct entry *entry, bool doubt);
 
+/* A person reset it: the record knows its point but denies what that holds. It is made anew, whatever the
+ * point says. */
+bool classify_is_reset(const struct entry *entry);
+
 /* By what metadata says the point holds. Only when no witness is needed. */
 enum action classify_by_entry(const struct wanted *wanted, const struct entry *entry);
 

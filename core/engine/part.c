@@ -387,7 +387,8 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
     }
     if (classify_takes_over(&part->wanted, own)) doc_add_freed(e, part->doc, part->made.key);
     part->unguarded = own && own->epoch > e->lease.epoch; /* our lease runs, so that epoch is a leftover */
-    bool force = part->doc->work.force && part->wanted.point && !part->embedded;
+    bool anew = part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
+    bool force = anew && part->wanted.point && !part->embedded;
     act(e, part, force ? ACTION_EMBED : classify_by_witness(&part->wanted, own));
 }
 

@@ -78,7 +78,7 @@ bool entry_set_error(struct entry *e, enum lks_code code, const char *text)
 
 bool record_init(struct record *r, size_t entry_count)
 {
-    *r = (struct record){0};
+    *r = (struct record){.created_ms = NO_TIME, .updated_ms = NO_TIME};
     if (!entry_count) return true;
     r->entries = calloc(entry_count, sizeof *r->entries);
     if (!r->entries) return false;
@@ -114,6 +114,8 @@ bool record_copy(struct record *to, const struct record *from)
     if (!record_init(to, from->entry_count)) return false;
     to->present = from->present;
     to->sidecar = from->sidecar;
+    to->created_ms = from->created_ms;
+    to->updated_ms = from->updated_ms;
     for (size_t i = 0; i < from->entry_count; i++)
         if (!entry_copy(&to->entries[i], &from->entries[i])) goto fail;
     if (from->modified_fields) {

@@ -42,6 +42,8 @@ struct record {
     size_t entry_count;
     struct entry *entries;  /* owned */
     char **modified_fields; /* owned, NULL-terminated: lastModifiedFields to write; NULL: leave as it is */
+    int64_t created_ms;     /* of the record, as read; NO_TIME: null. Never written from here */
+    int64_t updated_ms;
 };
 
 /* An absent record with `entry_count` absent entries. False when memory is out. */

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/list.h"
+#include "mongo/metadata.h"
 
 static const char what[] = "looking for a document";
 
@@ -29,7 +30,8 @@ static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const cha
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     if (!code && rows_next(&rows, &row)) {
         found = true;
-        if (!reads_fill(m, doc, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (!reads_fill(m, doc, row) || !metadata_parse_modified(row, &doc->record))
+            code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     bson_destroy(&command);
@@ -39,19 +41,34 @@ static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const cha
                                     m->collection, text);
 }
 
-enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err)
+/* By each of these fields in turn. */
+static enum lks_code find_among(struct mongo *m, const char *const *fields, size_t count, const char *text,
+                                struct source_doc *doc, struct lks_err *err)
 {
+    enum lks_code code = LKS_E_NOT_FOUND;
     *doc = (struct source_doc){0};
     mongoc_client_t *client = mongo_pop(m);
-    enum lks_code code = find_by(m, client, m->id_field, text, doc, err);
-    if (code == LKS_E_NOT_FOUND && strcmp(m->id_field, "_id") != 0)
-        code = find_by(m, client, "_id", text, doc, err);
+    for (size_t i = 0; i < count && code == LKS_E_NOT_FOUND; i++)
+        if (i == 0 || strcmp(fields[i], fields[0]) != 0) code = find_by(m, client, fields[i], text, doc, err);
     if (!code) code = reads_refuges(m, client, err);
-    if (!code) code = reads_sidecar(m, client, doc, 1, 0, err);
+    if (!code) code = list_records(m, client, doc, 1, err);
     mongo_push(m, client);
     if (code)
         source_doc_fini(doc);
     else
         lks_err_clear(err);
     return code;
+}
+
+enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err)
+{
+    const char *const fields[] = {m->id_field, "_id"};
+    return find_among(m, fields, 2, text, doc, err);
+}
+
+enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_doc *doc,
+                                  struct lks_err *err)
+{
+    const char *const fields[] = {m->id_field, "slug", "_id"};
+    return find_among(m, fields, 3, text, doc, err);
 }

@@ -11,11 +11,15 @@ libmongo_la_SOURCES = \
 	%D%/keys.c \
 	%D%/lease.c \
 	%D%/metadata.c %D%/metadata.h \
+	%D%/list.c %D%/list.h \
+	%D%/list_filter.c \
+	%D%/list_join.c \
 	%D%/mongo.c %D%/mongo.h \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/prepare.c \
 	%D%/reads.c \
 	%D%/records.c \
+	%D%/requeue.c \
 	%D%/state.c \
 	%D%/stream.c \
 	%D%/tombs.c

@@ -117,9 +117,38 @@ bool metadata_parse(const bson_t *doc, char *const *names, size_t count, struct 
         !BSON_ITER_HOLDS_DOCUMENT(&metadata) || !bson_iter_recurse(&metadata, &collections))
         return true;
     record->present = true;
+    if (bson_iter_recurse(&iter, &metadata) && bson_iter_find(&metadata, "createdAt"))
+        record->created_ms = read_time(&metadata);
+    if (bson_iter_recurse(&iter, &metadata) && bson_iter_find(&metadata, "updatedAt"))
+        record->updated_ms = read_time(&metadata);
     if (read_entries(&collections, names, record)) return true;
     record_fini(record);
     return false;
+}
+
+static bool read_names(bson_iter_t *list, char **names, size_t room)
+{
+    size_t count = 0;
+    while (count < room && bson_iter_next(list)) {
+        if (!BSON_ITER_HOLDS_UTF8(list)) continue;
+        names[count] = strdup(bson_iter_utf8(list, NULL));
+        if (!names[count++]) return false;
+    }
+    return true;
+}
+
+bool metadata_parse_modified(const bson_t *doc, struct record *record)
+{
+    bson_iter_t iter, at, list;
+    size_t count = 0;
+    if (record->modified_fields || !bson_iter_init(&iter, doc) ||
+        !bson_iter_find_descendant(&iter, ROOT ".lastModifiedFields", &at) || !BSON_ITER_HOLDS_ARRAY(&at) ||
+        !bson_iter_recurse(&at, &list))
+        return true;
+    while (bson_iter_next(&list)) count++;
+    record->modified_fields = calloc(count + 1, sizeof *record->modified_fields);
+    return record->modified_fields && bson_iter_recurse(&at, &list) &&
+           read_names(&list, record->modified_fields, count);
 }
 
 /* ---- comparing ---- */

@@ -21,6 +21,12 @@
 bool metadata_parse(const bson_t *doc, char *const *names, size_t count, struct record *record);
 
 /*
+ * Fills record->modified_fields, which metadata_parse() leaves alone, with what stands there: for a record
+ * that is shown to a person. False when memory is out.
+ */
+bool metadata_parse_modified(const bson_t *doc, struct record *record);
+
+/*
  * Appends to a filter the conditions under which a record is still `before`: each entry's status, hashes,
  * point id, version and retry count; for an absent entry that it has no status. Records with values that
  * metadata_parse() had to straighten may not match; see metadata_exact().

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "mongo/pipeline.h"
 #include "mongo/room.h"
@@ -70,7 +69,6 @@ static enum lks_code run(struct mongo *m, mongoc_client_t *client, struct req *r
 
 static void do_request(struct mongo *m, struct req *req)
 {
-    int64_t began_us = clock_us();
     lks_err_clear(&req->err);
     if (atomic_load(&m->closing)) {
         lks_fail(&req->err, LKS_E_CANCELLED, "the connection to MongoDB is being closed");
@@ -84,15 +82,7 @@ static void do_request(struct mongo *m, struct req *req)
         req->err.code = run(m, client, req);
         mongo_push(m, client);
     }
-    meter_add(&m->meters[req->kind < REQ_KIND_COUNT ? req->kind : 0], req->err.code, clock_us() - began_us);
     m->inbox.post(m->inbox.self, req);
-}
-
-bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out)
-{
-    if ((size_t)kind >= sizeof lane_of / sizeof *lane_of) return false;
-    *out = meter_read(&m->meters[kind]);
-    return true;
 }
 
 static void *lane_main(void *data)
@@ -202,7 +192,7 @@ static bool copy_names(struct mongo *m, const struct mongo_config *config)
 }
 
 /* A projection names top-level fields once each: MongoDB refuses paths that collide. */
-static void project(bson_t *projection, const char *path)
+void mongo_project(bson_t *projection, const char *path)
 {
     bson_iter_t iter;
     size_t bytes = strcspn(path, ".");
@@ -228,16 +218,16 @@ static bool copy_config(struct mongo *m, const struct mongo_config *config)
     if (!m->sidecar) return false;
     snprintf(m->sidecar, bytes, "%s.lockstep", config->collection);
     m->only_id = bson_new();
-    project(m->only_id, "_id");
+    mongo_project(m->only_id, "_id");
     m->only_record = bson_copy(m->only_id);
-    project(m->only_record, METADATA);
+    mongo_project(m->only_record, METADATA);
     if (!config->fields) return true;
     m->projection = bson_new();
-    project(m->projection, "_id");
-    project(m->projection, config->id_field);
-    project(m->projection, METADATA);
-    for (const char *const *field = config->fields; *field; field++) project(m->projection, *field);
-    if (m->poll_field) project(m->projection, m->poll_field);
+    mongo_project(m->projection, "_id");
+    mongo_project(m->projection, config->id_field);
+    mongo_project(m->projection, METADATA);
+    for (const char *const *field = config->fields; *field; field++) mongo_project(m->projection, *field);
+    if (m->poll_field) mongo_project(m->projection, m->poll_field);
     return true;
 }
 

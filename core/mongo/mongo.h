@@ -24,7 +24,6 @@
 
 #include "base/docid.h"
 #include "base/err.h"
-#include "base/meter.h"
 #include "engine/ports.h"
 
 enum mongo_metadata { MONGO_EMBEDDED, MONGO_SIDECAR };
@@ -100,6 +99,53 @@ enum lks_code mongo_failures(struct mongo *m, const char *name, int64_t by_code[
  */
 enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err);
 
+/* The same, and the `slug` is tried between the two: for readers. It scans the collection where the slug has
+ * no index. */
+enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_doc *doc,
+                                  struct lks_err *err);
+
+/* ---- lists for people: list.c ---- */
+
+enum mongo_sort { MONGO_SORT_ID, MONGO_SORT_NAME, MONGO_SORT_UPDATED, MONGO_SORT_STATUS };
+#define MONGO_OVERALL SIZE_MAX
+
+struct mongo_list_wish {
+    const char
+        *search;   /* in the business id, `name` and `slug`, whatever the case, or an id itself; NULL: all */
+    bool filtered; /* only documents whose part in `collection` has this `status` */
+    enum sync_status status;
+    size_t collection;    /* index, or MONGO_OVERALL; also what MONGO_SORT_STATUS sorts by */
+    enum mongo_sort sort; /* id, name: ascending; updated: oldest first; status: worst first */
+    bool descending;
+    size_t skip, limit;
+    bool whole; /* whole documents instead of business id, `name` and `slug` */
+};
+
+struct mongo_list {
+    struct source_doc *docs; /* owned; mongo_docs_free(). Their records with modified_fields */
+    size_t count;
+    int64_t total;
+    bool exact; /* false: counting took too long; there are at least `total` */
+};
+
+/*
+ * A page of documents by what a person asks for. A document without a record, or an entry without a valid
+ * status, counts as pending. LKS_E_MONGO if it takes the server longer than some seconds, LKS_E_UNSUPPORTED
+ * for a sort by what stands in the sidecar collection over too many documents.
+ */
+enum lks_code mongo_list(struct mongo *m, const struct mongo_list_wish *wish, struct mongo_list *out,
+                         struct lks_err *err);
+
+/* ---- what is to be tried again: requeue.c ---- */
+
+/* All entries that failed become due now, and their retry counts start over. */
+enum lks_code mongo_requeue(struct mongo *m, struct lks_err *err);
+/* Writes one record if it is still `before`. LKS_E_MISSED if it isn't, LKS_E_NOT_FOUND if the document is
+ * gone.
+ */
+enum lks_code mongo_write_record(struct mongo *m, const struct docid *id, const struct record *before,
+                                 const struct record *after, struct lks_err *err);
+
 /* A page of documents in the order of `_id`, with their records and owners, as the engine scans them. */
 struct mongo_page {
     struct source_doc *docs; /* owned; mongo_docs_free() */
@@ -128,10 +174,6 @@ enum lks_code mongo_forget(struct mongo *m, const char *name, bool (*progress)(v
                            void *self, int64_t *entries, struct lks_err *err);
 /* How many records have an entry of this collection. */
 enum lks_code mongo_entries(struct mongo *m, const char *name, int64_t *count, struct lks_err *err);
-
-/* The engine's requests of this kind that are over, since mongo_open(); for metrics. False: it is no kind of
- * ours. */
-bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out);
 
 /* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
 enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);

@@ -70,7 +70,6 @@ struct mongo {
     struct lane lanes[LANE_COUNT];
     size_t lane_count; /* how many of them are there */
     atomic_bool closing;
-    struct meter meters[REQ_KIND_COUNT];
     struct stream stream;
     /* newest cluster time known to be majority-committed: no later read may be older */
     _Atomic uint64_t seen;
@@ -87,6 +86,11 @@ struct mongo {
     int64_t poll_interval_ms;
     struct poll poll; /* of the lane `long` alone */
 };
+
+/* ---- mongo.c ---- */
+
+/* Adds the first name of a dotted path to a projection, once. */
+void mongo_project(bson_t *projection, const char *path);
 
 /* ---- command.c ---- */
 

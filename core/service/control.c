@@ -34,10 +34,18 @@ struct view {
     struct engine_snapshot snapshot;
 };
 
+/* A wish that nobody waits for. */
+struct nudge {
+    struct nudge *next;
+    size_t source;
+    struct docid *id; /* owned; NULL: a cycle */
+};
+
 struct control {
     pthread_mutex_t lock;
     pthread_cond_t answered;
-    struct wish *wishes; /* oldest first */
+    struct wish *wishes;  /* oldest first */
+    struct nudge *nudges; /* newest first: their order doesn't matter */
     struct view *views;
     size_t count;
     bool closed;
@@ -66,9 +74,19 @@ struct control *control_new(size_t source_count, void (*wake)(void *self), void 
     return c;
 }
 
+static void nudge_free(struct nudge *nudge)
+{
+    docid_free(nudge->id);
+    free(nudge);
+}
+
 void control_free(struct control *c)
 {
     if (!c) return;
+    for (struct nudge *n = c->nudges, *next; n; n = next) {
+        next = n->next;
+        nudge_free(n);
+    }
     pthread_cond_destroy(&c->answered);
     pthread_mutex_destroy(&c->lock);
     free(c->views);
@@ -126,12 +144,28 @@ static void follow(struct control *c, struct wish *wish, const struct engine_sna
     }
 }
 
+static void pass_on_nudges(struct control *c, size_t source, struct engine *e, enum engine_phase phase)
+{
+    for (struct nudge **at = &c->nudges, *n; (n = *at) != NULL;) {
+        if (n->source != source) {
+            at = &n->next;
+            continue;
+        }
+        *at = n->next;
+        if (phase == PHASE_RUN && n->id)
+            engine_touch(e, n->id, 0, false); /* without memory: the record says that it is due */
+        else if (phase == PHASE_RUN)
+            engine_cycle(e);
+        nudge_free(n);
+    }
+}
+
 void control_serve(struct control *c, size_t source, struct engine *e)
 {
     struct view *view = &c->views[source];
     int64_t now = clock_ms();
     pthread_mutex_lock(&c->lock);
-    if (!c->wishes && !view->wanted && view->known && now < view->taken_ms + SNAPSHOT_MS) {
+    if (!c->wishes && !c->nudges && !view->wanted && view->known && now < view->taken_ms + SNAPSHOT_MS) {
         pthread_mutex_unlock(&c->lock);
         return;
     }
@@ -147,6 +181,7 @@ void control_serve(struct control *c, size_t source, struct engine *e)
         else if (w->state == WISH_HANDED)
             follow(c, w, &view->snapshot);
     }
+    pass_on_nudges(c, source, e, view->snapshot.phase);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -272,4 +307,23 @@ enum lks_code control_cycle(struct control *c, size_t source, int64_t wait_ms, s
     *err = wish.err;
     if (!control_snapshot(c, source, after)) *after = (struct engine_snapshot){.last_cycle_wall_ms = NO_TIME};
     return code;
+}
+
+void control_nudge(struct control *c, size_t source, const struct docid *id)
+{
+    struct nudge *nudge = calloc(1, sizeof *nudge);
+    if (!nudge) return;
+    nudge->source = source;
+    nudge->id = id ? docid_copy(id) : NULL;
+    pthread_mutex_lock(&c->lock);
+    bool taken = !c->closed && source < c->count && c->views[source].known && (!id || nudge->id);
+    if (taken) {
+        nudge->next = c->nudges;
+        c->nudges = nudge;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (taken)
+        c->wake(c->self);
+    else
+        nudge_free(nudge);
 }

@@ -54,6 +54,12 @@ enum lks_code control_touch(struct control *c, size_t source, const struct docid
 void control_answer_fini(struct control_answer *answer);
 
 /*
+ * The same without waiting: a document (NULL: whatever is due, by a cycle that begins now or after the one
+ * that runs). Nothing happens if this process doesn't keep the source in step: who does comes to what is due.
+ */
+void control_nudge(struct control *c, size_t source, const struct docid *id);
+
+/*
  * A worker cycle now; waits for its end. LKS_E_MISSED while one is running, LKS_E_LEASE and LKS_E_CANCELLED
  * as above. `after` is the engine's state at the end.
  */

@@ -5,6 +5,7 @@ libservice_la_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/counts.c %D%/counts.h \
 	%D%/events.c %D%/events.h \
+	%D%/documents_again.c %D%/documents.h \
 	%D%/forget.c %D%/forget.h \
 	%D%/history.c %D%/history.h \
 	%D%/lookup.c %D%/lookup.h \

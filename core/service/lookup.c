@@ -24,6 +24,18 @@ enum lks_code lookup_document(const struct service_source *source, const char *t
     return mongo_find(source->all.mongo, text, doc, err);
 }
 
+enum lks_code lookup_readable(const struct service_source *source, const char *text, struct source_doc *doc,
+                              struct lks_err *err)
+{
+    return mongo_find_readable(source->all.mongo, text, doc, err);
+}
+
+enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_wish *wish,
+                          struct mongo_list *list, struct lks_err *err)
+{
+    return mongo_list(source->all.mongo, wish, list, err);
+}
+
 const char *lookup_text(const struct source_doc *doc, const char *field)
 {
     bson_iter_t iter;
@@ -36,7 +48,12 @@ char *lookup_id(const struct service_source *source, const struct source_doc *do
 {
     bson_iter_t iter, value;
     if (doc->body && bson_iter_init(&iter, doc->body) &&
-        bson_iter_find_descendant(&iter, source->id_field, &value) && BSON_ITER_HOLDS_UTF8(&value))
-        return strdup(bson_iter_utf8(&value, NULL));
+        bson_iter_find_descendant(&iter, source->id_field, &value) && !BSON_ITER_HOLDS_NULL(&value) &&
+        !BSON_ITER_HOLDS_ARRAY(&value) && !BSON_ITER_HOLDS_DOCUMENT(&value)) {
+        struct docid *id = docid_new(&value);
+        char *plain = id ? docid_plain(id) : NULL;
+        docid_free(id);
+        return plain;
+    }
     return docid_plain(doc->id);
 }

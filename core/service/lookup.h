@@ -11,6 +11,12 @@ enum lks_code lookup_servers(const struct service_source *source, struct lks_err
 /* A document by its business id, else its `_id`. To be freed by source_doc_fini(). LKS_E_NOT_FOUND. */
 enum lks_code lookup_document(const struct service_source *source, const char *text, struct source_doc *doc,
                               struct lks_err *err);
+/* The same for who only reads: by its business id, else its `slug`, else its `_id`. */
+enum lks_code lookup_readable(const struct service_source *source, const char *text, struct source_doc *doc,
+                              struct lks_err *err);
+/* A page of documents; see mongo_list(). */
+enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_wish *wish,
+                          struct mongo_list *list, struct lks_err *err);
 /* The business id as a person writes it, else the `_id`. free() it. NULL when memory is out. */
 char *lookup_id(const struct service_source *source, const struct source_doc *doc);
 /* A text at the top of the document; NULL if there is none. Borrowed from the document. */

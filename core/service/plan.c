@@ -74,7 +74,7 @@ static void judge(const struct plan_wish *wish, struct plan *plan, size_t collec
     if (action == ACTION_EMBED)
         count(wish, plan, collection, wanted->doc, PLAN_EMBED,
               why_embed(wanted, entry, point, looked, exists));
-    else if (wish->force)
+    else if (wish->force || classify_is_reset(entry))
         count(wish, plan, collection, wanted->doc, PLAN_EMBED, PLAN_FORCED);
     else if (action == ACTION_PAYLOAD)
         count(wish, plan, collection, wanted->doc, PLAN_REWRITE, PLAN_PAYLOAD);

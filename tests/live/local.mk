@@ -20,6 +20,7 @@ live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la lib
 live_tests = \
 	%D%/api \
 	%D%/api_events \
+	%D%/api_lists \
 	%D%/api_state \
 	%D%/api_transport \
 	%D%/changes \
@@ -36,6 +37,9 @@ TESTS += $(live_tests)
 %C%_api_events_SOURCES = %D%/test_api_events.c
 %C%_api_events_CPPFLAGS = $(live_cppflags)
 %C%_api_events_LDADD = $(live_libs)
+%C%_api_lists_SOURCES = %D%/test_api_lists.c
+%C%_api_lists_CPPFLAGS = $(live_cppflags)
+%C%_api_lists_LDADD = $(live_libs)
 %C%_api_transport_SOURCES = %D%/test_api_transport.c
 %C%_api_transport_CPPFLAGS = $(live_cppflags)
 %C%_api_transport_LDADD = $(live_libs)
@@ -60,11 +64,3 @@ TESTS += $(live_tests)
 %C%_settings_SOURCES = %D%/test_settings.c
 %C%_settings_CPPFLAGS = $(live_cppflags)
 %C%_settings_LDADD = $(live_libs)
-
-# /metrics, as a scraper reads it
-check_PROGRAMS += %D%/metrics
-TESTS += %D%/metrics %D%/promtool.sh
-dist_check_SCRIPTS += %D%/promtool.sh
-%C%_metrics_SOURCES = %D%/test_metrics.c %D%/exposition.c %D%/exposition.h
-%C%_metrics_CPPFLAGS = $(live_cppflags)
-%C%_metrics_LDADD = $(live_libs)

@@ -198,3 +198,10 @@ TESTS += test_events
 test_events_SOURCES = %D%/test_events.c
 test_events_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 test_events_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
+# mongo: lists for people
+check_PROGRAMS += test_mongo_list
+TESTS += test_mongo_list
+test_mongo_list_SOURCES = %D%/test_mongo_list.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_list_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)

@@ -65,6 +65,20 @@ START_TEST(metadata_is_believed_only_when_synced_and_without_doubt)
 }
 END_TEST
 
+START_TEST(a_record_that_was_reset_denies_what_its_point_holds)
+{
+    struct entry e = synced("p1", "", ""), never = {.present = true, .status = SYNC_PENDING};
+    ck_assert(!classify_is_reset(&e)); /* only a record that isn't synced */
+    for (int status = SYNC_PENDING; status <= SYNC_FAILED; status++) {
+        e.status = (enum sync_status)status;
+        ck_assert(classify_is_reset(&e));
+    }
+    ck_assert(!classify_is_reset(&never));
+    strcpy(e.content_hash, "c1");
+    ck_assert(!classify_is_reset(&e));
+}
+END_TEST
+
 START_TEST(a_point_tells_what_it_lacks)
 {
     struct wanted w = a_point();
@@ -214,6 +228,7 @@ int main(void)
     tcase_add_loop_test(tc, an_entry_tells_what_its_point_lacks, 0, COUNT(by_entry));
     tcase_add_test(tc, a_document_without_text_has_its_point_cleared);
     tcase_add_test(tc, metadata_is_believed_only_when_synced_and_without_doubt);
+    tcase_add_test(tc, a_record_that_was_reset_denies_what_its_point_holds);
     tcase_add_test(tc, a_point_tells_what_it_lacks);
     tcase_add_test(tc, a_point_of_another_document_is_taken_over_without_embedding_what_is_equal);
     tcase_add_test(tc, a_point_of_somebody_else_is_written_whole);
