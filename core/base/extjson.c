@@ -73,7 +73,13 @@ static void put_double(struct buf *out, double value)
 
 static void put_wrapped_int(struct buf *out, const char *name, int64_t value)
 {
-    buf_printf(out, "{\"%s\":\"%lld\"}", name, (long long)value);
+    char digits[JSON_NUMBER_BYTES];
+    size_t bytes = json_digits(value, digits);
+    buf_puts(out, "{\"");
+    buf_puts(out, name);
+    buf_puts(out, "\":\"");
+    buf_put(out, digits, bytes);
+    buf_puts(out, "\"}");
 }
 
 static void put_binary(struct buf *out, const bson_iter_t *iter)

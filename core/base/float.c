@@ -151,6 +151,10 @@ void float_put_array(struct buf *to, const float *values, size_t count)
     *p++ = '[';
     for (size_t i = 0; i < count; i++) {
         if (i) *p++ = ',';
+        if (values[i] == 0 && !signbit(values[i])) { /* sparse vectors are mostly zeros */
+            *p++ = '0';
+            continue;
+        }
         size_t n = float_print(p, values[i]);
         if (!n) {
             memcpy(p, "null", 4);

@@ -17,10 +17,13 @@ void hash_embed(const char *text, size_t bytes, float *out, size_t dimensions)
         out[(h >> 1) % dimensions] += h & 1 ? 1.0F : -1.0F; /* exact up to 2^24 words */
     }
     double squares = 0;
-    for (size_t i = 0; i < dimensions; i++) squares += (double)out[i] * (double)out[i];
+    /* a text has few words, so most numbers are 0 and cost no arithmetic */
+    for (size_t i = 0; i < dimensions; i++)
+        if (out[i] != 0) squares += (double)out[i] * (double)out[i];
     if (squares > 0) {
         double norm = sqrt(squares);
-        for (size_t i = 0; i < dimensions; i++) out[i] = (float)((double)out[i] / norm);
+        for (size_t i = 0; i < dimensions; i++)
+            if (out[i] != 0) out[i] = (float)((double)out[i] / norm);
     } else { /* no word, or they cancel out: the text as a whole has a place */
         out[tokens_hash(text, bytes) % dimensions] = 1.0F;
     }

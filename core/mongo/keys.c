@@ -195,7 +195,20 @@ static void append_group(struct mongo *m, bson_t *pipeline)
     bson_free(path);
 }
 
-static void owners_command(struct mongo *m, bson_t *command, struct docid *const *keys, size_t count)
+/* A document and its business id; sorted by the id's hash, so that an answer finds its documents. */
+struct claim {
+    struct docid *key; /* owned */
+    uint64_t hash;
+    struct source_doc *doc;
+};
+
+static int compare_claims(const void *a, const void *b)
+{
+    uint64_t x = ((const struct claim *)a)->hash, y = ((const struct claim *)b)->hash;
+    return x < y ? -1 : x > y;
+}
+
+static void owners_command(struct mongo *m, bson_t *command, const struct claim *claims, size_t count)
 {
     bson_t pipeline, stage, match, condition, in;
     struct values values = {.array = &in};
@@ -206,8 +219,7 @@ static void owners_command(struct mongo *m, bson_t *command, struct docid *const
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
     BSON_APPEND_DOCUMENT_BEGIN(&match, m->id_field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    for (size_t i = 0; i < count; i++)
-        if (keys[i]) docid_append(keys[i], &in, next_index(&values, buffer));
+    for (size_t i = 0; i < count; i++) docid_append(claims[i].key, &in, next_index(&values, buffer));
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&match, &condition);
     bson_append_document_end(&stage, &match);
@@ -218,21 +230,37 @@ static void owners_command(struct mongo *m, bson_t *command, struct docid *const
     bson_append_document_end(command, &match);
 }
 
-/* Tells each document with this key who else has it. */
-static bool own(struct source_doc *docs, struct docid *const *keys, size_t count, const struct docid *key,
-                const struct docid *low, const struct docid *high)
+/* Where the documents of this hash begin: the first of them, or where it would be. */
+static size_t first_claim(const struct claim *claims, size_t count, uint64_t hash)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!keys[i] || !docid_equal(keys[i], key)) continue;
-        docs[i].contested = docid_compare(high, docs[i].id) > 0;
-        if (docs[i].owner || docid_compare(low, docs[i].id) >= 0) continue;
-        docs[i].owner = docid_copy(low);
-        if (!docs[i].owner) return false;
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (claims[middle].hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Tells each document with this key who else has it. */
+static bool own(const struct claim *claims, size_t count, const struct docid *key, const struct docid *low,
+                const struct docid *high)
+{
+    uint64_t hash = docid_hash(key);
+    for (size_t i = first_claim(claims, count, hash); i < count && claims[i].hash == hash; i++) {
+        struct source_doc *doc = claims[i].doc;
+        if (!docid_equal(claims[i].key, key)) continue;
+        doc->contested = docid_compare(high, doc->id) > 0;
+        if (doc->owner || docid_compare(low, doc->id) >= 0) continue;
+        doc->owner = docid_copy(low);
+        if (!doc->owner) return false;
     }
     return true;
 }
 
-static bool take_owner(struct source_doc *docs, struct docid *const *keys, size_t count, const bson_t *row)
+static bool take_owner(const struct claim *claims, size_t count, const bson_t *row)
 {
     bson_iter_t iter, value, end;
     struct docid *key, *low = NULL, *high = NULL;
@@ -240,25 +268,24 @@ static bool take_owner(struct source_doc *docs, struct docid *const *keys, size_
     key = docid_new(&value);
     if (bson_iter_init_find(&end, row, "low")) low = docid_new(&end);
     if (bson_iter_init_find(&end, row, "high")) high = docid_new(&end);
-    bool ok = key && low && high && own(docs, keys, count, key, low, high);
+    bool ok = key && low && high && own(claims, count, key, low, high);
     docid_free(key);
     docid_free(low);
     docid_free(high);
     return ok;
 }
 
-static enum lks_code find_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs,
-                                 struct docid *const *keys, size_t count, cluster_time after,
-                                 struct lks_err *err)
+static enum lks_code find_owners(struct mongo *m, mongoc_client_t *client, const struct claim *claims,
+                                 size_t count, cluster_time after, struct lks_err *err)
 {
     static const char what[] = "looking for owners of business ids";
     struct rows rows;
     const bson_t *row;
     bson_t command = BSON_INITIALIZER;
-    owners_command(m, &command, keys, count);
+    owners_command(m, &command, claims, count);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, after, what, err);
     while (!code && rows_next(&rows, &row))
-        if (!take_owner(docs, keys, count, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (!take_owner(claims, count, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     bson_destroy(&command);
     return code ? code : closed;
@@ -267,15 +294,18 @@ static enum lks_code find_owners(struct mongo *m, mongoc_client_t *client, struc
 enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
                           cluster_time after, struct lks_err *err)
 {
-    size_t with_key = 0;
+    size_t claim_count = 0;
     if (!count || ids_are_unique(m, client)) return LKS_E_OK;
-    struct docid **keys = calloc(count, sizeof *keys);
-    if (!keys) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    for (size_t i = 0; i < count; i++)
-        if ((keys[i] = key_of(m, docs[i].body))) with_key++;
-    enum lks_code code = with_key ? find_owners(m, client, docs, keys, count, after, err) : LKS_E_OK;
-    for (size_t i = 0; i < count; i++) docid_free(keys[i]);
-    free(keys);
+    struct claim *claims = calloc(count, sizeof *claims);
+    if (!claims) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct docid *key = key_of(m, docs[i].body);
+        if (key) claims[claim_count++] = (struct claim){key, docid_hash(key), &docs[i]};
+    }
+    qsort(claims, claim_count, sizeof *claims, compare_claims);
+    enum lks_code code = claim_count ? find_owners(m, client, claims, claim_count, after, err) : LKS_E_OK;
+    for (size_t i = 0; i < claim_count; i++) docid_free(claims[i].key);
+    free(claims);
     return code;
 }
 

@@ -58,7 +58,9 @@ static void put_payload(struct buf *to, const struct stamp *stamp, const struct 
     put_member(to, ",\"hash\":", p->content_hash);
     put_member(to, ",\"payload\":", p->payload_hash);
     put_member(to, ",\"model\":", stamp->model);
-    buf_printf(to, ",\"epoch\":%" PRIu64 "}}", p->epoch);
+    buf_puts(to, ",\"epoch\":");
+    json_put_int(to, (int64_t)p->epoch); /* below 2^53 */
+    buf_puts(to, "}}");
 }
 
 /* The condition that lets a write pass: nobody with a greater epoch wrote the point. A range alone would keep

@@ -141,6 +141,28 @@ START_TEST(a_date_is_iso_8601_in_utc_with_milliseconds)
 }
 END_TEST
 
+/* Strings are looked at eight bytes at a time: a byte to escape is found wherever it stands. */
+START_TEST(a_byte_to_escape_is_found_anywhere)
+{
+    for (size_t at = 0; at < 20; at++)
+        for (unsigned c = 0; c < 128; c++) {
+            struct buf b;
+            char text[20];
+            memset(text, 'a', sizeof text);
+            text[at] = (char)c;
+            buf_init(&b, 0);
+            json_put_string(&b, text, sizeof text);
+            size_t extra =
+                c == '"' || c == '\\' || c == '\b' || c == '\t' || c == '\n' || c == '\f' || c == '\r' ? 1
+                : c < 0x20                                                                             ? 5
+                                                                                                       : 0;
+            ck_assert_msg(b.bytes == sizeof text + 2 + extra, "byte %u at %zu: %s", c, at, b.data);
+            ck_assert_int_eq(b.data[at + 1], extra ? '\\' : (int)c);
+            buf_fini(&b);
+        }
+}
+END_TEST
+
 START_TEST(a_string_is_escaped_as_little_as_possible)
 {
     static const char text[] = "\"\\\b\f\n\r\t\x01\x1f\x7f/\0\xC3\xA9";
@@ -310,6 +332,7 @@ int main(void)
     tcase_add_loop_test(tc, a_date_is_iso_8601_in_utc_with_milliseconds, 0,
                         (int)(sizeof dates / sizeof *dates));
     tcase_add_test(tc, a_string_is_escaped_as_little_as_possible);
+    tcase_add_test(tc, a_byte_to_escape_is_found_anywhere);
     tcase_add_loop_test(tc, invalid_utf8_becomes_the_replacement_character, 0,
                         (int)(sizeof invalid / sizeof *invalid));
     tcase_add_test(tc, every_bson_type_has_a_form);

@@ -186,6 +186,36 @@ START_TEST(documents_are_read_in_the_order_asked_for)
 }
 END_TEST
 
+/* Wherever it stands, and however often: what is around it stays, whole and in its order. */
+START_TEST(the_record_is_cut_out_of_the_document)
+{
+    static const char *const docs[] = {
+        "{'_id':1,'id':'one','name':'N','website':'W'}",
+        "{'_id':2,'id':'one','name':'N','website':'W','syncMetadata':{'x':1}}",
+        "{'_id':3,'id':'one','syncMetadata':{'collections':{'tools':{}}},'name':'N','website':'W'}",
+        "{'_id':4,'syncMetadata':null,'id':'one','name':'N','website':'W'}"};
+    fixture_start(&f, 0, NULL);
+    for (size_t i = 0; i < sizeof docs / sizeof *docs; i++) fixture_insert(&f, "c", docs[i]);
+    fixture_open(&f);
+    struct docid *ids[] = {fixture_id("1"), fixture_id("2"), fixture_id("3"), fixture_id("4")};
+    struct req *req = fixture_read(&f, (const struct docid **)ids, 4);
+    for (size_t i = 0; i < 4; i++) {
+        bson_iter_t iter;
+        const bson_t *body = req->read.docs[i].body;
+        char keys[64] = "";
+        ck_assert(bson_validate(body, BSON_VALIDATE_NONE, NULL));
+        ck_assert(bson_iter_init(&iter, body));
+        while (bson_iter_next(&iter)) strcat(strcat(keys, bson_iter_key(&iter)), " ");
+        ck_assert_str_eq(keys, "_id id name website ");
+        ck_assert(bson_iter_init_find(&iter, body, "name"));
+        ck_assert_str_eq(bson_iter_utf8(&iter, NULL), "N");
+        docid_free(ids[i]);
+    }
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_read_is_no_older_than_the_event_it_answers)
 {
     bson_iter_t iter;
@@ -332,6 +362,7 @@ int main(void)
     tcase_add_loop_test(tc, polling_by_a_date_brings_what_is_newer_or_has_no_date, 0, servers);
     tcase_add_loop_test(tc, a_date_seen_early_in_a_poll_hides_nothing_behind_it, 0, servers);
     tcase_add_loop_test(tc, documents_are_read_in_the_order_asked_for, 0, servers);
+    tcase_add_test(tc, the_record_is_cut_out_of_the_document);
     tcase_add_test(tc, a_read_is_no_older_than_the_event_it_answers);
     tcase_add_loop_test(tc, of_equal_business_ids_the_lowest_document_is_the_owner, 0, servers);
     tcase_add_loop_test(tc, where_mongodb_keeps_business_ids_apart_no_owner_is_looked_for, 0, servers);
