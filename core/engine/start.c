@@ -140,6 +140,7 @@ static void loaded(struct engine *e, struct req *req)
         return;
     }
     mongo_answered(e);
+    if (e->stopping) return; /* asked to end meanwhile: what is saved stays as it is */
     struct engine_state *state = &req->state_load.state;
     e->lease.clean_start = state->clean && !e->lease.was_expired;
     if (state->token) {

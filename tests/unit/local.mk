@@ -205,3 +205,9 @@ TESTS += test_mongo_list
 test_mongo_list_SOURCES = %D%/test_mongo_list.c %D%/mongo_fixture.c %D%/mongo_fixture.h
 test_mongo_list_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)
+# engine: stopping while it starts
+check_PROGRAMS += test_engine_start
+TESTS += test_engine_start
+test_engine_start_SOURCES = %D%/test_engine_start.c
+test_engine_start_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_start_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
