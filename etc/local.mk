@@ -19,3 +19,6 @@ uninstall-lockstep-ini:
 	@if cmp -s $(srcdir)/etc/lockstep.ini "$(DESTDIR)$(sysconfdir)/lockstep.ini"; then \
 	  rm -f "$(DESTDIR)$(sysconfdir)/lockstep.ini"; \
 	fi
+
+# For who watches it with Prometheus and Grafana: examples, beside the documentation.
+dist_doc_DATA += %D%/alerts.yml %D%/grafana-dashboard.json

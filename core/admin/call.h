@@ -41,6 +41,7 @@ struct call {
     size_t header_count;
     struct buf body;
     bool too_large, begun;
+    int64_t came_us, made_us; /* monotonic: its first line; its answer was made (0: answered at once) */
     /* the answer */
     int status; /* 0: none yet */
     const char *type;
@@ -97,6 +98,9 @@ json_t *call_object(struct call *call);
 const struct service_source *call_source_part(struct call *call, size_t part);
 /* The source that `?source=` names, by default the first; NULL: 404 was answered. */
 const struct service_source *call_source(struct call *call);
+/* What the server counts of its own requests. Borrowed. */
+struct tally;
+const struct tally *call_tally(const struct call *call);
 size_t call_source_index(const struct call *call, const struct service_source *source);
 /* A set of collections out of a list of names (NULL: all, 0). False: 400 was answered, naming the valid ones.
  */

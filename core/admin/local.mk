@@ -12,11 +12,16 @@ libadmin_la_SOURCES = \
 	%D%/encode.c %D%/encode.h \
 	%D%/events.c \
 	%D%/guard.c %D%/guard.h \
+	%D%/metrics.c %D%/metrics.h \
+	%D%/metrics_engine.c \
+	%D%/metrics_process.c \
+	%D%/metrics_servers.c \
 	%D%/page.c %D%/page.h \
 	%D%/routes.c \
 	%D%/server.c \
 	%D%/shape.c %D%/shape.h \
 	%D%/streams.c %D%/streams.h \
+	%D%/tally.c %D%/tally.h \
 	%D%/target.c %D%/target.h \
 	%D%/tell.c %D%/tell.h
 libadmin_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS)

@@ -13,7 +13,9 @@
 
 #include "admin/guard.h"
 #include "admin/streams.h"
+#include "admin/tally.h"
 #include "admin/target.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/queue.h"
 
@@ -29,6 +31,7 @@ struct admin {
     char *token, *read_token;
     bool public_status;
     uint16_t port;
+    struct tally *tally;
     pthread_mutex_t lock;
     bool closing;       /* nothing joins the queue any more */
     struct queue queue; /* of calls that want an answer */
@@ -50,6 +53,7 @@ static void *answer_calls(void *self)
     for (struct call *call; (call = queue_take(&a->queue, -1)) != NULL;) {
         call->route->answer(call);
         if (!call->status) call_fail(call, 500, "INTERNAL", "no answer was made");
+        call->made_us = clock_us();
         MHD_resume_connection(call->connection);
     }
     return NULL;
@@ -99,6 +103,7 @@ static struct call *call_new(struct admin *a, struct MHD_Connection *connection,
     call->service = a->service;
     call->connection = connection;
     call->target = strdup(target);
+    call->came_us = clock_us();
     buf_init(&call->body, CALL_MAX_BODY_BYTES);
     if (call->target) return call;
     free(call);
@@ -115,10 +120,11 @@ static void call_free(void *self, struct MHD_Connection *connection, void **cont
                       enum MHD_RequestTerminationCode why)
 {
     struct call *call = *context;
-    (void)self;
+    const struct admin *a = self;
     (void)connection;
     (void)why;
     if (!call) return;
+    if (call->status) tally_add(a->tally, call, call->made_us ? call->made_us - call->came_us : -1);
     buf_fini(&call->body);
     for (size_t i = 0; i < call->answer_header_count; i++) free((char *)call->answer_headers[i].value);
     stream_free(call->stream);
@@ -259,12 +265,11 @@ static uint16_t port_of(int fd)
 
 static enum lks_code start(struct admin *a, int fd, struct lks_err *err)
 {
-    a->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, receive, a,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, call_free, NULL,
-                         MHD_OPTION_URI_LOG_CALLBACK, note_target, a, MHD_OPTION_CONNECTION_LIMIT,
-                         MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
-                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_END);
+    a->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, receive, a,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, call_free, a, MHD_OPTION_URI_LOG_CALLBACK,
+        note_target, a, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_END);
     if (!a->daemon) {
         close(fd);
         return lks_fail(err, LKS_E_IO, "the HTTP server can't be started");
@@ -283,9 +288,10 @@ enum lks_code admin_open(const struct admin_config *config, struct admin **out, 
 {
     struct admin *a = calloc(1, sizeof *a);
     int fd = -1;
-    if (!a || !(a->token = strdup(config->token)) || !(a->read_token = strdup(config->read_token)) ||
+    if (!a || !(a->tally = tally_new()) || !(a->token = strdup(config->token)) ||
+        !(a->read_token = strdup(config->read_token)) ||
         !queue_init(&a->queue, offsetof(struct call, next))) {
-        if (a) free(a->token), free(a->read_token);
+        if (a) free(a->token), free(a->read_token), tally_free(a->tally);
         free(a);
         return lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
@@ -303,6 +309,11 @@ enum lks_code admin_open(const struct admin_config *config, struct admin **out, 
     }
     *out = a;
     return LKS_E_OK;
+}
+
+const struct tally *call_tally(const struct call *call)
+{
+    return call->admin->tally;
 }
 
 uint16_t admin_port(const struct admin *a)
@@ -329,5 +340,6 @@ void admin_close(struct admin *a)
     pthread_mutex_destroy(&a->lock);
     free(a->token);
     free(a->read_token);
+    tally_free(a->tally);
     free(a);
 }

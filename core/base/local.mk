@@ -12,6 +12,7 @@ libbase_la_SOURCES = \
 	%D%/histogram.c %D%/histogram.h \
 	%D%/json.c %D%/json.h %D%/number.c \
 	%D%/log.c %D%/log.h \
+	%D%/meter.c %D%/meter.h \
 	%D%/float.c %D%/float.h \
 	%D%/order.c %D%/order.h \
 	%D%/queue.c %D%/queue.h \

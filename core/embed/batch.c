@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "embed/remote.h"
 
 #define TIMEOUT_MS 60000 /* a batch on a small machine without a GPU takes its time */
@@ -105,6 +106,7 @@ static void arrived(struct http_call *call)
 {
     struct batch *b = call->context;
     struct embedder *e = b->e;
+    b->took_us = clock_us() - b->sent_us;
     pthread_mutex_lock(&e->lock);
     bool closed = e->closed;
     bool last = false;
@@ -128,5 +130,6 @@ void batch_send(struct batch *b)
     b->e->away++;
     pthread_mutex_unlock(&b->e->lock);
     atomic_fetch_add(&b->e->requests, 1);
+    b->sent_us = clock_us();
     http_send(b->e->http, &b->call);
 }

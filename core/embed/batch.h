@@ -35,7 +35,8 @@ struct batch {
     struct req *probe;  /* BATCH_PROBE: the request, or NULL */
     bool proven;        /* the server is known to embed other texts than these */
     bool base64;        /* encoding_format was asked for */
-    uint64_t good;      /* how many requests had gone well when it was sent */
+    int64_t sent_us, took_us;
+    uint64_t good; /* how many requests had gone well when it was sent */
     struct buf url, body;
     struct http_header headers[3];
     struct lks_err err; /* while it is suspected: of its last verdict */

@@ -326,5 +326,7 @@ void embed_stats(struct embedders *embedders, size_t embedder, struct embed_stat
                                 .cached = atomic_load(&e->cached),
                                 .failed = atomic_load(&e->failed),
                                 .requests = atomic_load(&e->requests),
-                                .tokens = atomic_load(&e->tokens)};
+                                .tokens = atomic_load(&e->tokens),
+                                .text_bytes = atomic_load(&e->text_bytes),
+                                .meter = meter_read(&e->meter)};
 }

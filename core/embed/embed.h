@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/meter.h"
 #include "engine/ports.h"
 #include "http/http.h"
 
@@ -75,8 +76,10 @@ struct embed_stats {
     uint64_t texts;    /* embedded or failed, without those from the cache */
     uint64_t cached;   /* texts answered from the cache */
     uint64_t failed;   /* texts that failed */
-    uint64_t requests; /* HTTP requests sent for documents and probes */
+    uint64_t requests; /* HTTP requests sent for documents and probes; built in: batches that were computed */
     uint64_t tokens;   /* as servers counted them */
+    uint64_t text_bytes;        /* of the texts that were not in the cache */
+    struct meter_reading meter; /* of `requests` */
 };
 void embed_stats(struct embedders *embedders, size_t embedder, struct embed_stats *out);
 

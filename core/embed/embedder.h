@@ -35,7 +35,8 @@ struct embedder {
     bool orphan;        /* with `closed`: the last batch that is away frees the embedder */
     size_t away;        /* batches whose HTTP call is under way, or in `done` */
 
-    atomic_uint_fast64_t texts, cached, failed, requests, tokens;
+    atomic_uint_fast64_t texts, cached, failed, requests, tokens, text_bytes;
+    struct meter meter;
     atomic_bool plain_floats; /* the server doesn't know encoding_format */
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "embed/embedder.h"
 #include "embed/hash.h"
 
@@ -40,13 +41,19 @@ void local_embed(struct embedder *e, struct req *req)
     lks_err_clear(&no_memory);
     (void)lks_fail(&no_memory, LKS_E_UNKNOWN, "out of memory");
     if (embedder_prepare(req)) {
+        int64_t began_us = clock_us();
+        size_t bytes = 0;
         req->embed.dimensions = e->dimensions;
         for (size_t i = 0; i < req->embed.count; i++) {
             req->embed.vectors[i] =
                 local_vector(e, e->config.document_prefix, req->embed.texts[i], req->embed.text_bytes[i]);
             if (!req->embed.vectors[i]) embedder_fail_text(e, req, i, &no_memory);
+            bytes += req->embed.text_bytes[i];
         }
         atomic_fetch_add(&e->texts, req->embed.count);
+        atomic_fetch_add(&e->text_bytes, bytes);
+        atomic_fetch_add(&e->requests, 1);
+        meter_add(&e->meter, LKS_E_OK, clock_us() - began_us);
     }
     embedder_post(e, req);
 }

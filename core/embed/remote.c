@@ -116,10 +116,11 @@ static struct batch *batch_from_line(struct embedder *e)
     size_t most = r->batch_size < r->batch_cap ? r->batch_size : r->batch_cap;
     size_t tokens_max =
         e->config.max_batch_tokens ? e->config.max_batch_tokens : r->provider->max_batch_tokens;
-    size_t count = 0, tokens = 0;
+    size_t count = 0, tokens = 0, bytes = 0;
     while (count < most && r->head + count < r->tail) {
         tokens += tokens_of(e, &r->line[r->head + count]);
         if (count && tokens_max && tokens > tokens_max) break;
+        bytes += r->line[r->head + count].job->req->embed.text_bytes[r->line[r->head + count].index];
         count++;
     }
     if (!count) return NULL;
@@ -132,6 +133,7 @@ static struct batch *batch_from_line(struct embedder *e)
     }
     memcpy(b->items, r->line + r->head, count * sizeof *b->items);
     r->head += count;
+    atomic_fetch_add(&e->text_bytes, bytes);
     return b;
 }
 

@@ -253,6 +253,7 @@ static void one_done(struct embedder *e, struct batch *b)
         return;
     }
     verdict_of_call(&e->config, &b->call, b->base64, &v);
+    meter_add(&e->meter, v.err.code, b->took_us);
     switch (v.kind) {
     case VERDICT_OK:
         read_vectors(e, b);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mongo/pipeline.h"
 #include "mongo/room.h"
@@ -69,6 +70,7 @@ static enum lks_code run(struct mongo *m, mongoc_client_t *client, struct req *r
 
 static void do_request(struct mongo *m, struct req *req)
 {
+    int64_t began_us = clock_us();
     lks_err_clear(&req->err);
     if (atomic_load(&m->closing)) {
         lks_fail(&req->err, LKS_E_CANCELLED, "the connection to MongoDB is being closed");
@@ -82,7 +84,15 @@ static void do_request(struct mongo *m, struct req *req)
         req->err.code = run(m, client, req);
         mongo_push(m, client);
     }
+    meter_add(&m->meters[req->kind < REQ_KIND_COUNT ? req->kind : 0], req->err.code, clock_us() - began_us);
     m->inbox.post(m->inbox.self, req);
+}
+
+bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out)
+{
+    if ((size_t)kind >= sizeof lane_of / sizeof *lane_of) return false;
+    *out = meter_read(&m->meters[kind]);
+    return true;
 }
 
 static void *lane_main(void *data)

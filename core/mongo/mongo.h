@@ -24,6 +24,7 @@
 
 #include "base/docid.h"
 #include "base/err.h"
+#include "base/meter.h"
 #include "engine/ports.h"
 
 enum mongo_metadata { MONGO_EMBEDDED, MONGO_SIDECAR };
@@ -174,6 +175,10 @@ enum lks_code mongo_forget(struct mongo *m, const char *name, bool (*progress)(v
                            void *self, int64_t *entries, struct lks_err *err);
 /* How many records have an entry of this collection. */
 enum lks_code mongo_entries(struct mongo *m, const char *name, int64_t *count, struct lks_err *err);
+
+/* The engine's requests of this kind that are over, since mongo_open(); for metrics. False: it is no kind of
+ * ours. */
+bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out);
 
 /* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
 enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);

@@ -70,6 +70,7 @@ struct mongo {
     struct lane lanes[LANE_COUNT];
     size_t lane_count; /* how many of them are there */
     atomic_bool closing;
+    struct meter meters[REQ_KIND_COUNT];
     struct stream stream;
     /* newest cluster time known to be majority-committed: no later read may be older */
     _Atomic uint64_t seen;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 void ask_init(struct ask *a)
 {
     memset(a, 0, sizeof *a);
@@ -34,9 +36,11 @@ enum lks_code ask_run(struct ask *a, struct qdrant *q, const char *method, const
     a->call.body_bytes = a->body.bytes;
     a->call.accept_gzip = !q->loopback;
     a->call.timeout_ms = q->timeout_ms;
+    int64_t sent_us = clock_us();
     http_perform(q->http, &a->call);
     free(url);
     verdict_read(&a->v, &a->call, a->what, q->api_key);
+    meter_add(&q->meters[request_kind(method, path)], a->v.code, clock_us() - sent_us);
     return a->v.code;
 }
 

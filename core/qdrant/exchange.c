@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "qdrant/exchange.h"
 
 static void exchange_free(struct exchange *x)
@@ -36,6 +36,7 @@ struct exchange *exchange_new(struct task *task, const char *method, const char 
     x->task = task;
     x->then = then;
     x->call.method = method;
+    x->kind = request_kind(method, path);
     buf_init(&x->body, 0);
     va_list args;
     va_start(args, format);
@@ -49,6 +50,7 @@ static void exchange_done(struct http_call *call)
 {
     struct exchange *x = call->context;
     struct qdrant *q = x->q;
+    x->took_us = clock_us() - x->sent_us;
     queue_push(&q->finished, x);
     sem_post(&q->bell);
 }
@@ -74,23 +76,16 @@ static void deactivate(struct exchange *x)
     x->task->outstanding--;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void task_limit(struct task *task)
 {
-    task->deadline_ms = now_ms() + task->q->timeout_ms;
+    task->deadline_ms = clock_ms() + task->q->timeout_ms;
 }
 
 /* What is left of the task's time, at most timeout_ms; not above 0: nothing. */
 static int time_left_ms(const struct task *task)
 {
     if (!task->deadline_ms) return task->q->timeout_ms;
-    int64_t left = task->deadline_ms - now_ms();
+    int64_t left = task->deadline_ms - clock_ms();
     return left < task->q->timeout_ms ? (int)left : task->q->timeout_ms;
 }
 
@@ -111,6 +106,7 @@ void exchange_send(struct exchange *x)
     x->call.timeout_ms = time_left_ms(x->task);
     x->call.done = exchange_done;
     x->call.context = x;
+    x->sent_us = clock_us();
     activate(x);
     if (x->call.timeout_ms <= 0) {
         x->call.failure = HTTP_TIMEOUT;
@@ -127,6 +123,7 @@ void exchange_finish(struct exchange *x)
     struct verdict v;
     deactivate(x);
     verdict_read(&v, &x->call, x->what, x->q->api_key);
+    meter_add(&x->q->meters[x->kind], v.code, x->took_us);
     x->then(x->task, x, &v);
     exchange_free(x);
 }

@@ -48,6 +48,7 @@ struct qdrant {
     struct queue incoming; /* struct req */
     struct queue finished; /* struct exchange */
     atomic_bool closing;
+    struct meter meters[QDRANT_REQUEST_KINDS];
     struct exchange *active; /* under way; doubly linked */
     size_t task_count;
 };
@@ -77,6 +78,8 @@ struct exchange {
     char *url;       /* owned */
     struct buf body; /* owned; empty: none */
     char what[WHAT_BYTES];
+    enum qdrant_request_kind kind;
+    int64_t sent_us, took_us;
     size_t first, count; /* which part of the request this is about; the task kind's own */
 };
 
@@ -111,6 +114,8 @@ void count_start(struct task *task);
 void write_start(struct task *task); /* UPSERT and PAYLOAD */
 void delete_start(struct task *task);
 
+/* What a request is for, by its method and what follows the collection's URL. */
+enum qdrant_request_kind request_kind(const char *method, const char *path);
 /* base "/collections/" name, percent-encoded; NULL when memory is out. */
 char *collection_url(const char *base, const char *name);
 

@@ -5,6 +5,7 @@ libqdrant_la_SOURCES = \
 	%D%/body.c %D%/body.h \
 	%D%/ensure.c \
 	%D%/exchange.c %D%/exchange.h \
+	%D%/kind.c \
 	%D%/look.c \
 	%D%/qdrant.c %D%/qdrant.h \
 	%D%/read.c \

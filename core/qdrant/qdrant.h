@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/meter.h"
 #include "engine/ports.h"
 #include "http/http.h"
 
@@ -132,5 +133,23 @@ enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, st
 /* Is the server there and willing to answer us? For readiness. `version` (may be NULL) gets major * 1000 +
  * minor, 0 if it doesn't say. */
 enum lks_code qdrant_ping(struct qdrant *q, int *version, struct lks_err *err);
+
+/* ---- for metrics, from any thread ---- */
+
+enum qdrant_request_kind {
+    QDRANT_UPSERT,
+    QDRANT_PAYLOAD,
+    QDRANT_DELETE,
+    QDRANT_SCROLL,
+    QDRANT_RETRIEVE,
+    QDRANT_COUNT,
+    QDRANT_SEARCH,
+    QDRANT_MANAGE, /* collections, aliases, indexes, versions */
+    QDRANT_REQUEST_KINDS
+};
+/* "upsert", ... Static storage. */
+const char *qdrant_request_name(enum qdrant_request_kind kind);
+/* HTTP requests of this kind that are over, since qdrant_open(). */
+void qdrant_meter(struct qdrant *q, enum qdrant_request_kind kind, struct meter_reading *out);
 
 #endif

@@ -64,3 +64,11 @@ TESTS += $(live_tests)
 %C%_settings_SOURCES = %D%/test_settings.c
 %C%_settings_CPPFLAGS = $(live_cppflags)
 %C%_settings_LDADD = $(live_libs)
+
+# /metrics, as a scraper reads it
+check_PROGRAMS += %D%/metrics
+TESTS += %D%/metrics %D%/promtool.sh
+dist_check_SCRIPTS += %D%/promtool.sh
+%C%_metrics_SOURCES = %D%/test_metrics.c %D%/exposition.c %D%/exposition.h
+%C%_metrics_CPPFLAGS = $(live_cppflags)
+%C%_metrics_LDADD = $(live_libs)
