@@ -22,3 +22,10 @@ check_PROGRAMS += %D%/bench
 %C%_bench_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
 %C%_bench_LDADD = libplugin.la libengine.la libcollection.la libbase.la $(MONGOC_LIBS) $(LTDL_LIBS)
 EXTRA_DIST += %D%/run
+
+# the application of tests/bench/overload
+check_PROGRAMS += %D%/bench_writes
+%C%_bench_writes_SOURCES = %D%/bench_writes.c
+%C%_bench_writes_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
+%C%_bench_writes_LDADD = $(MONGOC_LIBS)
+EXTRA_DIST += %D%/overload
