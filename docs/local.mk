@@ -6,3 +6,4 @@ EXTRA_DIST += docs/examples/recipes.c
 dist_doc_DATA += docs/operations.md
 dist_doc_DATA += docs/api.md
 dist_doc_DATA += docs/benchmarks.md
+dist_doc_DATA += docs/openapi.json

@@ -2,3 +2,5 @@
 EXTRA_DIST += %D%/golden/README.md %D%/golden/mongodb-4.4 %D%/golden/qdrant-1.18
 # the sample catalogue (README.md says what is in it)
 EXTRA_DIST += %D%/README.md %D%/tools.jsonl
+# the calls of tests/live/openapi
+EXTRA_DIST += %D%/api-walk.txt

@@ -72,3 +72,10 @@ dist_check_SCRIPTS += %D%/promtool.sh
 %C%_metrics_SOURCES = %D%/test_metrics.c %D%/exposition.c %D%/exposition.h
 %C%_metrics_CPPFLAGS = $(live_cppflags)
 %C%_metrics_LDADD = $(live_libs)
+
+# docs/openapi.json, held against the table of routes and against what the daemon answers
+check_PROGRAMS += %D%/openapi
+TESTS += %D%/openapi
+%C%_openapi_SOURCES = %D%/test_openapi.c %D%/openapi.c %D%/openapi.h %D%/schema.c %D%/schema.h
+%C%_openapi_CPPFLAGS = $(live_cppflags)
+%C%_openapi_LDADD = libadmin.la libservice.la $(live_libs) $(MICROHTTPD_LIBS)
