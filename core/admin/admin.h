@@ -13,20 +13,25 @@
 
 #include "service/service.h"
 
+/* All of it is borrowed, and must outlive the server. */
 struct admin_config {
-    const char *host;       /* an address, or a name that is resolved; without brackets */
-    uint16_t port;          /* 0: any free one */
-    const char *token;      /* what callers must show; "": none. Secret */
-    const char *read_token; /* what those show who may only read; "": there is none. Secret */
+    const char *host;        /* an address, or a name that is resolved; without brackets */
+    uint16_t port;           /* 0: any free one */
+    const char *socket_path; /* "": none. A Unix socket instead of host and port */
+    const char *token;       /* what callers must show; "": none. Secret */
+    const char *read_token;  /* what those show who may only read; "": there is none. Secret */
     bool public_status;
-    const struct service *service; /* borrowed; must outlive the server */
+    const char *const *allow_origins;      /* of pages that may call, NULL-terminated */
+    const char *tls_certificate, *tls_key; /* PEM files; "": plain HTTP */
+    const struct service *service;
 };
 
 struct admin;
 
-/* Listens and answers from now on. LKS_E_IO: the address can't be had; the message says why. */
+/* Listens and answers from now on. LKS_E_IO: the address can't be had; LKS_E_CONFIG: certificate or key can't
+ * be used. The message says why. */
 enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err);
-/* The port it listens on. */
+/* The port it listens on; 0: a Unix socket. */
 uint16_t admin_port(const struct admin *a);
 /* Answers what is being answered (control_close() first, so that nobody waits for long), then closes all
  * connections. NULL is fine. */

@@ -76,6 +76,13 @@ void call_answer_header(struct call *call, const char *name, const char *value)
     call->answer_headers[at] = (struct call_pair){name, copy};
 }
 
+const char *call_answers(const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->answer_header_count; i++)
+        if (strcasecmp(call->answer_headers[i].name, name) == 0) return call->answer_headers[i].value;
+    return NULL;
+}
+
 /* ---- questions ---- */
 
 const char *call_query(const struct call *call, const char *name)

@@ -20,6 +20,7 @@
 struct MHD_Connection;
 struct route;
 struct stream;
+struct peer;
 
 struct call_pair {
     const char *name, *value;
@@ -30,6 +31,7 @@ struct call {
     struct admin *admin;
     const struct service *service;
     struct MHD_Connection *connection;
+    struct peer *peer;
     const struct route *route;
     char *method;
     char *target;                           /* as it came; target_read() takes it apart in place */
@@ -79,9 +81,14 @@ void call_fail(struct call *call, int status, const char *code, const char *form
 void call_fail_err(struct call *call, const struct lks_err *err);
 /* Takes the text (by malloc(); NULL: memory was out) over. */
 void call_text(struct call *call, int status, const char *type, char *text, size_t bytes);
+/* For lists, after call_json(): gives the answer a tag made of its text, and answers 304 to whoever has it
+ * already. */
+void call_tag(struct call *call);
 /* Adds a header to the answer, or replaces the one of this name. `name` must outlive the call, `value` is
  * copied. */
 void call_answer_header(struct call *call, const char *name, const char *value);
+/* The value of a header that the answer has by now; NULL: none. */
+const char *call_answers(const struct call *call, const char *name);
 
 /* ---- questions ---- */
 

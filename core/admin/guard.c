@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "admin/cors.h"
 #include "admin/page.h"
 
 /* ---- the way ---- */
@@ -119,16 +120,21 @@ static bool is_own_page(const char *origin, const char *host)
     return at && host && strcasecmp(at + 3, host) == 0;
 }
 
-static void guard_without_token(struct call *call)
+static bool is_foreign_page(const struct guard *guard, const struct call *call)
 {
-    const char *host = call_header(call, "Host"), *origin = call_header(call, "Origin");
-    const char *site = call_header(call, "Sec-Fetch-Site");
-    bool foreign = (origin && !is_own_page(origin, host)) ||
-                   (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0);
-    if (host && !is_loopback_host(host))
+    const char *origin = call_header(call, "Origin"), *site = call_header(call, "Sec-Fetch-Site");
+    if (cors_allows(guard->allow_origins, call)) return false;
+    return (origin && !is_own_page(origin, call_header(call, "Host"))) ||
+           (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0);
+}
+
+static void guard_without_token(const struct guard *guard, struct call *call)
+{
+    const char *host = call_header(call, "Host");
+    if (!guard->local && host && !is_loopback_host(host))
         call_fail(call, 403, "FOREIGN_HOST",
                   "without a token only loopback names are answered; set [api] token to be called otherwise");
-    else if (foreign && call->route->access == ACCESS_WRITE)
+    else if (call->route->access == ACCESS_WRITE && is_foreign_page(guard, call))
         call_fail(call, 403, "FOREIGN_ORIGIN", "a page of another site may not write here");
 }
 
@@ -147,9 +153,10 @@ static void guard_with_token(const struct guard *guard, struct call *call)
 void guard_call(const struct guard *guard, struct call *call)
 {
     enum access access = call->route->access;
+    bool asked = access != ACCESS_STATUS || !guard->public_status;
     if (access == ACCESS_OPEN) return;
-    if (!*guard->token)
-        guard_without_token(call);
-    else if (access != ACCESS_STATUS || !guard->public_status)
+    if (!*guard->token || (guard->local && !call_header(call, "Authorization")))
+        guard_without_token(guard, call);
+    else if (asked)
         guard_with_token(guard, call);
 }

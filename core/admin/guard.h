@@ -8,6 +8,8 @@ struct guard {
     const char *token;      /* "": none is asked for */
     const char *read_token; /* "": there is none. May only read */
     bool public_status;
+    bool local; /* calls come over a Unix socket: whoever may open it needs no token */
+    const char *const *allow_origins;
 };
 
 /* Finds the route of the path that target_read() took apart: 404, 405, or the answer to OPTIONS. */

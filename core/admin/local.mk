@@ -9,23 +9,28 @@ libadmin_la_SOURCES = \
 	%D%/answers_state.c \
 	%D%/answers_worker.c \
 	%D%/call.c %D%/call.h \
+	%D%/cors.c %D%/cors.h \
 	%D%/encode.c %D%/encode.h \
 	%D%/events.c \
 	%D%/guard.c %D%/guard.h \
+	%D%/listen.c %D%/listen.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/metrics_engine.c \
 	%D%/metrics_process.c \
 	%D%/metrics_servers.c \
 	%D%/page.c %D%/page.h \
+	%D%/peers.c %D%/peers.h \
 	%D%/routes.c \
 	%D%/server.c \
 	%D%/shape.c %D%/shape.h \
 	%D%/streams.c %D%/streams.h \
 	%D%/tally.c %D%/tally.h \
 	%D%/target.c %D%/target.h \
-	%D%/tell.c %D%/tell.h
-libadmin_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS)
-libadmin_la_LIBADD = libservice.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS)
+	%D%/tell.c %D%/tell.h \
+	%D%/tls.c %D%/tls.h
+libadmin_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) $(CRYPTO_CFLAGS) \
+	$(ZLIB_CFLAGS)
+libadmin_la_LIBADD = libservice.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
 
 # the dashboard: its files become a table in C, so that the program needs no folder for them
 page_files = \

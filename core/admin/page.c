@@ -28,7 +28,8 @@ static void answer_page(struct call *call)
     char tag[48];
     snprintf(tag, sizeof tag, "\"%s%s\"", file->tag, small ? "-gzip" : "");
     call_answer_header(call, "ETag", tag);
-    call_answer_header(call, "Vary", "Accept-Encoding");
+    call_answer_header(call, "Vary",
+                       call_answers(call, "Vary") ? "Origin, Accept-Encoding" : "Accept-Encoding");
     call_answer_header(call, "Cache-Control", "no-cache"); /* to be kept, and asked for each time */
     call_answer_header(call, "Content-Security-Policy", PAGE_POLICY);
     if (encode_has_tag(call, tag)) {

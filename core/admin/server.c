@@ -2,34 +2,34 @@
  * server.c - see admin.h: libmicrohttpd's thread reads requests and writes answers, our threads make them.
  * A request is suspended while one of them has it. Knows no route.
  */
-#include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/cors.h"
+#include "admin/encode.h"
 #include "admin/guard.h"
+#include "admin/listen.h"
+#include "admin/peers.h"
 #include "admin/streams.h"
 #include "admin/tally.h"
 #include "admin/target.h"
+#include "admin/tls.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/queue.h"
 
 #define ANSWERING_THREADS 6
-#define MOST_CONNECTIONS 512
+#define MOST_CONNECTIONS 1024
 #define IDLE_S 60
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define CONNECTION_MEMORY ((size_t)32 << 10) /* of it the headers */
-#define BACKLOG 128
 
 struct admin {
+    struct admin_config config;
     struct MHD_Daemon *daemon;
-    const struct service *service;
-    char *token, *read_token;
-    bool public_status;
     uint16_t port;
     struct tally *tally;
     pthread_mutex_t lock;
@@ -38,6 +38,8 @@ struct admin {
     pthread_t threads[ANSWERING_THREADS];
     size_t thread_count;
     struct streams *streams;
+    struct peers *peers;
+    struct tls tls;
 };
 
 struct streams *admin_streams(struct admin *a)
@@ -53,17 +55,11 @@ static void *answer_calls(void *self)
     for (struct call *call; (call = queue_take(&a->queue, -1)) != NULL;) {
         call->route->answer(call);
         if (!call->status) call_fail(call, 500, "INTERNAL", "no answer was made");
+        encode_answer(call);
         call->made_us = clock_us();
         MHD_resume_connection(call->connection);
     }
     return NULL;
-}
-
-static bool says(const struct call *call, const char *name)
-{
-    for (size_t i = 0; i < call->answer_header_count; i++)
-        if (strcmp(call->answer_headers[i].name, name) == 0) return true;
-    return false;
 }
 
 static struct MHD_Response *text_response(const struct call *call)
@@ -79,11 +75,16 @@ static enum MHD_Result send_answer(struct call *call)
                                              {"Content-Security-Policy", "default-src 'none'"}};
     struct MHD_Response *response = call->stream ? stream_response(call->stream) : text_response(call);
     if (!response) return MHD_NO;
+    if (call->stream)
+        peer_waits(call->peer); /* whether its client takes what it is told, libmicrohttpd's time-out says */
+    else
+        peer_sends(call->peer, call->bytes);
     call->text = NULL;
     call->stream = NULL;
     MHD_add_response_header(response, "Content-Type", call->type);
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        if (!says(call, headers[i][0])) MHD_add_response_header(response, headers[i][0], headers[i][1]);
+        if (!call_answers(call, headers[i][0]))
+            MHD_add_response_header(response, headers[i][0], headers[i][1]);
     for (size_t i = 0; i < call->answer_header_count; i++)
         MHD_add_response_header(response, call->answer_headers[i].name, call->answer_headers[i].value);
     if (*call->allow) MHD_add_response_header(response, "Allow", call->allow);
@@ -100,7 +101,7 @@ static struct call *call_new(struct admin *a, struct MHD_Connection *connection,
     struct call *call = calloc(1, sizeof *call);
     if (!call) return NULL;
     call->admin = a;
-    call->service = a->service;
+    call->service = a->config.service;
     call->connection = connection;
     call->target = strdup(target);
     call->came_us = clock_us();
@@ -125,6 +126,7 @@ static void call_free(void *self, struct MHD_Connection *connection, void **cont
     (void)why;
     if (!call) return;
     if (call->status) tally_add(a->tally, call, call->made_us ? call->made_us - call->came_us : -1);
+    peer_rests(call->peer);
     buf_fini(&call->body);
     for (size_t i = 0; i < call->answer_header_count; i++) free((char *)call->answer_headers[i].value);
     stream_free(call->stream);
@@ -161,13 +163,17 @@ static void note_headers(struct call *call)
 /* What is already known to fail is answered before its body is read. */
 static bool refuse_early(struct call *call)
 {
-    const struct guard guard = {.token = call->admin->token,
-                                .read_token = call->admin->read_token,
-                                .public_status = call->admin->public_status};
+    const struct admin_config *config = &call->admin->config;
+    const struct guard guard = {.token = config->token,
+                                .read_token = config->read_token,
+                                .public_status = config->public_status,
+                                .local = *config->socket_path != '\0',
+                                .allow_origins = config->allow_origins};
     note_headers(call);
     if (!call->status) target_check_headers(call);
     if (!call->status) target_read(call);
     if (!call->status) route_call(call);
+    cors_answer(config->allow_origins, call);
     if (!call->status) guard_call(&guard, call);
     return call->status != 0;
 }
@@ -176,6 +182,8 @@ static bool refuse_early(struct call *call)
 static bool begin(struct call *call, const char *method)
 {
     call->begun = true;
+    call->peer = peer_of(call->connection);
+    peer_receives(call->peer, 0);
     call->method = strdup(method);
     return call->method != NULL;
 }
@@ -187,6 +195,7 @@ static bool hand_over(struct call *call)
     pthread_mutex_lock(&a->lock);
     bool closing = a->closing;
     if (!closing) {
+        peer_waits(call->peer);
         MHD_suspend_connection(call->connection);
         queue_push(&a->queue, call);
     }
@@ -210,6 +219,7 @@ static enum MHD_Result receive(void *self, struct MHD_Connection *connection, co
         return refuse_early(call) ? send_answer(call) : MHD_YES;
     }
     if (*bytes > 0) {
+        peer_receives(call->peer, *bytes);
         if (!call->status) buf_put(&call->body, data, *bytes);
         if (call->body.failed) call->too_large = true;
         *bytes = 0;
@@ -223,86 +233,71 @@ static enum MHD_Result receive(void *self, struct MHD_Connection *connection, co
 
 /* ---- opening and closing ---- */
 
-static int listen_at(const struct addrinfo *at)
+/* NULL if it can't be. Takes `fd` over if it can. */
+static struct MHD_Daemon *start_daemon(struct admin *a, int fd)
 {
-    int yes = 1, fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
-    if (fd < 0) return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, a->tls.certificate.data},
+                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, a->tls.key.data},
+                                   {MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES},
+                                   {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+    if (a->tls.key.data)
+        flags |= MHD_USE_TLS;
+    else
+        tls[0] = tls[3];
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, receive, a, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED,
+        call_free, a, MHD_OPTION_URI_LOG_CALLBACK, note_target, a, MHD_OPTION_NOTIFY_CONNECTION, peers_notify,
+        a->peers, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+}
+
+static enum lks_code start_threads(struct admin *a, struct lks_err *err)
+{
+    a->peers = peers_open(MOST_CONNECTIONS);
+    a->streams = streams_open(a->config.service);
+    bool good = a->peers && a->streams;
+    while (good && a->thread_count < ANSWERING_THREADS) {
+        good = pthread_create(&a->threads[a->thread_count], NULL, answer_calls, a) == 0;
+        if (good) a->thread_count++;
+    }
+    return good ? LKS_E_OK : lks_fail(err, LKS_E_IO, "no thread left for the HTTP server");
+}
+
+static enum lks_code load_tls(struct admin *a, struct lks_err *err)
+{
+    const struct admin_config *config = &a->config;
+    if (!*config->tls_certificate) return LKS_E_OK;
+    if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        return lks_fail(err, LKS_E_CONFIG, "[api] tls_certificate: this libmicrohttpd was built without TLS");
+    return tls_load(config->tls_certificate, config->tls_key, &a->tls, err);
+}
+
+static enum lks_code start(struct admin *a, struct lks_err *err)
+{
+    int fd = -1;
+    enum lks_code code = load_tls(a, err);
+    if (code == LKS_E_OK) code = start_threads(a, err);
+    if (code == LKS_E_OK) code = listen_open(&a->config, &fd, err);
+    if (code != LKS_E_OK) return code;
+    a->port = listen_port(fd);
+    a->daemon = start_daemon(a, fd);
+    if (a->daemon) return LKS_E_OK;
     close(fd);
-    return -1;
-}
-
-static enum lks_code open_socket(const struct admin_config *config, int *fd, struct lks_err *err)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    char port[8], why[128] = "no address fits";
-    snprintf(port, sizeof port, "%u", config->port);
-    int failed = getaddrinfo(*config->host ? config->host : NULL, port, &hints, &list);
-    if (failed)
-        return lks_fail(err, LKS_E_IO, "[api] listen: %s can't be resolved: %s", config->host,
-                        gai_strerror(failed));
-    *fd = -1;
-    for (const struct addrinfo *at = list; at && *fd < 0; at = at->ai_next)
-        if ((*fd = listen_at(at)) < 0) snprintf(why, sizeof why, "%s", strerror(errno));
-    freeaddrinfo(list);
-    if (*fd < 0)
-        return lks_fail(err, LKS_E_IO, "[api] listen: can't listen on %s port %u: %s", config->host,
-                        config->port, why);
-    return LKS_E_OK;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
-    socklen_t bytes = sizeof at;
-    char port[8] = "0";
-    getsockname(fd, (struct sockaddr *)&at, &bytes);
-    getnameinfo((struct sockaddr *)&at, bytes, NULL, 0, port, sizeof port, NI_NUMERICSERV);
-    return (uint16_t)strtoul(port, NULL, 10);
-}
-
-static enum lks_code start(struct admin *a, int fd, struct lks_err *err)
-{
-    a->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, receive, a,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, call_free, a, MHD_OPTION_URI_LOG_CALLBACK,
-        note_target, a, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_END);
-    if (!a->daemon) {
-        close(fd);
-        return lks_fail(err, LKS_E_IO, "the HTTP server can't be started");
-    }
-    a->streams = streams_open(a->service);
-    if (!a->streams) return lks_fail(err, LKS_E_IO, "no thread left for the HTTP server");
-    while (a->thread_count < ANSWERING_THREADS) {
-        if (pthread_create(&a->threads[a->thread_count], NULL, answer_calls, a) != 0)
-            return lks_fail(err, LKS_E_IO, "no thread left for the HTTP server");
-        a->thread_count++;
-    }
-    return LKS_E_OK;
+    return lks_fail(err, LKS_E_IO, "the HTTP server can't be started");
 }
 
 enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err)
 {
     struct admin *a = calloc(1, sizeof *a);
-    int fd = -1;
-    if (!a || !(a->tally = tally_new()) || !(a->token = strdup(config->token)) ||
-        !(a->read_token = strdup(config->read_token)) ||
-        !queue_init(&a->queue, offsetof(struct call, next))) {
-        if (a) free(a->token), free(a->read_token), tally_free(a->tally);
+    if (!a || !(a->tally = tally_new()) || !queue_init(&a->queue, offsetof(struct call, next))) {
+        if (a) tally_free(a->tally);
         free(a);
         return lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
     pthread_mutex_init(&a->lock, NULL);
-    a->service = config->service;
-    a->public_status = config->public_status;
-    enum lks_code code = open_socket(config, &fd, err);
-    if (code == LKS_E_OK) {
-        a->port = port_of(fd);
-        code = start(a, fd, err);
-    }
+    a->config = *config;
+    enum lks_code code = start(a, err);
     if (code != LKS_E_OK) {
         admin_close(a);
         return code;
@@ -327,6 +322,7 @@ void admin_close(struct admin *a)
     if (a->daemon) {
         MHD_socket fd = MHD_quiesce_daemon(a->daemon); /* nobody new */
         if (fd != MHD_INVALID_SOCKET) close(fd);
+        listen_forget(a->config.socket_path);
     }
     pthread_mutex_lock(&a->lock);
     a->closing = true;
@@ -336,10 +332,10 @@ void admin_close(struct admin *a)
     streams_end(a->streams);
     if (a->daemon) MHD_stop_daemon(a->daemon);
     streams_close(a->streams);
+    peers_close(a->peers);
+    tls_fini(&a->tls);
     queue_fini(&a->queue);
     pthread_mutex_destroy(&a->lock);
-    free(a->token);
-    free(a->read_token);
     tally_free(a->tally);
     free(a);
 }

@@ -14,7 +14,9 @@ static void put_url(struct buf *out, const struct config_api *api, const char *p
     const char *host = *api->host && strcmp(api->host, "0.0.0.0") != 0 ? api->host : "127.0.0.1";
     bool brackets = strchr(host, ':') != NULL;
     if (strcmp(host, "::") == 0) host = "::1";
-    buf_printf(out, "http://%s%s%s:%u%s", brackets ? "[" : "", host, brackets ? "]" : "", api->port, path);
+    if (*api->socket_path) host = "localhost", brackets = false;
+    buf_printf(out, "%s://%s%s%s:%u%s", *api->tls_certificate ? "https" : "http", brackets ? "[" : "", host,
+               brackets ? "]" : "", *api->socket_path ? 80 : api->port, path);
 }
 
 json_t *daemon_get(const struct app *app, const char *path)
@@ -22,7 +24,7 @@ json_t *daemon_get(const struct app *app, const char *path)
     const struct config_api *api = &app->config->api;
     struct buf url, token;
     json_t *reply = NULL;
-    if (!api->enabled || api->port == 0) return NULL;
+    if (!api->enabled || (api->port == 0 && !*api->socket_path)) return NULL;
     buf_init(&url, 0);
     buf_init(&token, 0);
     put_url(&url, api, path);
@@ -34,6 +36,8 @@ json_t *daemon_get(const struct app *app, const char *path)
                                  .headers = &header,
                                  .header_count = *api->token ? 1 : 0,
                                  .timeout_ms = PATIENCE_MS,
+                                 .unix_socket = *api->socket_path ? api->socket_path : NULL,
+                                 .trust_file = *api->tls_certificate ? api->tls_certificate : NULL,
                                  .max_reply_bytes = MOST_BYTES};
         http_perform(app->http, &call);
         if (!call.failure && call.status == 200)

@@ -4,10 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "admin/admin.h"
 #include "base/buf.h"
 #include "base/log.h"
+
+#define ENOUGH_FILES 8192
 
 struct serve {
     struct app *app;
@@ -94,28 +97,45 @@ static bool describe(struct serve *s)
     return s->service.control && s->service.counts && s->service.history && s->service.events;
 }
 
+/* Connections of clients come on top of those to servers: as many files as the system lets us have. */
+static void take_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= ENOUGH_FILES) return;
+    files.rlim_cur = files.rlim_max < ENOUGH_FILES ? files.rlim_max : ENOUGH_FILES;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err)
 {
     const struct config_api *api = &loop->app->config->api;
     *out = NULL;
     if (!api->enabled) return LKS_E_OK;
+    take_files();
     struct serve *s = calloc(1, sizeof *s);
     if (!s) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     s->app = loop->app;
     enum lks_code code = describe(s) ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
     struct admin_config config = {.host = api->host,
                                   .port = api->port,
+                                  .socket_path = api->socket_path,
                                   .token = api->token,
                                   .read_token = api->read_token,
                                   .public_status = api->public_status,
+                                  .allow_origins = api->allow_origins,
+                                  .tls_certificate = api->tls_certificate,
+                                  .tls_key = api->tls_key,
                                   .service = &s->service};
     if (code == LKS_E_OK) code = admin_open(&config, &s->admin, err);
     if (code != LKS_E_OK) {
         serve_close(s);
         return code;
     }
-    log_info("the HTTP API answers", LOG_STR("host", *api->host ? api->host : "any address"),
-             LOG_INT("port", admin_port(s->admin)));
+    if (*api->socket_path)
+        log_info("the HTTP API answers", LOG_STR("socket", api->socket_path));
+    else
+        log_info("the HTTP API answers", LOG_STR("host", *api->host ? api->host : "any address"),
+                 LOG_INT("port", admin_port(s->admin)), LOG_STR("tls", *api->tls_key ? "yes" : NULL));
     *out = s;
     return LKS_E_OK;
 }

@@ -87,12 +87,15 @@ struct config_worker {
 };
 
 struct config_api {
-    bool enabled;           /* false: `listen = off` */
-    const char *host;       /* "127.0.0.1", "::1", "localhost"; without brackets */
-    uint16_t port;          /* 0: any free one */
-    const char *token;      /* "": none. Secret */
-    const char *read_token; /* likewise; may only read */
+    bool enabled;            /* false: `listen = off` */
+    const char *host;        /* "127.0.0.1", "::1", "localhost"; without brackets */
+    uint16_t port;           /* 0: any free one */
+    const char *socket_path; /* "": none; else instead of host and port */
+    const char *token;       /* "": none. Secret */
+    const char *read_token;  /* likewise; may only read */
     bool public_status;
+    const char *const *allow_origins;      /* NULL-terminated */
+    const char *tls_certificate, *tls_key; /* paths; "": plain HTTP */
 };
 
 struct config_log {

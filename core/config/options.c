@@ -196,8 +196,8 @@ const struct option options[] = {
      .key = "listen",
      .type = OPTION_LISTEN,
      .fallback = "127.0.0.1:4003",
-     .help = "Address and port (`[::1]:4003`; port 0 takes a free one), or `off`. Any address but loopback "
-             "needs a token."},
+     .help = "Address and port (`[::1]:4003`; port 0 takes a free one), `unix:/PATH` for a Unix socket, or "
+             "`off`. Any address but loopback needs a token."},
     {IN(SECTION_API, config_api, token), .key = "token", .type = OPTION_SECRET, .fallback = "",
      .help = "The bearer token that callers must show. Prefer `token_file` or a variable."},
     {IN(SECTION_API, config_api, token), .key = "token_file", .type = OPTION_SECRET_FILE, .fallback = "",
@@ -208,6 +208,15 @@ const struct option options[] = {
      .fallback = "", .help = "A file whose only line is the token that may only read."},
     {IN(SECTION_API, config_api, public_status), .key = "public_status", .type = OPTION_BOOL,
      .fallback = "yes", .help = "Whether the status calls need no token."},
+    {IN(SECTION_API, config_api, allow_origins), .key = "allow_origins", .type = OPTION_LIST, .fallback = "",
+     .help = "Origins of other sites whose pages may call (`https://admin.example`), with commas."},
+    {IN(SECTION_API, config_api, tls_certificate), .key = "tls_certificate", .type = OPTION_PATH,
+     .fallback = "",
+     .help =
+         "A file with the certificate (and those between it and a known authority) in PEM form: calls are "
+         "taken by HTTPS then."},
+    {IN(SECTION_API, config_api, tls_key), .key = "tls_key", .type = OPTION_PATH, .fallback = "",
+     .help = "A file with the certificate's private key in PEM form, without a password."},
 
     /* ---- [log] ---- */
     {IN(SECTION_LOG, config_log, level), .key = "level", .type = OPTION_CHOICE, .fallback = "info",

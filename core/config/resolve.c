@@ -338,6 +338,15 @@ static bool is_loopback(const char *host)
     return strcasecmp(host, "localhost") == 0;
 }
 
+/* As browsers send it: scheme, host, perhaps a port. `*` is none: it would open everything to everybody. */
+static bool is_origin(const char *text)
+{
+    const char *host = strstr(text, "://");
+    if (!host || (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)) return false;
+    host += 3;
+    return *host && !host[strcspn(host, "/?#@* ")];
+}
+
 static void check_api(struct config_parts *parts, const struct config_api *api)
 {
     const struct section *s = parts_section(parts, SECTION_API, "");
@@ -349,6 +358,14 @@ static void check_api(struct config_parts *parts, const struct config_api *api)
         wrong(parts, s, read_key, "without a token everybody may do everything; set token too");
     else if (*api->read_token && strcmp(api->read_token, api->token) == 0)
         wrong(parts, s, read_key, "it must differ from the token that may do everything");
+    if (given(s, "tls_certificate") && !given(s, "tls_key"))
+        wrong(parts, s, "tls_certificate", "it needs its key (tls_key)");
+    if (given(s, "tls_key") && !given(s, "tls_certificate"))
+        wrong(parts, s, "tls_key", "it needs its certificate (tls_certificate)");
+    for (size_t i = 0; api->allow_origins[i]; i++)
+        if (!is_origin(api->allow_origins[i]))
+            wrong(parts, s, "allow_origins",
+                  "an origin is written https://HOST or https://HOST:PORT, without a path");
 }
 
 static void check_relations(struct config_parts *parts, const struct config *config)
@@ -375,7 +392,13 @@ void parts_resolve(struct config_parts *parts, struct config *config)
     struct shared shared = {.embedder = {.url = ""}};
     config->qdrant = (struct config_qdrant){
         .url = "", .api_key = "", .collection_prefix = "", .point_id_prefix = "", .namespace_uuid = ""};
-    config->api = (struct config_api){.host = "", .token = "", .read_token = ""};
+    config->api = (struct config_api){.host = "",
+                                      .socket_path = "",
+                                      .token = "",
+                                      .read_token = "",
+                                      .allow_origins = none,
+                                      .tls_certificate = "",
+                                      .tls_key = ""};
     config->plugin_paths = none;
     store_section(parts, parts_section(parts, SECTION_QDRANT, ""), &config->qdrant);
     store_section(parts, parts_section(parts, SECTION_WORKER, ""), &config->worker);

@@ -20,6 +20,7 @@
 #include "base/utf8.h"
 #include "config/parts.h"
 
+#define SOCKET_PATH_MAX 107 /* what the system takes */
 #define SECRET_MAX_BYTES 16384
 
 /* What is being parsed, for messages. */
@@ -267,11 +268,20 @@ static bool store_mongodb_uri(const struct at *at, const char *text, void *membe
     return true;
 }
 
+static bool store_socket(const struct at *at, const char *path, struct config_api *api)
+{
+    if (path[0] != '/' || !path[1]) return bad(at, "a Unix socket is written unix:/PATH");
+    if (strlen(path) > SOCKET_PATH_MAX) return bad(at, "the path may have %d bytes", SOCKET_PATH_MAX);
+    api->socket_path = parts_printf(at->parts, "%s", path);
+    return true;
+}
+
 static bool store_listen(const struct at *at, const char *text, struct config_api *api)
 {
     api->enabled = strcasecmp(text, "off") != 0;
-    api->host = "";
+    api->host = api->socket_path = "";
     if (!api->enabled) return true;
+    if (strncmp(text, "unix:", 5) == 0) return store_socket(at, text + 5, api);
     const char *colon = strrchr(text, ':');
     if (!colon || colon == text || !authority_ok(text, strlen(text)) || !port_number(colon + 1, &api->port) ||
         has_any(text, " /@"))

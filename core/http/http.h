@@ -52,11 +52,14 @@ struct http_call {
     size_t header_count;
     const void *body; /* NULL: none. Not copied */
     size_t body_bytes;
-    bool gzip_body;         /* compress it on the way (in http_send(), on its thread) */
-    bool accept_gzip;       /* let the server compress the reply: for large ones over a network */
-    int timeout_ms;         /* for everything from http_send() on; 0: none */
-    int connect_timeout_ms; /* 0: as timeout_ms */
-    size_t max_reply_bytes; /* after decompression; 0: 64 MB */
+    bool gzip_body;          /* compress it on the way (in http_send(), on its thread) */
+    bool accept_gzip;        /* let the server compress the reply: for large ones over a network */
+    int timeout_ms;          /* for everything from http_send() on; 0: none */
+    int connect_timeout_ms;  /* 0: as timeout_ms */
+    size_t max_reply_bytes;  /* after decompression; 0: 64 MB */
+    const char *unix_socket; /* a path: connect to it, whatever host the URL names; NULL: to that host */
+    const char *trust_file;  /* PEM: whoever shows this certificate is trusted, whatever name it holds, and
+                                nobody else; NULL: as http_open() says */
     void (*done)(struct http_call *call); /* on the loop's thread: short, never blocking; may send and free */
     void *context;                        /* the caller's own */
 

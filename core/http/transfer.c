@@ -201,6 +201,11 @@ bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms);
     if (call->accept_gzip) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (http_url_loopback(call->url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    if (call->unix_socket) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
+    if (call->trust_file) {
+        ca_file = call->trust_file;
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);

@@ -149,6 +149,16 @@ static const struct {
      "t.ini:6: [api] token: it has spaces or characters that are not ASCII\n"
      "t.ini:8: [qdrant] api_key_file: can't read @/nowhere: No such file or directory\n"
      "t.ini:10: [embedding] api_key_file: @/two must hold one line without spaces\n"},
+    {ENOUGH "[api]\nlisten = unix:api.sock\n", NULL,
+     "t.ini:6: [api] listen: a Unix socket is written unix:/PATH\n"},
+    {ENOUGH "[api]\ntls_key = key\n", NULL,
+     "t.ini:6: [api] tls_key: it needs its certificate (tls_certificate)\n"},
+    {ENOUGH "[api]\nallow_origins = https://a.example, https://b.example/path\n", NULL,
+     "t.ini:6: [api] allow_origins: an origin is written https://HOST or https://HOST:PORT, without a "
+     "path\n"},
+    {ENOUGH "[api]\nallow_origins = *\n", NULL,
+     "t.ini:6: [api] allow_origins: an origin is written https://HOST or https://HOST:PORT, without a "
+     "path\n"},
     {ENOUGH "[api]\nread_token = abc\n", NULL,
      "t.ini:6: [api] read_token: without a token everybody may do everything; set token too\n"},
     {ENOUGH "[api]\ntoken = abc\nread_token = abc\n", NULL,
@@ -274,6 +284,9 @@ START_TEST(defaults_are_those_of_the_contract)
     ck_assert_str_eq(c->api.host, "127.0.0.1");
     ck_assert_uint_eq(c->api.port, 4003);
     ck_assert(c->api.enabled && c->api.public_status);
+    ck_assert_str_eq(c->api.socket_path, "");
+    ck_assert_str_eq(c->api.tls_certificate, "");
+    ck_assert_ptr_null(c->api.allow_origins[0]);
     ck_assert_int_eq(c->log.level, LOG_LEVEL_INFO);
     ck_assert_ptr_null(c->plugin_paths[0]);
     ck_assert_uint_eq(c->collection_count, 1);
