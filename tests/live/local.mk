@@ -21,11 +21,8 @@ live_tests = \
 	%D%/api \
 	%D%/api_doors \
 	%D%/api_events \
-<<<<<<< HEAD
-	%D%/api_lists \
-=======
 	%D%/api_limits \
->>>>>>> a2381d3 (HTTP API: deadlines, many clients, compression, other sites' pages, TLS, a Unix socket)
+	%D%/api_lists \
 	%D%/api_state \
 	%D%/api_transport \
 	%D%/changes \
@@ -45,15 +42,12 @@ TESTS += $(live_tests)
 %C%_api_events_SOURCES = %D%/test_api_events.c
 %C%_api_events_CPPFLAGS = $(live_cppflags)
 %C%_api_events_LDADD = $(live_libs)
-<<<<<<< HEAD
 %C%_api_lists_SOURCES = %D%/test_api_lists.c
 %C%_api_lists_CPPFLAGS = $(live_cppflags)
 %C%_api_lists_LDADD = $(live_libs)
-=======
 %C%_api_limits_SOURCES = %D%/test_api_limits.c
 %C%_api_limits_CPPFLAGS = $(live_cppflags)
 %C%_api_limits_LDADD = $(live_libs)
->>>>>>> a2381d3 (HTTP API: deadlines, many clients, compression, other sites' pages, TLS, a Unix socket)
 %C%_api_transport_SOURCES = %D%/test_api_transport.c
 %C%_api_transport_CPPFLAGS = $(live_cppflags)
 %C%_api_transport_LDADD = $(live_libs)

@@ -138,23 +138,29 @@ END_TEST
 
 /* ---- a Unix socket ---- */
 
-/* The status, with this token unless it is NULL. */
-static long over_socket(struct live *w, const char *method, const char *path, const char *token)
+/* The status, with this token, and for this client of a proxy, unless they are NULL. */
+static long over_socket_for(struct live *w, const char *method, const char *path, const char *token,
+                            const char *client)
 {
     char url[128], socket_path[600], shown[80];
-    struct http_header header = {"Authorization", shown};
+    struct http_header headers[2] = {{"Authorization", shown}, {"X-Forwarded-For", client}};
     snprintf(url, sizeof url, "http://localhost%s", path);
     snprintf(shown, sizeof shown, "Bearer %s", token ? token : "");
     struct http_call call = {.method = method,
                              .url = url,
-                             .headers = &header,
-                             .header_count = token ? 1 : 0,
+                             .headers = token ? headers : headers + 1,
+                             .header_count = (size_t)(token != NULL) + (size_t)(client != NULL),
                              .timeout_ms = (int)LIVE_PATIENCE_MS,
                              .unix_socket = in_folder(w, "api.sock", socket_path, sizeof socket_path)};
     http_perform(w->http, &call);
     long status = call.failure ? 0 : call.status;
     http_call_fini(&call);
     return status;
+}
+
+static long over_socket(struct live *w, const char *method, const char *path, const char *token)
+{
+    return over_socket_for(w, method, path, token, NULL);
 }
 
 static void listen_at_socket(struct live *w)
@@ -186,6 +192,8 @@ START_TEST(a_unix_socket_is_for_those_who_may_open_it)
     EXPECT_INT(&w, over_socket(&w, "GET", "/metrics", "look-around"), 200);
     EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", "look-around"), 403);
     EXPECT_INT(&w, over_socket(&w, "GET", "/metrics", "let-me-in"), 401);
+    EXPECT_INT(&w, over_socket_for(&w, "GET", "/metrics", NULL, "192.0.2.1"), 401);
+    EXPECT_INT(&w, over_socket_for(&w, "GET", "/metrics", "look-around", "192.0.2.1"), 200);
     buf_init(&out, 0);
     EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", NULL), 0);
     EXPECT(&w, strstr(out.data, "  worker ") != NULL);
@@ -303,12 +311,40 @@ START_TEST(large_answers_are_compressed_for_those_who_take_that)
 }
 END_TEST
 
+START_TEST(a_list_that_did_not_change_is_not_sent_again)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "api-tag");
+    char again[256];
+    insert_made(&w, 0, 3);
+    live_in_step(&w);
+    struct buf list = said(&w, &server, "GET /api/sync/tools?limit=50 HTTP/1.1");
+    const char *tag = strstr(list.data, "ETag: ");
+    EXPECT(&w, tag != NULL && strstr(list.data, "\"made-2\""));
+    snprintf(again, sizeof again, "GET /api/sync/tools?limit=50 HTTP/1.1\r\nIf-None-Match: %.*s",
+             (int)strcspn(tag + 6, "\r"), tag + 6);
+    buf_fini(&list);
+    struct buf same = said(&w, &server, again);
+    EXPECT(&w, strncmp(same.data, "HTTP/1.1 304", 12) == 0 && !strstr(same.data, "made-2"));
+    buf_fini(&same);
+    insert_made(&w, 3, 1);
+    live_in_step(&w);
+    struct buf other = said(&w, &server, again);
+    EXPECT(&w, strncmp(other.data, "HTTP/1.1 200", 12) == 0 && strstr(other.data, "made-3"));
+    buf_fini(&other);
+    EXPECT(&w, says(&w, &server, "GET /api/sync/status HTTP/1.1", "Cache-Control: no-store\r\n"));
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        with_a_certificate_it_speaks_tls_alone,     a_certificate_that_is_no_good_is_told_at_the_start,
-        a_unix_socket_is_for_those_who_may_open_it, the_socket_of_a_daemon_that_is_gone_is_replaced,
-        pages_of_sites_that_are_named_may_call,     large_answers_are_compressed_for_those_who_take_that,
+        with_a_certificate_it_speaks_tls_alone,       a_certificate_that_is_no_good_is_told_at_the_start,
+        a_unix_socket_is_for_those_who_may_open_it,   the_socket_of_a_daemon_that_is_gone_is_replaced,
+        pages_of_sites_that_are_named_may_call,       large_answers_are_compressed_for_those_who_take_that,
+        a_list_that_did_not_change_is_not_sent_again,
     };
     return live_main("api doors", tests, sizeof tests / sizeof *tests);
 }
