@@ -78,6 +78,11 @@ void change_fini(struct change *change)
     *change = (struct change){0};
 }
 
+int witness_compare(const void *a, const void *b)
+{
+    return strcmp(((const struct witness *)a)->point_id, ((const struct witness *)b)->point_id);
+}
+
 void witness_fini(struct witness *w)
 {
     free(w->doc);

@@ -326,7 +326,7 @@ struct req {
             /* Hash the payloads that are really there: a point whose payload isn't what its `_lockstep` says
              * has no payload_hash. Of those named by id. */
             bool whole;
-            /* out; each point once, in no order */
+            /* out; each point once, in the order of witness_compare() */
             struct witness *found; /* owned */
             size_t found_count;
         } lookup;
@@ -393,6 +393,9 @@ struct req *req_new(enum req_kind kind, void *context);
 void req_free(struct req *req);
 /* "stream_next", ... for logs. */
 const char *req_kind_name(enum req_kind kind);
+
+/* By the bytes of the point id; for qsort() and bsearch(). */
+int witness_compare(const void *a, const void *b);
 
 /* What req_free() does for each of these, for whoever takes one out of a request. */
 void source_doc_fini(struct source_doc *doc);

@@ -186,11 +186,6 @@ static bool index_request_failed(struct engine *e, struct batch *batch, struct r
     return true;
 }
 
-static int by_point_id(const void *a, const void *b)
-{
-    return strcmp(((const struct witness *)a)->point_id, ((const struct witness *)b)->point_id);
-}
-
 /* The witnesses that matter to one part: its point, and those made from its document. */
 static size_t witnesses_of(const struct part *part, const struct req *req, struct witness *out, size_t max)
 {
@@ -202,7 +197,7 @@ static size_t witnesses_of(const struct part *part, const struct req *req, struc
     if (point_id) {
         struct witness key = {.ours = false};
         memcpy(key.point_id, point_id, POINT_ID_BYTES);
-        own = bsearch(&key, req->lookup.found, req->lookup.found_count, sizeof key, by_point_id);
+        own = bsearch(&key, req->lookup.found, req->lookup.found_count, sizeof key, witness_compare);
         if (own && count < max) out[count++] = *own;
     }
     for (size_t i = 0; i < req->lookup.found_count && part->stage == PART_LOOK; i++) {
@@ -217,8 +212,6 @@ static void looks_back(struct engine *e, struct batch *batch, struct req *req)
 {
     if (index_request_failed(e, batch, req, req->lookup.collection)) return;
     collection_succeeded(&e->collections[req->lookup.collection]);
-    if (req->lookup.found_count > 1)
-        qsort(req->lookup.found, req->lookup.found_count, sizeof *req->lookup.found, by_point_id);
     size_t max = req->lookup.found_count + 1;
     struct witness *some = calloc(max, sizeof *some); /* shallow copies: the request owns the strings */
     for (size_t i = 0; i < batch->count; i++) {

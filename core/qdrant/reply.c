@@ -34,7 +34,7 @@ void witnesses_fini(struct witnesses *list)
 static int by_id(const void *a, const void *b)
 {
     const struct witness *x = a, *y = b;
-    int order = strcmp(x->point_id, y->point_id);
+    int order = witness_compare(x, y);
     return order ? order : strcmp(x->payload_hash, y->payload_hash);
 }
 

@@ -33,6 +33,7 @@ libdouble_qdrant_la_SOURCES = \
 	%D%/qdrant_http/scoring.c %D%/qdrant_http/scoring.h \
 	%D%/qdrant_http/server.c %D%/qdrant_http/server.h \
 	%D%/qdrant_http/show.c %D%/qdrant_http/show.h \
+	%D%/qdrant_http/start.c %D%/qdrant_http/start.h \
 	%D%/qdrant_http/strict.c %D%/qdrant_http/strict.h \
 	%D%/qdrant_http/update.h %D%/qdrant_http/update_apply.c %D%/qdrant_http/update_read.c
 libdouble_qdrant_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/double $(MICROHTTPD_CFLAGS) $(ZLIB_CFLAGS)

@@ -20,6 +20,7 @@
 #include "cmd/app.h"
 #include "http/http.h"
 #include "live/harness.h"
+#include "unit/suite.h"
 
 #define MAX_ARGUMENTS 16
 #define LOG_TAIL_BYTES 6000
@@ -494,9 +495,5 @@ int live_main(const char *suite_name, const TTest *const *tests, size_t count)
         tcase_add_test(tcase, tests[i]);
         suite_add_tcase(suite, tcase);
     }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -160,6 +160,7 @@ static void do_lookup(struct sim_collection *c, struct req *req)
     req->lookup.found = calloc(c->count + 1, sizeof *req->lookup.found);
     for (size_t i = 0; i < c->count; i++)
         if (asked_for(req, &c->points[i])) see(&c->points[i], &req->lookup.found[req->lookup.found_count++]);
+    qsort(req->lookup.found, req->lookup.found_count, sizeof *req->lookup.found, witness_compare);
 }
 
 static void do_scroll(struct sim_collection *c, struct req *req)

@@ -133,7 +133,7 @@ test_embed_LDADD = libembed.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_L
 # the embedders over the stand-in
 check_PROGRAMS += test_embed_double
 TESTS += test_embed_double
-test_embed_double_SOURCES = %D%/test_embed_double.c
+test_embed_double_SOURCES = %D%/test_embed_double.c %D%/stand_in.c %D%/stand_in.h
 test_embed_double_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_embed_double_LDADD = libembed.la libengine.la libbase.la $(CHECK_LIBS) -lm
 
@@ -157,31 +157,31 @@ test_double_qdrant_LDADD = libdouble_qdrant.la $(CHECK_LIBS)
 # mongo: the ports over the wire
 check_PROGRAMS += test_mongo_reads
 TESTS += test_mongo_reads
-test_mongo_reads_SOURCES = %D%/test_mongo_reads.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_reads_SOURCES = %D%/test_mongo_reads.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
 test_mongo_reads_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_reads_LDADD = libmongo.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_mongo_records
 TESTS += test_mongo_records
-test_mongo_records_SOURCES = %D%/test_mongo_records.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_records_SOURCES = %D%/test_mongo_records.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
 test_mongo_records_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_records_LDADD = libmongo.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_mongo_due
 TESTS += test_mongo_due
-test_mongo_due_SOURCES = %D%/test_mongo_due.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_due_SOURCES = %D%/test_mongo_due.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
 test_mongo_due_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_due_LDADD = libmongo.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_mongo_state
 TESTS += test_mongo_state
-test_mongo_state_SOURCES = %D%/test_mongo_state.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_state_SOURCES = %D%/test_mongo_state.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
 test_mongo_state_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_state_LDADD = libmongo.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_mongo_stream
 TESTS += test_mongo_stream
-test_mongo_stream_SOURCES = %D%/test_mongo_stream.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_stream_SOURCES = %D%/test_mongo_stream.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
 test_mongo_stream_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_stream_LDADD = libmongo.la $(CHECK_LIBS)
 
@@ -202,7 +202,7 @@ test_events_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHEC
 # mongo: lists for people
 check_PROGRAMS += test_mongo_list
 TESTS += test_mongo_list
-test_mongo_list_SOURCES = %D%/test_mongo_list.c %D%/mongo_fixture.c %D%/mongo_fixture.h
+test_mongo_list_SOURCES = %D%/test_mongo_list.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
 test_mongo_list_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)
 # engine: stopping while it starts

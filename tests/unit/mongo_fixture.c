@@ -2,12 +2,9 @@
 #include "mongo_fixture.h"
 
 #include <check.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 int fixture_server_count(void)
@@ -15,30 +12,11 @@ int fixture_server_count(void)
     return getenv("LOCKSTEP_TEST_MONGODB_URI") ? 2 : 1;
 }
 
-/* Starts the stand-in on a free port and reads which it is. */
 static void start_stand_in(struct fixture *f, const char *option)
 {
-    const char *top = getenv("top_builddir");
-    char path[4096], line[256] = "";
-    int out[2], port = 0;
-    snprintf(path, sizeof path, "%s/tests/double/mongod", top ? top : ".");
-    ck_assert_int_eq(pipe(out), 0);
-    f->server = fork();
-    ck_assert_int_ge(f->server, 0);
-    if (!f->server) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
-        dup2(out[1], STDOUT_FILENO);
-        close(out[0]);
-        close(out[1]);
-        execl(path, path, "--port", "0", option, (char *)NULL);
-        _exit(127);
-    }
-    close(out[1]);
-    FILE *from = fdopen(out[0], "r");
-    while (!port && fgets(line, sizeof line, from)) sscanf(line, "listening on 127.0.0.1:%d", &port);
-    ck_assert_msg(port > 0, "%s did not start", path);
-    fclose(from);
-    snprintf(f->uri, sizeof f->uri, "mongodb://127.0.0.1:%d/?directConnection=true", port);
+    const char *const options[] = {option, NULL};
+    ck_assert_msg(stand_in_start(&f->server, "mongod", options), "the stand-in for MongoDB does not start");
+    snprintf(f->uri, sizeof f->uri, "mongodb://%s/?directConnection=true", f->server.address);
 }
 
 static void post(void *self, struct req *req)
@@ -108,10 +86,7 @@ void fixture_end(struct fixture *f)
         bson_destroy(reply);
     }
     mongoc_client_destroy(f->client);
-    if (f->server > 0) {
-        kill(f->server, SIGKILL);
-        waitpid(f->server, NULL, 0);
-    }
+    if (f->stand_in) stand_in_stop(&f->server);
     queue_fini(&f->done);
 }
 

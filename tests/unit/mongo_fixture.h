@@ -11,6 +11,7 @@
 
 #include "base/queue.h"
 #include "mongo/mongo.h"
+#include "stand_in.h"
 
 /* How many servers there are to test against: 1, or 2 with a real one. Server 0 is the stand-in. */
 int fixture_server_count(void);
@@ -22,7 +23,7 @@ struct fixture {
     struct queue done;
     struct mongo *mongo; /* an adapter to collection `c`, owner "first" */
     struct mongo_config config;
-    pid_t server;
+    struct stand_in server;
 };
 
 /* Starts (or reaches) the server; `option` is one of the stand-in's, or NULL. */

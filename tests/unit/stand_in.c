@@ -12,17 +12,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void run(const char *program, int out)
+#define MAX_ARGUMENTS 16
+
+static void run(const char *program, const char *const *options, int out)
 {
     char path[1024];
+    const char *argv[MAX_ARGUMENTS] = {path, "--port", "0"};
+    size_t n = 3;
     const char *top = getenv("top_builddir");
     snprintf(path, sizeof path, "%s/tests/double/%s", top ? top : ".", program);
     dup2(out, STDOUT_FILENO);
-    execl(path, path, "--port", "0", (char *)NULL);
+    while (options && *options && n + 1 < MAX_ARGUMENTS) argv[n++] = *options++;
+    execv(path, (char *const *)argv);
     _exit(127);
 }
 
-bool stand_in_start(struct stand_in *s, const char *program)
+bool stand_in_start(struct stand_in *s, const char *program, const char *const *options)
 {
     int out[2];
     char line[256];
@@ -32,7 +37,7 @@ bool stand_in_start(struct stand_in *s, const char *program)
     if (!s->pid) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         close(out[0]);
-        run(program, out[1]);
+        run(program, options, out[1]);
     }
     close(out[1]);
     s->out = fdopen(out[0], "r"); /* stays open: it may say more */

@@ -13,9 +13,9 @@ struct stand_in {
     char address[128]; /* "127.0.0.1:PORT" */
 };
 
-/* `program` is "qdrant" or "mongod", as built under $top_builddir. False if it doesn't come up. Before any
- * thread is started. */
-bool stand_in_start(struct stand_in *s, const char *program);
+/* `program` is "qdrant", "mongod" or "embedder", as built under $top_builddir; `options` are its own, ended
+ * by a NULL (or NULL: none). False if it doesn't come up. Before any thread is started. */
+bool stand_in_start(struct stand_in *s, const char *program, const char *const *options);
 /* Ends it and waits for its end. */
 void stand_in_stop(struct stand_in *s);
 

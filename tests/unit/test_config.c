@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/options.h"
+#include "suite.h"
 
 #define ENOUGH "[mongodb]\ndatabase = shop\ncollection = goods\n[collection:a]\n"
 
@@ -621,9 +622,5 @@ int main(void)
     tcase_add_test(tc, the_example_loads_and_shows_the_defaults);
     Suite *suite = suite_create("config");
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

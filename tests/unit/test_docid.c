@@ -1,6 +1,7 @@
 /* test_docid.c - ids of every type: printed, read back, compared as MongoDB sorts them. */
 #include "base/docid.h"
 
+#include "suite.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,9 +183,5 @@ int main(void)
     tcase_add_test(tc, invalid_utf8_shows_as_the_replacement_character_and_stays_in_the_id);
     tcase_add_test(tc, a_document_without_an_id_has_none);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "qdrant_http/journal.h"
 #include "qdrant_http/server.h"
+#include "suite.h"
 
 static struct server *server;
 static struct pool arena;
@@ -562,8 +563,6 @@ int main(void)
     TCase *json = tcase_create("json");
     TCase *points = tcase_create("points");
     TCase *faults = tcase_create("faults");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(json, setup, teardown);
     tcase_add_loop_test(json, broken_json_is_refused_in_the_words_of_serde_json, 0,
@@ -590,9 +589,5 @@ int main(void)
     tcase_add_test(faults, a_restart_takes_back_what_did_not_wait);
     tcase_add_test(faults, the_file_keeps_data_over_a_restart);
     suite_add_tcase(suite, faults);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "base/queue.h"
 #include "embed/embed.h"
+#include "suite.h"
 #include "tests/unit/tiny_server.h"
 
 /* What the server does; set before it is asked. */
@@ -698,9 +699,5 @@ int main(void)
     tcase_add_test(tc, fingerprints_name_what_decides_a_vector);
     Suite *suite = suite_create("embed");
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "embed/cache.h"
+#include "suite.h"
 
 static void put(struct cache *c, int n, size_t dimensions)
 {
@@ -140,9 +141,5 @@ int main(void)
     tcase_add_test(tc, threads_may_share_it);
     Suite *suite = suite_create("embed_cache");
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -4,25 +4,24 @@
  */
 #include <check.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/queue.h"
 #include "embed/embed.h"
+#include "stand_in.h"
+#include "suite.h"
 
-#define COUNT 50
+#define TEXTS 50
 #define DIMENSIONS 24
 
-static char url[128];
+static char url[160];
 static struct http *http;
 static struct queue inbox;
 static struct embedders *embedders;
 static struct embed_config config;
-static char texts[COUNT][24];
+static char texts[TEXTS][24];
 
 static const enum embed_provider providers[] = {EMBED_OPENAI, EMBED_OLLAMA, EMBED_TEI};
 
@@ -55,8 +54,8 @@ static void begin(int provider)
     ck_assert_int_eq(http_open(NULL, &http, &err), LKS_E_OK);
     ck_assert(queue_init(&inbox, offsetof(struct req, next)));
     control("reset", "{}");
-    for (size_t i = 0; i < COUNT; i++) (void)snprintf(texts[i], sizeof texts[i], "text number %zu", i);
-    (void)snprintf(texts[COUNT / 3], sizeof texts[0], "poison");
+    for (size_t i = 0; i < TEXTS; i++) (void)snprintf(texts[i], sizeof texts[i], "text number %zu", i);
+    (void)snprintf(texts[TEXTS / 3], sizeof texts[0], "poison");
     config = (struct embed_config){.provider = providers[provider],
                                    .url = url,
                                    .model = "m",
@@ -86,11 +85,11 @@ static void open_embedder(void)
 static struct req *embed_all(void)
 {
     struct req *req = req_new(REQ_EMBED, NULL);
-    size_t *bytes = calloc(COUNT, sizeof *bytes);
-    req->embed.count = COUNT;
-    req->embed.texts = calloc(COUNT, sizeof *req->embed.texts);
+    size_t *bytes = calloc(TEXTS, sizeof *bytes);
+    req->embed.count = TEXTS;
+    req->embed.texts = calloc(TEXTS, sizeof *req->embed.texts);
     ck_assert(req->embed.texts && bytes);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < TEXTS; i++) {
         req->embed.texts[i] = texts[i];
         bytes[i] = strlen(texts[i]);
     }
@@ -121,7 +120,7 @@ START_TEST(texts_are_embedded)
     begin(_i);
     open_embedder();
     struct req *req = embed_all();
-    for (size_t i = 0; i < COUNT; i++) assert_right(req, i);
+    for (size_t i = 0; i < TEXTS; i++) assert_right(req, i);
     ck_assert_uint_eq(req->embed.dimensions, DIMENSIONS);
     req_free(req);
     end();
@@ -140,8 +139,8 @@ START_TEST(a_poisonous_text_fails_alone)
     control("faults", rules[_i]);
     open_embedder();
     struct req *req = embed_all();
-    for (size_t i = 0; i < COUNT; i++) {
-        if (i != COUNT / 3) {
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (i != TEXTS / 3) {
             assert_right(req, i);
             continue;
         }
@@ -165,7 +164,7 @@ START_TEST(one_spoiled_answer_spoils_nothing)
     control("faults", rule);
     open_embedder();
     struct req *req = embed_all();
-    for (size_t i = 0; i < COUNT; i++) assert_right(req, i);
+    for (size_t i = 0; i < TEXTS; i++) assert_right(req, i);
     req_free(req);
     end();
 }
@@ -189,7 +188,7 @@ START_TEST(trouble_is_the_servers_own_and_passes)
     control("faults", troubles[t].rule);
     open_embedder();
     struct req *req = embed_all();
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < TEXTS; i++) {
         ck_assert_ptr_null(req->embed.vectors[i]);
         ck_assert_msg(req->embed.errors[i]->code == troubles[t].code, "%s", req->embed.errors[i]->text);
         if (t == 0) ck_assert_int_eq(req->embed.errors[i]->retry_after_ms, 3000);
@@ -197,7 +196,7 @@ START_TEST(trouble_is_the_servers_own_and_passes)
     req_free(req);
     control("reset", "{}");
     req = embed_all();
-    for (size_t i = 0; i < COUNT; i++) assert_right(req, i);
+    for (size_t i = 0; i < TEXTS; i++) assert_right(req, i);
     req_free(req);
     end();
 }
@@ -244,42 +243,16 @@ START_TEST(closing_does_not_wait_for_a_silent_server)
 }
 END_TEST
 
-/* Starts the stand-in and reads where it listens. */
-static bool start_stand_in(pid_t *pid)
-{
-    char path[1024], line[128];
-    int out[2];
-    const char *top = getenv("top_builddir");
-    (void)snprintf(path, sizeof path, "%s/tests/double/embedder", top ? top : ".");
-    if (pipe(out)) return false;
-    *pid = fork();
-    if (*pid < 0) return false;
-    if (!*pid) {
-        (void)dup2(out[1], STDOUT_FILENO);
-        (void)close(out[0]);
-        (void)close(out[1]);
-        (void)execl(path, path, "--port", "0", "--dimensions", "24", "--model", "m", "--api-key", "k",
-                    "--tei-batch", "8", (char *)NULL);
-        _exit(127);
-    }
-    (void)close(out[1]);
-    FILE *file = fdopen(out[0], "r"); /* stays open: the stand-in may say more */
-    while (file && fgets(line, sizeof line, file)) {
-        if (strncmp(line, "listening on ", 13) != 0) continue;
-        line[strcspn(line, "\r\n")] = '\0';
-        (void)snprintf(url, sizeof url, "http://%s", line + 13);
-        return true;
-    }
-    return false;
-}
-
 int main(void)
 {
-    pid_t pid = -1;
-    if (!start_stand_in(&pid)) {
+    static const char *const options[] = {"--dimensions", "24", "--model", "m", "--api-key", "k",
+                                          "--tei-batch",  "8",  NULL};
+    struct stand_in stand_in;
+    if (!stand_in_start(&stand_in, "embedder", options)) {
         (void)printf("Bail out! the stand-in tests/double/embedder does not start\n");
         return EXIT_FAILURE;
     }
+    (void)snprintf(url, sizeof url, "http://%s", stand_in.address);
     TCase *tc = tcase_create("stand-in");
     tcase_add_loop_test(tc, texts_are_embedded, 0, 3);
     tcase_add_loop_test(tc, a_poisonous_text_fails_alone, 0, 3);
@@ -290,11 +263,7 @@ int main(void)
     tcase_add_loop_test(tc, closing_does_not_wait_for_a_silent_server, 0, 3);
     Suite *suite = suite_create("embed_double");
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    (void)kill(pid, SIGTERM);
-    (void)waitpid(pid, NULL, 0);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    int status = suite_run(suite);
+    stand_in_stop(&stand_in);
+    return status;
 }

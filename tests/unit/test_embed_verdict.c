@@ -5,6 +5,7 @@
 
 #include "embed/provider.h"
 #include "embed/verdict.h"
+#include "suite.h"
 
 #define SERVER VERDICT_SERVER
 #define TEXT VERDICT_TEXT
@@ -177,9 +178,5 @@ int main(void)
     tcase_add_test(tc, a_broken_answer_is_not_repeated);
     Suite *suite = suite_create("embed_verdict");
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "engine/lane.h"
 #include "engine/turn.h"
 #include "engine/watermark.h"
+#include "suite.h"
 
 /* ---- watermark: positions are heap-allocated numbers ---- */
 
@@ -197,9 +198,5 @@ int main(void)
     tcase_add_test(tc, who_gives_up_waiting_is_passed_over);
     tcase_add_test(tc, thousands_of_points_have_their_turns_at_once);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "engine/circuit.h"
 #include "engine/classify.h"
 #include "engine/retry.h"
+#include "suite.h"
 
 /* ---- classify ---- */
 
@@ -219,8 +220,6 @@ START_TEST(probes_come_at_growing_intervals_or_when_the_server_said)
 }
 END_TEST
 
-#define COUNT(a) (int)(sizeof(a) / sizeof *(a))
-
 int main(void)
 {
     Suite *suite = suite_create("engine rules");
@@ -239,9 +238,5 @@ int main(void)
     tcase_add_test(tc, a_circuit_opens_after_failures_in_a_row_and_closes_by_a_probe);
     tcase_add_test(tc, probes_come_at_growing_intervals_or_when_the_server_said);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

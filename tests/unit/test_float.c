@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/float.h"
+#include "suite.h"
 
 static float from_bits(uint32_t bits)
 {
@@ -155,9 +156,5 @@ int main(void)
     tcase_add_test(t, what_is_no_number_is_refused);
     tcase_add_test(t, arrays_are_json);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "golden/ejson.h"
 #include "golden/mask.h"
 #include "golden/play.h"
+#include "suite.h"
 
 /* Extended JSON with ' for ", so that the tables can be read. */
 static json_t *json_of(const char *text)
@@ -407,8 +408,6 @@ int main(void)
 {
     Suite *suite = suite_create("golden_compare");
     TCase *tests = tcase_create("golden_compare");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, tests);
     tcase_add_loop_test(tests, a_reply_differs_in_what_the_rules_say, 0, sizeof alone / sizeof *alone);
@@ -422,8 +421,5 @@ int main(void)
     tcase_add_test(tests, waiting_is_compared_with_room_for_a_busy_machine);
     tcase_add_test(tests, query_operators_stay_documents_and_values_become_values);
     tcase_add_test(tests, a_body_is_sent_with_the_digits_it_was_recorded_with);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

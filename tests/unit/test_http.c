@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "http/http.h"
+#include "suite.h"
 #include "tiny_server.h"
 
 static struct http *http;
@@ -381,9 +382,5 @@ int main(void)
     tcase_add_loop_test(text, urls_are_shown_without_secrets, 0, sizeof plain / sizeof *plain);
     tcase_add_test(text, loopback_hosts_are_known);
     suite_add_tcase(suite, text);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

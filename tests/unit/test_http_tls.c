@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "http/http.h"
+#include "suite.h"
 
 static SSL_CTX *tls;
 static int listener;
@@ -155,9 +156,5 @@ int main(void)
     tcase_add_test(t, a_server_nobody_vouches_for_gets_nothing);
     tcase_add_test(t, a_certificate_for_somebody_else_is_none);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/ini.h"
+#include "suite.h"
 
 /* Everything in `ini` as text: items as `line [section] key=value`, problems as `line! text`. */
 static char *told(const char *text)
@@ -212,9 +213,5 @@ int main(void)
     tcase_add_test(tc, a_bad_quote_in_a_list_is_told);
     Suite *suite = suite_create("ini");
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

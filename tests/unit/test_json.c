@@ -2,6 +2,7 @@
  * invalid. */
 #include "base/json.h"
 
+#include "suite.h"
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -342,9 +343,5 @@ int main(void)
     tcase_add_test(tc, nesting_has_a_limit);
     tcase_add_test(tc, a_capped_buffer_says_when_it_is_full);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

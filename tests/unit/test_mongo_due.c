@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mongo_fixture.h"
+#include "suite.h"
 
 static struct fixture f;
 
@@ -188,9 +189,5 @@ int main(void)
     tcase_add_loop_test(tc, counts_take_what_is_missing_as_pending, 0, servers);
     tcase_add_loop_test(tc, indexes_are_made_beside_those_that_are_there, 0, servers);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

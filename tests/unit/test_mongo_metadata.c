@@ -10,6 +10,7 @@
 #include "mongo/metadata.h"
 #include "mongo/pipeline.h"
 #include "mongo/room.h"
+#include "suite.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -504,8 +505,6 @@ START_TEST(an_error_names_what_is_missing_and_no_contents)
 }
 END_TEST
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
-
 int main(void)
 {
     Suite *suite = suite_create("mongo");
@@ -532,9 +531,5 @@ int main(void)
     tc = tcase_create("errors");
     tcase_add_loop_test(tc, an_error_names_what_is_missing_and_no_contents, 0, COUNT(failures));
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

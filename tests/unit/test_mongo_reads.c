@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mongo_fixture.h"
+#include "suite.h"
 
 static struct fixture f;
 
@@ -369,9 +370,5 @@ int main(void)
     tcase_add_loop_test(tc, holders_of_a_business_id_are_found_by_how_it_is_shown, 0, servers);
     tcase_add_loop_test(tc, a_document_is_found_by_what_a_person_writes, 0, servers);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

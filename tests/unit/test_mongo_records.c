@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mongo_fixture.h"
+#include "suite.h"
 
 static struct fixture f;
 
@@ -287,9 +288,5 @@ int main(void)
     tcase_add_loop_test(tc, a_document_that_refuses_its_record_has_it_beside_it, 0, servers);
     tcase_add_loop_test(tc, with_metadata_beside_the_documents_these_stay_untouched, 0, servers);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

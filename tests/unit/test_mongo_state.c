@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "mongo_fixture.h"
+#include "suite.h"
 
 static struct fixture f;
 
@@ -466,9 +467,5 @@ int main(void)
     tcase_add_test(tc, without_credentials_the_error_says_what_is_missing);
     tcase_add_test(tc, a_server_that_is_not_there_is_an_error_that_passes);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

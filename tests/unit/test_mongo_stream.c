@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mongo_fixture.h"
+#include "suite.h"
 
 static struct fixture f;
 
@@ -449,9 +450,5 @@ int main(void)
     tcase_add_test(tc, a_standalone_has_no_streams_but_all_the_rest);
     tcase_add_test(tc, a_source_that_is_not_to_be_watched_has_no_stream);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 #include "base/queue.h"
 #include "qdrant/qdrant.h"
 #include "stand_in.h"
+#include "suite.h"
 
 #define DIMENSIONS 4
 #define COLLECTIONS 3 /* wanted as Cosine, as Dot, and one for what others put there */
@@ -666,7 +667,7 @@ int main(void)
 {
     struct stand_in stand_in;
     char stand_in_url[160];
-    if (!stand_in_start(&stand_in, "qdrant")) {
+    if (!stand_in_start(&stand_in, "qdrant", NULL)) {
         printf("Bail out! the stand-in tests/double/qdrant does not start\n");
         return EXIT_FAILURE;
     }
@@ -695,10 +696,7 @@ int main(void)
     tcase_add_loop_test(t, search_finds_the_nearest_first, 0, url_count);
     tcase_add_loop_test(t, many_requests_run_beside_each_other, 0, url_count);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_run(suite);
     stand_in_stop(&stand_in);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -11,6 +11,7 @@
 
 #include "base/queue.h"
 #include "qdrant/qdrant.h"
+#include "suite.h"
 #include "tiny_server.h"
 
 static struct http *http;
@@ -451,9 +452,5 @@ int main(void)
     tcase_add_test(t, an_empty_list_asks_nothing);
     tcase_add_loop_test(t, what_is_no_url_is_refused, 0, (int)(sizeof bad_urls / sizeof *bad_urls));
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

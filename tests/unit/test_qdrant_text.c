@@ -10,6 +10,7 @@
 #include "qdrant/reply.h"
 #include "qdrant/scan.h"
 #include "qdrant/verdict.h"
+#include "suite.h"
 
 #define ID1 "00000000-0000-5000-8000-000000000001"
 #define ID2 "00000000-0000-5000-8000-000000000002"
@@ -571,9 +572,5 @@ int main(void)
     TABLE(verdicts, only_completed_is_done, operations);
     tcase_add_test(verdicts, recorded_replies_are_understood);
     suite_add_tcase(suite, verdicts);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

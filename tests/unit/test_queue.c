@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/queue.h"
+#include "suite.h"
 
 struct thing {
     int value;
@@ -95,9 +96,5 @@ int main(void)
     tcase_add_test(t, a_closed_queue_gives_what_is_left_and_waits_no_more);
     tcase_add_test(t, many_threads_lose_nothing);
     suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

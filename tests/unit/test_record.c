@@ -1,6 +1,7 @@
 /* test_record.c - records as plain data: copies stand alone, the worst entry decides. */
 #include "engine/record.h"
 
+#include "suite.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,9 +98,5 @@ int main(void)
     tcase_add_test(tc, a_message_is_cut_to_1000_bytes_of_valid_utf8);
     tcase_add_test(tc, a_status_has_a_name_and_back);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

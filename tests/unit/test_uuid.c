@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/siphash.h"
+#include "suite.h"
 
 #define URL_SPACE "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
 #define DNS_SPACE "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -102,9 +103,5 @@ int main(void)
     tcase_add_test(tc, sha256_of_spans_is_that_of_the_whole);
     tcase_add_test(tc, siphash_depends_on_every_byte_and_on_the_length);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

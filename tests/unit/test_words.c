@@ -9,6 +9,7 @@
 #include "embed/hash.h"
 #include "embed/tokens.h"
 #include "embed/words.h"
+#include "suite.h"
 
 static struct words *words;
 
@@ -254,9 +255,5 @@ int main(void)
     suite_add_tcase(suite, meaning);
     suite_add_tcase(suite, files);
     suite_add_tcase(suite, texts);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

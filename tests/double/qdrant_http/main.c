@@ -7,14 +7,13 @@
  * cluster, no approximate index, and nothing is tuned for real data. Loopback only.
  */
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "qdrant_http/faults.h"
-#include "qdrant_http/http.h"
 #include "qdrant_http/journal.h"
+#include "qdrant_http/start.h"
 
 #define DEFAULT_PORT 6333
 #define DEFAULT_VERSION "1.18.3"
@@ -47,13 +46,11 @@ static bool read_options(int argc, char **argv, struct options *o)
 
     *o = (struct options){.port = DEFAULT_PORT, .version = DEFAULT_VERSION};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        char *end;
         long n;
 
         switch (c) {
         case 'p':
-            n = strtol(optarg, &end, 10);
-            if (*end || end == optarg || n < 0 || n > 65535) return false;
+            if (!start_number(optarg, 0, 65535, &n)) return false;
             o->port = (uint16_t)n;
             break;
         case 'k':
@@ -94,28 +91,6 @@ static void refuse(void *user, const char *message, struct response *out)
     buf_puts(&out->body, "},\"time\":0.0}");
 }
 
-static int serve(struct server *s, uint16_t port)
-{
-    const struct http_service service = {handle, refuse, s};
-    struct http *http;
-    sigset_t signals;
-    int caught;
-
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, so that only sigwait hears them */
-    http = http_open(&port, &service);
-    if (!http) return 1;
-    printf("listening on 127.0.0.1:%u\n", port);
-    fflush(stdout);
-    sigwait(&signals, &caught);
-    faults_stop(s->faults);
-    http_close(http);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     struct options o;
@@ -135,7 +110,7 @@ int main(int argc, char **argv)
         server_free(s);
         return 1;
     }
-    rc = serve(s, o.port);
+    rc = start_serving(&(const struct http_service){handle, refuse, s}, s->faults, o.port);
     journal_close(s);
     server_free(s);
     return rc;
