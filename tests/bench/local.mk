@@ -18,9 +18,10 @@ check_PROGRAMS += %D%/bench_make
 
 # the parts of tests/bench/run
 check_PROGRAMS += %D%/bench
-%C%_bench_SOURCES = %D%/bench.c
-%C%_bench_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
-%C%_bench_LDADD = libplugin.la libengine.la libcollection.la libbase.la $(MONGOC_LIBS) $(LTDL_LIBS)
+%C%_bench_SOURCES = %D%/bench.c %D%/bench.h %D%/baseline.c %D%/client.c %D%/latency.c %D%/model.c
+%C%_bench_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(MONGOC_CFLAGS)
+%C%_bench_LDADD = libplugin.la libmongo.la libqdrant.la libembed.la libengine.la libcollection.la libbase.la \
+	$(MONGOC_LIBS) $(LTDL_LIBS)
 EXTRA_DIST += %D%/run
 
 # the application of tests/bench/overload
