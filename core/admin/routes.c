@@ -20,5 +20,10 @@ const struct route routes[] = {
     {"GET", "/api/sync/*", ACCESS_STATUS, answer_list},
     {"GET", "/api/sync/*/*", ACCESS_READ, answer_entry},
     {"POST", "/api/sync/*/*/retry", ACCESS_WRITE, answer_retry},
+    {"GET", "/api/*", ACCESS_READ, answer_documents},
+    {"POST", "/api/*", ACCESS_WRITE, answer_create},
+    {"GET", "/api/*/*", ACCESS_READ, answer_document},
+    {"PATCH", "/api/*/*", ACCESS_WRITE, answer_patch},
+    {"DELETE", "/api/*/*", ACCESS_WRITE, answer_delete},
 };
 const size_t route_count = sizeof routes / sizeof *routes;

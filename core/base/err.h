@@ -36,6 +36,7 @@ enum lks_code {
     LKS_E_MISSED,       /* a compare-and-set found other values */
     LKS_E_REFUSED,      /* the document can't take its metadata (16 MB, schema validator) */
     LKS_E_NOT_FOUND,
+    LKS_E_EXISTS,   /* another document has this id, or the same value in a unique index */
     LKS_E_LEASE,    /* another process holds the lease */
     LKS_E_CANCELLED /* stopped before it was done */
 };

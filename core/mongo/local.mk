@@ -6,6 +6,7 @@ libmongo_la_SOURCES = \
 	%D%/counts.c \
 	%D%/due.c \
 	%D%/failures.c \
+	%D%/edit.c \
 	%D%/find.c \
 	%D%/forget.c \
 	%D%/keys.c \

@@ -147,6 +147,25 @@ enum lks_code mongo_requeue(struct mongo *m, struct lks_err *err);
 enum lks_code mongo_write_record(struct mongo *m, const struct docid *id, const struct record *before,
                                  const struct record *after, struct lks_err *err);
 
+/*
+ * ---- documents, written for an application: edit.c ----
+ *
+ * With LKS_E_OK a majority has it. Else: LKS_E_REFUSED by a validator or for its size, LKS_E_CANCELLED if it
+ * is written but not yet confirmed, LKS_E_MONGO if that isn't known.
+ */
+
+/* `doc` has an `_id`. LKS_E_EXISTS: another has the business id (looked for first; only a unique index keeps
+ * two writers apart), or the same value in a unique index. */
+enum lks_code mongo_insert(struct mongo *m, const bson_t *doc, struct lks_err *err);
+/* Updates if each field of `unchanged` still is as it is there (undefined: missing); `doc` is how it came
+ * out, to be freed by source_doc_fini(). LKS_E_MISSED if it isn't so, or there is no such document;
+ * LKS_E_EXISTS. */
+enum lks_code mongo_update(struct mongo *m, const struct docid *id, const bson_t *unchanged,
+                           const bson_t *update, struct source_doc *doc, struct lks_err *err);
+/* `doc` is what was deleted, to be freed by source_doc_fini(). LKS_E_NOT_FOUND. */
+enum lks_code mongo_delete(struct mongo *m, const struct docid *id, struct source_doc *doc,
+                           struct lks_err *err);
+
 /* A page of documents in the order of `_id`, with their records and owners, as the engine scans them. */
 struct mongo_page {
     struct source_doc *docs; /* owned; mongo_docs_free() */

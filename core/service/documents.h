@@ -3,7 +3,31 @@
 #ifndef LOCKSTEP_SERVICE_DOCUMENTS_H
 #define LOCKSTEP_SERVICE_DOCUMENTS_H
 
+#include <jansson.h>
+
 #include "service/service.h"
+
+/* ---- written for an application: documents.c ---- */
+
+/* Documents are JSON; nothing here waits for Qdrant, an embedder or the lease, or fails because of them. */
+struct documents_written {
+    struct source_doc doc; /* as it is now, or was deleted; source_doc_fini() */
+    uint64_t affects;      /* set of collections: those that have to embed it anew, or lose its point */
+};
+
+/*
+ * Errors name the field. LKS_E_VALIDATION: the body is no such document; LKS_E_EXISTS: the id, or a value
+ * that must be unique, is another document's; LKS_E_MISSED: it was changed under our hands again and again;
+ * LKS_E_NOT_FOUND; LKS_E_REFUSED by MongoDB itself; LKS_E_CANCELLED: written, but no majority has confirmed
+ * it yet; LKS_E_MONGO.
+ */
+enum lks_code documents_create(const struct service_source *source, const json_t *body,
+                               struct documents_written *out, struct lks_err *err);
+/* A JSON merge patch (RFC 7396). */
+enum lks_code documents_patch(const struct service_source *source, const char *id, const json_t *patch,
+                              struct documents_written *out, struct lks_err *err);
+enum lks_code documents_delete(const struct service_source *source, const char *id,
+                               struct documents_written *out, struct lks_err *err);
 
 /* ---- to be done again: documents_again.c ---- */
 

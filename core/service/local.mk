@@ -5,7 +5,9 @@ libservice_la_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/counts.c %D%/counts.h \
 	%D%/events.c %D%/events.h \
-	%D%/documents_again.c %D%/documents.h \
+	%D%/documents.c %D%/documents.h \
+	%D%/documents_again.c \
+	%D%/documents_json.c %D%/documents_json.h \
 	%D%/forget.c %D%/forget.h \
 	%D%/history.c %D%/history.h \
 	%D%/lookup.c %D%/lookup.h \

@@ -199,6 +199,13 @@ test_events_SOURCES = %D%/test_events.c
 test_events_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 test_events_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
 
+# service: documents in JSON
+check_PROGRAMS += test_documents_json
+TESTS += test_documents_json
+test_documents_json_SOURCES = %D%/test_documents_json.c
+test_documents_json_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+test_documents_json_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
 # mongo: lists for people
 check_PROGRAMS += test_mongo_list
 TESTS += test_mongo_list
