@@ -96,7 +96,11 @@ function collectionPart(doc, name, compared) {
     parts);
 }
 
+let drawn = '';
 function draw(doc, compared, trouble) {
+  const text = JSON.stringify([doc, compared, trouble && errorText(trouble)]);
+  if (text === drawn) return; // so that focus and selected text stay
+  drawn = text;
   const name = doc.name ?? doc.id, subject = { id: doc.id, name };
   byId('detail-title').textContent = name;
   const button = (text, action, className) => el('button', { type: 'button', class: className, onclick: e => busy(e.currentTarget, () => action(subject)) }, text);
@@ -145,8 +149,9 @@ function placed() {
   if (!known.source || id === shown) return;
   shown = id;
   if (!id) { dialog.close(); return; }
+  drawn = '';
   opened.clear();
-  if (place('at')) ['text', 'payload', 'point'].forEach(what => what === 'text' && opened.add(`${place('at')} ${what}`));
+  if (place('at')) opened.add(`${place('at')} text`);
   byId('detail-title').textContent = id;
   replace(byId('detail-body'), el('p', { class: 'muted' }, 'Reading…'));
   if (!dialog.open) dialog.showModal();

@@ -44,7 +44,7 @@ async function read() {
   } catch (e) {
     if (mine !== asked) return;
     trouble = e;
-    if (e.status) rows = []; // without an answer what was last seen stays
+    if (e.status && e.status < 500) rows = []; // while a server is down, what was seen last stays
   }
   byId('list').removeAttribute('aria-busy');
   draw();
@@ -112,22 +112,24 @@ function drawRows() {
 
 /* ---- around them ---- */
 
-function headNode({ title, sort, away }) {
+function headNode({ title, sort, away, order }) {
   if (!sort) return el('th', { role: 'columnheader', scope: 'col' }, away ? el('span', { class: 'away' }, title) : title);
-  const key = sortKey();
-  const order = key === sort ? 'ascending' : key === `-${sort}` ? 'descending' : 'none';
   return el('th', { role: 'columnheader', scope: 'col', 'aria-sort': order },
     el('button', { type: 'button', class: 'sort', 'data-focus': sort, onclick: () => go({ sort: order === 'ascending' ? `-${sort}` : sort, page: null }) },
       title, el('span', { class: 'arrow', 'aria-hidden': 'true' }, { ascending: ' ↑', descending: ' ↓', none: '' }[order])));
 }
 
+function pickAllNode({ all, some }) {
+  const box = el('input', { type: 'checkbox', id: 'pick-all', 'data-focus': 'pick-all', 'aria-label': 'Select all on this page', checked: all, onchange: e => pickAll(e.currentTarget.checked) });
+  box.indeterminate = some && !all;
+  return el('td', { role: 'cell', class: 'pick' }, box);
+}
+
 function drawHead() {
-  const all = el('input', { type: 'checkbox', id: 'pick-all', 'data-focus': 'pick-all', 'aria-label': 'Select all on this page', onchange: e => pickAll(e.currentTarget.checked) });
-  all.checked = rows.length > 0 && rows.every(r => selected.has(r.id));
-  all.indeterminate = !all.checked && rows.some(r => selected.has(r.id));
-  const head = byId('list-head'), held = head.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-  head.replaceChildren(el('td', { role: 'cell', class: 'pick' }, all), ...columns.map(headNode));
-  if (held) head.querySelector(`[data-focus="${held}"]`)?.focus();
+  const chosen = rows.filter(r => selected.has(r.id)).length;
+  const pick = { title: 'pick', all: rows.length > 0 && chosen === rows.length, some: chosen > 0 };
+  const heads = columns.map(c => ({ ...c, order: sortKey() === c.sort ? 'ascending' : sortKey() === `-${c.sort}` ? 'descending' : 'none' }));
+  keyed(byId('list-head'), [pick, ...heads], c => c.title, c => (c === pick ? pickAllNode(c) : headNode(c)));
 }
 
 function emptyText() {

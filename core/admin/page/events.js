@@ -6,6 +6,7 @@ import { address, askForToken, authorization, failure } from './api.js';
 
 const FIRST_WAIT_MS = 1000, LONGEST_WAIT_MS = 15000;
 const SILENCE_MS = 45000; // three heartbeats
+const HIDDEN_MS = 60000;
 
 /* Cuts a stream of text into events; `take` gets {event, data, id}. */
 function reader(take) {
@@ -38,6 +39,7 @@ function reader(take) {
  */
 export function followEvents({ source, take, tell, fresh }) {
   let lastId = null, wait = FIRST_WAIT_MS, abort = null, wake = null, generation = 0;
+  let asleep = false, hiding = null;
 
   const sleep = ms => new Promise(done => {
     const timer = setTimeout(done, ms);
@@ -101,17 +103,33 @@ export function followEvents({ source, take, tell, fresh }) {
     }
   }
 
-  /** From the beginning: another source, or another token. */
-  function restart() {
+  function stop() {
     generation++;
-    lastId = null;
-    wait = FIRST_WAIT_MS;
     abort?.abort();
     wake?.();
+  }
+  /** From the beginning: another source, or another token. */
+  function restart() {
+    stop();
+    asleep = false;
+    lastId = null;
+    wait = FIRST_WAIT_MS;
     follow();
   }
 
+  // A browser has six connections for all pages of a host, hidden ones and those of the Back button too. So a page that
+  // nobody sees gives its own back after a while, and takes up later what it has missed.
+  const sleepNow = () => { asleep = true; stop(); };
+  const wakeUp = () => {
+    clearTimeout(hiding);
+    if (asleep) { asleep = false; wait = FIRST_WAIT_MS; follow(); } else if (wait > FIRST_WAIT_MS) wake?.();
+  };
+  addEventListener('pagehide', sleepNow);
+  addEventListener('pageshow', e => { if (e.persisted) wakeUp(); });
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) hiding = setTimeout(sleepNow, HIDDEN_MS);
+    else wakeUp();
+  });
   addEventListener('online', () => wake?.());
-  document.addEventListener('visibilitychange', () => { if (!document.hidden && wait > FIRST_WAIT_MS) wake?.(); });
   return { restart };
 }

@@ -20,14 +20,19 @@ export function percent(part, all) {
   return `${part === all ? 100 : share.toFixed(1)} %`;
 }
 
+function twoUnits(s, big, bigName, small, smallName) {
+  const rest = Math.floor(s % big / small);
+  return `${Math.floor(s / big)} ${bigName}${rest ? ` ${rest} ${smallName}` : ''}`;
+}
+
 export function duration(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 10000) return `${(ms / 1000).toFixed(1)} s`;
   const s = Math.round(ms / 1000);
   if (s < 60) return `${s} s`;
-  if (s < 3600) return s % 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s / 60} min`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
+  if (s < 3600) return twoUnits(s, 60, 'min', 1, 's');
+  if (s < 86400) return twoUnits(s, 3600, 'h', 60, 'min');
+  return twoUnits(s, 86400, 'd', 3600, 'h');
 }
 
 function coarse(ms) {

@@ -13,9 +13,9 @@ let trouble = null;
 async function read() {
   if (place('view') !== 'jobs' || !known.source) return;
   try {
-    const answer = await call('GET', '/api/jobs');
+    const answer = await callSource('GET', '/api/jobs');
     trouble = null;
-    learn('jobs', answer.jobs ?? answer.data ?? answer);
+    learn('jobs', answer.jobs);
   } catch (e) {
     trouble = e;
     draw();
@@ -75,7 +75,7 @@ function jobNode(job) {
       going(job) && el('button', { type: 'button', 'data-focus': 'stop', onclick: e => busy(e.currentTarget, () => stop(job)) }, 'Stop')),
     bar, el('p', null, progressText(job)),
     job.result && el('p', { class: 'muted' }, resultText(job.result)),
-    job.error && el('p', { class: 'error' }, typeof job.error === 'object' ? `${job.error.error} (${job.error.code})` : job.error));
+    job.error && el('p', { class: 'error' }, job.errorCode ? `${job.error} (${job.errorCode})` : job.error));
 }
 
 function draw() {

@@ -11,7 +11,7 @@ import { startOverview } from './overview.js';
 import { startPlots } from './plots.js';
 import { startSearch } from './search.js';
 
-const HISTORY_MS = 15000, PROBLEMS_MS = 15000;
+const HISTORY_MS = 15000, PROBLEMS_MS = 15000, HIDDEN_STATUS_MS = 60000;
 
 /* ---- reading what has no events of its own, or was missed ---- */
 
@@ -21,8 +21,13 @@ async function read(topic, path) {
   try {
     const answer = await callSource('GET', path);
     if (source === known.source) learnAnswer(topic, answer);
-  } catch { /* as above */ }
+  } catch (e) {
+    if (topic === 'problems' && e.status >= 500 && source === known.source) learn(topic, [unknown(e)]);
+  }
 }
+
+/* A daemon that can't even say what is wrong. */
+const unknown = e => ({ severity: 'error', code: e.code, collection: null, since: null, text: `The daemon can't look: ${e.message}.`, cure: '' });
 
 function learnAnswer(topic, answer) {
   if (topic === 'status') learnStatus(answer);
@@ -69,7 +74,9 @@ function tell(state, ms, refusal) {
   byId('connection').dataset.state = refusal ? 'token' : state;
   byId('connection').title = state === 'waiting' ? `next try in ${duration(ms)}` : '';
   say(byId('connection-text'), words[state]);
-  document.body.dataset.stale = String(state === 'waiting' && !refusal);
+  const away = state === 'waiting' && !refusal;
+  document.body.dataset.stale = String(away);
+  if (known.away !== away && state !== 'connecting') learn('away', away);
 }
 
 /* ---- the source ---- */
@@ -167,6 +174,7 @@ async function begin() {
   });
   setInterval(() => { if (!document.hidden) readHistory(); }, HISTORY_MS);
   setInterval(() => { if (!document.hidden) readProblems(); }, PROBLEMS_MS);
+  setInterval(() => { if (document.hidden) readStatus(); }, HIDDEN_STATUS_MS); // for the title of its tab
 }
 
 begin();

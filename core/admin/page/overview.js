@@ -149,8 +149,14 @@ function problemItem(p) {
       el('p', { class: 'cure' }, withNames(p.cure, p.collection))));
 }
 
+const noAnswer = {
+  severity: 'error', code: 'NO_ANSWER', collection: null, since: null,
+  text: 'The daemon does not answer; what stands here is what it said last.',
+  cure: 'See whether it runs (`systemctl status lockstep`) and what it logged. This page tries again by itself.',
+};
+
 function drawProblems() {
-  const problems = known.problems;
+  const problems = known.away ? [noAnswer, ...known.problems ?? []] : known.problems;
   byId('problems').dataset.state = problems === null ? 'unknown' : problems.length ? 'some' : 'none';
   say(byId('problems-none'), problems === null ? 'Not known yet.' : problems.length ? '' : 'Nothing.');
   keyed(byId('problems-list'), problems ?? [], p => `${p.code} ${p.collection ?? ''}`, problemItem);
@@ -159,6 +165,6 @@ function drawProblems() {
 export function startOverview() {
   on('status engine place', drawCounts);
   on('status engine', drawWorker);
-  on('problems', drawProblems);
+  on('problems away', drawProblems);
   byId('run-worker').addEventListener('click', e => busy(e.currentTarget, runWorker));
 }

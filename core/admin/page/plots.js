@@ -18,6 +18,14 @@ function runs(points, value) {
   return out;
 }
 
+/* The value at the top of the drawing: the largest, unless a few peaks would make a flat line of all the rest. */
+function scaleOf(values) {
+  const sorted = values.filter(v => v > 0).sort((a, b) => a - b);
+  if (!sorted.length) return { top: 0, peak: 0 };
+  const peak = sorted.at(-1), usual = sorted[Math.floor((sorted.length - 1) * 0.95)];
+  return { top: peak > usual * 3 ? usual * 1.5 : peak, peak };
+}
+
 function path(run, x, y, closed) {
   const line = run.map(([at, v], i) => `${i ? 'L' : 'M'}${x(at).toFixed(1)} ${y(v).toFixed(1)}`).join('');
   if (!closed) return run.length === 1 ? `${line}h1.5` : line;
@@ -31,9 +39,9 @@ function path(run, x, y, closed) {
 function plot(figure, { title, points, series, shown, current, summary }) {
   const end = now(), begin = end - HOUR_MS;
   const at = points.map(p => ({ ...p, at: Date.parse(p.at) })).filter(p => p.at >= begin);
-  const most = Math.max(...at.flatMap(p => series.map(s => s.value(p) ?? 0)), 0);
+  const { top, peak } = scaleOf(at.flatMap(p => series.map(s => s.value(p) ?? 0)));
   const x = t => (t - begin) / HOUR_MS * WIDTH;
-  const y = v => HEIGHT - (most ? v / most * (HEIGHT - 4) : 0);
+  const y = v => HEIGHT - (top ? Math.min(v / top, 1) * (HEIGHT - 4) : 0);
   const drawing = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}: ${summary}` },
     [0.25, 0.5, 0.75].map(share => svg('line', { class: 'grid', x1: share * WIDTH, x2: share * WIDTH, y1: 0, y2: HEIGHT })),
     svg('line', { class: 'axis', x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }));
@@ -46,7 +54,7 @@ function plot(figure, { title, points, series, shown, current, summary }) {
   const cursor = svg('line', { class: 'cursor', y1: 0, y2: HEIGHT, visibility: 'hidden' });
   drawing.append(cursor);
   const value = el('span', { class: 'value' }, current);
-  const frame = el('div', { class: 'plot' }, drawing, el('span', { class: 'most', 'aria-hidden': 'true' }, most ? shown(most) : ''));
+  const frame = el('div', { class: 'plot' }, drawing, el('span', { class: 'most', 'aria-hidden': 'true' }, top ? shown(top) : '', peak > top && ` (peak ${shown(peak)})`));
   frame.addEventListener('pointermove', e => {
     const box = frame.getBoundingClientRect();
     const t = begin + (e.clientX - box.left) / box.width * HOUR_MS;

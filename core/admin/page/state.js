@@ -11,6 +11,7 @@ export const known = {
   engine: null,   // as GET /api/sync/worker/state says
   history: null,
   problems: null,
+  away: false,    // the daemon does not answer
   jobs: null,
 };
 
