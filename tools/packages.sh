@@ -14,6 +14,7 @@ packages_runtime=(
 )
 packages_tests=(
     node=nodejs npm=npm         # the clients nobody here wrote
+    chromium=chromium chromedriver=chromium-driver # the dashboard in a browser
     clang-format=clang-format   # the check of the code's format
     xz=xz-utils                 # make dist
 )
