@@ -71,6 +71,7 @@ static void why_merge(struct why *to, struct why *more)
     if (more->tomb && (!to->tomb || more->tomb_since_ms > to->tomb_since_ms))
         to->tomb_since_ms = more->tomb_since_ms;
     to->tomb |= more->tomb;
+    to->tomb_alone &= more->tomb_alone;
     if (more->tomb_key && !to->tomb_key) {
         to->tomb_key = more->tomb_key;
         more->tomb_key = NULL;
@@ -516,7 +517,7 @@ static bool tomb_is_over(struct engine *e, const struct doc *doc)
 
 static void settle(struct engine *e, struct doc *doc)
 {
-    if (doc->gone && !doc->work.tomb) {
+    if (doc->gone && !(doc->work.tomb && doc->work.tomb_alone)) { /* also over one of an earlier delete */
         doc->state = DOC_TOMB;
         lane_push(&e->tomb_puts, &doc->node);
     } else if (!doc->gone && record_changed(doc)) {
@@ -550,6 +551,7 @@ void doc_holders_known(struct engine *e, struct doc *doc)
 void doc_tomb_written(struct engine *e, struct doc *doc)
 {
     e->tombs.last_put_wall_ms = wall_ms(e);
+    if (doc->is_dirty) doc->dirty.tomb_since_ms = wall_ms(e); /* what was listed meanwhile is replaced */
     tell_recorded(e, doc);
     finish(e, doc);
 }

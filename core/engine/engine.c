@@ -73,6 +73,7 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     init_lanes(e);
     watermark_init(&e->stream.mark, stream_position_free);
     watermark_init(&e->scan.mark, docid_position_free);
+    watermark_init(&e->sweep.mark, docid_position_free);
     e->scan.total = -1;
     e->stream.lag_ms = -1;
     e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
@@ -91,6 +92,7 @@ void engine_free(struct engine *e)
     sweep_fini(e);
     if (e->stream.mark.free_position) watermark_fini(&e->stream.mark);
     if (e->scan.mark.free_position) watermark_fini(&e->scan.mark);
+    if (e->sweep.mark.free_position) watermark_fini(&e->sweep.mark);
     if (e->stream.received.token) bson_destroy(e->stream.received.token);
     docid_free(e->scan.from);
     docid_free(e->worker.from);
@@ -196,7 +198,7 @@ static int64_t next_time(struct engine *e)
         AT_MOST(e->tombs.next_ms);
         AT_MOST(e->sweep.next_ms);
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
-        if (e->heal.wanted) AT_MOST(e->heal.next_ms);
+        AT_MOST(e->heal.wanted ? e->heal.next_ms : e->heal.idle_ms);
         if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
         if (e->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
             int64_t wait = e->worker.retry_wall_ms - wall_ms(e);
@@ -207,7 +209,8 @@ static int64_t next_time(struct engine *e)
             AT_MOST(e->collections[i].circuit.probe_at_ms);
             if (e->collections[i].parked) AT_MOST(now + 1000);
         }
-        if (e->stream.mark.moved || e->scan.mark.moved || e->save.dirty) AT_MOST(now + 300);
+        if (e->stream.mark.moved || e->scan.mark.moved || e->sweep.mark.moved || e->save.dirty)
+            AT_MOST(now + 300);
         if (e->docs_in_work >= e->config->max_docs) AT_MOST(now + 100);
     }
 #undef AT_MOST

@@ -6,6 +6,10 @@
 #include "engine/internal.h"
 
 #define SECOND_LOOK_MS 2000
+/* Between looks while nothing happens: somebody else may change Qdrant all the same. */
+#define IDLE_MS 300000
+/* Between scans that don't help, at most. */
+#define AGAIN_MAX_MS 3600000
 
 static uint64_t activity(const struct engine *e)
 {
@@ -14,9 +18,7 @@ static uint64_t activity(const struct engine *e)
 
 static bool at_rest(const struct engine *e)
 {
-    for (size_t i = 0; i < e->collection_count; i++)
-        if (!circuit_closed(&e->collections[i].circuit)) return false;
-    return scan_idle(e) && e->docs_in_work == 0;
+    return (scan_idle(e) || sweep_waits(e)) && e->docs_in_work == 0;
 }
 
 static void begin(struct engine *e)
@@ -31,72 +33,85 @@ static void begin(struct engine *e)
     submit(e, &e->ports.source, req);
 }
 
-static void count_next(struct engine *e)
-{
-    struct req *req = req_new(REQ_COUNT, NULL);
-    if (!req) return;
-    req->count.collection = e->heal.collection;
-    e->heal.requested = true;
-    submit(e, &e->ports.index, req);
-}
-
 void heal_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN || e->config->once || e->heal.requested) return;
-    if (e->heal.activity != activity(e)) e->heal.wanted = true;
+    if (e->heal.activity != activity(e) || now_ms(e) >= e->heal.idle_ms) e->heal.wanted = true;
     if (!e->heal.wanted || now_ms(e) < e->heal.next_ms || mongo_paused(e) || !at_rest(e)) return;
     begin(e);
 }
 
 static void done(struct engine *e)
 {
+    int64_t now = now_ms(e);
     bool worthless = e->heal.activity != activity(e) || !at_rest(e);
     e->heal.wanted = worthless;
-    e->heal.next_ms = now_ms(e) + e->config->interval_ms;
+    e->heal.next_ms = now + e->config->interval_ms;
+    e->heal.idle_ms = now + IDLE_MS;
     if (worthless) return;
     if (!e->heal.mismatch) {
         e->heal.mismatches = 0;
-        e->heal.healed_difference = 0;
+        e->heal.wait_ms = 0;
         return;
     }
+    e->heal.wanted = true;
     if (++e->heal.mismatches < 2) {
-        e->heal.wanted = true;
-        e->heal.next_ms = now_ms(e) + SECOND_LOOK_MS;
+        e->heal.next_ms = now + SECOND_LOOK_MS;
         return;
     }
     e->heal.mismatches = 0;
-    if (e->heal.difference == e->heal.healed_difference) return; /* comparing everything did not change it */
-    e->heal.healed_difference = e->heal.difference;
+    if (now < e->heal.again_ms) { /* comparing everything did not help: not over and over again */
+        e->heal.next_ms = e->heal.again_ms;
+        return;
+    }
+    e->heal.wait_ms = e->heal.wait_ms ? 2 * e->heal.wait_ms : e->config->interval_ms;
+    if (e->heal.wait_ms > AGAIN_MAX_MS) e->heal.wait_ms = AGAIN_MAX_MS;
+    e->heal.again_ms = now + e->heal.wait_ms;
     log_warn("Qdrant does not hold as many points as the records say; everything is compared",
              LOG_STR("source", e->config->source), LOG_INT("difference", e->heal.difference));
     scan_start(e, true);
+}
+
+/* Who isn't well is left out, and keeps nobody waiting. */
+static void count_next(struct engine *e)
+{
+    while (e->heal.collection < e->collection_count &&
+           !circuit_closed(&e->collections[e->heal.collection].circuit))
+        e->heal.collection++;
+    if (e->heal.collection == e->collection_count) {
+        done(e);
+        return;
+    }
+    struct req *req = req_new(REQ_COUNT, NULL);
+    if (!req) return;
+    req->count.collection = e->heal.collection++;
+    e->heal.requested = true;
+    submit(e, &e->ports.index, req);
 }
 
 static void counted(struct engine *e, struct req *req)
 {
     size_t i = req->count.collection;
     int64_t off = req->count.points - e->heal.with_point[i];
-    if (off != 0) e->heal.mismatch = true;
-    e->heal.difference += off < 0 ? -off : off;
-    if (++e->heal.collection < e->collection_count)
-        count_next(e);
-    else
-        done(e);
+    if (req->err.code != LKS_E_OK) {
+        collection_failed(e, &e->collections[i], &req->err);
+    } else if (off != 0) {
+        e->heal.mismatch = true;
+        e->heal.difference += off < 0 ? -off : off;
+    }
+    count_next(e);
 }
 
 void heal_handle(struct engine *e, struct req *req)
 {
     e->heal.requested = false;
-    if (req->err.code != LKS_E_OK) {
-        if (req->kind == REQ_COUNT)
-            collection_failed(e, &e->collections[req->count.collection], &req->err);
-        else
-            mongo_failed(e, &req->err, "tally");
-        e->heal.next_ms = now_ms(e) + SECOND_LOOK_MS;
-        return;
-    }
     if (req->kind == REQ_COUNT) {
         counted(e, req);
+        return;
+    }
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "tally");
+        e->heal.next_ms = now_ms(e) + SECOND_LOOK_MS;
         return;
     }
     mongo_answered(e);

@@ -43,6 +43,7 @@ struct why {
     bool explicit_ask;   /* a person asked: open circuits don't count */
     bool scanned;        /* seen by a scan, not by an event */
     bool tomb;           /* there is a durable tomb for it */
+    bool tomb_alone;     /* and nothing else brings us here */
     bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
     bool cycle;          /* taken by the worker: counts in the cycle's figures */
     int64_t happened_ms; /* wall clock: the oldest event among them; 0: none */
@@ -237,13 +238,15 @@ struct engine {
 
     struct {
         bool running, requested, last;
-        size_t collection;
+        uint64_t left;     /* set of collections that are not done */
+        size_t collection; /* the one of them that is gone through now */
         char from[POINT_ID_BYTES];
         struct witness *page; /* owned: points that are being compared with the source */
         struct docid **ids;   /* owned: their documents */
         size_t page_count;
         int64_t next_ms;
         uint64_t suspects;
+        struct watermark mark; /* held by suspects until what follows for them is durable; no positions */
         int64_t began_ms;
         int64_t
             due_ms; /* poll mode: not again before this, so that sweeping stays a small part of the time */
@@ -273,13 +276,13 @@ struct engine {
     struct {
         bool wanted, requested;
         int64_t next_ms;
+        int64_t idle_ms;   /* also when nothing has happened */
         size_t collection; /* the next one to count */
         bool tallied, mismatch;
         int64_t with_point[ENGINE_MAX_COLLECTIONS];
         unsigned mismatches;       /* in a row */
         uint64_t activity;         /* when it was begun: what happens meanwhile makes the counts worthless */
-        int64_t healed_difference; /* what the last healing scan was for; the same again is not scanned for
-                                      again */
+        int64_t again_ms, wait_ms; /* the next healing scan, as long as the last one did not help */
         int64_t difference;
     } heal;
 
@@ -366,6 +369,8 @@ void part_start(struct engine *e, struct part *part);
 void part_made(struct engine *e, struct part *part, struct made *made);
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count);
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions);
+/* It has no vector. If it never will, its points under other ids go all the same. */
+void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err);
 void part_written(struct engine *e, struct part *part);
 void part_deleted(struct engine *e, struct part *part);
 /* A payload overwrite found no point (LKS_E_NOT_FOUND), or one that a leftover epoch guards (LKS_E_MISSED).
@@ -414,6 +419,8 @@ bool scan_idle(const struct engine *e);
 double scan_rate(const struct engine *e);
 void sweep_begin(struct engine *e);
 void sweep_run(struct engine *e);
+/* What is left of it can't be gone through as long as its collections are not well. */
+bool sweep_waits(const struct engine *e);
 void sweep_fini(struct engine *e);
 void sweep_handle(struct engine *e, struct req *req);
 void worker_run(struct engine *e);

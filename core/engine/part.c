@@ -67,16 +67,17 @@ static void settle_synced(struct engine *e, struct part *part)
         settled(e, part);
         return;
     }
-    bool as_before = !part->wrote && entry->present && entry->status == SYNC_SYNCED;
+    const struct entry *before = &part->doc->src.record.entries[part->collection];
+    bool as_before = !part->wrote && before->present && before->status == SYNC_SYNCED;
     if (part->wanted.point) {
-        as_before = as_before && strcmp(entry->content_hash, part->wanted.content_hash) == 0 &&
-                    strcmp(entry->payload_hash, part->wanted.payload_hash) == 0 &&
-                    strcmp(entry->point_id, part->wanted.point_id) == 0;
+        as_before = as_before && strcmp(before->content_hash, part->wanted.content_hash) == 0 &&
+                    strcmp(before->payload_hash, part->wanted.payload_hash) == 0 &&
+                    strcmp(before->point_id, part->wanted.point_id) == 0;
         memcpy(entry->content_hash, part->made.content_hash, sizeof entry->content_hash);
         memcpy(entry->payload_hash, part->made.payload_hash, sizeof entry->payload_hash);
         memcpy(entry->point_id, part->made.point_id, sizeof entry->point_id);
     } else {
-        as_before = as_before && !entry->point_id[0];
+        as_before = as_before && !before->point_id[0];
         clear_hashes(entry);
     }
     if (as_before) {
@@ -210,8 +211,8 @@ static void next_stray(struct engine *e, struct part *part)
         go_in_turn(e, part, PART_STRAY_LOOK, part->strays[part->stray_count - 1]);
         return;
     }
-    if (!part->doc->gone && !part->wanted.point && part->made.kind == MADE_FAILED) {
-        clear_hashes(entry_of(part));
+    if (!part->doc->gone && part->made.kind == MADE_FAILED) {
+        if (strcmp(entry_of(part)->point_id, part->made.point_id) != 0) clear_hashes(entry_of(part));
         part_failed(e, part, part->made.err);
         return;
     }
@@ -280,6 +281,12 @@ static bool refuse_duplicate(struct part *part)
     return true;
 }
 
+/* While everything is compared there is a reason not to believe records, whatever brings us here. */
+static bool in_doubt(const struct engine *e, const struct doc *doc)
+{
+    return doc->work.doubt || doc->gone || (e->scan.doubt && (e->scan.wanted || e->scan.running));
+}
+
 static void decide(struct engine *e, struct part *part)
 {
     struct doc *doc = part->doc;
@@ -311,7 +318,7 @@ static void decide(struct engine *e, struct part *part)
     /* A first scan into a collection that was empty when we came needn't ask for what nobody has written. */
     bool first = c->virgin && doc->work.scanned && !entry->present;
     if (first ? part->wanted.point || !doc->gone
-              : !classify_needs_witness(&part->wanted, entry, doc->work.doubt || doc->gone)) {
+              : !classify_needs_witness(&part->wanted, entry, in_doubt(e, doc))) {
         enum action action = classify_by_entry(&part->wanted, entry);
         if (action == ACTION_CLEAR && !add_stray(part, entry->point_id)) {
             out_of_memory(e, part);
@@ -367,6 +374,31 @@ static void stray_looked(struct engine *e, struct part *part, const struct witne
     next_stray(e, part);
 }
 
+/* The record says what was seen, also if nothing better comes of it. */
+static void note_witness(struct part *part, const struct witness *own)
+{
+    struct entry *entry = entry_of(part);
+    if (part->doc->gone || !part->wanted.point) return;
+    if (own && own->ours && own->doc && strcmp(own->doc, part->doc->json) == 0) {
+        memcpy(entry->content_hash, own->content_hash, sizeof entry->content_hash);
+        memcpy(entry->payload_hash, own->payload_hash, sizeof entry->payload_hash);
+        memcpy(entry->point_id, own->point_id, sizeof entry->point_id);
+    } else if (strcmp(entry->point_id, part->made.point_id) == 0) {
+        clear_hashes(entry);
+    }
+}
+
+/*
+ * The point is right, but for its epoch. A leftover one would keep out what is written later without a word.
+ * And a lower one lets in what a last holder that did not end well may still send: it was paused with a write
+ * in its hands, perhaps.
+ */
+static bool needs_stamp(const struct engine *e, const struct witness *own)
+{
+    if (!own || !own->ours) return false;
+    return own->epoch > e->lease.epoch || (!e->lease.clean_start && own->epoch < e->lease.epoch);
+}
+
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
 {
     if (part->stage == PART_STRAY_LOOK) {
@@ -385,11 +417,13 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
             return;
         }
     }
+    note_witness(part, own);
     if (classify_takes_over(&part->wanted, own)) doc_add_freed(e, part->doc, part->made.key);
     part->unguarded = own && own->epoch > e->lease.epoch; /* our lease runs, so that epoch is a leftover */
     bool anew = part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
     bool force = anew && part->wanted.point && !part->embedded;
-    act(e, part, force ? ACTION_EMBED : classify_by_witness(&part->wanted, own));
+    enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);
+    act(e, part, action == ACTION_NONE && needs_stamp(e, own) ? ACTION_PAYLOAD : action);
 }
 
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions)
@@ -401,6 +435,18 @@ void part_embedded(struct engine *e, struct part *part, float *vector, size_t di
     free(part->made.text);
     part->made.text = NULL;
     go_in_turn(e, part, PART_UPSERT, part->made.point_id);
+}
+
+void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err)
+{
+    bool for_good = retry_kind_of(err->code) == RETRY_ON_CHANGE && part->stray_count > 0;
+    if (for_good && (part->made.err || (part->made.err = malloc(sizeof *err)))) {
+        *part->made.err = *err;
+        part->made.kind = MADE_FAILED; /* once what it had under other ids is gone */
+        next_stray(e, part);
+        return;
+    }
+    part_failed(e, part, err);
 }
 
 /* The outcome of one write: `part->node` is in no lane; the code stands in what was sent. */

@@ -132,13 +132,15 @@ static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
         else if (retry_trips_circuit(req->embed.errors[i]->code))
             tripping = req->embed.errors[i];
     }
+    if (good && req->embed.dimensions)
+        em->dimensions = req->embed.dimensions; /* it may be before any probe */
     if (good)
         circuit_success(&em->circuit);
     else if (tripping)
         embedder_failed(e, em, tripping);
     for (size_t i = 0; i < batch->count; i++) {
         if (req->embed.errors && req->embed.errors[i]) {
-            part_failed(e, batch->items[i], req->embed.errors[i]);
+            part_not_embedded(e, batch->items[i], req->embed.errors[i]);
         } else {
             part_embedded(e, batch->items[i], req->embed.vectors[i], req->embed.dimensions);
             req->embed.vectors[i] = NULL;

@@ -32,8 +32,8 @@ void scan_start(struct engine *e, bool doubt)
         e->collections[i].virgin = false; /* we have been at work */
     e->scan.wanted = true;
     e->scan.recent = e->scan.silent = false;
-    e->scan.doubt |= doubt;
-    e->scan.anew = true; /* a page may be under way that borrows the position */
+    e->scan.doubt |= doubt || e->sweep.running; /* what was swept for is still to be found */
+    e->scan.anew = true;                        /* a page may be under way that borrows the position */
     e->scan.running = false;
     e->sweep.running = false;
     e->save.dirty = true;
@@ -167,7 +167,8 @@ void scan_run(struct engine *e)
     if (e->config->errand.on && !e->config->errand.scan)
         return; /* whoever comes next notices what is missing */
     bool followed = e->config->errand.on || e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
-    if (polls(e) && scan_idle(e) && !e->config->once && now_ms(e) >= e->scan.next_ms) {
+    bool idle = !e->scan.wanted && !e->scan.running && (!e->sweep.running || sweep_waits(e));
+    if (polls(e) && idle && !e->config->once && now_ms(e) >= e->scan.next_ms) {
         e->scan.wanted = true;
         e->scan.silent = e->scan.generation > 0;
         e->scan.recent =

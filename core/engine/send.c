@@ -296,14 +296,15 @@ static void send_deletes(struct engine *e, size_t collection)
 void send_ready(struct engine *e)
 {
     bool mongo = !mongo_paused(e), covered = lease_covers_request(e);
+    bool tombs = mongo && !e->tombs.requested; /* not while they are being listed */
     size_t before;
     do { /* memory out leaves a lane ready without sending: then wait for completions */
         before = e->in_flight;
         if (mongo && e->bytes_in_work < e->config->max_bytes && lane_ready(&e->reads)) send_reads(e);
         if (mongo && lane_ready(&e->records)) send_records(e);
         if (mongo && lane_ready(&e->holders)) send_holders(e);
-        if (mongo && lane_ready(&e->tomb_puts)) send_tombs(e, &e->tomb_puts, REQ_TOMBS_PUT);
-        if (mongo && lane_ready(&e->tomb_drops)) send_tombs(e, &e->tomb_drops, REQ_TOMBS_DROP);
+        if (tombs && lane_ready(&e->tomb_puts)) send_tombs(e, &e->tomb_puts, REQ_TOMBS_PUT);
+        if (tombs && lane_ready(&e->tomb_drops)) send_tombs(e, &e->tomb_drops, REQ_TOMBS_DROP);
         for (size_t i = 0; i < e->collection_count; i++) {
             struct collection_state *c = &e->collections[i];
             if (lane_ready(&c->make)) send_makes(e, i);

@@ -72,6 +72,7 @@ static void lease_lost(struct engine *e)
     e->unknown = true;
     engine_stop(e);
     engine_hurry(e);
+    if (e->phase == PHASE_RELEASE) e->phase = PHASE_DONE; /* there is nothing to give back any more */
 }
 
 static void lease_back(struct engine *e, struct req *req)
@@ -158,7 +159,7 @@ static void loaded(struct engine *e, struct req *req)
         e->scan.doubt = true;
         e->state_loaded = true;
         e->first_look_until_ms = INT64_MAX;
-        e->phase = PHASE_PROBE;
+        if (!e->stopping) e->phase = PHASE_PROBE;
         return;
     }
     bool changed = digests_changed(e, state);
@@ -170,7 +171,7 @@ static void loaded(struct engine *e, struct req *req)
     }
     e->state_loaded = true;
     e->first_look_until_ms = e->config->once ? INT64_MAX : now_ms(e) + FIRST_LOOK_MS;
-    e->phase = PHASE_PROBE;
+    if (!e->stopping) e->phase = PHASE_PROBE; /* else it was asked to stop while it was loading */
 }
 
 static void free_state(struct engine_state *state)
@@ -186,8 +187,9 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     const struct docid *scanned = e->scan.running ? e->scan.mark.safe : NULL;
     state->token = safe && safe->token ? bson_copy(safe->token) : NULL;
     state->token_time = safe ? safe->at : 0;
-    state->scan_running = e->scan.running || e->scan.wanted || e->sweep.running;
-    state->scan_doubt = state->scan_running && (e->scan.doubt || e->sweep.running);
+    bool sweeps = e->sweep.running || !watermark_idle(&e->sweep.mark);
+    state->scan_running = e->scan.running || e->scan.wanted || sweeps;
+    state->scan_doubt = state->scan_running && (e->scan.doubt || sweeps);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
     state->digests = calloc(e->collection_count + 1, sizeof *state->digests);
@@ -209,7 +211,7 @@ static void save(struct engine *e)
         return;
     }
     req->state_save.epoch = e->lease.epoch;
-    e->stream.mark.moved = e->scan.mark.moved = e->save.dirty = false;
+    e->stream.mark.moved = e->scan.mark.moved = e->sweep.mark.moved = e->save.dirty = false;
     e->save.requested = true;
     e->save.events = e->stream.events;
     submit(e, &e->ports.store, req);
@@ -218,7 +220,7 @@ static void save(struct engine *e)
 void save_run(struct engine *e)
 {
     int64_t now = now_ms(e);
-    bool moved = e->stream.mark.moved || e->scan.mark.moved || e->save.dirty;
+    bool moved = e->stream.mark.moved || e->scan.mark.moved || e->sweep.mark.moved || e->save.dirty;
     if (e->config->errand.on) {
         e->save.final_done = true; /* there is nothing of its own to save */
         return;
@@ -229,7 +231,8 @@ void save_run(struct engine *e)
         return;
     }
     if ((e->phase != PHASE_RUN && e->phase != PHASE_DRAIN) || !moved) return;
-    bool idle = e->save.events == e->stream.events && !e->scan.mark.moved && !e->save.dirty;
+    bool idle =
+        e->save.events == e->stream.events && !e->scan.mark.moved && !e->sweep.mark.moved && !e->save.dirty;
     if (now < e->save.last_ms + (idle ? SAVE_IDLE_MS : SAVE_BUSY_MS)) return;
     save(e);
 }

@@ -29,7 +29,7 @@ static void free_page(struct engine *e)
 void sweep_begin(struct engine *e)
 {
     e->sweep.running = true;
-    e->sweep.collection = 0;
+    e->sweep.left = e->collection_count < 64 ? ((uint64_t)1 << e->collection_count) - 1 : UINT64_MAX;
     e->sweep.from[0] = '\0';
     e->sweep.suspects = 0;
     e->sweep.began_ms = now_ms(e);
@@ -65,14 +65,13 @@ static void ask_documents(struct engine *e)
     for (size_t i = 0; i < e->sweep.page_count; i++) ids[i] = e->sweep.ids[i];
     req->read.ids = ids;
     req->read.count = e->sweep.page_count;
+    req->read.after = e->stream.received.at; /* one that is older may still have what a drop took away */
     e->sweep.requested = true;
     submit(e, &e->ports.source, req);
 }
 
-static void next_collection(struct engine *e)
+static void sweep_end(struct engine *e)
 {
-    e->sweep.from[0] = '\0';
-    if (++e->sweep.collection < e->collection_count) return;
     e->sweep.running = false;
     e->sweep.due_ms = now_ms(e) + 9 * (now_ms(e) - e->sweep.began_ms);
     e->save.dirty = true;
@@ -82,16 +81,54 @@ static void next_collection(struct engine *e)
              LOG_INT("suspects", e->sweep.suspects));
 }
 
-/* Its points needn't be gone through, or can't be. */
-static bool passed_over(struct engine *e, const struct collection_state *c)
+static void collection_done(struct engine *e, size_t collection)
 {
+    e->sweep.left &= ~((uint64_t)1 << collection);
+    if (collection == e->sweep.collection) e->sweep.from[0] = '\0';
+    if (!e->sweep.left) sweep_end(e);
+}
+
+/* Its points needn't be gone through, or can't be. */
+static bool passed_over(struct engine *e, size_t collection)
+{
+    const struct collection_state *c = &e->collections[collection];
     uint64_t only = e->config->errand.only;
-    if (only && !(only >> e->sweep.collection & 1)) return true;
+    if (only && !(only >> collection & 1)) return true;
     if (e->config->once && !circuit_closed(&c->circuit)) { /* one pass doesn't wait until it is well again */
         e->unknown = true;
         return true;
     }
     return c->virgin; /* it had no point when we came: what we wrote since has a record */
+}
+
+static bool can_be_swept(const struct engine *e, size_t collection)
+{
+    return (e->sweep.left >> collection & 1) && circuit_closed(&e->collections[collection].circuit);
+}
+
+/* Goes on with the one begun, or to the next that is well: who isn't keeps nobody waiting. False if all that
+ * are left have to be waited for. */
+static bool choose_collection(struct engine *e)
+{
+    for (size_t i = 0; i < e->collection_count && e->sweep.running; i++)
+        if ((e->sweep.left >> i & 1) && passed_over(e, i)) collection_done(e, i);
+    if (!e->sweep.running) return false;
+    if (can_be_swept(e, e->sweep.collection)) return true;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        if (!can_be_swept(e, i)) continue;
+        e->sweep.collection = i;
+        e->sweep.from[0] = '\0';
+        return true;
+    }
+    return false;
+}
+
+bool sweep_waits(const struct engine *e)
+{
+    if (!e->sweep.running || e->sweep.requested || e->sweep.page_count > 0) return false;
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (can_be_swept(e, i)) return false;
+    return true;
 }
 
 void sweep_run(struct engine *e)
@@ -102,8 +139,7 @@ void sweep_run(struct engine *e)
         return;
     }
     if (e->docs_in_work > e->config->max_docs / 2) return;
-    while (e->sweep.running && passed_over(e, &e->collections[e->sweep.collection])) next_collection(e);
-    if (e->sweep.running && circuit_closed(&e->collections[e->sweep.collection].circuit)) ask_points(e);
+    if (choose_collection(e)) ask_points(e);
 }
 
 static void points_back(struct engine *e, struct req *req)
@@ -134,7 +170,7 @@ static void points_back(struct engine *e, struct req *req)
     e->sweep.last = !req->scroll.next[0];
     if (e->sweep.page_count > 0) return;
     free_page(e);
-    if (e->sweep.last) next_collection(e);
+    if (e->sweep.last) collection_done(e, e->sweep.collection);
 }
 
 /* Does the document's record say what this point says? */
@@ -157,11 +193,13 @@ static void documents_back(struct engine *e, struct req *req)
     for (size_t i = 0; i < req->read.count; i++) {
         if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
         struct why why = {.doubt = true, .only = e->config->errand.only};
+        struct mark *mark = watermark_hold(&e->sweep.mark, NULL);
+        if (!mark || !why_add_hold(&why, mark)) e->unknown = true;
         e->sweep.suspects++;
         doc_mark(e, e->sweep.ids[i], &why);
     }
     free_page(e);
-    if (e->sweep.last) next_collection(e);
+    if (e->sweep.last) collection_done(e, e->sweep.collection);
 }
 
 void sweep_handle(struct engine *e, struct req *req)

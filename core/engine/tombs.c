@@ -18,11 +18,14 @@ void tombs_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN || e->tombs.requested || mongo_paused(e)) return;
     bool any = e->tombs.all || e->tombs.busy || e->tombs.last_put_wall_ms != NO_TIME;
+    /* What is listed has to be so still when the list is here: none is put or dropped meanwhile. */
+    if (e->tomb_puts.in_flight + e->tomb_drops.in_flight > 0) return;
     if (!any || now_ms(e) < e->tombs.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
     struct req *req = req_new(REQ_TOMBS_LIST, NULL);
     if (!req) return;
     req->tombs.older_than_ms = wall_ms(e) - (e->tombs.all ? 0 : keep_ms(e));
-    req->tombs.max = PAGE_TOMBS;
+    size_t room = e->config->max_docs - e->docs_in_work;
+    req->tombs.max = room < PAGE_TOMBS ? room : PAGE_TOMBS;
     e->tombs.requested = true;
     submit(e, &e->ports.store, req);
 }
@@ -39,13 +42,14 @@ void tombs_handle(struct engine *e, struct req *req)
         struct tomb *tomb = &req->tombs.tombs[i];
         struct why why = {.doubt = true,
                           .tomb = true,
+                          .tomb_alone = true,
                           .tomb_since_ms = tomb->since_ms,
                           .tomb_key = tomb->key,
                           .after = tomb->after};
         tomb->key = NULL;
         doc_mark(e, tomb->id, &why);
     }
-    bool full = req->tombs.count >= PAGE_TOMBS;
+    bool full = req->tombs.count >= req->tombs.max;
     bool newer = e->tombs.last_put_wall_ms != NO_TIME && e->tombs.last_put_wall_ms > req->tombs.older_than_ms;
     e->tombs.busy = req->tombs.count > 0;
     e->tombs.all = false;

@@ -69,7 +69,7 @@ static void ask(struct engine *e)
     struct req *req = req_new(REQ_DUE, NULL);
     if (!req) return;
     req->due.now_ms = wall_ms(e);
-    req->due.recorded_only = !scan_idle(e); /* the rest the scan comes by */
+    req->due.recorded_only = e->scan.wanted || e->scan.running; /* the rest the scan comes by */
     req->due.rejected_too = !e->worker.rejected_seen || e->rivals_overflow;
     req->due.collections = e->worker.collections;
     req->due.from = e->worker.from;
