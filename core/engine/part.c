@@ -378,7 +378,7 @@ static void stray_looked(struct engine *e, struct part *part, const struct witne
 static void note_witness(struct part *part, const struct witness *own)
 {
     struct entry *entry = entry_of(part);
-    if (part->doc->gone || !part->wanted.point) return;
+    if (part->doc->gone || !part->wanted.point || classify_is_reset(entry)) return;
     if (own && own->ours && own->doc && strcmp(own->doc, part->doc->json) == 0) {
         memcpy(entry->content_hash, own->content_hash, sizeof entry->content_hash);
         memcpy(entry->payload_hash, own->payload_hash, sizeof entry->payload_hash);

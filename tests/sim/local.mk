@@ -1,5 +1,6 @@
 # sim: the engine under a simulated world
 check_PROGRAMS += tests/sim/run
 TESTS += tests/sim/run
-tests_sim_run_SOURCES = %D%/check.c %D%/mongo.c %D%/run.c %D%/servers.c %D%/sim.h %D%/world.c
+tests_sim_run_SOURCES = %D%/check.c %D%/daemons.c %D%/making.c %D%/mongo.c %D%/promises.c %D%/qdrant.c \
+	%D%/reads.c %D%/run.c %D%/shrink.c %D%/sim.h %D%/stream.c %D%/world.c %D%/writes.c
 tests_sim_run_LDADD = libengine.la libbase.la $(BSON_LIBS)

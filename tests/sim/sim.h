@@ -1,6 +1,6 @@
 /*
- * sim.h - a world for the engine: a virtual clock, one seeded random generator, and simulated MongoDB,
- * Qdrant, embedders and plugins behind the engine's ports. The engine itself is the real one, unchanged.
+ * sim.h - a world for the engine: a virtual clock, seeded random generators, and simulated MongoDB, Qdrant,
+ * embedders and plugins behind the engine's ports. The engine itself is the real one, unchanged.
  *
  * Everything happens on one thread in the order of virtual time, so a seed replays exactly.
  */
@@ -15,12 +15,167 @@
 
 #define SIM_COLLECTIONS 3
 #define SIM_EMBEDDERS 2
-#define SIM_IDS 24  /* documents have the ids 0 .. SIM_IDS - 1 */
-#define SIM_KEYS 16 /* business ids, so that some are held twice */
+#define SIM_MAX_IDS 40 /* documents have the ids 0 .. w->ids - 1 */
+#define SIM_KEYS 20    /* business ids, so that some are held twice */
 #define SIM_NO_KEY (-1)
+#define SIM_TEXTS 15
 #define SIM_POISON 13 /* a text with this number never embeds */
+#define SIM_POINTS (SIM_KEYS * 2)
+#define SIM_EPOCH_MS 1700000000000 /* when the world begins, for wall clocks */
+#define SIM_HISTORY 256
 
-struct world;
+/* What can go wrong. Each has a rate, in thousandths, drawn per seed, and a generator of its own. */
+enum fault {
+    FAULT_MONGO_ERROR,      /* a request fails and does nothing */
+    FAULT_MONGO_LOST_REPLY, /* it is done, and nobody hears of it */
+    FAULT_MONGO_SLOW,       /* seconds on the way there, or on the way back */
+    FAULT_MONGO_DUPLICATE,  /* the driver sends a write twice, and the second answer counts */
+    FAULT_MAJORITY_LAG,
+    FAULT_STALE_READ, /* a member that lags behind, as far as the read allows */
+    FAULT_ROLLBACK,
+    FAULT_TRUNCATE,   /* the oplog forgets */
+    FAULT_UNPROVEN,   /* the probe for lost history fails */
+    FAULT_INVALIDATE, /* drop, or rename over the collection */
+    FAULT_STATE_LOST, /* the database `lockstep` is dropped */
+    FAULT_OLD_RECORD, /* the application puts a whole older document back, record and all */
+    FAULT_QDRANT_REFUSED,
+    FAULT_QDRANT_BUSY, /* 429 with Retry-After */
+    FAULT_QDRANT_LOST_REPLY,
+    FAULT_QDRANT_SLOW,
+    FAULT_QDRANT_PARTIAL, /* some points of a request are written, some not */
+    FAULT_QDRANT_OUTAGE,
+    FAULT_QDRANT_RESTART, /* loses what was accepted, not confirmed, and not seen since */
+    FAULT_QDRANT_DROP,
+    FAULT_QDRANT_OTHERS, /* another writer: points of its own, also over ours; deletes ours */
+    FAULT_EMBED_ERROR,   /* 429, 5xx, a reply that makes no sense: wrong count, wrong dimension, NaN */
+    FAULT_EMBED_PARTIAL, /* some texts of a request have no vector */
+    FAULT_EMBED_SLOW,
+    FAULT_EMBED_HOLE, /* no answer until the time is out */
+    FAULT_EMBED_OUTAGE,
+    FAULT_PLUGIN,
+    FAULT_CRASH,
+    FAULT_STOP,
+    FAULT_PAUSE,  /* also with a request just about to leave */
+    FAULT_SECOND, /* how likely there is a second daemon */
+    FAULT_CONFIG, /* collections on and off, models and plugins changed */
+    FAULT_CLOCK,  /* a daemon's wall clock jumps */
+    FAULT_SERVER_CLOCK,
+    FAULT_ASK, /* a person asks for a document, a cycle, a scan */
+    FAULT_COUNT
+};
+
+/* What the other generators are for. */
+enum chance_of { BY_DRAW = FAULT_COUNT, BY_APP, BY_NET, BY_ENGINE, BY_STEP, GENERATORS };
+
+/* Makes a world smaller than its seed says: for whoever looks for the smallest that still fails. */
+struct limits {
+    uint64_t without; /* set of faults that never happen */
+    uint64_t ids, collections, writes;
+    int64_t chaos_ms;
+    bool one_batch; /* requests carry one item each */
+};
+
+/* What an administrator decides; each daemon has it as it was at its start. */
+struct setup {
+    bool on[SIM_COLLECTIONS];
+    int model[SIM_EMBEDDERS]; /* in every content hash */
+    int version[SIM_COLLECTIONS];
+};
+
+/* What a document says; f() of it is what Qdrant must hold. */
+struct sim_doc {
+    bool exists;
+    int key;                   /* SIM_NO_KEY: the field is missing */
+    int text[SIM_COLLECTIONS]; /* 0: nothing to embed */
+    int payload;
+    int64_t version;      /* number of the oplog entry that made it so */
+    struct record record; /* syncMetadata: SIM_COLLECTIONS entries, or none */
+};
+
+/* The oplog: each entry has the document as it is after it. */
+struct entry_log {
+    int id;
+    enum change_op op;
+    bool own;        /* a write of syncMetadata alone */
+    bool silent;     /* no event tells of it: drop or rename */
+    bool invalidate; /* the collection was dropped or renamed: no document */
+    bool replaced;
+    char key[8]; /* the field an update changed */
+    struct sim_doc doc;
+    int64_t commit_ms; /* majority-committed from here on */
+    int64_t wall_ms;
+    size_t before; /* the previous entry of this document plus one; 0: none */
+};
+
+struct sim_state {
+    struct engine_state state; /* digests by collection of the world; "" where none was saved */
+    char digests[SIM_COLLECTIONS][32];
+};
+
+struct sim_mongo {
+    struct entry_log *log;
+    size_t count, capacity;
+    size_t first;                /* older ones are forgotten by the stream */
+    size_t last_of[SIM_MAX_IDS]; /* plus one; 0: never there */
+    struct sim_state saved;
+    uint64_t epoch;
+    char owner[24];
+    int64_t lease_until; /* by the server's wall clock */
+    bool lease_clean, lease_released;
+    struct tomb tombs[SIM_MAX_IDS];
+    bool tombed[SIM_MAX_IDS];
+    int64_t tombed_ms[SIM_MAX_IDS];
+    int64_t down_until;
+    int64_t clock_off_ms;
+    int64_t last_commit_ms;
+    uint64_t elections; /* that undid writes */
+};
+
+/* What a point said for a while. */
+struct said {
+    size_t collection;
+    int key, doc, vector;
+    char content_hash[40], payload_hash[40];
+    int64_t until_ms;
+};
+
+struct sim_point {
+    int key;    /* its id is made of it */
+    int doc;    /* `_lockstep.doc` */
+    int vector; /* model and text it was made of */
+    int payload;
+    int64_t version; /* of the document it was made from */
+    char content_hash[40], payload_hash[40];
+    uint64_t epoch;
+    bool foreign;
+    int64_t foreign_since_ms, written_ms;
+};
+
+struct sim_collection {
+    bool exists;
+    size_t count;
+    struct sim_point points[SIM_POINTS];
+    struct sim_point *durable; /* owned: as it was before what was not confirmed; NULL: all is */
+    size_t durable_count;
+    bool durable_exists;
+    bool damaged; /* somebody else changed it: the records can't know */
+    int64_t down_until, busy_until;
+};
+
+/* A request on its way. */
+struct trip {
+    struct req *req;
+    struct run *run;
+    int64_t deadline_ms, until_ms;
+    bool held;          /* was in the daemon's hands when that was paused */
+    uint64_t elections; /* how many there had been when it was written */
+};
+
+/* What a run has written to a point last. */
+struct seen {
+    int doc;
+    int64_t version, received;
+};
 
 /* One engine from its start to its end or crash. */
 struct run {
@@ -30,77 +185,22 @@ struct run {
     struct run *next;
     char owner[24];
     bool alive; /* not crashed, not replaced */
-    int64_t paused_until;
-    size_t outstanding; /* requests in the world's hands */
-    uint64_t tick;      /* number of the timer that counts */
-    /* its stream */
-    bool stream_open;
-    uint64_t stream_at; /* entries up to this one were given out */
-};
-
-/* How often things go wrong, in thousandths; drawn per seed. */
-struct faults {
-    uint64_t mongo_error, mongo_lost_reply, majority_lag_ms, rollback, truncate;
-    uint64_t qdrant_refused, qdrant_lost_reply, qdrant_slow, qdrant_outage, qdrant_drop;
-    uint64_t embed_error, embed_slow, embed_outage;
-    uint64_t crash, stop, pause, second_daemon;
-};
-
-/* What a document says; f() of it is what Qdrant must hold. */
-struct sim_doc {
-    bool exists;
-    int key;                   /* SIM_NO_KEY: the field is missing */
-    int text[SIM_COLLECTIONS]; /* 0: nothing to embed */
-    int payload;
-    struct record record; /* syncMetadata */
-};
-
-/* The oplog: each entry has the document as it is after it. */
-struct entry_log {
-    int id;
-    enum change_op op;
-    bool own; /* a write of syncMetadata alone */
-    bool replaced;
-    char key[8]; /* the field an update changed */
-    struct sim_doc doc;
-    int64_t commit_ms; /* majority-committed from here on */
-    int64_t wall_ms;
-    size_t before; /* the previous entry of this document plus one; 0: none */
-};
-
-struct sim_mongo {
-    struct entry_log *log;
-    size_t count, capacity;
-    size_t first;            /* older ones are forgotten by the stream */
-    size_t last_of[SIM_IDS]; /* plus one; 0: never there */
-    struct engine_state state;
-    bool state_saved;
+    struct setup setup;
+    struct engine_config config;
+    struct engine_collection collections[SIM_COLLECTIONS];
+    char digests[SIM_COLLECTIONS][32];
+    size_t which[SIM_COLLECTIONS]; /* the world's number of each enabled collection */
+    int64_t started_ms, paused_until, clock_off_ms, rest_checked_ms;
     uint64_t epoch;
-    char owner[24];
-    int64_t lease_until;
-    bool lease_clean, lease_released;
-    struct tomb tombs[SIM_IDS];
-    bool tombed[SIM_IDS];
-    int64_t down_until;
-    int64_t last_commit_ms;
-    uint64_t elections; /* that undid writes */
-};
-
-struct sim_point {
-    char id[POINT_ID_BYTES];
-    char doc[64], key[16];
-    char content_hash[HASH_HEX_BYTES], payload_hash[HASH_HEX_BYTES];
-    char payload[64];
-    uint64_t epoch;
-    int vector; /* the text it was made of */
-    bool foreign;
-};
-
-struct sim_collection {
-    bool exists;
-    struct sim_point points[SIM_KEYS * 4];
-    size_t count;
-    int64_t down_until;
+    size_t outstanding;              /* requests in the world's hands */
+    uint64_t tick;                   /* number of the timer that counts */
+    bool was_empty[SIM_COLLECTIONS]; /* when it came */
+    bool stream_open, stream_lost, stream_proven;
+    uint64_t stream_at;   /* entries up to this one were given out */
+    cluster_time saw;     /* its adapter reads no older than this */
+    struct trip *waiting; /* its REQ_STREAM_NEXT, while there is nothing to say */
+    int64_t received;     /* entries whose events it has */
+    struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
 };
 
 struct event {
@@ -109,59 +209,152 @@ struct event {
     void (*act)(struct world *, void *, uint64_t);
     void *arg;
     uint64_t number;
+    bool carries; /* `arg` is a trip */
 };
 
 struct world {
-    uint64_t seed, random;
+    uint64_t seed, random[GENERATORS];
     int64_t now;
-    bool trace, quiet; /* quiet: faults and writers have stopped */
-    struct faults faults;
+    bool trace;
+    bool quiet;  /* faults and writers have stopped */
+    bool ending; /* no daemon is started any more */
+    struct limits limits;
+    uint64_t rate[FAULT_COUNT];
+    int ids;
+    int64_t chaos_ms;
+    uint64_t writes;
+    bool polls;                             /* no change streams here */
+    int broken_embedder, broken_collection; /* one that stays broken for a while after the chaos; -1: none */
+    int breakage;
+    int64_t lease_ms, index_timeout_ms, embed_timeout_ms;
+    size_t batch_size, max_docs, embed_batch, write_batch;
     struct event *heap;
     size_t heap_count, heap_capacity;
     uint64_t order;
-    struct engine_config config;
-    struct engine_collection collections[SIM_COLLECTIONS];
-    const char *embedders[SIM_EMBEDDERS];
+    struct setup setup;
     struct run *runs;
-    unsigned run_count;
+    unsigned run_count, starting;
     struct sim_mongo mongo;
     struct sim_collection qdrant[SIM_COLLECTIONS];
     int64_t embedder_down_until[SIM_EMBEDDERS];
-    uint64_t embedded, upserted, events;
+    struct said history[SIM_HISTORY];
+    uint64_t said;
+    uint64_t writer_epoch; /* the newest that wrote to Qdrant */
+    int64_t server_jumped_ms;
+    bool clocks_jumped;
+    uint64_t embedded, upserted, payloads, deleted, events, repeats;
     char failure[512]; /* the first promise that was broken */
 };
 
-/* world.c */
-uint64_t sim_random(struct world *w);
-uint64_t sim_below(struct world *w, uint64_t n);
-bool sim_chance(struct world *w, uint64_t thousandths);
+/* ---- world.c ---- */
+uint64_t sim_below(struct world *w, int generator, uint64_t n);
+bool sim_chance(struct world *w, enum fault fault);
+/* As sim_chance(), `times` as likely. */
+bool sim_chance_times(struct world *w, enum fault fault, double times);
 void sim_at(struct world *w, int64_t at, void (*act)(struct world *, void *, uint64_t), void *arg,
             uint64_t number);
-/* Hands a request back to the engine that sent it, or to nobody if that crashed. */
-void sim_reply(struct world *w, struct req *req, int64_t at);
+/* The same for what happens to a request. */
+void sim_send(struct world *w, int64_t at, void (*act)(struct world *, void *, uint64_t), struct trip *trip);
+/* Says which promise was broken, and how; only the first counts. */
 void sim_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_trace(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-struct run *sim_run_of(const struct req *req);
-/* Runs one seed. True if every promise was kept. */
-bool sim_world(uint64_t seed, bool trace, char *failure, size_t failure_bytes, struct world *summary);
+const char *fault_name(enum fault fault);
+/* FAULT_COUNT for a name that is none. */
+enum fault fault_parse(const char *name, size_t bytes);
+/* Nothing is left out. */
+extern const struct limits no_limits;
+/* Runs one seed. True if every promise was kept. `summary` without what it owns; may be NULL. */
+bool sim_world(uint64_t seed, const struct limits *limits, bool trace, struct world *summary);
 
-/* mongo.c */
-void mongo_submit(void *run, struct req *req);
+/* ---- daemons.c ---- */
+void daemon_start(struct world *w);
+void daemon_start_later(struct world *w, int64_t within_ms);
+/* What happens to the daemons in one step of chaos. */
+void daemons_fault(struct world *w);
+/* One that has stopped, or lost its lease, is started again as an init system would. */
+void daemons_tend(struct world *w);
+/* Asks all to stop. True when all have ended. */
+bool daemons_stop(struct world *w);
+/* All at once. */
+void daemons_crash(struct world *w);
+/* The one that works: it has the lease and runs. NULL if there is none. */
+struct run *daemon_at_work(const struct world *w);
+void daemons_trace(struct world *w);
+void daemons_free(struct world *w);
+/* Everybody's clock is right again. */
+void daemons_right_clocks(struct world *w);
+/* Hands a request back to the engine that sent it, or to nobody if that crashed. Frees the trip. */
+void sim_reply(struct world *w, struct trip *trip, int64_t at);
+/* At the end of a world: it comes back to be freed. */
+void sim_discard(struct trip *trip);
+
+/* ---- mongo.c: oplog, documents, the application, faults ---- */
 void mongo_app_write(struct world *w);
 void mongo_fault(struct world *w);
+/* The document now; NULL if there is none. */
 const struct sim_doc *mongo_doc(const struct world *w, int id);
+/* The document as of the first `entries` entries of the oplog; NULL if there was none. */
+const struct sim_doc *mongo_doc_at(const struct world *w, int id, size_t entries);
+size_t mongo_committed(const struct world *w);
+struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const struct sim_doc *doc);
+int64_t mongo_wall(const struct world *w);
 void mongo_free(struct world *w);
-bool sim_doc_is(const bson_t *body, struct sim_doc *doc);
+struct docid *sim_id(int id);
+int sim_id_number(const struct docid *id);
+/* The lowest document that holds a business id, at that moment of the oplog; -1: none. */
+int mongo_owner(const struct world *w, int key, size_t entries);
 
-/* servers.c */
-void qdrant_submit(void *run, struct req *req);
-void embedder_submit(void *run, struct req *req);
-void maker_submit(void *run, struct req *req);
-void servers_fault(struct world *w);
-void sim_make(const struct sim_doc *doc, size_t collection, struct made *made);
+/* ---- reads.c, stream.c, writes.c: what MongoDB is asked ---- */
+void mongo_submit(struct trip *trip);
+void mongo_read(struct world *w, struct trip *trip);
+void stream_ask(struct world *w, struct trip *trip);
+/* Something may have been committed that streams wait for. */
+void stream_wake(struct world *w, int64_t at);
+/* True if the reply has been arranged for. */
+bool mongo_write(struct world *w, struct trip *trip);
 
-/* check.c */
-/* True if Qdrant holds what the documents say, no more, and the records say so. Otherwise sets w->failure. */
+/* ---- qdrant.c ---- */
+void qdrant_submit(struct trip *trip);
+void qdrant_fault(struct world *w);
+void qdrant_free(struct world *w);
+struct sim_point *qdrant_point(struct sim_collection *c, int key);
+
+/* ---- making.c: plugins and embedders ---- */
+void embedder_submit(struct trip *trip);
+void maker_submit(struct trip *trip);
+void embedders_fault(struct world *w);
+void sim_make(const struct setup *setup, const struct sim_doc *doc, int id, size_t collection,
+              struct made *made);
+int sim_vector(const struct setup *setup, size_t collection, int text);
+
+/* ---- promises.c: checked while everything happens; each names what broke ---- */
+/* 1. The saved position never passes an event whose effect is not durable. */
+void promise_token(struct world *w, const struct run *run, const struct engine_state *state);
+/* 2. A record says `synced` only of what the point held. 4. Failures are counted. */
+void promise_record(struct world *w, const struct run *run, int id, size_t collection,
+                    const struct entry *before, const struct entry *after);
+/* 4. What a run writes of a document never gets older. 7. One writer. */
+void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t version, size_t collection);
+void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection);
+/* 5. A tomb stays until nobody can be writing any more. */
+void promise_tomb_dropped(struct world *w, const struct run *run, int id);
+/* 8. What has to start a comparing scan does. */
+void promise_heals(struct world *w, struct run *run, const char *because);
+/* No embedding is asked for that the point has already. */
+void promise_needed(struct world *w, const struct run *run, const char *text);
+/* After each step of an engine: memory, healing; and when it is at rest, 2, 4 and 5 for everything. */
+void promise_rest(struct world *w, struct run *run);
+/* What a point said until now, for promise_record(). */
+void promise_said(struct world *w, size_t collection, const struct sim_point *point);
+
+/* ---- check.c ---- */
+/* True if Qdrant holds what the documents say, no more, and the records say so. Otherwise sets w->failure.
+ * What is broken on purpose is left out. */
 bool check_in_step(struct world *w);
+
+/* ---- shrink.c ---- */
+int shrink(uint64_t seed, struct limits *limits);
+/* The options that make such a world: "--from 7 --seeds 1 --without crash --ids 3 ...". */
+void limits_print(uint64_t seed, const struct limits *limits);
 
 #endif

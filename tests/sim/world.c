@@ -1,4 +1,7 @@
-/* world.c - virtual time, chance, daemons that start, stop, crash and pause; and the course of one seed. */
+/*
+ * world.c - virtual time, chance, and the course of one seed: chaos, then quiet, until everything is in step;
+ * then all daemons stop, and one that starts anew must find nothing to do.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,29 +9,109 @@
 
 #include "sim.h"
 
-#define CHAOS_MS 60000     /* how long things go wrong */
-#define SETTLE_MS 900000   /* how long it may take afterwards until everything is in step */
-#define MAX_EVENTS 2000000 /* more is a loop */
+#define SETTLE_MS 900000   /* how long it may take after the chaos until everything is in step */
+#define END_MS 120000      /* for daemons to stop, and for one to find nothing to do */
+#define LOOK_MS 20000      /* of that */
+#define MAX_EVENTS 5000000 /* more is a loop */
 
-/* ---- chance: xorshift64* ---- */
+const struct limits no_limits = {
+    .ids = SIM_MAX_IDS, .collections = SIM_COLLECTIONS, .writes = UINT64_MAX, .chaos_ms = INT64_MAX};
 
-uint64_t sim_random(struct world *w)
+/* How often at most, in thousandths of the occasions. */
+static const struct {
+    const char *name;
+    uint64_t most;
+} faults[FAULT_COUNT] = {
+    [FAULT_MONGO_ERROR] = {"mongo-error", 60},
+    [FAULT_MONGO_LOST_REPLY] = {"mongo-lost-reply", 40},
+    [FAULT_MONGO_SLOW] = {"mongo-slow", 40},
+    [FAULT_MONGO_DUPLICATE] = {"mongo-duplicate", 60},
+    [FAULT_MAJORITY_LAG] = {"majority-lag", 400},
+    [FAULT_STALE_READ] = {"stale-read", 400},
+    [FAULT_ROLLBACK] = {"rollback", 20},
+    [FAULT_TRUNCATE] = {"truncate", 20},
+    [FAULT_UNPROVEN] = {"unproven", 500},
+    [FAULT_INVALIDATE] = {"invalidate", 5},
+    [FAULT_STATE_LOST] = {"state-lost", 5},
+    [FAULT_OLD_RECORD] = {"old-record", 500},
+    [FAULT_QDRANT_REFUSED] = {"qdrant-refused", 60},
+    [FAULT_QDRANT_BUSY] = {"qdrant-busy", 40},
+    [FAULT_QDRANT_LOST_REPLY] = {"qdrant-lost-reply", 60},
+    [FAULT_QDRANT_SLOW] = {"qdrant-slow", 60},
+    [FAULT_QDRANT_PARTIAL] = {"qdrant-partial", 60},
+    [FAULT_QDRANT_OUTAGE] = {"qdrant-outage", 10},
+    [FAULT_QDRANT_RESTART] = {"qdrant-restart", 10},
+    [FAULT_QDRANT_DROP] = {"qdrant-drop", 4},
+    [FAULT_QDRANT_OTHERS] = {"qdrant-others", 15},
+    [FAULT_EMBED_ERROR] = {"embed-error", 60},
+    [FAULT_EMBED_PARTIAL] = {"embed-partial", 60},
+    [FAULT_EMBED_SLOW] = {"embed-slow", 60},
+    [FAULT_EMBED_HOLE] = {"embed-hole", 20},
+    [FAULT_EMBED_OUTAGE] = {"embed-outage", 10},
+    [FAULT_PLUGIN] = {"plugin", 20},
+    [FAULT_CRASH] = {"crash", 20},
+    [FAULT_STOP] = {"stop", 20},
+    [FAULT_PAUSE] = {"pause", 15},
+    [FAULT_SECOND] = {"second-daemon", 1000},
+    [FAULT_CONFIG] = {"config", 10},
+    [FAULT_CLOCK] = {"clock", 10},
+    [FAULT_SERVER_CLOCK] = {"server-clock", 10},
+    [FAULT_ASK] = {"ask", 20},
+};
+
+const char *fault_name(enum fault fault)
 {
-    w->random ^= w->random >> 12;
-    w->random ^= w->random << 25;
-    w->random ^= w->random >> 27;
-    return w->random * 0x2545F4914F6CDD1Dull;
+    return faults[fault].name;
 }
 
-uint64_t sim_below(struct world *w, uint64_t n)
+enum fault fault_parse(const char *name, size_t bytes)
 {
-    return n ? (sim_random(w) >> 11) % n : 0;
+    int fault = 0;
+    while (fault < FAULT_COUNT &&
+           (strlen(faults[fault].name) != bytes || strncmp(faults[fault].name, name, bytes) != 0))
+        fault++;
+    return (enum fault)fault;
 }
 
-bool sim_chance(struct world *w, uint64_t thousandths)
+/* ---- chance: xorshift64*, one generator for each purpose, so that leaving a fault out changes little else
+ */
+
+static uint64_t next_random(struct world *w, int generator)
 {
-    return !w->quiet && sim_below(w, 1000) < thousandths;
+    uint64_t *x = &w->random[generator];
+    *x ^= *x >> 12;
+    *x ^= *x << 25;
+    *x ^= *x >> 27;
+    return *x * 0x2545F4914F6CDD1Dull;
 }
+
+uint64_t sim_below(struct world *w, int generator, uint64_t n)
+{
+    return n ? (next_random(w, generator) >> 11) % n : 0;
+}
+
+bool sim_chance_times(struct world *w, enum fault fault, double times)
+{
+    if (w->quiet || !w->rate[fault]) return false;
+    return (double)sim_below(w, (int)fault, 1000000) < 1000.0 * times * (double)w->rate[fault];
+}
+
+bool sim_chance(struct world *w, enum fault fault)
+{
+    return sim_chance_times(w, fault, 1.0);
+}
+
+static void seed_generators(struct world *w)
+{
+    for (int i = 0; i < GENERATORS; i++) {
+        w->random[i] = (w->seed * GENERATORS + (uint64_t)i + 1) * 0x9E3779B97F4A7C15ull;
+        w->random[i] ^= w->random[i] >> 29;
+        if (!w->random[i]) w->random[i] = 1;
+        for (int k = 0; k < 4; k++) next_random(w, i);
+    }
+}
+
+/* ---- words ---- */
 
 void sim_fail(struct world *w, const char *format, ...)
 {
@@ -37,6 +120,7 @@ void sim_fail(struct world *w, const char *format, ...)
     va_start(args, format);
     vsnprintf(w->failure, sizeof w->failure, format, args);
     va_end(args);
+    sim_trace(w, "BROKEN: %s", w->failure);
 }
 
 void sim_trace(struct world *w, const char *format, ...)
@@ -57,19 +141,29 @@ static bool earlier(const struct event *a, const struct event *b)
     return a->at < b->at || (a->at == b->at && a->order < b->order);
 }
 
-void sim_at(struct world *w, int64_t at, void (*act)(struct world *, void *, uint64_t), void *arg,
-            uint64_t number)
+static void put(struct world *w, struct event ev)
 {
     if (w->heap_count == w->heap_capacity) {
         w->heap_capacity = w->heap_capacity ? 2 * w->heap_capacity : 256;
         w->heap = realloc(w->heap, w->heap_capacity * sizeof *w->heap);
         if (!w->heap) abort();
     }
-    struct event ev = {
-        .at = at < w->now ? w->now : at, .order = w->order++, .act = act, .arg = arg, .number = number};
+    if (ev.at < w->now) ev.at = w->now;
+    ev.order = w->order++;
     size_t i = w->heap_count++;
     for (; i > 0 && earlier(&ev, &w->heap[(i - 1) / 2]); i = (i - 1) / 2) w->heap[i] = w->heap[(i - 1) / 2];
     w->heap[i] = ev;
+}
+
+void sim_at(struct world *w, int64_t at, void (*act)(struct world *, void *, uint64_t), void *arg,
+            uint64_t number)
+{
+    put(w, (struct event){.at = at, .act = act, .arg = arg, .number = number});
+}
+
+void sim_send(struct world *w, int64_t at, void (*act)(struct world *, void *, uint64_t), struct trip *trip)
+{
+    put(w, (struct event){.at = at, .act = act, .arg = trip, .carries = true});
 }
 
 static struct event pop(struct world *w)
@@ -88,274 +182,179 @@ static struct event pop(struct world *w)
     return top;
 }
 
-/* ---- daemons ---- */
-
-static int64_t clock_now(void *self)
-{
-    return ((struct run *)self)->world->now;
-}
-
-static int64_t clock_wall(void *self)
-{
-    return 1700000000000 + ((struct run *)self)->world->now;
-}
-
-static uint64_t clock_random(void *self)
-{
-    return sim_random(((struct run *)self)->world);
-}
-
-static void wake(struct world *w, void *arg, uint64_t number);
-
-static void run_engine(struct world *w, struct run *run)
-{
-    if (!run->alive) return;
-    if (w->now < run->paused_until) {
-        sim_at(w, run->paused_until, wake, run, ++run->tick);
-        return;
-    }
-    int64_t next = engine_run(run->engine);
-    if (next != INT64_MAX) sim_at(w, next, wake, run, ++run->tick);
-}
-
-static void wake(struct world *w, void *arg, uint64_t number)
-{
-    struct run *run = arg;
-    if (number == run->tick) run_engine(w, run);
-}
-
-struct run *sim_run_of(const struct req *req)
-{
-    return (struct run *)req->next; /* free for whoever holds the request: here, who sent it */
-}
-
-static void deliver(struct world *w, void *arg, uint64_t number)
-{
-    struct req *req = arg;
-    struct run *run = sim_run_of(req);
-    (void)number;
-    if (run->alive && w->now < run->paused_until) {
-        sim_at(w, run->paused_until, deliver, req, 0);
-        return;
-    }
-    run->outstanding--;
-    req->next = NULL;
-    if (!run->alive) {
-        engine_discard(run->engine, req);
-        return;
-    }
-    engine_handle(run->engine, req);
-    run_engine(w, run);
-}
-
-void sim_reply(struct world *w, struct req *req, int64_t at)
-{
-    sim_at(w, at, deliver, req, 0);
-}
-
-#define SUBMIT(port)                                                                                         \
-    static void port##_in(void *self, struct req *req)                                                       \
-    {                                                                                                        \
-        struct run *run = self;                                                                              \
-        req->next = (struct req *)run;                                                                       \
-        run->outstanding++;                                                                                  \
-        port##_submit(run, req);                                                                             \
-    }
-SUBMIT(mongo)
-SUBMIT(qdrant)
-SUBMIT(embedder)
-SUBMIT(maker)
-
-static void start_daemon(struct world *w)
-{
-    struct run *run = calloc(1, sizeof *run);
-    if (!run) abort();
-    run->world = w;
-    run->alive = true;
-    run->next = w->runs;
-    w->runs = run;
-    snprintf(run->owner, sizeof run->owner, "daemon-%u", ++w->run_count);
-    run->ports = (struct ports){.source = {run, mongo_in},
-                                .store = {run, mongo_in},
-                                .maker = {run, maker_in},
-                                .embedder = {run, embedder_in},
-                                .index = {run, qdrant_in},
-                                .clock = {run, clock_now, clock_wall, clock_random}};
-    run->engine = engine_new(&w->config, &run->ports);
-    if (!run->engine) abort();
-    sim_trace(w, "%s starts", run->owner);
-    run_engine(w, run);
-}
-
-static void restart(struct world *w, void *arg, uint64_t number)
-{
-    (void)arg;
-    (void)number;
-    start_daemon(w);
-}
-
-static struct run *some_daemon(struct world *w)
-{
-    unsigned alive = 0;
-    for (struct run *run = w->runs; run; run = run->next) alive += run->alive;
-    unsigned pick = (unsigned)sim_below(w, alive);
-    for (struct run *run = w->runs; run; run = run->next)
-        if (run->alive && pick-- == 0) return run;
-    return NULL;
-}
-
-static void end_daemon(struct world *w, struct run *run, const char *how)
-{
-    sim_trace(w, "%s %s", run->owner, how);
-    run->alive = false;
-    sim_at(w, w->now + 1 + (int64_t)sim_below(w, 3000), restart, NULL, 0);
-}
-
-/* What happens to the daemons in one step of chaos. */
-static void daemons_fault(struct world *w)
-{
-    struct run *run = some_daemon(w);
-    if (!run) return;
-    if (sim_chance(w, w->faults.crash)) {
-        end_daemon(w, run, "crashes");
-    } else if (sim_chance(w, w->faults.stop)) {
-        sim_trace(w, "%s is asked to stop", run->owner);
-        engine_stop(run->engine);
-        run_engine(w, run);
-    } else if (sim_chance(w, w->faults.pause)) {
-        run->paused_until = w->now + (int64_t)sim_below(w, 30000);
-        sim_trace(w, "%s is paused until %lld", run->owner, (long long)run->paused_until);
-    }
-}
-
-/* A daemon that has stopped, or lost its lease, is started again as an init system would. */
-static void tend_daemons(struct world *w)
-{
-    for (struct run *run = w->runs; run; run = run->next)
-        if (run->alive && w->now >= run->paused_until && engine_done(run->engine))
-            end_daemon(w, run, "ended");
-}
-
-static void free_dead(struct world *w, bool all)
-{
-    for (struct run **at = &w->runs, *run; (run = *at) != NULL;) {
-        if (!all && (run->alive || run->outstanding > 0)) {
-            at = &run->next;
-            continue;
-        }
-        *at = run->next;
-        engine_free(run->engine);
-        run->engine = NULL;
-        free(run);
-    }
-}
-
-/* What each engine still has to do, for whoever reads the trace of a world that did not come into step. */
-static void trace_engines(struct world *w)
-{
-    for (struct run *run = w->runs; run; run = run->next) {
-        struct engine_snapshot s;
-        if (!run->alive) continue;
-        engine_snapshot(run->engine, &s);
-        sim_trace(w,
-                  "%s: phase %d, %zu documents in work, %zu requests out, scanning %d, sweeping %d, stream "
-                  "%d, cycle %d",
-                  run->owner, (int)s.phase, s.docs_in_work, engine_in_flight(run->engine), s.scanning,
-                  s.sweeping, s.stream_open, s.cycle_running);
-        for (size_t i = 0; i < s.collection_count; i++)
-            sim_trace(w, "  collection %zu: circuit %d, %zu queued, %zu in flight", i,
-                      (int)s.collections[i].circuit, s.collections[i].queued, s.collections[i].in_flight);
-    }
-}
-
 /* ---- one seed ---- */
 
 static void step(struct world *w, void *arg, uint64_t number)
 {
     (void)arg;
     (void)number;
-    if (w->now >= CHAOS_MS) {
+    if (w->now >= w->chaos_ms) {
+        sim_trace(w, "quiet from here on");
         w->quiet = true;
+        daemons_right_clocks(w);
         return;
     }
-    if (sim_below(w, 3) == 0) mongo_app_write(w);
+    if (sim_below(w, BY_STEP, 3) == 0 && w->writes < w->limits.writes) {
+        w->writes++;
+        mongo_app_write(w);
+    }
     mongo_fault(w);
-    servers_fault(w);
+    qdrant_fault(w);
+    embedders_fault(w);
     daemons_fault(w);
-    sim_at(w, w->now + 1 + (int64_t)sim_below(w, 200), step, NULL, 0);
+    sim_at(w, w->now + 1 + (int64_t)sim_below(w, BY_STEP, 200), step, NULL, 0);
 }
 
-static bool touches(void *self, const char *path)
+/* Keeps time going when nobody else does. */
+static void beat(struct world *w, void *arg, uint64_t number)
 {
-    (void)self;
-    return strcmp(path, "x") != 0;
+    (void)arg;
+    (void)number;
+    sim_at(w, w->now + 500, beat, NULL, 0);
 }
 
-static uint64_t rate(struct world *w, uint64_t most)
+static uint64_t draw_below(struct world *w, uint64_t n)
 {
-    return sim_below(w, 2) ? sim_below(w, most + 1)
-                           : 0; /* half of the worlds don't know a given fault at all */
+    return sim_below(w, BY_DRAW, n);
+}
+
+static void draw_faults(struct world *w)
+{
+    for (int i = 0; i < FAULT_COUNT; i++) { /* half of the worlds don't know a given fault at all */
+        uint64_t rate = draw_below(w, faults[i].most + 1);
+        w->rate[i] = draw_below(w, 2) ? rate : 0;
+    }
+    /* A point too many and one that is missing leave the count as it was, and then nothing tells of them. */
+    if (w->rate[FAULT_PAUSE]) w->rate[FAULT_QDRANT_OTHERS] = 0;
+    for (int i = 0; i < FAULT_COUNT; i++)
+        if (w->limits.without >> i & 1) w->rate[i] = 0;
 }
 
 static void draw(struct world *w)
 {
-    w->faults = (struct faults){.mongo_error = rate(w, 60),
-                                .mongo_lost_reply = rate(w, 40),
-                                .majority_lag_ms = rate(w, 400),
-                                .rollback = rate(w, 20),
-                                .truncate = rate(w, 20),
-                                .qdrant_refused = rate(w, 60),
-                                .qdrant_lost_reply = rate(w, 60),
-                                .qdrant_slow = rate(w, 60),
-                                .qdrant_outage = rate(w, 10),
-                                .qdrant_drop = rate(w, 4),
-                                .embed_error = rate(w, 60),
-                                .embed_slow = rate(w, 60),
-                                .embed_outage = rate(w, 10),
-                                .crash = rate(w, 20),
-                                .stop = rate(w, 20),
-                                .pause = rate(w, 15),
-                                .second_daemon = rate(w, 1000)};
-    static const char *const names[SIM_COLLECTIONS] = {"a", "b", "c"};
-    engine_config_defaults(&w->config);
-    w->config.source = "sim";
+    draw_faults(w);
+    w->ids = (int)(4 + draw_below(w, SIM_MAX_IDS - 3));
+    w->chaos_ms = 5000 + (int64_t)draw_below(w, 40000);
+    w->polls = draw_below(w, 8) == 0;
+    w->lease_ms = 3000 + (int64_t)draw_below(w, 7001);
+    w->index_timeout_ms = w->lease_ms / 4 + (int64_t)draw_below(w, (uint64_t)w->lease_ms / 4);
+    w->embed_timeout_ms = 1000 + (int64_t)draw_below(w, 20000);
+    w->batch_size = 1 + draw_below(w, 10);
+    w->max_docs = 8 + draw_below(w, 40);
+    w->embed_batch = 1 + draw_below(w, 8);
+    w->write_batch = 1 + draw_below(w, 8);
+    w->broken_embedder = w->broken_collection = -1;
+    w->breakage = (int)draw_below(w, 3);
+    if (draw_below(w, 4) == 0) {
+        if (draw_below(w, 2))
+            w->broken_embedder = (int)draw_below(w, SIM_EMBEDDERS);
+        else
+            w->broken_collection = (int)draw_below(w, SIM_COLLECTIONS);
+    }
     for (size_t i = 0; i < SIM_COLLECTIONS; i++)
-        w->collections[i] = (struct engine_collection){
-            .name = names[i], .embedder = i % SIM_EMBEDDERS, .digest = "declaration"};
-    w->embedders[0] = "first";
-    w->embedders[1] = "second";
-    w->config.collections = w->collections;
-    w->config.collection_count = SIM_COLLECTIONS;
-    w->config.embedders = w->embedders;
-    w->config.embedder_count = SIM_EMBEDDERS;
-    w->config.touches = touches;
-    w->config.batch_size = 1 + sim_below(w, 10);
-    w->config.max_docs = 8 + sim_below(w, 40);
-    w->config.embed_batch = 1 + sim_below(w, 8);
-    w->config.write_batch = 1 + sim_below(w, 8);
-    w->config.retry.base_ms = 1000;
-    w->config.retry.max_ms = 60000;
-    w->config.retry.max_retries = 1000; /* nothing here is to stay failed but what is poisonous or invalid */
+        w->setup.on[i] = i < w->limits.collections && (i == 0 || draw_below(w, 5) > 0);
+    if (w->limits.ids < (uint64_t)w->ids) w->ids = (int)w->limits.ids;
+    if (w->limits.chaos_ms < w->chaos_ms) w->chaos_ms = w->limits.chaos_ms;
+    if (w->limits.one_batch) w->batch_size = w->embed_batch = w->write_batch = 1;
 }
 
-bool sim_world(uint64_t seed, bool trace, char *failure, size_t failure_bytes, struct world *summary)
-{
-    struct world *w = calloc(1, sizeof *w);
-    if (!w) abort();
-    w->seed = seed;
-    w->random = seed * 0x9E3779B97F4A7C15ull + 0x123456789ull;
-    w->trace = trace;
-    for (int i = 0; i < 8; i++) sim_random(w);
-    draw(w);
-    for (uint64_t i = 0, n = sim_below(w, 20); i < n; i++)
-        mongo_app_write(w); /* what is there before the first start */
-    start_daemon(w);
-    if (sim_below(w, 1000) < w->faults.second_daemon) start_daemon(w);
-    sim_at(w, 1, step, NULL, 0);
+enum stage { CHAOS, OTHERS_SETTLE, SETTLE, STOP, LOOK, OVER };
 
-    bool in_step = false;
-    int64_t next_check = CHAOS_MS + 1000;
-    while (w->heap_count > 0 && w->now < CHAOS_MS + SETTLE_MS && !in_step) {
+struct course {
+    enum stage stage;
+    int64_t until, next_check;
+    uint64_t embedded, written; /* when everything had stopped */
+    bool clean;
+};
+
+static void enter(struct world *w, struct course *c, enum stage stage, int64_t within_ms)
+{
+    static const char *const names[] = {"chaos",
+                                        "all but what is broken must come into step",
+                                        "everything must come into step",
+                                        "all daemons stop",
+                                        "one starts again and must find nothing to do",
+                                        "over"};
+    sim_trace(w, "%s", names[stage]);
+    c->stage = stage;
+    c->until = w->now + within_ms;
+    c->next_check = w->now + 500;
+}
+
+static uint64_t writes_to_qdrant(const struct world *w)
+{
+    return w->upserted + w->payloads + w->deleted;
+}
+
+static void nothing_done(struct world *w, const struct course *c)
+{
+    if (!c->clean) return; /* then it has to look, and to stamp what it replays */
+    if (w->embedded != c->embedded)
+        sim_fail(w, "Needless: a daemon that started when all was in step had something embedded");
+    if (writes_to_qdrant(w) != c->written)
+        sim_fail(w, "Needless: a daemon that started when all was in step wrote to Qdrant");
+}
+
+/* Is it time for the next stage? */
+static void advance(struct world *w, struct course *c)
+{
+    bool broken = w->broken_embedder >= 0 || w->broken_collection >= 0;
+    if (c->stage == CHAOS) {
+        if (w->quiet) enter(w, c, broken ? OTHERS_SETTLE : SETTLE, SETTLE_MS);
+        return;
+    }
+    if (w->now < c->next_check) return;
+    c->next_check = w->now + (c->stage == STOP ? 100 : 1000);
+    bool last = w->now + 2000 >= c->until;
+    switch (c->stage) {
+    case OTHERS_SETTLE:
+    case SETTLE:
+        if (check_in_step(w)) {
+            bool rest = c->stage == OTHERS_SETTLE;
+            w->broken_embedder = w->broken_collection = -1;
+            if (rest) {
+                enter(w, c, SETTLE, SETTLE_MS);
+                break;
+            }
+            const struct run *run = daemon_at_work(w);
+            if (run && engine_docs_in_work(run->engine) == 0) {
+                w->ending = true;
+                enter(w, c, STOP, END_MS);
+            } else if (last) {
+                sim_fail(w, "Memory: everything is in step, and yet documents are in work");
+            }
+        } else if (!last) {
+            w->failure[0] = '\0';
+        }
+        break;
+    case STOP:
+        if (daemons_stop(w)) {
+            c->embedded = w->embedded;
+            c->written = writes_to_qdrant(w);
+            c->clean = w->mongo.saved.state.clean && w->mongo.lease_released && !w->polls;
+            w->ending = false;
+            daemon_start(w);
+            w->ending = true;
+            enter(w, c, LOOK, LOOK_MS);
+        } else if (last) {
+            sim_fail(w, "Drain: a daemon that was asked to stop does not end");
+        }
+        break;
+    case LOOK:
+        if (!last) break;
+        nothing_done(w, c);
+        if (!w->failure[0] && check_in_step(w)) c->stage = OVER;
+        break;
+    case CHAOS:
+    case OVER:
+        break;
+    }
+}
+
+static void run_world(struct world *w)
+{
+    struct course course = {.stage = CHAOS, .until = INT64_MAX};
+    while (w->heap_count > 0 && course.stage != OVER && !w->failure[0]) {
         struct event ev = pop(w);
         if (++w->events > MAX_EVENTS) {
             sim_fail(w, "too many events: something goes round in a loop");
@@ -363,28 +362,41 @@ bool sim_world(uint64_t seed, bool trace, char *failure, size_t failure_bytes, s
         }
         w->now = ev.at;
         ev.act(w, ev.arg, ev.number);
-        tend_daemons(w);
-        if (w->now > next_check && w->quiet) {
-            next_check = w->now + 5000;
-            in_step = check_in_step(w);
-            if (!in_step && w->now + 10000 < CHAOS_MS + SETTLE_MS) w->failure[0] = '\0';
-        }
+        daemons_tend(w);
+        if (!w->failure[0]) advance(w, &course);
+        if (w->now > course.until && course.stage != OVER && !w->failure[0])
+            sim_fail(w, "Liveness: too late in stage %d", (int)course.stage);
     }
-    if (!in_step && !w->failure[0]) check_in_step(w);
-    if (!in_step) trace_engines(w);
-    if (failure) snprintf(failure, failure_bytes, "%s", w->failure);
+    if (course.stage != OVER && !w->failure[0]) sim_fail(w, "Liveness: nothing happens any more");
+    if (w->failure[0]) daemons_trace(w);
+}
+
+bool sim_world(uint64_t seed, const struct limits *limits, bool trace, struct world *summary)
+{
+    struct world *w = calloc(1, sizeof *w);
+    if (!w) abort();
+    w->seed = seed;
+    w->limits = *limits;
+    w->trace = trace;
+    seed_generators(w);
+    draw(w);
+    for (uint64_t i = 0, n = draw_below(w, 20); i < n && w->writes < limits->writes; i++, w->writes++)
+        mongo_app_write(w); /* what is there before the first start */
+    daemon_start(w);
+    if (draw_below(w, 1000) < w->rate[FAULT_SECOND]) daemon_start(w);
+    sim_at(w, 1, step, NULL, 0);
+    sim_at(w, 1, beat, NULL, 0);
+    run_world(w);
+    bool good = !w->failure[0];
     if (summary) *summary = *w;
-    while (w->heap_count > 0) { /* what is still under way belongs to somebody */
+    while (w->heap_count > 0) {
         struct event ev = pop(w);
-        if (ev.act == wake || ev.act == restart || ev.act == step) continue;
-        struct req *req = ev.arg; /* all others carry a request */
-        struct run *run = sim_run_of(req);
-        req->next = NULL;
-        engine_discard(run->engine, req);
+        if (ev.carries) sim_discard(ev.arg);
     }
-    free_dead(w, true);
+    daemons_free(w);
     mongo_free(w);
+    qdrant_free(w);
     free(w->heap);
     free(w);
-    return in_step;
+    return good;
 }

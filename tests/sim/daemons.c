@@ -1,0 +1,435 @@
+/*
+ * daemons.c - daemons that start, stop, crash and pause, each with its configuration and its wall clock; and
+ * what lies between an engine and the servers: requests that leave, and come back.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* ---- the engine's clock ---- */
+
+static int64_t clock_now(void *self)
+{
+    return ((struct run *)self)->world->now;
+}
+
+static int64_t clock_wall(void *self)
+{
+    const struct run *run = self;
+    return SIM_EPOCH_MS + run->world->now + run->clock_off_ms;
+}
+
+static uint64_t clock_random(void *self)
+{
+    struct world *w = ((struct run *)self)->world;
+    return sim_below(w, BY_ENGINE, UINT64_MAX) << 11;
+}
+
+static void wake(struct world *w, void *arg, uint64_t number);
+
+static void run_engine(struct world *w, struct run *run)
+{
+    if (!run->alive) return;
+    if (w->now < run->paused_until) {
+        sim_at(w, run->paused_until, wake, run, ++run->tick);
+        return;
+    }
+    int64_t next = engine_run(run->engine);
+    if (next != INT64_MAX) sim_at(w, next, wake, run, ++run->tick);
+    promise_rest(w, run);
+}
+
+static void wake(struct world *w, void *arg, uint64_t number)
+{
+    struct run *run = arg;
+    if (number == run->tick) run_engine(w, run);
+}
+
+/* ---- requests ---- */
+
+static void pause_now(struct world *w, struct run *run)
+{
+    run->paused_until = w->now + (int64_t)sim_below(w, FAULT_PAUSE, 4 * (uint64_t)w->lease_ms);
+    sim_trace(w, "%s is paused until %lld", run->owner, (long long)run->paused_until);
+}
+
+static void end_daemon(struct world *w, struct run *run, const char *how)
+{
+    sim_trace(w, "%s %s", run->owner, how);
+    run->alive = false;
+    daemon_start_later(w, 3000);
+}
+
+/* What a new lease, and new events, say to whoever checks promises. */
+static void note(struct run *run, const struct req *req)
+{
+    if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.op == LEASE_TAKE && req->lease.held)
+        run->epoch = req->lease.epoch;
+    if (req->kind == REQ_ENSURE && req->err.code == LKS_E_OK && req->ensure.empty)
+        run->was_empty[run->which[req->ensure.collection]] = true;
+    if (req->kind != REQ_STREAM_NEXT && req->kind != REQ_STREAM_OPEN) return;
+    if (req->err.code == LKS_E_STREAM_LOST) {
+        run->received = 0;
+        memset(run->seen, 0, sizeof run->seen);
+    } else if (req->kind == REQ_STREAM_NEXT && req->err.code == LKS_E_OK) {
+        for (size_t i = 0; i < req->stream_next.change_count; i++)
+            run->received = (int64_t)req->stream_next.changes[i].at;
+    }
+}
+
+static void deliver(struct world *w, void *arg, uint64_t number)
+{
+    struct trip *trip = arg;
+    struct run *run = trip->run;
+    struct req *req = trip->req;
+    (void)number;
+    if (run->alive && w->now < run->paused_until) {
+        sim_send(w, run->paused_until, deliver, trip);
+        return;
+    }
+    if (run->alive && sim_chance_times(w, FAULT_CRASH, 0.02)) end_daemon(w, run, "crashes before it hears");
+    run->outstanding--;
+    free(trip);
+    if (!run->alive) {
+        engine_discard(run->engine, req);
+        return;
+    }
+    bool created = req->kind == REQ_ENSURE && req->err.code == LKS_E_OK && req->ensure.created;
+    bool lost = req->err.code == LKS_E_STREAM_LOST || req->err.code == LKS_E_STREAM_ENDED;
+    note(run, req);
+    engine_handle(run->engine, req);
+    if (created) promise_heals(w, run, "a Qdrant collection had to be made");
+    if (lost) promise_heals(w, run, "history was lost, or the collection dropped");
+    run_engine(w, run);
+}
+
+void sim_reply(struct world *w, struct trip *trip, int64_t at)
+{
+    sim_send(w, at, deliver, trip);
+}
+
+static bool to_mongo(enum req_kind kind)
+{
+    return kind <= REQ_LEASE;
+}
+
+static bool to_qdrant(enum req_kind kind)
+{
+    return kind >= REQ_ENSURE;
+}
+
+/* Held until its time was out: the adapter's own clock stops it, but for the moment between looking at the
+ * clock and sending. Deletes can't be guarded, so the lease and that clock are all there is for them. */
+static bool stopped_by_adapter(struct world *w, const struct trip *trip)
+{
+    if (!trip->held || w->now < trip->deadline_ms) return false;
+    if (trip->req->kind != REQ_UPSERT && trip->req->kind != REQ_PAYLOAD) return true;
+    return sim_below(w, FAULT_PAUSE, 2) == 0;
+}
+
+/* It leaves the process, unless that was paused, or died, with it in its hands. */
+static void leave(struct world *w, void *arg, uint64_t number)
+{
+    struct trip *trip = arg;
+    struct run *run = trip->run;
+    enum req_kind kind = trip->req->kind;
+    (void)number;
+    if (!run->alive) {
+        lks_fail(&trip->req->err, LKS_E_CANCELLED, "the process died");
+        sim_reply(w, trip, w->now);
+    } else if (w->now < run->paused_until) {
+        trip->held = true;
+        sim_send(w, run->paused_until, leave, trip);
+    } else if (to_qdrant(kind) && stopped_by_adapter(w, trip)) {
+        lks_fail(&trip->req->err, LKS_E_QDRANT_TIMEOUT, "not sent in time");
+        sim_reply(w, trip, w->now);
+    } else if (to_mongo(kind)) {
+        mongo_submit(trip);
+    } else if (to_qdrant(kind)) {
+        if (trip->held && w->now >= trip->deadline_ms)
+            sim_trace(w, "%s: a request that was held leaves late", run->owner);
+        qdrant_submit(trip);
+    } else if (kind == REQ_MAKE) {
+        maker_submit(trip);
+    } else {
+        embedder_submit(trip);
+    }
+}
+
+static void submit(void *self, struct req *req)
+{
+    struct run *run = self;
+    struct world *w = run->world;
+    struct trip *trip = calloc(1, sizeof *trip);
+    if (!trip) abort();
+    *trip = (struct trip){.req = req, .run = run, .deadline_ms = INT64_MAX};
+    if (to_qdrant(req->kind)) trip->deadline_ms = w->now + w->index_timeout_ms;
+    run->outstanding++;
+    if (run->alive && req->kind != REQ_STREAM_NEXT) {
+        if (sim_chance_times(w, FAULT_PAUSE, 0.05))
+            pause_now(w, run);
+        else if (sim_chance_times(w, FAULT_CRASH, 0.02))
+            end_daemon(w, run, "crashes with a request in hand");
+    }
+    sim_send(w, w->now, leave, trip);
+}
+
+void sim_discard(struct trip *trip)
+{
+    engine_discard(trip->run->engine, trip->req);
+    free(trip);
+}
+
+/* ---- configuration ---- */
+
+static bool touches(void *self, const char *path)
+{
+    const struct run *run = self;
+    if (path[0] == 't') return run->setup.on[path[1] - '0'];
+    return strcmp(path, "x") != 0;
+}
+
+static void configure(struct world *w, struct run *run)
+{
+    static const char *const names[SIM_COLLECTIONS] = {"a", "b", "c"};
+    static const char *const embedders[SIM_EMBEDDERS] = {"first", "second"};
+    struct engine_config *config = &run->config;
+    size_t count = 0;
+    run->setup = w->setup;
+    engine_config_defaults(config);
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
+        if (!run->setup.on[i]) continue;
+        snprintf(run->digests[i], sizeof run->digests[i], "model %d, version %d",
+                 run->setup.model[i % SIM_EMBEDDERS], run->setup.version[i]);
+        run->which[count] = i;
+        run->collections[count++] = (struct engine_collection){
+            .name = names[i], .embedder = i % SIM_EMBEDDERS, .digest = run->digests[i]};
+    }
+    config->source = run->owner;
+    config->collections = run->collections;
+    config->collection_count = count;
+    config->embedders = embedders;
+    config->embedder_count = SIM_EMBEDDERS;
+    config->touches = touches;
+    config->touches_self = run;
+    config->interval_ms = 20000;
+    config->lease_ms = w->lease_ms;
+    config->index_timeout_ms = w->index_timeout_ms;
+    config->batch_size = w->batch_size;
+    config->max_docs = w->max_docs;
+    config->embed_batch = w->embed_batch;
+    config->write_batch = w->write_batch;
+    config->retry.base_ms = 1000;
+    config->retry.max_ms = 60000;
+    config->retry.max_retries = 1000; /* nothing here is to stay failed but what is poisonous or invalid */
+}
+
+/* An administrator changes the configuration; every daemon is stopped, and starts again with it. */
+static void reconfigure(struct world *w)
+{
+    size_t i = (size_t)sim_below(w, FAULT_CONFIG, SIM_COLLECTIONS);
+    switch (sim_below(w, FAULT_CONFIG, 4)) {
+    case 0:
+        w->setup.model[i % SIM_EMBEDDERS]++;
+        sim_trace(w, "embedder %zu gets another model", i % SIM_EMBEDDERS);
+        break;
+    case 1:
+        w->setup.version[i]++;
+        sim_trace(w, "the plugin of collection %zu is a new version", i);
+        break;
+    default:
+        if (i == 0 || i >= w->limits.collections) return;
+        w->setup.on[i] = !w->setup.on[i];
+        sim_trace(w, "collection %zu is switched %s", i, w->setup.on[i] ? "on" : "off");
+        break;
+    }
+    for (struct run *run = w->runs; run; run = run->next) {
+        if (!run->alive) continue;
+        engine_stop(run->engine);
+        run_engine(w, run);
+    }
+}
+
+/* ---- from start to end ---- */
+
+void daemon_start(struct world *w)
+{
+    struct run *run = calloc(1, sizeof *run);
+    if (!run) abort();
+    run->world = w;
+    run->alive = true;
+    run->next = w->runs;
+    run->started_ms = w->now;
+    w->runs = run;
+    snprintf(run->owner, sizeof run->owner, "daemon-%u", ++w->run_count);
+    configure(w, run);
+    const struct port port = {run, submit};
+    run->ports = (struct ports){.source = port,
+                                .store = port,
+                                .maker = port,
+                                .embedder = port,
+                                .index = port,
+                                .clock = {run, clock_now, clock_wall, clock_random}};
+    run->engine = engine_new(&run->config, &run->ports);
+    if (!run->engine) abort();
+    sim_trace(w, "%s starts", run->owner);
+    run_engine(w, run);
+}
+
+static void restart(struct world *w, void *arg, uint64_t number)
+{
+    (void)arg;
+    (void)number;
+    w->starting--;
+    if (!w->ending) daemon_start(w);
+}
+
+void daemon_start_later(struct world *w, int64_t within_ms)
+{
+    w->starting++;
+    sim_at(w, w->now + 1 + (int64_t)sim_below(w, FAULT_CRASH, (uint64_t)within_ms), restart, NULL, 0);
+}
+
+static struct run *some_daemon(struct world *w, enum fault fault)
+{
+    unsigned alive = 0;
+    for (struct run *run = w->runs; run; run = run->next) alive += run->alive;
+    unsigned pick = (unsigned)sim_below(w, (int)fault, alive);
+    for (struct run *run = w->runs; run; run = run->next)
+        if (run->alive && pick-- == 0) return run;
+    return NULL;
+}
+
+static int64_t jump(struct world *w, enum fault fault)
+{
+    return (int64_t)sim_below(w, (int)fault, 600000) - 300000;
+}
+
+/* A person asks, and may be as unreasonable as persons are. */
+static void ask(struct world *w, struct run *run)
+{
+    struct docid *id = sim_id((int)sim_below(w, FAULT_ASK, (uint64_t)w->ids));
+    switch (sim_below(w, FAULT_ASK, 4)) {
+    case 0:
+        engine_cycle(run->engine);
+        break;
+    case 1:
+        engine_scan(run->engine, sim_below(w, FAULT_ASK, 2) != 0);
+        break;
+    default:
+        if (engine_phase(run->engine) == PHASE_RUN) engine_touch(run->engine, id, 0, false);
+        break;
+    }
+    docid_free(id);
+    run_engine(w, run);
+}
+
+void daemons_fault(struct world *w)
+{
+    if (sim_chance(w, FAULT_CONFIG)) reconfigure(w);
+    if (sim_chance(w, FAULT_CRASH)) {
+        struct run *run = some_daemon(w, FAULT_CRASH);
+        if (run) end_daemon(w, run, "crashes");
+    }
+    if (sim_chance(w, FAULT_STOP)) {
+        struct run *run = some_daemon(w, FAULT_STOP);
+        if (run && w->now >= run->paused_until) {
+            sim_trace(w, "%s is asked to stop", run->owner);
+            engine_stop(run->engine);
+            if (sim_below(w, FAULT_STOP, 4) == 0) engine_hurry(run->engine);
+            run_engine(w, run);
+        }
+    }
+    if (sim_chance(w, FAULT_PAUSE)) {
+        struct run *run = some_daemon(w, FAULT_PAUSE);
+        if (run) pause_now(w, run);
+    }
+    if (sim_chance(w, FAULT_CLOCK)) {
+        struct run *run = some_daemon(w, FAULT_CLOCK);
+        int64_t off = jump(w, FAULT_CLOCK);
+        if (run) run->clock_off_ms = off;
+        if (run) sim_trace(w, "%s: its clock is off by %lld ms", run->owner, (long long)off);
+        w->clocks_jumped = true;
+    }
+    if (sim_chance(w, FAULT_SERVER_CLOCK)) {
+        int64_t off = jump(w, FAULT_SERVER_CLOCK) / 10;
+        if (off > w->mongo.clock_off_ms) w->server_jumped_ms = w->now;
+        w->mongo.clock_off_ms = off;
+        w->clocks_jumped = true;
+        sim_trace(w, "MongoDB's clock is off by %lld ms", (long long)off);
+    }
+    if (sim_chance(w, FAULT_ASK)) {
+        struct run *run = some_daemon(w, FAULT_ASK);
+        if (run && w->now >= run->paused_until) ask(w, run);
+    }
+}
+
+void daemons_right_clocks(struct world *w)
+{
+    if (w->mongo.clock_off_ms < 0) w->server_jumped_ms = w->now;
+    w->mongo.clock_off_ms = 0;
+    for (struct run *run = w->runs; run; run = run->next) run->clock_off_ms = 0;
+}
+
+void daemons_tend(struct world *w)
+{
+    for (struct run *run = w->runs; run; run = run->next)
+        if (run->alive && w->now >= run->paused_until && engine_done(run->engine))
+            end_daemon(w, run, "ended");
+}
+
+bool daemons_stop(struct world *w)
+{
+    bool any = w->starting > 0;
+    for (struct run *run = w->runs; run; run = run->next) {
+        any |= run->alive;
+        if (!run->alive || w->now < run->paused_until) continue;
+        engine_stop(run->engine);
+        run_engine(w, run);
+    }
+    return !any;
+}
+
+void daemons_crash(struct world *w)
+{
+    for (struct run *run = w->runs; run; run = run->next)
+        if (run->alive) end_daemon(w, run, "is stopped hard");
+}
+
+struct run *daemon_at_work(const struct world *w)
+{
+    for (struct run *run = w->runs; run; run = run->next)
+        if (run->alive && w->now >= run->paused_until && strcmp(run->owner, w->mongo.owner) == 0 &&
+            engine_phase(run->engine) == PHASE_RUN)
+            return run;
+    return NULL;
+}
+
+void daemons_trace(struct world *w)
+{
+    for (struct run *run = w->runs; run; run = run->next) {
+        struct engine_snapshot s;
+        if (!run->alive) continue;
+        engine_snapshot(run->engine, &s);
+        sim_trace(w,
+                  "%s: phase %d, %zu documents in work, %zu requests out, scanning %d, sweeping %d, stream "
+                  "%d, cycle %d",
+                  run->owner, (int)s.phase, s.docs_in_work, engine_in_flight(run->engine), s.scanning,
+                  s.sweeping, s.stream_open, s.cycle_running);
+        for (size_t i = 0; i < s.collection_count; i++)
+            sim_trace(w, "  collection %zu: circuit %d, %zu queued, %zu in flight", run->which[i],
+                      (int)s.collections[i].circuit, s.collections[i].queued, s.collections[i].in_flight);
+    }
+}
+
+void daemons_free(struct world *w)
+{
+    for (struct run *run = w->runs, *next; run; run = next) {
+        next = run->next;
+        if (run->waiting) sim_discard(run->waiting);
+        engine_free(run->engine);
+        free(run);
+    }
+}

@@ -1,0 +1,357 @@
+/*
+ * promises.c - what must be true at every step, checked where it can be seen: each failure names the promise.
+ *
+ * Token: nothing before the saved position is undone. Hash: a record says `synced` only of what the point
+ * held. Order: what is written of a document never gets older. Deletes: no ghosts, and tombs stay long
+ * enough. One writer. Others: points of others stay. Self-healing: its triggers. Retry: failures are counted.
+ * Memory: credits. Needless: no embedding that is there already.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define REST_EVERY_MS 200
+
+/* ---- what each document and its points say, as of some moment of the oplog ---- */
+
+/* Documents, and business ids, that something after that moment has to do with. */
+struct hot {
+    bool doc[SIM_MAX_IDS], key[SIM_KEYS];
+};
+
+static void heat_key(struct hot *hot, int key)
+{
+    if (key != SIM_NO_KEY) hot->key[key] = true;
+}
+
+static void find_hot(const struct world *w, size_t from, struct hot *hot)
+{
+    *hot = (struct hot){.doc = {false}};
+    for (size_t i = from; i < w->mongo.count; i++) {
+        const struct entry_log *en = &w->mongo.log[i];
+        if (en->own || en->id < 0) continue;
+        hot->doc[en->id] = true;
+        if (en->doc.exists) heat_key(hot, en->doc.key);
+        if (en->before && w->mongo.log[en->before - 1].doc.exists)
+            heat_key(hot, w->mongo.log[en->before - 1].doc.key);
+    }
+}
+
+/* A point made from this document that it should not have; NULL if there is none. */
+static const struct sim_point *ghost_of(const struct sim_collection *c, int id, int own_key)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct sim_point *p = &c->points[i];
+        if (!p->foreign && p->doc == id && p->key != own_key) return p;
+    }
+    return NULL;
+}
+
+struct finding {
+    const char *promise;
+    char text[300];
+};
+
+static bool found(struct finding *f, const char *promise, int id, size_t collection, const char *what)
+{
+    f->promise = promise;
+    snprintf(f->text, sizeof f->text, "document %d, collection %zu: %s", id, collection, what);
+    return true;
+}
+
+/* It is written down that somebody has to come back to this document. */
+static bool open_business(const struct world *w, int id, size_t collection, size_t at)
+{
+    const struct sim_doc *doc = mongo_doc_at(w, id, at);
+    if (!doc) return w->mongo.tombed[id];
+    return !doc->record.entries || doc->record.entries[collection].status != SYNC_SYNCED;
+}
+
+/* Is something wrong with this document's point that nothing written down will bring anybody back to? */
+static bool undone(struct world *w, const struct run *run, int id, size_t collection, const struct hot *hot,
+                   struct finding *f)
+{
+    struct sim_collection *c = &w->qdrant[collection];
+    size_t at = mongo_committed(w);
+    const struct sim_doc *doc = mongo_doc_at(w, id, at);
+    struct made made;
+    if (hot->doc[id]) return false;
+    if (!doc) {
+        const struct sim_point *ghost = w->mongo.tombed[id] ? NULL : ghost_of(c, id, SIM_NO_KEY);
+        return ghost && !hot->key[ghost->key] &&
+               found(f, "Deletes", id, collection, "it is gone, has no tomb, and its point is there");
+    }
+    const struct entry *en = doc->record.entries ? &doc->record.entries[collection] : NULL;
+    if (!en || !en->present || en->status != SYNC_SYNCED) return false; /* somebody will come back to it */
+    if (doc->key == SIM_NO_KEY)
+        return found(f, "Hash", id, collection, "synced, although it has no business id");
+    if (hot->key[doc->key]) return false;
+    sim_make(&run->setup, doc, id, collection, &made);
+    bool owner = mongo_owner(w, doc->key, at) == id, bad = false;
+    const struct sim_point *p = qdrant_point(c, doc->key);
+    if (!owner)
+        bad = found(f, "Order", id, collection, "synced, although another document owns its business id");
+    else if (ghost_of(c, id, made.kind == MADE_POINT ? doc->key : SIM_NO_KEY))
+        bad = found(f, "Deletes", id, collection, "synced, and a point is left that it should not have");
+    else if (made.kind == MADE_POINT && (!p || p->foreign))
+        bad = found(f, "Hash", id, collection, "synced, and there is no point");
+    else if (made.kind == MADE_POINT && p->doc != id && open_business(w, p->doc, collection, at))
+        bad = false; /* it will be freed, and then this one is looked at again */
+    else if (made.kind == MADE_POINT && p->doc != id)
+        bad = found(f, "Order", id, collection, "synced, and the point is another document's");
+    else if (made.kind == MADE_POINT && (strcmp(p->content_hash, made.content_hash) != 0 ||
+                                         strcmp(p->payload_hash, made.payload_hash) != 0))
+        bad = found(f, "Hash", id, collection, "synced, and the point says something else");
+    else if (made.kind == MADE_POINT &&
+             (strcmp(en->content_hash, made.content_hash) != 0 ||
+              strcmp(en->payload_hash, made.payload_hash) != 0 || strcmp(en->point_id, made.point_id) != 0))
+        bad = found(f, "Hash", id, collection, "synced, and the record says something else");
+    made_fini(&made);
+    return bad;
+}
+
+void promise_token(struct world *w, const struct run *run, const struct engine_state *state)
+{
+    struct hot hot;
+    struct finding f;
+    if (!state->token) return;
+    int scanned = state->scan_after ? sim_id_number(state->scan_after) : -1;
+    find_hot(w, (size_t)state->token_time, &hot);
+    for (int id = 0; id < w->ids; id++) {
+        const struct sim_doc *doc = mongo_doc_at(w, id, mongo_committed(w));
+        if (state->scan_running && (!doc || id > scanned)) continue; /* the scan comes by, and the sweep */
+        for (size_t c = 0; c < SIM_COLLECTIONS; c++)
+            if (run->setup.on[c] && !w->qdrant[c].damaged && undone(w, run, id, c, &hot, &f))
+                sim_fail(w, "Token: %s saved position %llu too early: %s", run->owner,
+                         (unsigned long long)state->token_time, f.text);
+    }
+}
+
+/* ---- records ---- */
+
+void promise_said(struct world *w, size_t collection, const struct sim_point *point)
+{
+    struct said *said = &w->history[w->said++ % SIM_HISTORY];
+    *said = (struct said){.collection = collection,
+                          .key = point->key,
+                          .doc = point->doc,
+                          .vector = point->vector,
+                          .until_ms = w->now};
+    memcpy(said->content_hash, point->content_hash, sizeof said->content_hash);
+    memcpy(said->payload_hash, point->payload_hash, sizeof said->payload_hash);
+}
+
+static bool says(const char *content, const char *payload, int doc, const struct entry *en, int id)
+{
+    return doc == id && strcmp(content, en->content_hash) == 0 && strcmp(payload, en->payload_hash) == 0;
+}
+
+/* Has the point said this at any time since `since`? */
+static bool was_said(struct world *w, size_t collection, int id, const struct entry *en, int64_t since)
+{
+    int key = (int)strtol(en->point_id + 24, NULL, 10);
+    const struct sim_point *p = qdrant_point(&w->qdrant[collection], key);
+    if (p && !p->foreign && says(p->content_hash, p->payload_hash, p->doc, en, id)) return true;
+    uint64_t kept = w->said < SIM_HISTORY ? w->said : SIM_HISTORY;
+    for (uint64_t i = 0; i < kept; i++) {
+        const struct said *said = &w->history[i];
+        if (said->collection == collection && said->key == key && said->until_ms >= since &&
+            says(said->content_hash, said->payload_hash, said->doc, en, id))
+            return true;
+    }
+    return false;
+}
+
+static void check_retry(struct world *w, const struct run *run, int id, size_t collection,
+                        const struct entry *before, const struct entry *after)
+{
+    const struct retry_policy *policy = &run->config.retry;
+    if (after->retry_count != before->retry_count + 1)
+        sim_fail(w, "Retry: document %d, collection %zu: failure number %d is counted as %d", id, collection,
+                 before->retry_count + 1, after->retry_count);
+    if (retry_kind_of(after->error) == RETRY_ON_CHANGE) {
+        if (after->next_retry_ms != NO_TIME)
+            sim_fail(w,
+                     "Retry: document %d, collection %zu: is to be tried again although only a change helps",
+                     id, collection);
+        return;
+    }
+    int64_t least = policy->base_ms;
+    for (int i = 1; i < after->retry_count && least < policy->max_ms; i++) least *= 2;
+    if (least > policy->max_ms) least = policy->max_ms;
+    if (after->next_retry_ms == NO_TIME || after->next_retry_ms - after->last_attempt_ms < least / 5 * 4 - 1)
+        sim_fail(w, "Retry: document %d, collection %zu: failure %d is tried again after %lld ms", id,
+                 collection, after->retry_count, (long long)(after->next_retry_ms - after->last_attempt_ms));
+}
+
+void promise_record(struct world *w, const struct run *run, int id, size_t collection,
+                    const struct entry *before, const struct entry *after)
+{
+    bool same = before->present && before->status == after->status &&
+                strcmp(before->content_hash, after->content_hash) == 0 &&
+                strcmp(before->payload_hash, after->payload_hash) == 0 &&
+                strcmp(before->point_id, after->point_id) == 0 &&
+                before->last_attempt_ms == after->last_attempt_ms &&
+                before->retry_count == after->retry_count;
+    if (same) return;
+    sim_trace(w, "%s records %d, collection %zu: %s, %s %s, %d retries%s%s", run->owner, id, collection,
+              sync_status_name(after->status), after->content_hash, after->payload_hash, after->retry_count,
+              after->last_error ? ": " : "", after->last_error ? after->last_error : "");
+    if (after->status == SYNC_SYNCED) {
+        if (after->point_id[0] && !was_said(w, collection, id, after, run->started_ms))
+            sim_fail(w,
+                     "Hash: document %d, collection %zu: recorded as synced with %s %s, which the point "
+                     "never said",
+                     id, collection, after->content_hash, after->payload_hash);
+        if (after->retry_count)
+            sim_fail(w, "Retry: document %d is synced after %d retries", id, after->retry_count);
+        return;
+    }
+    if (after->content_hash[0] && strcmp(before->content_hash, after->content_hash) != 0 &&
+        !was_said(w, collection, id, after, run->started_ms))
+        sim_fail(w, "Hash: document %d, collection %zu: %s is written before it was confirmed", id,
+                 collection, after->content_hash);
+    bool attempted = before->status != SYNC_FAILED || before->last_attempt_ms != after->last_attempt_ms;
+    if (after->status == SYNC_FAILED && attempted) check_retry(w, run, id, collection, before, after);
+}
+
+/* ---- writes to Qdrant ---- */
+
+static bool late(const struct world *w, const struct trip *trip)
+{
+    return trip->held && w->now >= trip->deadline_ms;
+}
+
+static void one_writer(struct world *w, const struct trip *trip)
+{
+    uint64_t epoch = trip->run->epoch;
+    bool jumped = w->server_jumped_ms && w->now < w->server_jumped_ms + w->lease_ms + w->index_timeout_ms;
+    if (late(w, trip)) return; /* that is what the guard is for */
+    if (epoch < w->writer_epoch && !jumped)
+        sim_fail(w, "One writer: %s with epoch %llu writes after epoch %llu did", trip->run->owner,
+                 (unsigned long long)epoch, (unsigned long long)w->writer_epoch);
+    if (epoch > w->writer_epoch) w->writer_epoch = epoch;
+}
+
+void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t version, size_t collection)
+{
+    struct run *run = trip->run;
+    struct seen *seen = &run->seen[collection][key];
+    one_writer(w, trip);
+    if (late(w, trip)) { /* it may bring back what was deleted meanwhile: the count of points tells */
+        w->qdrant[collection].damaged = true;
+        return;
+    }
+    if (seen->version && seen->doc == doc && seen->version <= seen->received && version < seen->version)
+        sim_fail(
+            w, "Order: document %d, collection %zu: %lld is written after %lld, of which the stream had told",
+            doc, collection, (long long)version, (long long)seen->version);
+    *seen = (struct seen){.doc = doc, .version = version, .received = run->received};
+}
+
+void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
+{
+    one_writer(w, trip);
+    if (point->foreign && w->now > point->foreign_since_ms + 2 * w->index_timeout_ms)
+        sim_fail(w, "Others: point %d of another writer was deleted from collection %zu", point->key,
+                 collection);
+}
+
+void promise_tomb_dropped(struct world *w, const struct run *run, int id)
+{
+    size_t last = w->mongo.last_of[id];
+    int64_t age = w->now - w->mongo.tombed_ms[id];
+    if (w->clocks_jumped || mongo_doc(w, id) || !last) return;
+    if (w->mongo.log[last - 1].commit_ms > w->mongo.tombed_ms[id]) return; /* deleted again since */
+    if ((int64_t)last > run->received) return; /* a read before that finds it, and the event is yet to come */
+    if (age < run->config.lease_ms + run->config.index_timeout_ms)
+        sim_fail(w, "Deletes: the tomb of document %d is dropped after %lld ms", id, (long long)age);
+}
+
+/* ---- embeddings ---- */
+
+static int number_after(const char *text, const char *word)
+{
+    return (int)strtol(strstr(text, word) + strlen(word), NULL, 10);
+}
+
+/*
+ * A text is needed as long as its point does not hold the vector of this very text, by this very model. It
+ * may be asked for again after the vector came and was not written: a lost reply of the embedder, a refused
+ * write, a crash. Who lost the lease, reads from a member that lags behind its own records, or what a late
+ * writer has just changed, can't know.
+ */
+void promise_needed(struct world *w, const struct run *run, const char *text)
+{
+    int collection = number_after(text, "collection "), key = number_after(text, "key ");
+    int vector = number_after(text, "model ") * 100 + number_after(text, "text ");
+    int doc = number_after(text, "doc ");
+    const struct sim_point *p = qdrant_point(&w->qdrant[collection], key);
+    const struct sim_doc *is = mongo_doc(w, doc);
+    if (!p || p->foreign || p->vector != vector || p->doc != doc) return;
+    bool recorded = is && is->record.entries && is->record.entries[collection].present;
+    if (run->was_empty[collection] && !recorded) return; /* a first scan asks no points */
+    bool holds = strcmp(w->mongo.owner, run->owner) == 0 && mongo_wall(w) < w->mongo.lease_until;
+    if (!holds || p->epoch != run->epoch || w->rate[FAULT_STALE_READ]) {
+        w->repeats++;
+        return;
+    }
+    sim_fail(w, "Needless: %s asks for an embedding that its point has: %s", run->owner, text);
+}
+
+/* ---- the engine itself ---- */
+
+void promise_heals(struct world *w, struct run *run, const char *because)
+{
+    struct engine_snapshot s;
+    enum engine_phase phase = engine_phase(run->engine);
+    if (phase != PHASE_RUN && phase != PHASE_PROBE) return;
+    engine_snapshot(run->engine, &s);
+    if (!s.scanning || !s.scan_doubt)
+        sim_fail(w, "Self-healing: %s compares nothing, although %s", run->owner, because);
+}
+
+/* Nobody but this run has anything under way, and it has heard of every change. */
+static bool heard_all(const struct world *w, const struct run *run)
+{
+    if (!run->waiting || !run->stream_open || daemon_at_work(w) != run) return false;
+    for (size_t i = (size_t)run->stream_at; i < w->mongo.count; i++)
+        if (!w->mongo.log[i].own) return false;
+    for (const struct run *other = w->runs; other; other = other->next) {
+        if (other == run) continue;
+        if (other->alive ? engine_phase(other->engine) != PHASE_LEASE : other->outstanding > 0) return false;
+    }
+    return mongo_committed(w) == w->mongo.count;
+}
+
+static bool idle(const struct run *run)
+{
+    struct engine_snapshot s;
+    engine_snapshot(run->engine, &s);
+    return !s.scanning && !s.sweeping;
+}
+
+static void check_rest(struct world *w, const struct run *run)
+{
+    struct hot hot = {.doc = {false}};
+    struct finding f;
+    for (size_t c = 0; c < SIM_COLLECTIONS; c++) {
+        bool bad = false;
+        for (int id = 0; id < w->ids && run->setup.on[c] && !bad; id++) bad = undone(w, run, id, c, &hot, &f);
+        if (bad && !w->qdrant[c].damaged) sim_fail(w, "%s: at rest: %s", f.promise, f.text);
+        if (!bad && run->setup.on[c]) w->qdrant[c].damaged = false;
+    }
+}
+
+void promise_rest(struct world *w, struct run *run)
+{
+    size_t documents = engine_docs_in_work(run->engine);
+    if (documents > w->max_docs + w->batch_size + 16)
+        sim_fail(w, "Memory: %zu documents in work, %zu are allowed", documents, w->max_docs);
+    if (documents > 0 || w->now < run->rest_checked_ms + REST_EVERY_MS || !run->alive || !heard_all(w, run))
+        return;
+    run->rest_checked_ms = w->now;
+    if (idle(run)) check_rest(w, run);
+}

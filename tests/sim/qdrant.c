@@ -1,0 +1,372 @@
+/*
+ * qdrant.c - a simulated Qdrant. A request takes effect at some moment before its reply, or before its time
+ * is out; the reply may be lost, and then nobody knows.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define PAGE_POINTS 5
+#define FOREIGN_VECTOR (-1)
+
+static size_t number_of(const struct world *w, const struct sim_collection *c)
+{
+    return (size_t)(c - w->qdrant);
+}
+
+static int key_in(const char *point_id)
+{
+    return (int)strtol(point_id + 24, NULL, 10);
+}
+
+static void id_of(int key, char id[POINT_ID_BYTES])
+{
+    snprintf(id, POINT_ID_BYTES, "00000000-0000-5000-8000-%012d", key);
+}
+
+static int doc_in(const char *json)
+{
+    return (int)strtol(json + strlen("{\"$numberInt\":\""), NULL, 10);
+}
+
+struct sim_point *qdrant_point(struct sim_collection *c, int key)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->points[i].key == key) return &c->points[i];
+    return NULL;
+}
+
+/* ---- what survives a restart ---- */
+
+static void all_durable(struct sim_collection *c)
+{
+    free(c->durable);
+    c->durable = NULL;
+}
+
+/* What comes now is not confirmed: a restart may lose it. */
+static void not_durable(struct sim_collection *c)
+{
+    if (c->durable) return;
+    c->durable = malloc(sizeof c->points);
+    if (!c->durable) abort();
+    memcpy(c->durable, c->points, sizeof c->points);
+    c->durable_count = c->count;
+    c->durable_exists = c->exists;
+}
+
+/* ---- writes ---- */
+
+static void drop_point(struct world *w, struct sim_collection *c, struct sim_point *p)
+{
+    promise_said(w, number_of(w, c), p);
+    *p = c->points[--c->count];
+}
+
+static void fill_point(struct world *w, struct sim_point *point, const struct point_write *p, int64_t version)
+{
+    point->doc = doc_in(p->doc);
+    point->payload = (int)strtol(p->payload + strlen("{\"p\":"), NULL, 10);
+    point->version = version;
+    point->epoch = p->epoch;
+    point->written_ms = w->now;
+    snprintf(point->content_hash, sizeof point->content_hash, "%s", p->content_hash);
+    snprintf(point->payload_hash, sizeof point->payload_hash, "%s", p->payload_hash);
+    point->foreign = false;
+}
+
+static void write_point(struct world *w, struct sim_collection *c, struct trip *trip, struct point_write *p)
+{
+    bool payload_only = trip->req->kind == REQ_PAYLOAD;
+    int key = key_in(p->point_id);
+    struct sim_point *point = qdrant_point(c, key);
+    int64_t version = strtol(strstr(p->payload, "\"n\":") + strlen("\"n\":"), NULL, 10);
+    bool guarded_off = point && !point->foreign && !p->unguarded && point->epoch > p->epoch;
+    sim_trace(w, "%s, collection %zu: %s %d of %s (%lld): %s %s, epoch %llu%s%s", trip->run->owner,
+              number_of(w, c), payload_only ? "payload" : "upsert", key, p->doc, (long long)version,
+              p->content_hash, p->payload_hash, (unsigned long long)p->epoch,
+              p->unguarded ? ", unguarded" : "", guarded_off ? ", kept out" : "");
+    p->code = LKS_E_OK;
+    if (payload_only && !point) {
+        p->code = LKS_E_NOT_FOUND;
+        return;
+    }
+    if (guarded_off) { /* invisible in an upsert; an overwrite looks afterwards */
+        if (payload_only) p->code = LKS_E_MISSED;
+        return;
+    }
+    promise_write(w, trip, key, doc_in(p->doc), version, number_of(w, c));
+    if (!point) {
+        if (c->count == SIM_POINTS) abort();
+        point = &c->points[c->count++];
+        *point = (struct sim_point){.key = key};
+    } else {
+        promise_said(w, number_of(w, c), point);
+    }
+    fill_point(w, point, p, version);
+    if (payload_only) {
+        w->payloads++;
+        return;
+    }
+    point->vector = (int)p->vector[0];
+    w->upserted++;
+}
+
+static void do_delete(struct world *w, struct sim_collection *c, struct trip *trip)
+{
+    const struct req *req = trip->req;
+    for (size_t i = 0; i < req->del.count; i++) {
+        int key = key_in(req->del.point_ids[i]);
+        struct sim_point *p = qdrant_point(c, key);
+        sim_trace(w, "%s, collection %zu: delete %d (of %d)", trip->run->owner, number_of(w, c), key,
+                  p ? p->doc : -1);
+        if (!p) continue;
+        promise_delete(w, trip, p, number_of(w, c));
+        drop_point(w, c, p);
+        w->deleted++;
+    }
+}
+
+/* Some are written, and what becomes of the others is not known, or known not to have happened. */
+static void write_some(struct world *w, struct sim_collection *c, struct trip *trip)
+{
+    struct req *req = trip->req;
+    size_t good = (size_t)sim_below(w, FAULT_QDRANT_PARTIAL, req->write.count + 1);
+    for (size_t i = 0; i < req->write.count; i++) {
+        struct point_write *p = &req->write.points[i];
+        if (i == good) not_durable(c);
+        bool applied = i < good || sim_below(w, FAULT_QDRANT_PARTIAL, 2);
+        if (applied) write_point(w, c, trip, p);
+        if (i < good) continue;
+        p->unknown = true;
+        p->code = sim_below(w, FAULT_QDRANT_PARTIAL, 2) ? LKS_E_QDRANT_UNAVAILABLE : LKS_E_QDRANT_REJECTED;
+        if (p->code == LKS_E_QDRANT_REJECTED && !applied) p->unknown = false;
+        if (!p->error) p->error = strdup("this point was not written");
+    }
+}
+
+/* ---- reads ---- */
+
+static void see(const struct sim_point *p, struct witness *out)
+{
+    char text[32];
+    *out = (struct witness){.ours = !p->foreign, .foreign = p->foreign, .epoch = p->epoch};
+    id_of(p->key, out->point_id);
+    if (p->foreign) return;
+    snprintf(text, sizeof text, "{\"$numberInt\":\"%d\"}", p->doc);
+    out->doc = strdup(text);
+    snprintf(text, sizeof text, "k%d", p->key);
+    out->key = strdup(text);
+    memcpy(out->content_hash, p->content_hash, sizeof p->content_hash);
+    memcpy(out->payload_hash, p->payload_hash, sizeof p->payload_hash);
+}
+
+static bool asked_for(const struct req *req, const struct sim_point *p)
+{
+    for (size_t i = 0; i < req->lookup.point_count; i++)
+        if (key_in(req->lookup.point_ids[i]) == p->key) return true;
+    for (size_t i = 0; i < req->lookup.doc_count && !p->foreign; i++)
+        if (doc_in(req->lookup.docs[i]) == p->doc) return true;
+    return false;
+}
+
+static void do_lookup(struct sim_collection *c, struct req *req)
+{
+    req->lookup.found = calloc(c->count + 1, sizeof *req->lookup.found);
+    for (size_t i = 0; i < c->count; i++)
+        if (asked_for(req, &c->points[i])) see(&c->points[i], &req->lookup.found[req->lookup.found_count++]);
+    qsort(req->lookup.found, req->lookup.found_count, sizeof *req->lookup.found, witness_compare);
+}
+
+static void do_scroll(struct sim_collection *c, struct req *req)
+{
+    int from = req->scroll.from[0] ? key_in(req->scroll.from) : 0;
+    req->scroll.found = calloc(PAGE_POINTS, sizeof *req->scroll.found);
+    req->scroll.next[0] = '\0';
+    for (int key = from; key < SIM_KEYS; key++) {
+        const struct sim_point *p = qdrant_point(c, key);
+        if (!p || p->foreign) continue;
+        if (req->scroll.found_count == PAGE_POINTS) {
+            id_of(key, req->scroll.next);
+            return;
+        }
+        see(p, &req->scroll.found[req->scroll.found_count++]);
+    }
+}
+
+static void do_ensure(struct world *w, struct sim_collection *c, struct req *req)
+{
+    req->ensure.created = !c->exists;
+    c->exists = true;
+    req->ensure.empty = true;
+    for (size_t i = 0; i < c->count; i++) req->ensure.empty &= c->points[i].foreign;
+    req->ensure.guarded = true;
+    if (req->ensure.created) sim_trace(w, "collection %zu is made", number_of(w, c));
+}
+
+/* ---- requests ---- */
+
+static size_t local_collection(const struct req *req)
+{
+    switch (req->kind) {
+    case REQ_ENSURE:
+        return req->ensure.collection;
+    case REQ_LOOKUP:
+        return req->lookup.collection;
+    case REQ_SCROLL:
+        return req->scroll.collection;
+    case REQ_COUNT:
+        return req->count.collection;
+    case REQ_DELETE:
+        return req->del.collection;
+    default:
+        return req->write.collection;
+    }
+}
+
+static void take_effect(struct world *w, struct sim_collection *c, struct trip *trip)
+{
+    struct req *req = trip->req;
+    if (req->kind != REQ_ENSURE && !c->exists) {
+        lks_fail(&req->err, LKS_E_NOT_FOUND, "no such collection");
+        return;
+    }
+    switch (req->kind) {
+    case REQ_ENSURE:
+        do_ensure(w, c, req);
+        break;
+    case REQ_LOOKUP:
+        do_lookup(c, req);
+        break;
+    case REQ_SCROLL:
+        do_scroll(c, req);
+        break;
+    case REQ_COUNT:
+        for (size_t i = 0; i < c->count; i++) req->count.points += !c->points[i].foreign;
+        break;
+    case REQ_DELETE:
+        do_delete(w, c, trip);
+        break;
+    default:
+        if (sim_chance(w, FAULT_QDRANT_PARTIAL)) {
+            write_some(w, c, trip);
+            return;
+        }
+        for (size_t i = 0; i < req->write.count; i++) write_point(w, c, trip, &req->write.points[i]);
+        break;
+    }
+}
+
+/* Is it turned away, or never answered? Then nothing was done. */
+static bool turned_away(struct world *w, struct sim_collection *c, struct trip *trip, int64_t *at)
+{
+    bool broken = w->quiet && w->broken_collection == (int)number_of(w, c);
+    struct lks_err *err = &trip->req->err;
+    if (broken && w->breakage == 1) {
+        lks_fail(err, LKS_E_QDRANT_TIMEOUT, "no reply");
+        *at = trip->deadline_ms;
+    } else if ((broken && w->breakage == 2) || sim_chance(w, FAULT_QDRANT_BUSY)) {
+        lks_fail(err, LKS_E_QDRANT_UNAVAILABLE, "429: too many requests");
+        err->retry_after_ms = (int64_t)sim_below(w, FAULT_QDRANT_BUSY, 5000);
+    } else if (broken || w->now < c->down_until || sim_chance(w, FAULT_QDRANT_REFUSED)) {
+        lks_fail(err, LKS_E_QDRANT_UNAVAILABLE, "connection refused");
+    }
+    return err->code != LKS_E_OK;
+}
+
+static void act(struct world *w, void *arg, uint64_t number)
+{
+    struct trip *trip = arg;
+    struct sim_collection *c = &w->qdrant[trip->run->which[local_collection(trip->req)]];
+    int64_t at = w->now + 1 + (int64_t)sim_below(w, BY_NET, 10);
+    (void)number;
+    if (!turned_away(w, c, trip, &at)) {
+        bool lost = sim_chance(w, FAULT_QDRANT_LOST_REPLY);
+        if (lost)
+            not_durable(c);
+        else
+            all_durable(c);
+        take_effect(w, c, trip);
+        if (lost && trip->req->err.code == LKS_E_OK) {
+            lks_fail(&trip->req->err, LKS_E_QDRANT_TIMEOUT, "no reply");
+            at = trip->deadline_ms;
+        }
+    }
+    sim_reply(w, trip, at < trip->deadline_ms ? at : trip->deadline_ms);
+}
+
+void qdrant_submit(struct trip *trip)
+{
+    struct world *w = trip->run->world;
+    int64_t at = w->now + 1 + (int64_t)sim_below(w, BY_NET, 10);
+    if (sim_chance(w, FAULT_QDRANT_SLOW) && trip->deadline_ms > at + 100)
+        at += (int64_t)sim_below(w, FAULT_QDRANT_SLOW, (uint64_t)(trip->deadline_ms - at - 100));
+    sim_send(w, at, act, trip);
+}
+
+/* ---- what happens to it ---- */
+
+/* Somebody else writes into our collection: points of their own, perhaps over ours, or takes some away. */
+static void others(struct world *w, struct sim_collection *c)
+{
+    int key = (int)sim_below(w, FAULT_QDRANT_OTHERS, SIM_KEYS);
+    struct sim_point *p = qdrant_point(c, key);
+    if (!c->exists) return;
+    all_durable(c);
+    if (p && sim_below(w, FAULT_QDRANT_OTHERS, 2)) {
+        sim_trace(w, "another writer deletes point %d of collection %zu", key, number_of(w, c));
+        c->damaged |= !p->foreign;
+        drop_point(w, c, p);
+        return;
+    }
+    sim_trace(w, "another writer's point %d in collection %zu", key, number_of(w, c));
+    if (p) {
+        c->damaged |= !p->foreign;
+        promise_said(w, number_of(w, c), p);
+    } else {
+        p = &c->points[c->count++];
+    }
+    *p = (struct sim_point){
+        .key = key, .doc = -1, .vector = FOREIGN_VECTOR, .foreign = true, .foreign_since_ms = w->now};
+}
+
+static void restart(struct world *w, struct sim_collection *c)
+{
+    sim_trace(w, "Qdrant restarts: collection %zu%s", number_of(w, c),
+              c->durable ? " loses what was not confirmed" : "");
+    c->down_until = w->now + 100 + (int64_t)sim_below(w, FAULT_QDRANT_RESTART, 5000);
+    if (!c->durable) return;
+    for (size_t i = 0; i < c->count; i++) promise_said(w, number_of(w, c), &c->points[i]);
+    memcpy(c->points, c->durable, sizeof c->points);
+    c->count = c->durable_count;
+    c->exists = c->durable_exists;
+    all_durable(c);
+}
+
+static void drop_collection(struct world *w, struct sim_collection *c)
+{
+    sim_trace(w, "collection %zu is dropped behind our back", number_of(w, c));
+    all_durable(c);
+    while (c->count > 0) drop_point(w, c, &c->points[c->count - 1]);
+    c->exists = false;
+    c->damaged = true;
+}
+
+void qdrant_fault(struct world *w)
+{
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
+        struct sim_collection *c = &w->qdrant[i];
+        if (sim_chance(w, FAULT_QDRANT_OUTAGE))
+            c->down_until = w->now + (int64_t)sim_below(w, FAULT_QDRANT_OUTAGE, 20000);
+        if (sim_chance(w, FAULT_QDRANT_DROP)) drop_collection(w, c);
+        if (sim_chance(w, FAULT_QDRANT_OTHERS)) others(w, c);
+        if (sim_chance(w, FAULT_QDRANT_RESTART)) restart(w, c);
+    }
+}
+
+void qdrant_free(struct world *w)
+{
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) all_durable(&w->qdrant[i]);
+}

@@ -1,0 +1,171 @@
+/*
+ * reads.c - what is read from the simulated MongoDB: a majority snapshot that may be older than the newest,
+ * but not than the time that was asked for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define PAGE_DOCS 5 /* small pages, so that much happens between two */
+
+static size_t snapshot(struct world *w, const struct run *run, cluster_time after)
+{
+    if (after < run->saw) after = run->saw; /* the adapter asks for no less than it has seen */
+    size_t newest = mongo_committed(w), oldest = after > newest ? newest : (size_t)after;
+    if (newest == oldest || !sim_chance(w, FAULT_STALE_READ)) return newest;
+    size_t stale = newest - oldest > 8 ? newest - 8 : oldest;
+    return stale + sim_below(w, FAULT_STALE_READ, newest - stale + 1);
+}
+
+static bson_t *body_of(const struct sim_doc *doc, int id)
+{
+    bson_t *b = bson_new();
+    char name[16];
+    BSON_APPEND_INT32(b, "_id", id);
+    BSON_APPEND_INT64(b, "n", doc->version);
+    BSON_APPEND_INT32(b, "p", doc->payload);
+    for (int i = 0; i < SIM_COLLECTIONS; i++) {
+        snprintf(name, sizeof name, "t%d", i);
+        BSON_APPEND_INT32(b, name, doc->text[i]);
+    }
+    if (doc->key != SIM_NO_KEY) BSON_APPEND_INT32(b, "k", doc->key);
+    return b;
+}
+
+/* The record's entries of the collections that this run has enabled. */
+static void read_record(const struct run *run, const struct sim_doc *doc, struct record *out)
+{
+    if (!doc->record.entries) return;
+    if (!record_init(out, run->config.collection_count)) abort();
+    out->present = true;
+    for (size_t i = 0; i < run->config.collection_count; i++)
+        if (!entry_copy(&out->entries[i], &doc->record.entries[run->which[i]])) abort();
+}
+
+static void read_doc(struct world *w, const struct run *run, int id, size_t at, struct source_doc *out)
+{
+    const struct sim_doc *doc = mongo_doc_at(w, id, at);
+    memset(out, 0, sizeof *out);
+    out->id = sim_id(id);
+    out->bytes = 100;
+    if (!doc) return;
+    out->body = body_of(doc, id);
+    read_record(run, doc, &out->record);
+    int owner = mongo_owner(w, doc->key, at);
+    if (owner >= 0 && owner < id) out->owner = sim_id(owner);
+    for (int other = id + 1; other < w->ids && doc->key != SIM_NO_KEY; other++) {
+        const struct sim_doc *higher = mongo_doc_at(w, other, at);
+        if (higher && higher->key == doc->key) out->contested = true;
+    }
+}
+
+static void do_read(struct world *w, const struct run *run, struct req *req)
+{
+    size_t at = snapshot(w, run, req->read.after);
+    req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
+    for (size_t i = 0; i < req->read.count; i++)
+        read_doc(w, run, sim_id_number(req->read.ids[i]), at, &req->read.docs[i]);
+}
+
+static void do_scan(struct world *w, const struct run *run, struct req *req)
+{
+    size_t at = snapshot(w, run, req->scan.after);
+    size_t max = req->scan.max_docs < PAGE_DOCS ? req->scan.max_docs : PAGE_DOCS;
+    int id = req->scan.from ? sim_id_number(req->scan.from) + 1 : 0;
+    req->scan.docs = calloc(max + 1, sizeof *req->scan.docs);
+    req->scan.total_estimate = -1;
+    for (; id < w->ids && req->scan.count < max; id++)
+        if (mongo_doc_at(w, id, at)) read_doc(w, run, id, at, &req->scan.docs[req->scan.count++]);
+    req->scan.end = true;
+    for (; id < w->ids; id++)
+        if (mongo_doc_at(w, id, at)) req->scan.end = false;
+}
+
+static bool entry_due(const struct req *req, size_t i, const struct entry *en, int64_t *next)
+{
+    if (!req->due.collections[i]) return false;
+    if (!en || !en->present) return !req->due.recorded_only;
+    if (en->status == SYNC_PENDING) return true;
+    if (en->status == SYNC_SYNCED) return false;
+    if (en->next_retry_ms == NO_TIME)
+        return en->status == SYNC_STALE || (req->due.rejected_too && en->error == LKS_E_VALIDATION);
+    if (en->next_retry_ms <= req->due.now_ms) return true;
+    if (*next == NO_TIME || en->next_retry_ms < *next) *next = en->next_retry_ms;
+    return false;
+}
+
+static void do_due(struct world *w, const struct run *run, struct req *req)
+{
+    size_t at = snapshot(w, run, 0);
+    req->due.ids = calloc(req->due.max_docs + 1, sizeof *req->due.ids);
+    req->due.next_ms = NO_TIME;
+    req->due.end = true;
+    for (int id = req->due.from ? sim_id_number(req->due.from) + 1 : 0; id < w->ids; id++) {
+        const struct sim_doc *doc = mongo_doc_at(w, id, at);
+        bool due = false;
+        if (!doc) continue;
+        for (size_t i = 0; i < run->config.collection_count; i++) {
+            const struct entry *en = doc->record.entries ? &doc->record.entries[run->which[i]] : NULL;
+            due |= entry_due(req, i, en, &req->due.next_ms);
+        }
+        if (!due) continue;
+        if (req->due.count == req->due.max_docs) {
+            req->due.end = false;
+            return;
+        }
+        req->due.ids[req->due.count++] = sim_id(id);
+    }
+}
+
+static void do_holders(struct world *w, const struct run *run, struct req *req)
+{
+    size_t at = snapshot(w, run, 0);
+    req->holders.ids = calloc((size_t)w->ids, sizeof *req->holders.ids);
+    for (int id = 0; id < w->ids; id++) {
+        const struct sim_doc *doc = mongo_doc_at(w, id, at);
+        char key[16];
+        if (!doc || doc->key == SIM_NO_KEY) continue;
+        snprintf(key, sizeof key, "k%d", doc->key);
+        for (size_t i = 0; i < req->holders.count; i++)
+            if (strcmp(req->holders.keys[i], key) == 0) {
+                req->holders.ids[req->holders.id_count++] = sim_id(id);
+                break;
+            }
+    }
+}
+
+static void do_tally(struct world *w, const struct run *run, struct req *req)
+{
+    size_t at = snapshot(w, run, 0);
+    req->tally.with_point = calloc(SIM_COLLECTIONS, sizeof *req->tally.with_point);
+    for (int id = 0; id < w->ids; id++) {
+        const struct sim_doc *doc = mongo_doc_at(w, id, at);
+        if (!doc) continue;
+        req->tally.documents++;
+        for (size_t i = 0; i < run->config.collection_count && doc->record.entries; i++)
+            if (doc->record.entries[run->which[i]].point_id[0]) req->tally.with_point[i]++;
+    }
+}
+
+void mongo_read(struct world *w, struct trip *trip)
+{
+    switch (trip->req->kind) {
+    case REQ_READ:
+        do_read(w, trip->run, trip->req);
+        break;
+    case REQ_SCAN:
+        do_scan(w, trip->run, trip->req);
+        break;
+    case REQ_DUE:
+        do_due(w, trip->run, trip->req);
+        break;
+    case REQ_HOLDERS:
+        do_holders(w, trip->run, trip->req);
+        break;
+    default:
+        do_tally(w, trip->run, trip->req);
+        break;
+    }
+}

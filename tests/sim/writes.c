@@ -1,0 +1,266 @@
+/*
+ * writes.c - what is written to the simulated MongoDB: records by compare-and-set, the engine's state, tombs
+ * and the lease; and the way there and back for all its requests.
+ *
+ * A majority write is answered when it is committed; an election may undo it before that.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* ---- records ---- */
+
+static bool same_entry(const struct entry *a, const struct entry *b)
+{
+    if (a->present != b->present) return false;
+    return a->status == b->status && a->retry_count == b->retry_count &&
+           a->vector_version == b->vector_version && strcmp(a->content_hash, b->content_hash) == 0 &&
+           strcmp(a->payload_hash, b->payload_hash) == 0 && strcmp(a->point_id, b->point_id) == 0;
+}
+
+static bool is_as_read(const struct run *run, const struct record_write *write, const struct record *now)
+{
+    static const struct entry absent = {.status = SYNC_PENDING};
+    for (size_t i = 0; i < run->config.collection_count; i++) {
+        const struct entry *is = now->entries ? &now->entries[run->which[i]] : &absent;
+        const struct entry *was = write->before->entries ? &write->before->entries[i] : &absent;
+        if (!same_entry(is, was)) return false;
+    }
+    return true;
+}
+
+static enum lks_code write_record(struct world *w, const struct run *run, const struct record_write *write)
+{
+    int id = sim_id_number(write->id);
+    const struct sim_doc *now = mongo_doc(w, id);
+    struct record record;
+    if (!now) return LKS_E_NOT_FOUND;
+    if (!is_as_read(run, write, &now->record)) return LKS_E_MISSED;
+    bool good =
+        now->record.entries ? record_copy(&record, &now->record) : record_init(&record, SIM_COLLECTIONS);
+    for (size_t i = 0; i < run->config.collection_count && good; i++) {
+        struct entry *entry = &record.entries[run->which[i]];
+        promise_record(w, run, id, run->which[i], &write->before->entries[i], &write->after->entries[i]);
+        entry_fini(entry);
+        good = entry_copy(entry, &write->after->entries[i]);
+    }
+    if (!good) abort();
+    record.present = true;
+    struct sim_doc doc = *now;
+    doc.record = record;
+    mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
+    record_fini(&record);
+    return LKS_E_OK;
+}
+
+static void do_records(struct world *w, struct trip *trip)
+{
+    struct req *req = trip->req;
+    for (size_t i = 0; i < req->record.count; i++)
+        req->record.writes[i].code = write_record(w, trip->run, &req->record.writes[i]);
+    if (!sim_chance(w, FAULT_MONGO_DUPLICATE)) return;
+    /* The driver did not hear, and sent it once more: it meets what it has written itself. */
+    for (size_t i = 0; i < req->record.count; i++)
+        if (req->record.writes[i].code == LKS_E_OK)
+            req->record.writes[i].code = write_record(w, trip->run, &req->record.writes[i]);
+}
+
+/* ---- lease ---- */
+
+static void take_lease(struct world *w, struct run *run, struct req *req)
+{
+    struct sim_mongo *m = &w->mongo;
+    int64_t now = mongo_wall(w);
+    if (m->owner[0] && !m->lease_released && now < m->lease_until && strcmp(m->owner, run->owner) != 0) {
+        req->lease.remaining_ms = m->lease_until - now;
+        req->lease.holder = strdup(m->owner);
+        return;
+    }
+    uint64_t second = (uint64_t)(now / 1000);
+    if (!m->owner[0]) w->writer_epoch = 0; /* there is no earlier one that anybody knows of */
+    req->lease.previous_expired = m->owner[0] && !m->lease_released;
+    m->epoch = m->epoch + 1 > second ? m->epoch + 1 : second;
+    snprintf(m->owner, sizeof m->owner, "%s", run->owner);
+    m->lease_until = now + req->lease.lease_ms;
+    m->lease_released = false;
+    req->lease.epoch = m->epoch;
+    req->lease.held = true;
+    run->saw = mongo_committed(w);
+    sim_trace(w, "%s holds the lease, epoch %llu%s", run->owner, (unsigned long long)m->epoch,
+              req->lease.previous_expired ? ", the last one was not given back" : "");
+}
+
+static void do_lease(struct world *w, struct run *run, struct req *req)
+{
+    struct sim_mongo *m = &w->mongo;
+    bool mine = strcmp(m->owner, run->owner) == 0 && req->lease.epoch == m->epoch;
+    if (req->lease.op == LEASE_TAKE) {
+        take_lease(w, run, req);
+    } else if (mine && !m->lease_released) {
+        req->lease.held = req->lease.op == LEASE_RENEW;
+        if (req->lease.op == LEASE_RENEW) {
+            m->lease_until = mongo_wall(w) + req->lease.lease_ms;
+            return;
+        }
+        m->lease_released = true;
+        m->saved.state.clean = req->lease.clean;
+        sim_trace(w, "%s gives the lease back, %s", run->owner, req->lease.clean ? "clean" : "not clean");
+    }
+}
+
+/* ---- state ---- */
+
+static void copy_position(struct engine_state *to, const struct engine_state *from)
+{
+    *to = (struct engine_state){.token_time = from->token_time,
+                                .scan_running = from->scan_running,
+                                .scan_doubt = from->scan_doubt,
+                                .clean = from->clean};
+    if (from->token) to->token = bson_copy(from->token);
+    if (from->scan_after) to->scan_after = docid_copy(from->scan_after);
+}
+
+static void load_state(struct world *w, const struct run *run, struct req *req)
+{
+    const struct sim_state *saved = &w->mongo.saved;
+    struct engine_state *out = &req->state_load.state;
+    bool any = false;
+    copy_position(out, &saved->state);
+    w->mongo.saved.state.clean = false; /* whoever reads it is at work from here on */
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) any |= saved->digests[i][0] != '\0';
+    if (!any) return;
+    out->digests = calloc(run->config.collection_count + 1, sizeof *out->digests);
+    for (size_t i = 0; i < run->config.collection_count; i++)
+        out->digests[i] = strdup(saved->digests[run->which[i]]);
+}
+
+static void save_state(struct world *w, struct run *run, struct req *req)
+{
+    struct sim_state *saved = &w->mongo.saved;
+    if (req->state_save.epoch != w->mongo.epoch || w->mongo.lease_released) {
+        lks_fail(&req->err, LKS_E_LEASE, "epoch %llu is over", (unsigned long long)req->state_save.epoch);
+        return;
+    }
+    promise_token(w, run, &req->state_save.state);
+    engine_state_fini(&saved->state);
+    copy_position(&saved->state, &req->state_save.state);
+    memset(saved->digests, 0, sizeof saved->digests);
+    for (size_t i = 0; i < run->config.collection_count; i++)
+        snprintf(saved->digests[run->which[i]], sizeof saved->digests[0], "%s",
+                 req->state_save.state.digests[i]);
+}
+
+/* ---- tombs ---- */
+
+static void list_tombs(struct world *w, struct req *req)
+{
+    struct sim_mongo *m = &w->mongo;
+    req->tombs.tombs = calloc(SIM_MAX_IDS, sizeof *req->tombs.tombs);
+    for (int id = 0; id < w->ids && req->tombs.count < req->tombs.max; id++) {
+        if (!m->tombed[id] || m->tombs[id].since_ms > req->tombs.older_than_ms) continue;
+        struct tomb *out = &req->tombs.tombs[req->tombs.count++];
+        *out = m->tombs[id];
+        out->id = docid_copy(m->tombs[id].id);
+        out->key = m->tombs[id].key ? strdup(m->tombs[id].key) : NULL;
+    }
+}
+
+static void change_tombs(struct world *w, const struct run *run, struct req *req)
+{
+    struct sim_mongo *m = &w->mongo;
+    for (size_t i = 0; i < req->tombs.count; i++) {
+        int id = sim_id_number(req->tombs.tombs[i].id);
+        if (m->tombed[id] && req->kind == REQ_TOMBS_DROP) promise_tomb_dropped(w, run, id);
+        bool anew = !m->tombed[id] || m->log[m->last_of[id] - 1].commit_ms > m->tombed_ms[id];
+        if (m->tombed[id]) tomb_fini(&m->tombs[id]);
+        m->tombed[id] = req->kind == REQ_TOMBS_PUT;
+        sim_trace(w, "%s %s the tomb of %d", run->owner, m->tombed[id] ? "puts" : "drops", id);
+        if (!m->tombed[id]) continue;
+        m->tombs[id] = req->tombs.tombs[i];
+        /* since it was sent; or, put once more, since the first: it has been gone all along */
+        if (anew) m->tombed_ms[id] = m->tombs[id].since_ms - SIM_EPOCH_MS;
+        memset(&req->tombs.tombs[i], 0, sizeof req->tombs.tombs[i]);
+        req->tombs.tombs[i].id = sim_id(id);
+    }
+}
+
+/* ---- there and back ---- */
+
+/* If an election undid writes meanwhile, nobody knows whether this was one of them. */
+static void reply_committed(struct world *w, void *arg, uint64_t number)
+{
+    struct trip *trip = arg;
+    (void)number;
+    if (w->mongo.elections != trip->elections || w->now < w->mongo.down_until ||
+        sim_chance(w, FAULT_MONGO_LOST_REPLY))
+        lks_fail(&trip->req->err, LKS_E_MONGO, "connection closed before the reply");
+    sim_reply(w, trip, w->now);
+}
+
+static int64_t delay(struct world *w)
+{
+    int64_t slow = sim_chance(w, FAULT_MONGO_SLOW) ? (int64_t)sim_below(w, FAULT_MONGO_SLOW, 6000) : 0;
+    return 1 + slow + (int64_t)sim_below(w, BY_NET, 5);
+}
+
+bool mongo_write(struct world *w, struct trip *trip)
+{
+    struct run *run = trip->run;
+    struct req *req = trip->req;
+    switch (req->kind) {
+    case REQ_RECORD:
+        do_records(w, trip);
+        trip->elections = w->mongo.elections;
+        sim_send(w, w->mongo.last_commit_ms + delay(w), reply_committed, trip);
+        return true;
+    case REQ_STATE_LOAD:
+        load_state(w, run, req);
+        break;
+    case REQ_STATE_SAVE:
+        save_state(w, run, req);
+        break;
+    case REQ_LEASE:
+        do_lease(w, run, req);
+        break;
+    case REQ_TOMBS_LIST:
+        list_tombs(w, req);
+        break;
+    default:
+        change_tombs(w, run, req);
+        break;
+    }
+    return false;
+}
+
+static void act(struct world *w, void *arg, uint64_t number)
+{
+    struct trip *trip = arg;
+    struct req *req = trip->req;
+    (void)number;
+    if (w->now < w->mongo.down_until || sim_chance(w, FAULT_MONGO_ERROR)) {
+        lks_fail(&req->err, LKS_E_MONGO, "no primary");
+        sim_reply(w, trip, w->now + 1);
+        return;
+    }
+    if (req->kind == REQ_STREAM_NEXT) {
+        stream_ask(w, trip);
+        return;
+    }
+    if (req->kind == REQ_STREAM_OPEN)
+        stream_ask(w, trip);
+    else if (req->kind <= REQ_TALLY)
+        mongo_read(w, trip);
+    else if (mongo_write(w, trip))
+        return;
+    if (req->err.code == LKS_E_OK && sim_chance(w, FAULT_MONGO_LOST_REPLY))
+        lks_fail(&req->err, LKS_E_MONGO, "connection closed before the reply");
+    sim_reply(w, trip, w->now + delay(w));
+}
+
+void mongo_submit(struct trip *trip)
+{
+    struct world *w = trip->run->world;
+    sim_send(w, w->now + delay(w), act, trip);
+}
