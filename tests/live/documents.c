@@ -168,14 +168,27 @@ void insert_made(struct live *w, size_t first, size_t count)
     }
 }
 
-size_t count_documents(struct live *w, const char *filter)
+static size_t count_of_collection(struct live *w, mongoc_collection_t *collection, const char *filter)
 {
     bson_t *which = parse(w, filter);
     bson_error_t error;
-    int64_t count = mongoc_collection_count_documents(w->tools, which, NULL, NULL, NULL, &error);
+    int64_t count = mongoc_collection_count_documents(collection, which, NULL, NULL, NULL, &error);
     if (count < 0) FAIL(w, "count: %s", error.message);
     bson_destroy(which);
     return (size_t)count;
+}
+
+size_t count_documents(struct live *w, const char *filter)
+{
+    return count_of_collection(w, w->tools, filter);
+}
+
+size_t count_in(struct live *w, const char *collection, const char *filter)
+{
+    mongoc_collection_t *other = mongoc_client_get_collection(w->client, "live", collection);
+    size_t count = count_of_collection(w, other, filter);
+    mongoc_collection_destroy(other);
+    return count;
 }
 
 static void run_command(struct live *w, const char *database, const char *command)

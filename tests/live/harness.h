@@ -55,6 +55,7 @@ struct live {
     const char *qdrant_version; /* likewise: as which version of Qdrant the stand-in appears */
     const char *qdrant_api_key, *qdrant_read_only_key; /* likewise: what Qdrant asks for */
     const char *embedder_model, *embedder_api_key;     /* likewise: all that the embedder takes */
+    bool other_vectors;     /* the embedder is not the stand-in: any vector will do */
     const char *program;    /* set before a daemon starts: another build of it; NULL: the one of the tree */
     const char *daemon_log; /* likewise: where it writes to; NULL: a file in the folder */
     mongoc_client_t *client;
@@ -146,6 +147,8 @@ size_t insert_sample(struct live *w);
 /* `count` documents with the ids made-FIRST, made-FIRST+1, ..., all fields of the catalogue filled. */
 void insert_made(struct live *w, size_t first, size_t count);
 size_t count_documents(struct live *w, const char *filter);
+/* The same in another collection of our database. */
+size_t count_in(struct live *w, const char *collection, const char *filter);
 /* A command on the admin database; it must succeed. */
 void admin(struct live *w, const char *command);
 /* Any command on our database; it must succeed. */

@@ -1,5 +1,8 @@
 # what the servers may do, and how they may be met
 servers_tests = \
+	tests/live/embedders \
+	tests/live/hostile \
+	tests/live/model \
 	tests/live/mongodb \
 	tests/live/qdrant
 check_PROGRAMS += $(servers_tests)
@@ -10,3 +13,16 @@ tests_live_mongodb_LDADD = $(live_libs)
 tests_live_qdrant_SOURCES = tests/live/test_qdrant.c
 tests_live_qdrant_CPPFLAGS = $(live_cppflags)
 tests_live_qdrant_LDADD = $(live_libs)
+tests_live_embedders_SOURCES = tests/live/test_embedders.c
+tests_live_embedders_CPPFLAGS = $(live_cppflags)
+tests_live_embedders_LDADD = $(live_libs)
+tests_live_hostile_SOURCES = tests/live/test_hostile.c
+tests_live_hostile_CPPFLAGS = $(live_cppflags)
+tests_live_hostile_LDADD = $(live_libs)
+tests_live_model_SOURCES = tests/live/test_model.c
+tests_live_model_CPPFLAGS = $(live_cppflags)
+tests_live_model_LDADD = $(live_libs)
+clean-local: clean-model
+.PHONY: clean-model
+clean-model:
+	rm -rf tests/live/model.env tests/live/model.env.log

@@ -489,9 +489,11 @@ void live_close(struct live *w)
 int live_main(const char *suite_name, const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(suite_name);
+    double patience_s = (double)LIVE_PATIENCE_MS / 1000, timeout_s = LIVE_TIMEOUT_S;
+    if (timeout_s < 2 * patience_s) timeout_s = 2 * patience_s;
     for (size_t i = 0; i < count; i++) {
         TCase *tcase = tcase_create(tests[i]->name);
-        tcase_set_timeout(tcase, LIVE_TIMEOUT_S);
+        tcase_set_timeout(tcase, timeout_s);
         tcase_add_test(tcase, tests[i]);
         suite_add_tcase(suite, tcase);
     }

@@ -1,0 +1,394 @@
+/* test_hostile.c - documents as nobody would wish them: each with a defined outcome, the others undisturbed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/harness.h"
+
+#define ENTRY(collection, key) "syncMetadata.collections." collection "." key
+#define NEIGHBOURS 20
+#define MEGABYTE ((size_t)1 << 20)
+
+static void open_world(struct live *w, const char *test)
+{
+    live_open(w, test);
+    insert_made(w, 0, NEIGHBOURS / 2);
+}
+
+/* Starts the daemon among them, and waits until everybody has come to the end that is called for. */
+static void run_among_neighbours(struct live *w)
+{
+    insert_made(w, NEIGHBOURS / 2, NEIGHBOURS / 2);
+    daemon_start(w);
+    live_in_step(w);
+    EXPECT(w, process_runs(&w->daemon));
+}
+
+/* The neighbours were done once, without a failure. */
+static void neighbours_are_undisturbed(struct live *w)
+{
+    EXPECT_INT(w,
+               count_documents(w, J("slug"
+                                    : {"$regex" : "^made-"}, "syncMetadata.overallStatus"
+                                    : "synced", "syncMetadata.collections.tools.vectorVersion" : 1,
+                                      "syncMetadata.collections.usecases.vectorVersion" : 1,
+                                      "syncMetadata.collections.tools.retryCount" : 0)),
+               NEIGHBOURS);
+}
+
+static void says(struct live *w, const char *id, const char *path, const char *text)
+{
+    char filter[100];
+    snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", id);
+    char *found = document_text(w, filter, path);
+    if (strcmp(found, text) != 0) FAIL(w, "%s of %s is \"%.300s\", not \"%s\"", path, id, found, text);
+    free(found);
+}
+
+static void mentions(struct live *w, const char *id, const char *path, const char *part)
+{
+    char filter[100];
+    snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", id);
+    char *found = document_text(w, filter, path);
+    if (!strstr(found, part)) FAIL(w, "%s of %s is \"%.300s\": not a word of \"%s\"", path, id, found, part);
+    free(found);
+}
+
+/* ---- every type in every field ---- */
+
+static const char *const watched[] = {"name",          "description", "longDescription", "tagline",
+                                      "functionality", "categories",  "industries",      "userTypes",
+                                      "deployment",    "interface",   "pricingModel",    "status"};
+#define WATCHED (sizeof watched / sizeof *watched)
+
+static const char *const values[] = {
+    "{\"$numberDouble\":\"1.5\"}",
+    "{\"$numberDouble\":\"NaN\"}",
+    "{\"$numberDouble\":\"-Infinity\"}",
+    "\"text\"",
+    "\"\"",
+    "{\"a\":{\"b\":[1]}}",
+    "{}",
+    "[]",
+    "[[],[[\"deep\",[7]],null,{\"a\":1}]]",
+    "{\"$binary\":{\"base64\":\"AAH/\",\"subType\":\"00\"}}",
+    "{\"$binary\":{\"base64\":\"AAECAwQFBgcICQoLDA0ODw==\",\"subType\":\"04\"}}",
+    "{\"$undefined\":true}",
+    "{\"$oid\":\"0123456789abcdef01234567\"}",
+    "true",
+    "{\"$date\":{\"$numberLong\":\"-62135596800001\"}}",
+    "{\"$date\":{\"$numberLong\":\"9223372036854775807\"}}",
+    "null",
+    "{\"$regularExpression\":{\"pattern\":\"a\",\"options\":\"i\"}}",
+    "{\"$dbPointer\":{\"$ref\":\"a.b\",\"$id\":{\"$oid\":\"0123456789abcdef01234567\"}}}",
+    "{\"$code\":\"f()\"}",
+    "{\"$symbol\":\"symbol\"}",
+    "{\"$code\":\"f()\",\"$scope\":{\"x\":1}}",
+    "{\"$numberInt\":\"-2147483648\"}",
+    "{\"$timestamp\":{\"t\":4294967295,\"i\":1}}",
+    "{\"$numberLong\":\"9223372036854775807\"}",
+    "{\"$numberDecimal\":\"1E+6144\"}",
+    "{\"$numberDecimal\":\"NaN\"}",
+    "{\"$minKey\":1}",
+    "{\"$maxKey\":1}",
+};
+#define VALUES (sizeof values / sizeof *values)
+
+START_TEST(every_type_in_every_watched_field_is_in_step)
+{
+    struct live w = {.folder = ""};
+    char text[300];
+    open_world(&w, "types");
+    for (size_t v = 0; v < VALUES; v++)
+        for (size_t f = 0; f < WATCHED; f++) {
+            snprintf(text, sizeof text,
+                     "{\"_id\":\"t-%zu-%zu\",\"id\":\"t-%zu-%zu\",\"slug\":\"t\",\"%s\":%s}", v, f, v, f,
+                     watched[f], values[v]);
+            insert(&w, text);
+        }
+    run_among_neighbours(&w);
+    EXPECT_INT(&w,
+               count_documents(&w, J("syncMetadata.overallStatus"
+                                     : "synced")),
+               VALUES * WATCHED + NEIGHBOURS);
+    neighbours_are_undisturbed(&w);
+    for (size_t v = 0; v < VALUES; v++) { /* and when a good one becomes such a one */
+        snprintf(text, sizeof text, "{\"$set\":{\"name\":%s,\"categories\":%s,\"website\":%s}}", values[v],
+                 values[v], values[v]);
+        char filter[64];
+        snprintf(filter, sizeof filter, "{\"_id\":\"t-%zu-1\"}", v);
+        update(&w, filter, text);
+    }
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+/* ---- sizes ---- */
+
+/* A document with these fields; `fill` bytes of 'x' (or of a control character) in the one called so. */
+static void insert_filled(struct live *w, const char *id, const char *field, size_t bytes, int fill)
+{
+    char *text = malloc(bytes + 1);
+    bson_t doc = BSON_INITIALIZER;
+    EXPECT(w, text != NULL);
+    memset(text, fill, bytes);
+    text[bytes] = '\0';
+    BSON_APPEND_UTF8(&doc, "_id", id);
+    BSON_APPEND_UTF8(&doc, "id", id);
+    if (strcmp(field, "name") != 0) BSON_APPEND_UTF8(&doc, "name", id);
+    EXPECT(w, BSON_APPEND_UTF8(&doc, field, text));
+    insert_bson(w, &doc);
+    bson_destroy(&doc);
+    free(text);
+}
+
+START_TEST(documents_of_16_megabytes_are_synced_with_their_record_beside_them)
+{
+    struct live w = {.folder = ""};
+    open_world(&w, "16-mb");
+    live_set(&w, "qdrant", "timeout_ms", "3500"); /* much to send */
+    /* all that MongoDB allows, in a field that is nobody's; and in one that is embedded */
+    insert_filled(&w, "full", "notes", 16 * MEGABYTE - 200, 'x');
+    insert_filled(&w, "full-text", "description", 16 * MEGABYTE - 200, 'x');
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    says(&w, "full", "syncMetadata.overallStatus", ""); /* no room for it */
+    EXPECT_INT(&w,
+               count_in(&w, "tools.lockstep",
+                        J("_id"
+                          : {"$in" : [ "full", "full-text" ]}, "syncMetadata.overallStatus"
+                          : "synced")),
+               2);
+    update(&w, J("_id" : "full"), J("$set" : {"name" : "fuller"}));
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_payload_that_qdrant_could_not_take_is_refused_before_it_is_sent)
+{
+    struct live w = {.folder = ""};
+    open_world(&w, "payload");
+    insert_filled(&w, "escapes", "description", 5 * MEGABYTE, '\001'); /* six bytes each in JSON */
+    insert_filled(&w, "long", "name", MEGABYTE, 'x');
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    says(&w, "escapes", ENTRY("tools", "errorCode"), "VALIDATION_ERROR");
+    says(&w, "escapes", ENTRY("tools", "status"), "failed");
+    says(&w, "escapes", ENTRY("usecases", "status"), "synced");
+    says(&w, "long", "syncMetadata.overallStatus", "synced");
+    update(&w, J("_id" : "escapes"), J("$set" : {"description" : "short by now"}));
+    live_in_step(&w);
+    says(&w, "escapes", "syncMetadata.overallStatus", "synced");
+    live_close(&w);
+}
+END_TEST
+
+static void insert_elements(struct live *w, const char *id, const char *field, size_t count)
+{
+    bson_t doc = BSON_INITIALIZER, list;
+    char key[24], text[40];
+    BSON_APPEND_UTF8(&doc, "_id", id);
+    BSON_APPEND_UTF8(&doc, "id", id);
+    BSON_APPEND_UTF8(&doc, "name", id);
+    BSON_APPEND_ARRAY_BEGIN(&doc, field, &list);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(key, sizeof key, "%zu", i);
+        snprintf(text, sizeof text, "element %zu", i);
+        BSON_APPEND_UTF8(&list, key, text);
+    }
+    bson_append_array_end(&doc, &list);
+    insert_bson(w, &doc);
+    bson_destroy(&doc);
+}
+
+/* Levels of arrays, or of documents, in `field`. */
+static void insert_nested(struct live *w, const char *id, const char *field, int levels, bool arrays)
+{
+    bson_t *inner = BCON_NEW("0", "at the bottom");
+    for (int i = 0; i < levels; i++) {
+        bson_t *outer = bson_new();
+        if (arrays)
+            BSON_APPEND_ARRAY(outer, "0", inner);
+        else
+            BSON_APPEND_DOCUMENT(outer, "in", inner);
+        bson_destroy(inner);
+        inner = outer;
+    }
+    bson_t *doc = BCON_NEW("_id", id, "id", id, "name", id);
+    if (arrays)
+        BSON_APPEND_ARRAY(doc, field, inner);
+    else
+        BSON_APPEND_DOCUMENT(doc, field, inner);
+    insert_bson(w, doc);
+    bson_destroy(inner);
+    bson_destroy(doc);
+}
+
+START_TEST(long_lists_and_deep_ones_are_synced)
+{
+    struct live w = {.folder = ""};
+    open_world(&w, "lists");
+    insert_elements(&w, "long-list", "categories", 10000);
+    insert_elements(&w, "long-payload", "pricing", 10000);
+    insert_nested(&w, "deep-list", "categories", 90, true);
+    insert_nested(&w, "deep-document", "pricing", 90, false);
+    insert_nested(&w, "deep-nothing", "categories", 90, false);
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    EXPECT_INT(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")), NEIGHBOURS + 5);
+    says(&w, "deep-nothing", ENTRY("functionality", "pointId"), ""); /* a document adds nothing to a text */
+    EXPECT_INT(&w, points(&w, "functionality"), NEIGHBOURS + 2);
+    live_close(&w);
+}
+END_TEST
+
+/* ---- bytes ---- */
+
+static void insert_bytes(struct live *w, const char *id, const char *name, int bytes)
+{
+    bson_t doc = BSON_INITIALIZER;
+    BSON_APPEND_UTF8(&doc, "_id", id);
+    BSON_APPEND_UTF8(&doc, "id", id);
+    bson_append_utf8(&doc, "name", -1, name, bytes);
+    bson_append_utf8(&doc, "website", -1, name, bytes);
+    insert_bson(w, &doc);
+    bson_destroy(&doc);
+}
+
+START_TEST(bytes_that_are_no_text_and_keys_that_come_twice_are_synced)
+{
+    struct live w = {.folder = ""};
+    open_world(&w, "bytes");
+    insert_bytes(&w, "invalid", "a\xff\xc3(\xed\xa0\x80z", 8); /* a stray byte, a cut pair, a surrogate */
+    insert_bytes(&w, "nul", "a\0b", 3);
+    insert_bytes(&w, "controls", "\001\t\n\x7f\xc2\x80", 6);
+    bson_t twice = BSON_INITIALIZER;
+    BSON_APPEND_UTF8(&twice, "_id", "twice");
+    BSON_APPEND_UTF8(&twice, "id", "twice");
+    BSON_APPEND_UTF8(&twice, "name", "the first");
+    BSON_APPEND_UTF8(&twice, "name", "the second");
+    insert_bson(&w, &twice);
+    bson_destroy(&twice);
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    EXPECT_INT(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")), NEIGHBOURS + 4);
+    live_close(&w);
+}
+END_TEST
+
+/* ---- business ids ---- */
+
+static const struct {
+    const char *id, *field; /* as a member of the document, with its comma; "" where there is none */
+    const char *complaint;  /* NULL: it has points */
+} ids[] = {
+    {"missing", "", "missing"},
+    {"null", "\"id\":null,", "null"},
+    {"undefined", "\"id\":{\"$undefined\":true},", "null"},
+    {"array", "\"id\":[\"a\",\"b\"],", "array"},
+    {"list-of-one", "\"id\":[\"a\"],", "array"},
+    {"document", "\"id\":{\"a\":1},", "document"},
+    {"empty", "\"id\":\"\",", "blank"},
+    {"blank", "\"id\":\" \\t\",", "blank"},
+    {"with-nul", "\"id\":\"a\\u0000b\",", "NUL"},
+    {"number", "\"id\":42,", NULL},
+    {"double", "\"id\":{\"$numberDouble\":\"NaN\"},", NULL},
+    {"decimal", "\"id\":{\"$numberDecimal\":\"42\"},", NULL},
+    {"object-id", "\"id\":{\"$oid\":\"0123456789abcdef01234567\"},", NULL},
+    {"its-digits", "\"id\":\"0123456789abcdef01234567\",", NULL},
+    {"date", "\"id\":{\"$date\":{\"$numberLong\":\"0\"}},", NULL},
+    {"boolean", "\"id\":false,", NULL},
+};
+#define IDS (sizeof ids / sizeof *ids)
+
+START_TEST(ids_that_are_none_are_refused_and_others_of_any_type_are_ids)
+{
+    struct live w = {.folder = ""};
+    char text[300];
+    int64_t good = 0;
+    open_world(&w, "business-ids");
+    for (size_t i = 0; i < IDS; i++) {
+        snprintf(text, sizeof text, "{\"_id\":\"%s\",%s\"name\":\"Of %s\",\"status\":\"beta\"}", ids[i].id,
+                 ids[i].field, ids[i].id);
+        insert(&w, text);
+    }
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    for (size_t i = 0; i < IDS; i++) {
+        says(&w, ids[i].id, ENTRY("tools", "errorCode"), ids[i].complaint ? "VALIDATION_ERROR" : "");
+        if (ids[i].complaint) mentions(&w, ids[i].id, ENTRY("tools", "lastError"), ids[i].complaint);
+        good += ids[i].complaint == NULL;
+    }
+    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS + good);
+    for (size_t i = 0; i < IDS; i++) { /* each gets a good one, and gives it up again */
+        char filter[64];
+        snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", ids[i].id);
+        snprintf(text, sizeof text, "{\"$set\":{\"id\":\"good-%zu\"}}", i);
+        update(&w, filter, text);
+    }
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS + IDS);
+    for (size_t i = 0; i < IDS; i++) {
+        char filter[64];
+        snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", ids[i].id);
+        snprintf(text, sizeof text, i % 2 ? "{\"$unset\":{\"id\":1}}" : "{\"$set\":{\"id\":[%zu]}}", i);
+        update(&w, filter, text);
+    }
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS); /* the point of an id that is none is no ghost */
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(something_under_sync_metadata_that_is_no_record_is_replaced)
+{
+    static const char *const messes[] = {
+        "7",
+        "\"synced\"",
+        "[]",
+        "{}",
+        "{\"overallStatus\":7}",
+        "{\"collections\":[1,2]}",
+        "{\"overallStatus\":\"synced\",\"collections\":{\"tools\":7}}",
+        "{\"overallStatus\":\"synced\",\"collections\":{\"tools\":{\"status\":\"synced\",\"contentHash\":"
+        "\"somebody's\"}}}",
+        "{\"collections\":{\"tools\":{\"status\":\"failed\",\"retryCount\":\"many\",\"nextRetryAt\":"
+        "\"never\"}}}",
+    };
+    struct live w = {.folder = ""};
+    char text[400];
+    open_world(&w, "messes");
+    for (size_t i = 0; i < sizeof messes / sizeof *messes; i++) {
+        snprintf(text, sizeof text, "{\"_id\":\"m-%zu\",\"id\":\"m-%zu\",\"name\":\"M\",\"syncMetadata\":%s}",
+                 i, i, messes[i]);
+        insert(&w, text);
+    }
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    for (size_t i = 0; i < sizeof messes / sizeof *messes; i++) { /* and when it comes later */
+        snprintf(text, sizeof text, "{\"$set\":{\"syncMetadata\":%s,\"name\":\"Later\"}}", messes[i]);
+        char filter[64];
+        snprintf(filter, sizeof filter, "{\"_id\":\"m-%zu\"}", i);
+        update(&w, filter, text);
+    }
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        every_type_in_every_watched_field_is_in_step,
+        documents_of_16_megabytes_are_synced_with_their_record_beside_them,
+        a_payload_that_qdrant_could_not_take_is_refused_before_it_is_sent,
+        long_lists_and_deep_ones_are_synced,
+        bytes_that_are_no_text_and_keys_that_come_twice_are_synced,
+        ids_that_are_none_are_refused_and_others_of_any_type_are_ids,
+        something_under_sync_metadata_that_is_no_record_is_replaced,
+    };
+    return live_main("hostile", tests, sizeof tests / sizeof *tests);
+}
