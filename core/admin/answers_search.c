@@ -35,7 +35,21 @@ static json_t *names_asked(const struct call *call)
     return names;
 }
 
-static void ask(struct call *call, const struct service_source *source, uint64_t set, size_t limit)
+/* `?filter=categories:Design&filter=status:beta` as a filter of Qdrant's. False: 400 was answered. */
+static bool read_filter(struct call *call, char **filter)
+{
+    const char *terms[CALL_MAX_QUERY];
+    struct lks_err err;
+    size_t count = 0;
+    for (size_t i = 0; i < call->query_count; i++)
+        if (strcmp(call->query[i].name, "filter") == 0) terms[count++] = call->query[i].value;
+    if (search_filter(terms, count, filter, &err) == LKS_E_OK) return true;
+    call_fail(call, 400, "BAD_REQUEST", "`filter`: %s", err.text);
+    return false;
+}
+
+static void ask(struct call *call, const struct service_source *source, uint64_t set, const char *filter,
+                size_t limit)
 {
     struct search_collection asked[ENGINE_MAX_COLLECTIONS];
     struct search_results results;
@@ -43,8 +57,8 @@ static void ask(struct call *call, const struct service_source *source, uint64_t
     size_t count = 0;
     for (size_t i = 0; i < source->all.count; i++)
         if (!set || set >> i & 1) asked[count++] = source->search[i];
-    if (search(call->service->embedders, source->all.qdrant, asked, count, call_query(call, "q"), limit,
-               &results, &err) != LKS_E_OK) {
+    if (search(call->service->embedders, source->all.qdrant, asked, count, call_query(call, "q"), filter,
+               limit, &results, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
     }
@@ -83,6 +97,9 @@ void answer_search(struct call *call)
         return;
     }
     json_t *names = names_asked(call);
-    if (call_collections(call, source, names, &set)) ask(call, source, set, (size_t)limit);
+    char *filter = NULL;
+    if (call_collections(call, source, names, &set) && read_filter(call, &filter))
+        ask(call, source, set, filter, (size_t)limit);
+    free(filter);
     json_decref(names);
 }

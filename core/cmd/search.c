@@ -15,6 +15,7 @@
 
 struct wish {
     const char *text, *source, *collection;
+    struct name_list filters;
     size_t limit;
     bool json;
 };
@@ -72,6 +73,7 @@ static int ask(struct app_source *source, const struct wish *wish)
     struct search_results results;
     struct lks_err err;
     size_t count = 0;
+    char *filter = NULL;
     int status = EXIT_FAILED;
     for (size_t i = 0; collections && i < source->count; i++)
         if (!wish->collection || strcmp(source->names[i], wish->collection) == 0)
@@ -81,14 +83,17 @@ static int ask(struct app_source *source, const struct wish *wish)
         fprintf(stderr, "lockstep: no enabled collection is named %s\n",
                 wish->collection ? wish->collection : "anything");
         status = EXIT_USAGE;
-    } else if (search(source->app->embedders, source->qdrant, collections, count, wish->text, wish->limit,
-                      &results, &err) != LKS_E_OK) {
+    } else if (search_filter(wish->filters.items, wish->filters.count, &filter, &err) != LKS_E_OK) {
+        status = usage_error(&command_search, "%s", err.text);
+    } else if (search(source->app->embedders, source->qdrant, collections, count, wish->text, filter,
+                      wish->limit, &results, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
     } else {
         status = show(&results, wish->json);
         search_fini(&results);
     }
     free(collections);
+    free(filter);
     return status;
 }
 
@@ -96,6 +101,7 @@ static int parse(const struct invocation *inv, struct wish *wish)
 {
     const struct option_spec options[] = {{"limit", OPTION_NUMBER, &wish->limit, 1, MOST_HITS},
                                           {"collection", OPTION_TEXT, &wish->collection, 0, 0},
+                                          {"filter", OPTION_NAMES, &wish->filters, 0, 0},
                                           {"source", OPTION_TEXT, &wish->source, 0, 0},
                                           {"json", OPTION_FLAG, &wish->json, 0, 0}};
     int status = ARGUMENTS_READ(&command_search, inv, options, &wish->text);
@@ -109,10 +115,12 @@ static int run(const struct invocation *inv)
     struct wish wish = {.limit = DEFAULT_LIMIT};
     struct lks_err err;
     int status = parse(inv, &wish);
-    if (status != EXIT_DONE) return status;
     signals_unblock(); /* it only reads: a signal may end it where it stands */
-    struct app *app = app_or_complaint(inv, 0);
-    if (!app) return EXIT_USAGE;
+    struct app *app = status == EXIT_DONE ? app_or_complaint(inv, 0) : NULL;
+    if (!app) {
+        name_list_fini(&wish.filters);
+        return EXIT_USAGE;
+    }
     log_setup(LOG_LEVEL_ERROR, false);
     struct app_source *source = source_or_complaint(app, wish.source);
     if (!source) {
@@ -123,12 +131,13 @@ static int run(const struct invocation *inv)
     } else {
         status = ask(source, &wish);
     }
+    name_list_fini(&wish.filters);
     app_free(app);
     return status;
 }
 
-const struct command command_search = {.name = "search",
-                                       .usage =
-                                           "[--limit N] [--collection NAME] [--source NAME] [--json] TEXT",
-                                       .summary = "the nearest documents, per collection and together",
-                                       .run = run};
+const struct command command_search = {
+    .name = "search",
+    .usage = "[--limit N] [--collection NAME] [--filter FIELD:VALUE]... [--source NAME] [--json] TEXT",
+    .summary = "the nearest documents, per collection and together",
+    .run = run};

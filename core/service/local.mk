@@ -14,6 +14,7 @@ libservice_la_SOURCES = \
 	%D%/plan.c %D%/plan.h \
 	%D%/problems.c %D%/problems.h \
 	%D%/search.c %D%/search.h \
+	%D%/search_filter.c \
 	%D%/service.h \
 	%D%/verify.c %D%/verify.h
 libservice_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

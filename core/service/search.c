@@ -44,10 +44,10 @@ static bool fill_hit(struct search_hit *hit, const struct qdrant_point *point)
 }
 
 static void ask(struct qdrant *qdrant, const struct search_collection *c, const float *vector,
-                size_t dimensions, size_t limit, struct search_result *out)
+                size_t dimensions, const char *filter, size_t limit, struct search_result *out)
 {
     struct qdrant_points points = {.items = NULL};
-    if (qdrant_search(qdrant, c->index, vector, dimensions, limit, NULL, &points, &out->err) != LKS_E_OK)
+    if (qdrant_search(qdrant, c->index, vector, dimensions, limit, filter, &points, &out->err) != LKS_E_OK)
         return;
     out->hits = calloc(points.count + 1, sizeof *out->hits);
     for (size_t i = 0; out->hits && i < points.count; i++) {
@@ -122,7 +122,7 @@ static bool fuse(struct search_results *out, size_t limit)
 
 enum lks_code search(struct embedders *embedders, struct qdrant *qdrant,
                      const struct search_collection *collections, size_t count, const char *text,
-                     size_t limit, struct search_results *out, struct lks_err *err)
+                     const char *filter, size_t limit, struct search_results *out, struct lks_err *err)
 {
     size_t embedder_count = 0;
     *out = (struct search_results){.count = 0};
@@ -136,7 +136,7 @@ enum lks_code search(struct embedders *embedders, struct qdrant *qdrant,
         struct search_result *result = &out->collections[out->count++];
         result->collection = collections[i].name;
         if (v->vector)
-            ask(qdrant, &collections[i], v->vector, v->dimensions, limit, result);
+            ask(qdrant, &collections[i], v->vector, v->dimensions, filter, limit, result);
         else
             result->err = v->err;
     }

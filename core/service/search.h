@@ -41,15 +41,23 @@ struct search_results {
 };
 
 /*
- * Embeds `text` as a query, once for each embedder, and asks each collection for its `limit` nearest points.
- * Blocks. A collection that fails says so in its result; LKS_E_NOMEM otherwise. To be freed by search_fini().
+ * `field:value` terms as a filter of Qdrant's, to be freed by free(); NULL if there are none. Of one field
+ * any value will do, of several fields each must fit. A value is also taken as the number or truth value that
+ * it reads as. LKS_E_VALIDATION for what is no such term.
+ */
+enum lks_code search_filter(const char *const *terms, size_t count, char **filter, struct lks_err *err);
+
+/*
+ * Embeds `text` as a query, once for each embedder, and asks each collection for its `limit` nearest points
+ * that fit `filter` (NULL: all). Blocks. A collection that fails says so in its result; LKS_E_NOMEM
+ * otherwise. To be freed by search_fini().
  *
  * Fused: reciprocal rank fusion (Cormack, Clarke, Buettcher 2009) with k = 60 over the collections that
  * answered.
  */
 enum lks_code search(struct embedders *embedders, struct qdrant *qdrant,
                      const struct search_collection *collections, size_t count, const char *text,
-                     size_t limit, struct search_results *out, struct lks_err *err);
+                     const char *filter, size_t limit, struct search_results *out, struct lks_err *err);
 void search_fini(struct search_results *results);
 
 #endif

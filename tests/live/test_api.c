@@ -147,6 +147,11 @@ START_TEST(a_search_answers_by_collection_and_fused)
     EXPECT(&w, !strstr(whole, "_lockstep") && !strstr(whole, "syncMetadata"));
     free(whole);
     json_decref(found);
+    found = answer(
+        &w, &server, 200, "GET",
+        "/api/search?q=made&collections=tools&limit=100&filter=status:beta&filter=pricingModel:Paid", NULL);
+    EXPECT_INT(&w, json_array_size(json_object_get(found, "fused")), 2); /* 0 and 6 */
+    json_decref(found);
     daemon_stop(&w);
     live_close(&w);
 }
@@ -168,6 +173,8 @@ START_TEST(bad_calls_get_a_status_and_a_reason)
         {405, "DELETE", "/api/search", NULL, "METHOD_NOT_ALLOWED"},
         {400, "GET", "/api/search", NULL, "BAD_REQUEST"},
         {400, "GET", "/api/search?q=x&limit=many", NULL, "BAD_REQUEST"},
+        {400, "GET", "/api/search?q=x&filter=status", NULL, "BAD_REQUEST"},
+        {400, "GET", "/api/search?q=x&filter=a:b&filter=_lockstep.doc:x", NULL, "BAD_REQUEST"},
         {400, "GET", "/api/search?q=x&limit=0", NULL, "BAD_REQUEST"},
         {400, "GET", "/api/search?q=x&collections=tools,none", NULL, "INVALID_COLLECTION"},
         {400, "POST", "/api/sync/batch", "{}", "BAD_REQUEST"},

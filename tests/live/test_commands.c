@@ -190,6 +190,17 @@ START_TEST(search_finds_by_the_text_of_each_collection)
     ck_assert_str_eq(json_string_value(json_object_get(json_array_get(hits, 0), "id")), "quill");
     EXPECT(&w, !has(&out, "_lockstep") && !has(&out, "syncMetadata"));
     json_decref(said);
+    buf_clear(&out);
+    EXPECT_INT(&w,
+               live_command(&w, NULL, &out, NULL, "search", "--json", "--limit", "100", "--collection",
+                            "tools", "--filter", "status:beta", "--filter", "categories:categories 2",
+                            "--filter", "categories:categories 3", "letters", NULL),
+               0);
+    said = parsed(&w, &out);
+    hits = json_object_get(json_object_get(said, "collections"), "tools");
+    EXPECT_INT(&w, json_array_size(hits), 3); /* 2, 14 and 24: even, and 2 or 3 more than a multiple of 11 */
+    json_decref(said);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "search", "--filter", "status", "text", NULL), 2);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "search", NULL), 2);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "search", "--collection", "none", "text", NULL), 2);
     process_kill(&w.qdrant);

@@ -206,6 +206,13 @@ test_documents_json_SOURCES = %D%/test_documents_json.c
 test_documents_json_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 test_documents_json_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
 
+# service: filters of searches
+check_PROGRAMS += test_search_filter
+TESTS += test_search_filter
+test_search_filter_SOURCES = %D%/test_search_filter.c
+test_search_filter_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_search_filter_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
 # mongo: lists for people
 check_PROGRAMS += test_mongo_list
 TESTS += test_mongo_list
