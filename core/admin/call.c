@@ -7,6 +7,15 @@
 #include <string.h>
 #include <strings.h>
 
+void call_fini(struct call *call)
+{
+    for (size_t i = 0; i < call->answer_header_count; i++) free((char *)call->answer_headers[i].value);
+    buf_fini(&call->body);
+    free(call->method);
+    free(call->target);
+    free(call->text);
+}
+
 /* ---- answers ---- */
 
 void call_text(struct call *call, int status, const char *type, char *text, size_t bytes)

@@ -70,6 +70,9 @@ struct route {
     void (*answer)(struct call *call);
 };
 
+/* Frees what it holds, but for a stream. */
+void call_fini(struct call *call);
+
 /* ---- answers: the last one counts ---- */
 
 /* Takes the JSON over. */

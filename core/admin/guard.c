@@ -13,6 +13,7 @@
 
 #include "admin/cors.h"
 #include "admin/page.h"
+#include "admin/target.h"
 
 /* ---- the way ---- */
 
@@ -58,7 +59,7 @@ static void list_methods(unsigned set, char *out, size_t bytes)
     snprintf(out + at, bytes - at, "OPTIONS");
 }
 
-void route_call(struct call *call)
+static void route_call(struct call *call)
 {
     unsigned set = 0;
     const struct route *page;
@@ -157,7 +158,7 @@ static bool is_forwarded(const struct call *call)
            call_header(call, "X-Real-IP") || call_header(call, "Via");
 }
 
-void guard_call(const struct guard *guard, struct call *call)
+static void guard_call(const struct guard *guard, struct call *call)
 {
     enum access access = call->route->access;
     bool asked = access != ACCESS_STATUS || !guard->public_status;
@@ -167,4 +168,13 @@ void guard_call(const struct guard *guard, struct call *call)
         guard_without_token(guard, call);
     else if (asked)
         guard_with_token(guard, call);
+}
+
+void guard_head(const struct guard *guard, struct call *call)
+{
+    if (!call->status) target_check_headers(call);
+    if (!call->status) target_read(call);
+    if (!call->status) route_call(call);
+    cors_answer(guard->allow_origins, call);
+    if (!call->status) guard_call(guard, call);
 }

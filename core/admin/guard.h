@@ -12,10 +12,11 @@ struct guard {
     const char *const *allow_origins;
 };
 
-/* Finds the route of the path that target_read() took apart: 404, 405, or the answer to OPTIONS. */
-void route_call(struct call *call);
-/* 401 without a token that fits; 403 for one that may only read, and for a page of another site that makes a
- * browser call us. */
-void guard_call(const struct guard *guard, struct call *call);
+/*
+ * All that can be said of a call by its method, target and headers. Finds its route, and sets the answer
+ * where it ends here: 400, 413, 414; 404, 405, or the answer to OPTIONS; 401 without a token that fits; 403
+ * for one that may only read, and for a page of another site that makes a browser call us.
+ */
+void guard_head(const struct guard *guard, struct call *call);
 
 #endif

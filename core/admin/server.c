@@ -8,14 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "admin/cors.h"
 #include "admin/encode.h"
 #include "admin/guard.h"
 #include "admin/listen.h"
 #include "admin/peers.h"
 #include "admin/streams.h"
 #include "admin/tally.h"
-#include "admin/target.h"
 #include "admin/tls.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -127,12 +125,8 @@ static void call_free(void *self, struct MHD_Connection *connection, void **cont
     if (!call) return;
     if (call->status) tally_add(a->tally, call, call->made_us ? call->made_us - call->came_us : -1);
     peer_rests(call->peer);
-    buf_fini(&call->body);
-    for (size_t i = 0; i < call->answer_header_count; i++) free((char *)call->answer_headers[i].value);
     stream_free(call->stream);
-    free(call->method);
-    free(call->target);
-    free(call->text);
+    call_fini(call);
     free(call);
     *context = NULL;
 }
@@ -170,11 +164,7 @@ static bool refuse_early(struct call *call)
                                 .local = *config->socket_path != '\0',
                                 .allow_origins = config->allow_origins};
     note_headers(call);
-    if (!call->status) target_check_headers(call);
-    if (!call->status) target_read(call);
-    if (!call->status) route_call(call);
-    cors_answer(config->allow_origins, call);
-    if (!call->status) guard_call(&guard, call);
+    guard_head(&guard, call);
     return call->status != 0;
 }
 

@@ -31,9 +31,14 @@ endif
 fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 fuzz_qdrant_libs = libqdrant.la libhttp.la libengine.la libcollection.la libbase.la
 fuzz_embed_libs = libembed.la libhttp.la libengine.la libcollection.la libbase.la -lm
-fuzz_short = %D%/config %D%/qdrant_reply %D%/embed_reply
+fuzz_api_libs = libadmin.la libservice.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
+	libcollection.la libbase.la
+fuzz_short = %D%/api %D%/config %D%/qdrant_reply %D%/embed_reply
 check_PROGRAMS += $(fuzz_short)
 TESTS += $(fuzz_short)
+%C%_api_SOURCES = %D%/fuzz_api.c %D%/driver.c %D%/driver.h
+%C%_api_CPPFLAGS = $(fuzz_cppflags) $(JANSSON_CFLAGS)
+%C%_api_LDADD = $(fuzz_api_libs) $(JANSSON_LIBS)
 %C%_config_SOURCES = %D%/fuzz_config.c %D%/driver.c %D%/driver.h
 %C%_config_CPPFLAGS = $(fuzz_cppflags)
 %C%_config_LDADD = libconfig.la libbase.la
@@ -44,7 +49,11 @@ TESTS += $(fuzz_short)
 %C%_embed_reply_CPPFLAGS = $(fuzz_cppflags)
 %C%_embed_reply_LDADD = $(fuzz_embed_libs)
 if FUZZERS
-noinst_PROGRAMS += %D%/fuzz_config %D%/fuzz_qdrant_reply %D%/fuzz_embed_reply
+noinst_PROGRAMS += %D%/fuzz_api %D%/fuzz_config %D%/fuzz_qdrant_reply %D%/fuzz_embed_reply
+%C%_fuzz_api_SOURCES = %D%/fuzz_api.c
+%C%_fuzz_api_CPPFLAGS = $(fuzz_cppflags) $(JANSSON_CFLAGS)
+%C%_fuzz_api_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+%C%_fuzz_api_LDADD = $(fuzz_api_libs) $(JANSSON_LIBS)
 %C%_fuzz_config_SOURCES = %D%/fuzz_config.c
 %C%_fuzz_config_CPPFLAGS = $(fuzz_cppflags)
 %C%_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

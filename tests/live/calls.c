@@ -124,24 +124,36 @@ void raw_send(int fd, const char *bytes, size_t count)
     }
 }
 
-void raw_read_all(int fd, struct buf *out)
+/* True if this is an answer from its first line to the last byte of its body. */
+static bool is_whole(const struct buf *got, bool no_body)
 {
-    char chunk[4096];
-    for (ssize_t got; (got = recv(fd, chunk, sizeof chunk, 0)) > 0;) buf_put(out, chunk, (size_t)got);
+    const char *body = got->bytes ? strstr(got->data, "\r\n\r\n") : NULL;
+    if (!body) return false;
+    const char *length = strstr(got->data, "Content-Length: ");
+    if (no_body || !length || length > body) return no_body;
+    return got->bytes - (size_t)(body + 4 - got->data) >= strtoul(length + 16, NULL, 10);
+}
+
+static int status_of(const struct buf *got)
+{
+    bool http = got->bytes > 12 && strncmp(got->data, "HTTP/1.1 ", 9) == 0;
+    return http ? (int)strtol(got->data + 9, NULL, 10) : 0;
 }
 
 int raw_call(struct live *w, const struct live_process *server, const char *bytes, size_t count,
              struct buf *out)
 {
     struct buf got;
-    int fd = raw_open(w, server), status = 0;
+    char chunk[4096];
+    ssize_t came = 1;
+    int fd = raw_open(w, server);
+    bool head = strncmp(bytes, "HEAD ", 5) == 0;
     buf_init(&got, 0);
     raw_send(fd, bytes, count);
-    shutdown(fd, SHUT_WR);
-    raw_read_all(fd, &got);
+    while (came > 0 && !is_whole(&got, head || status_of(&got) == 204 || status_of(&got) == 304))
+        if ((came = recv(fd, chunk, sizeof chunk, 0)) > 0) buf_put(&got, chunk, (size_t)came);
     close(fd);
-    if (got.bytes > 12 && strncmp(got.data, "HTTP/1.1 ", 9) == 0)
-        status = (int)strtol(got.data + 9, NULL, 10);
+    int status = status_of(&got);
     if (out) buf_put(out, got.data, got.bytes);
     buf_fini(&got);
     return status;

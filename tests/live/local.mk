@@ -24,6 +24,7 @@ live_tests = \
 	%D%/api_events \
 	%D%/api_limits \
 	%D%/api_lists \
+	%D%/api_secrets \
 	%D%/api_state \
 	%D%/api_transport \
 	%D%/changes \
@@ -52,6 +53,9 @@ TESTS += $(live_tests)
 %C%_api_limits_SOURCES = %D%/test_api_limits.c
 %C%_api_limits_CPPFLAGS = $(live_cppflags)
 %C%_api_limits_LDADD = $(live_libs)
+%C%_api_secrets_SOURCES = %D%/test_api_secrets.c
+%C%_api_secrets_CPPFLAGS = $(live_cppflags)
+%C%_api_secrets_LDADD = $(live_libs)
 %C%_api_transport_SOURCES = %D%/test_api_transport.c
 %C%_api_transport_CPPFLAGS = $(live_cppflags)
 %C%_api_transport_LDADD = $(live_libs)
