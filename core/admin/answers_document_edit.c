@@ -38,6 +38,7 @@ void answer_documents(struct call *call)
     for (size_t i = 0; i < list.count; i++) json_array_append_new(data, document_json(list.docs[i].body));
     call_json(call, 200,
               json_pack("{s:o, s:o}", "data", data, "pagination", list_pagination(&list, &wish, page)));
+    call_tag(call);
     mongo_docs_free(list.docs, list.count);
 }
 

@@ -124,6 +124,12 @@ void raw_send(int fd, const char *bytes, size_t count)
     }
 }
 
+void raw_read_all(int fd, struct buf *out)
+{
+    char chunk[4096];
+    for (ssize_t got; (got = recv(fd, chunk, sizeof chunk, 0)) > 0;) buf_put(out, chunk, (size_t)got);
+}
+
 /* True if this is an answer from its first line to the last byte of its body. */
 static bool is_whole(const struct buf *got, bool no_body)
 {

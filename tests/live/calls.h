@@ -30,6 +30,8 @@ const char *text_at(json_t *in, const char *path);
 /* A connection; close() it. */
 int raw_open(struct live *w, const struct live_process *server);
 void raw_send(int fd, const char *bytes, size_t count); /* what isn't taken any more is left out */
+/* Everything that still comes until the server closes, or for as long as a test waits; appended. */
+void raw_read_all(int fd, struct buf *out);
 /* Sends these bytes on a connection of their own and reads one answer. Its status (0: none); all of it in
  * `out` unless that is NULL. */
 int raw_call(struct live *w, const struct live_process *server, const char *bytes, size_t count,

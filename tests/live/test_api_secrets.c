@@ -50,6 +50,7 @@ static const struct {
     {"/api/sync/reset/made-0", "{}"},
     {"/api/jobs", "{\"job\":\"verify\",\"options\":{}}"},
     {"/api/jobs", "{\"job\":"},
+    {"/api/tools", "{\"id\":\"made-3\",\"syncMetadata\":1}"},
 };
 
 /* Asks, and looks at everything that comes. Not 0, and JSON or a page, is all that is asked for here. */
