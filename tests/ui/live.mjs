@@ -35,13 +35,28 @@ test('a failure is seen as it happens, and its mending too', async () => {
   await w.says('#problems-none', 'Nothing.');
 });
 
+test('a collection whose server is down is shown as paused until it is back', async () => {
+  await w.visit();
+  await w.fault(w.qdrant, { collection: 'functionality*', status: 503, count: 0 });
+  const some = await w.rows();
+  for (const id of some) await w.app('set', id, 'functionality', '["Prototyping"]');
+  await w.says('#counts tr[data-collection="functionality"] .pill', /paused|trying again/);
+  await w.says('#problems-list', /functionality/);
+  assert.deepEqual(await browser.run(() => [...document.querySelectorAll('#counts .pill')].map(p => p.closest('tr').dataset.collection)), ['functionality']);
+  await browser.screenshot(join(folder, 'paused.png'));
+  await w.mend(w.qdrant);
+  await until('none is paused', async () => (await browser.all('#counts .pill')).length === 0);
+  await w.ask('POST', 'api/sync/batch', { toolIds: some });
+  await w.says('#health', '100 % in step');
+});
+
 test('documents that come and go change the counts', async () => {
   await w.visit();
   const { total } = await w.status();
   await w.insert([{ id: 'newcomer', name: 'Newcomer', description: 'new' }]);
-  await w.says('#counts tr[data-collection=""] .muted', String(total + 1));
+  await w.says('#counts tr[data-collection=""] .muted', (total + 1).toLocaleString('en'));
   await w.app('delete', 'newcomer');
-  await w.says('#counts tr[data-collection=""] .muted', String(total));
+  await w.says('#counts tr[data-collection=""] .muted', total.toLocaleString('en'));
 });
 
 test('the last hour is drawn', async () => {
@@ -124,4 +139,26 @@ test('who has no token may say so, and can enter it later', async () => {
   await browser.click('#token button[value="yes"]');
   await w.live();
   assert.equal(await (await browser.all('#token-button'))[0].shown(), false);
+});
+
+test('a backfill shows how far it is', async () => {
+  const made = Array.from({ length: 3000 }, (_, i) => ({ id: `made-${i}`, name: `Made ${i}`, description: 'made', interface: [`Panel ${i}`] }));
+  const other = await World.open({
+    before: async world => {
+      await world.insert(made);
+      // What is in work stays there, so that the scan has to wait.
+      await world.fault(world.embedder, { text: 'Panel', hang: true, count: 0 });
+    },
+  });
+  try {
+    await other.visit();
+    await other.says('#scan-text', /^Backfill: [1-9][\d,]* of 3,168/);
+    assert.ok(await (await other.browser.find('#scan-bar')).property('value') < 3168);
+    await other.browser.screenshot(join(folder, 'backfill.png'));
+    await other.mend(other.embedder);
+    await until('it is over', async () => !(await (await other.browser.all('#scan'))[0].shown()));
+    await other.says('#health', '100 % in step');
+  } finally {
+    await other.close();
+  }
 });

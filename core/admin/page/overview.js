@@ -117,7 +117,7 @@ function drawScan(scan) {
   byId('scan').hidden = !running;
   if (!running) return;
   const progress = byId('scan-bar');
-  const parts = [`${scan.comparing ? 'Comparing' : 'Backfill'}: ${number(scan.done)}`];
+  const parts = [`${scan.comparing && !known.status.pending ? 'Comparing' : 'Backfill'}: ${number(scan.done)}`];
   if (scan.total) {
     parts[0] += ` of ${number(scan.total)}`;
     progress.max = scan.total;
