@@ -2,33 +2,18 @@
 #include "admin/shape.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/buf.h"
-#include "base/json.h"
 #include "service/lookup.h"
+#include "service/report.h"
 
 json_t *shape_date(int64_t wall_ms)
 {
-    struct buf text;
-    if (wall_ms == NO_TIME) return json_null();
-    buf_init(&text, 0);
-    json_put_date(&text, wall_ms);
-    json_t *out = text.failed ? NULL : json_loadb(text.data, text.bytes, JSON_DECODE_ANY, NULL);
-    buf_fini(&text);
-    return out;
+    return report_date(wall_ms);
 }
 
-/* base/json mends what is no UTF-8; jansson would refuse it. */
 json_t *shape_text(const char *text)
 {
-    struct buf quoted;
-    if (!text) return json_null();
-    buf_init(&quoted, 0);
-    json_put_string(&quoted, text, strlen(text));
-    json_t *out = quoted.failed ? NULL : json_loadb(quoted.data, quoted.bytes, JSON_DECODE_ANY, NULL);
-    buf_fini(&quoted);
-    return out;
+    return report_text(text);
 }
 
 json_t *shape_counts(const int64_t by_status[4])

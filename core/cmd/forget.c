@@ -1,5 +1,5 @@
 /* forget.c - `lockstep forget`: a collection that was switched off goes, after asking. */
-#include "service/forget.h"
+#include "service/report.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -95,10 +95,7 @@ static bool agreed(void)
 static void report(const struct job *job, const struct forget_sum *done)
 {
     if (job->wish->json) {
-        json_t *out =
-            json_pack("{s:s,s:I,s:I,s:b,s:I}", "collection", job->wish->name, "entries",
-                      (json_int_t)done->entries, "points", (json_int_t)done->points, "collectionDeleted",
-                      done->exists, "pointsOfOthers", (json_int_t)done->others);
+        json_t *out = report_forget(job->wish->name, done);
         json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');
         json_decref(out);

@@ -7,7 +7,7 @@
 
 #include "cmd/progress.h"
 #include "cmd/signals.h"
-#include "service/plan.h"
+#include "service/report.h"
 
 struct show {
     const struct app_source *source;
@@ -32,38 +32,21 @@ static void show_part(void *self, size_t collection, const char *doc, enum plan_
                       enum plan_reason reason)
 {
     struct show *show = self;
-    struct docid *id = doc ? docid_parse(doc) : NULL;
-    char *plain = id ? docid_plain(id) : NULL;
-    docid_free(id);
-    if (!show->each) {
-        free(plain);
-        return;
-    }
+    if (!show->each) return;
+    json_t *part = report_part(show->source->names[collection], doc, action, reason);
     if (show->parts)
-        json_array_append_new(show->parts,
-                              json_pack("{s:s,s:s,s:s,s:s}", "id", plain ? plain : "?", "collection",
-                                        show->source->names[collection], "action", plan_action_name(action),
-                                        "reason", plan_reason_name(reason)));
+        json_array_append(show->parts, part);
     else
         printf("  %-16s %-8s %s (%s)\n", show->source->names[collection], plan_action_name(action),
-               plain ? plain : "?", plan_reason_name(reason));
-    free(plain);
+               json_string_value(json_object_get(part, "id")), plan_reason_name(reason));
+    json_decref(part);
 }
 
-static void show_progress(void *self, const char *noun, uint64_t done, int64_t total)
+static bool show_progress(void *self, const char *noun, uint64_t done, int64_t total)
 {
     struct show *show = self;
     progress_show(&show->progress, show->source->config->name, noun, done, total);
-}
-
-static json_t *action_json(const struct plan_counts *c, enum plan_action action)
-{
-    json_t *reasons = json_object();
-    for (size_t r = PLAN_NO_REASON + 1; r < PLAN_REASON_COUNT; r++)
-        if (c->by_reason[action][r])
-            json_object_set_new(reasons, plan_reason_name((enum plan_reason)r),
-                                json_integer((json_int_t)c->by_reason[action][r]));
-    return json_pack("{s:I,s:o}", "count", (json_int_t)c->by_action[action], "reasons", reasons);
+    return true;
 }
 
 static void print_action(const struct plan_counts *c, enum plan_action action, const char *what)
@@ -93,22 +76,15 @@ static void print_collection(const char *name, const struct plan_counts *c)
 static void report(const struct rehearsal *wish, const struct show *show, const struct compare_source *source,
                    const struct plan *plan, json_t *out)
 {
-    json_t *collections = json_object();
     if (!wish->json)
         printf("%s: %llu documents; nothing was written\n", source->name,
                (unsigned long long)plan->documents);
     for (size_t i = 0; i < source->count; i++) {
         const struct plan_counts *c = &plan->collections[i];
         if (!compare_is_asked(source, i)) continue;
-        json_t *one = json_object();
-        for (size_t a = 0; a < PLAN_ACTION_COUNT; a++)
-            json_object_set_new(one, plan_action_name((enum plan_action)a),
-                                action_json(c, (enum plan_action)a));
-        json_object_set_new(collections, source->names[i], one);
         if (!wish->json) print_collection(source->names[i], c);
     }
-    json_t *sum =
-        json_pack("{s:I,s:o}", "documents", (json_int_t)plan->documents, "collections", collections);
+    json_t *sum = report_plan(source, plan);
     if (show->parts) json_object_set(sum, "parts", show->parts);
     json_object_set_new(out, source->name, sum);
 }

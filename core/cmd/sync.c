@@ -11,11 +11,33 @@
 #include "cmd/pass.h"
 #include "cmd/rehearsal.h"
 #include "cmd/touch.h"
+#include "service/report.h"
 
 struct wish {
     struct selection selection;
     bool force, dry_run, json;
 };
+
+static long long count_of(const json_t *one, const char *name)
+{
+    return json_integer_value(json_object_get(one, name));
+}
+
+static void print_work(const char *source, json_t *work)
+{
+    const char *name;
+    json_t *c;
+    printf("%s: %lld documents\n", source, count_of(work, "documents"));
+    json_object_foreach(json_object_get(work, "collections"), name, c)
+    {
+        const char *not_ready = json_string_value(json_object_get(c, "notReady"));
+        printf("  %-16s %lld embedded, %lld payloads rewritten, %lld deleted, %lld unchanged, %lld failed, "
+               "%lld waiting\n",
+               name, count_of(c, "embedded"), count_of(c, "payloads"), count_of(c, "deleted"),
+               count_of(c, "unchanged"), count_of(c, "failed"), count_of(c, "waiting"));
+        if (not_ready) printf("  %-16s not ready: %s\n", "", not_ready);
+    }
+}
 
 static uint64_t add_up(const struct loop *loop, json_t *out, bool json)
 {
@@ -24,28 +46,10 @@ static uint64_t add_up(const struct loop *loop, json_t *out, bool json)
         const struct app_source *source = loop->engines[i].source;
         struct engine_snapshot s;
         engine_snapshot(loop->engines[i].engine, &s);
-        json_t *collections = json_object();
-        if (!json) printf("%s: %llu documents\n", source->config->name, (unsigned long long)s.scanned);
-        for (size_t k = 0; k < s.collection_count; k++) {
-            const struct collection_snapshot *c = &s.collections[k];
-            failed += c->failed + c->parked;
-            json_object_set_new(collections, source->names[k],
-                                json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "embedded",
-                                          (json_int_t)c->embedded, "upserted", (json_int_t)c->upserted,
-                                          "payloads", (json_int_t)c->payloads, "deleted",
-                                          (json_int_t)c->deleted, "unchanged", (json_int_t)c->unchanged,
-                                          "failed", (json_int_t)c->failed, "waiting", (json_int_t)c->parked));
-            if (json) continue;
-            printf("  %-16s %llu embedded, %llu payloads rewritten, %llu deleted, %llu unchanged, %llu "
-                   "failed, %llu waiting\n",
-                   source->names[k], (unsigned long long)c->embedded, (unsigned long long)c->payloads,
-                   (unsigned long long)c->deleted, (unsigned long long)c->unchanged,
-                   (unsigned long long)c->failed, (unsigned long long)c->parked);
-            if (c->circuit != CIRCUIT_CLOSED && c->error[0]) printf("  %-16s not ready: %s\n", "", c->error);
-        }
-        json_object_set_new(
-            out, source->config->name,
-            json_pack("{s:I,s:o}", "documents", (json_int_t)s.scanned, "collections", collections));
+        json_t *work = report_work(source->names, NULL, &s, 0);
+        failed += report_not_in_step(work);
+        if (!json) print_work(source->config->name, work);
+        json_object_set_new(out, source->config->name, work);
     }
     return failed;
 }

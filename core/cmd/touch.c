@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "cmd/pass.h"
+#include "service/report.h"
 
 #define MOST_AT_A_TIME 256
 #define PAGE_DOCS 256
-#define PAGE_BYTES ((size_t)4 << 20)
 
 /* A document that the engine has. */
 struct asked {
@@ -85,40 +85,47 @@ static void hand_over(struct job *job, struct loop_engine *le, struct asked *a)
     engine_touch(le->engine, a->id, supply->mask, job->wish->force);
 }
 
-static bool has_failed(const struct source_doc *doc, uint64_t mask)
+/* As a person calls them: by their business ids. */
+static void hand_over_page(struct job *job, struct loop_engine *le, struct docid **ids, size_t count)
 {
-    for (size_t i = 0; i < doc->record.entry_count; i++) {
-        const struct entry *entry = &doc->record.entries[i];
-        if ((mask >> i & 1) && entry->present && entry->status == SYNC_FAILED) return true;
-    }
-    return false;
-}
-
-static void hand_over_failed(struct job *job, struct loop_engine *le)
-{
-    struct supply *supply = supply_of(job, le);
-    struct mongo_page page;
+    struct source_doc *docs = NULL;
     struct lks_err err;
-    if (mongo_page(le->source->mongo, supply->from, PAGE_DOCS, PAGE_BYTES, &page, &err) != LKS_E_OK) {
+    if (mongo_read(le->source->mongo, (const struct docid *const *)ids, count, &docs, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
-        job->broken = supply->end = true;
+        job->broken = true;
         return;
     }
-    for (size_t i = 0; i < page.count; i++) {
-        if (!has_failed(&page.docs[i], supply->mask)) continue;
-        struct asked *a = asked_new(page.docs[i].id, business_id(le->source, &page.docs[i]));
+    for (size_t i = 0; i < count; i++) {
+        struct asked *a = asked_new(ids[i], business_id(le->source, &docs[i]));
         if (a)
             hand_over(job, le, a);
         else
             job->broken = true;
     }
-    supply->end = page.end || page.count == 0;
-    if (page.count > 0) {
-        docid_free(supply->from);
-        supply->from = page.docs[page.count - 1].id;
-        page.docs[page.count - 1].id = NULL;
+    mongo_docs_free(docs, count);
+}
+
+static void hand_over_failed(struct job *job, struct loop_engine *le)
+{
+    struct supply *supply = supply_of(job, le);
+    bool wanted[ENGINE_MAX_COLLECTIONS];
+    struct docid **ids;
+    struct lks_err err;
+    size_t count;
+    for (size_t i = 0; i < le->source->count; i++) wanted[i] = supply->mask >> i & 1;
+    if (mongo_failed_ids(le->source->mongo, wanted, supply->from, PAGE_DOCS, &ids, &count, &supply->end,
+                         &err) != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s\n", err.text);
+        job->broken = supply->end = true;
+        return;
     }
-    mongo_docs_free(page.docs, page.count);
+    hand_over_page(job, le, ids, count);
+    if (count > 0) {
+        docid_free(supply->from);
+        supply->from = ids[count - 1];
+        ids[count - 1] = NULL;
+    }
+    mongo_ids_free(ids, count);
 }
 
 static void feed(struct loop *loop, struct loop_engine *le, void *context)
@@ -138,70 +145,32 @@ static void feed(struct loop *loop, struct loop_engine *le, void *context)
 
 /* ---- out ---- */
 
-static const char *done_text(const struct engine_outcome *o, bool gone)
+static void print_outcome(json_t *o)
 {
-    if (gone) return "deleted";
-    if (o->embedded) return "embedded";
-    switch (o->action) {
-    case ACTION_NONE:
-        return "already in step";
-    case ACTION_PAYLOAD:
-        return "payload rewritten";
-    case ACTION_CLEAR:
-        return "no point";
-    case ACTION_EMBED:
-        break;
-    }
-    return "written";
-}
-
-static json_t *outcome_json(const char *collection, const struct engine_outcome *o, bool gone)
-{
-    json_t *out = json_pack("{s:s,s:b,s:I}", "collection", collection, "success", o->success, "duration",
-                            (json_int_t)o->duration_ms);
-    if (o->success && o->action == ACTION_NONE && !gone) json_object_set_new(out, "skipped", json_true());
-    if (o->success) {
-        json_object_set_new(out, "reason", json_string(done_text(o, gone)));
-    } else {
-        json_object_set_new(out, "error", json_string(o->text ? o->text : "it was put aside"));
-        json_object_set_new(out, "errorCode", json_string(lks_code_name(o->error)));
-    }
-    return out;
-}
-
-static void print_outcome(const char *collection, const struct engine_outcome *o, bool gone)
-{
-    if (o->success)
-        printf("  %-16s ok     %6lld ms  %s\n", collection, (long long)o->duration_ms, done_text(o, gone));
+    const char *collection = json_string_value(json_object_get(o, "collection"));
+    long long duration_ms = json_integer_value(json_object_get(o, "duration"));
+    if (json_is_true(json_object_get(o, "success")))
+        printf("  %-16s ok     %6lld ms  %s\n", collection, duration_ms,
+               json_string_value(json_object_get(o, "reason")));
     else
-        printf("  %-16s failed %6lld ms  %s: %s\n", collection, (long long)o->duration_ms,
-               lks_code_name(o->error), o->text ? o->text : "it was put aside");
+        printf("  %-16s failed %6lld ms  %s: %s\n", collection, duration_ms,
+               json_string_value(json_object_get(o, "errorCode")),
+               json_string_value(json_object_get(o, "error")));
 }
 
-static void print_document(const struct job *job, const struct app_source *source, const char *name,
-                           const struct engine_touched *t, bool success)
+void touch_print(const json_t *document, bool json, bool first)
 {
-    int64_t longest = 0;
-    json_t *collections = json_array();
-    if (!job->wish->json) puts(name);
-    for (size_t i = 0; i < t->count; i++) {
-        const struct engine_outcome *o = &t->outcomes[i];
-        if (!o->asked) continue;
-        if (o->duration_ms > longest) longest = o->duration_ms;
-        if (job->wish->json)
-            json_array_append_new(collections, outcome_json(source->names[i], o, t->gone));
-        else
-            print_outcome(source->names[i], o, t->gone);
+    size_t i;
+    json_t *one;
+    if (json) {
+        fputs(first ? "" : ",\n", stdout);
+        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    } else {
+        puts(json_string_value(json_object_get(document, "toolId")));
+        json_array_foreach(json_object_get(document, "collections"), i, one) print_outcome(one);
+        if (!i && json_object_get(document, "error"))
+            printf("  %s\n", json_string_value(json_object_get(document, "error")));
     }
-    if (job->wish->json) {
-        json_t *out = json_pack("{s:s,s:b,s:I,s:s,s:O}", "toolId", name, "success", success, "totalDuration",
-                                (json_int_t)longest, "overallStatus", sync_status_name(t->overall),
-                                "collections", collections);
-        fputs(job->done ? ",\n" : "", stdout);
-        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        json_decref(out);
-    }
-    json_decref(collections);
     fflush(stdout);
 }
 
@@ -210,17 +179,16 @@ static void touched(struct loop_engine *le, const struct engine_touched *t, void
     struct job *job = context;
     struct supply *supply = supply_of(job, le);
     struct asked **at = &supply->asked;
-    bool success = true;
     while (*at && !docid_equal((*at)->id, t->id)) at = &(*at)->next;
     struct asked *a = *at;
     if (!a) return;
     *at = a->next;
     supply->asked_count--;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->outcomes[i].asked && !t->outcomes[i].success) success = false;
-    print_document(job, le->source, a->name, t, success);
+    json_t *document = report_touched(le->source->names, a->name, t);
+    touch_print(document, job->wish->json, job->done == 0);
     job->done++;
-    if (!success) job->failed++;
+    if (!json_is_true(json_object_get(document, "success"))) job->failed++;
+    json_decref(document);
     asked_free(a);
 }
 

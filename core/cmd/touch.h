@@ -2,6 +2,8 @@
 #ifndef LOCKSTEP_CMD_TOUCH_H
 #define LOCKSTEP_CMD_TOUCH_H
 
+#include <jansson.h>
+
 #include "cmd/selection.h"
 
 struct touch {
@@ -14,5 +16,7 @@ struct touch {
 /* Compares the documents with the points themselves, whatever backoff, retry counts, circuits and records
  * say, and does what follows. The app is connected. An exit status. */
 int touch_documents(const struct touch *wish, struct app *app);
+/* A document's outcome, as report_touched() has it, for a person or as the next item of a list. */
+void touch_print(const json_t *document, bool json, bool first);
 
 #endif

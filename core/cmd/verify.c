@@ -8,7 +8,7 @@
 #include "cmd/pass.h"
 #include "cmd/rehearsal.h"
 #include "cmd/signals.h"
-#include "service/verify.h"
+#include "service/report.h"
 
 #define MOST_SAMPLES 1000000
 #define MOST_SHOWN 50    /* findings, per look and source, for a person */
@@ -34,11 +34,7 @@ static void show_finding(void *self, const struct verify_finding *f)
     const char *collection = show->source->names[f->collection];
     show->shown++;
     if (show->list) {
-        if (show->shown <= MOST_LISTED)
-            json_array_append_new(show->list,
-                                  json_pack("{s:s,s:s,s:s,s:s,s:s}", "kind", verify_kind_name(f->kind),
-                                            "collection", collection, "id", f->id, "pointId", f->point_id,
-                                            "detail", f->detail));
+        if (show->shown <= MOST_LISTED) json_array_append_new(show->list, report_finding(collection, f));
         return;
     }
     progress_clear(&show->progress);
@@ -47,19 +43,11 @@ static void show_finding(void *self, const struct verify_finding *f)
     printf("  %-13s %-16s %s: %s\n", verify_kind_name(f->kind), collection, f->id, f->detail);
 }
 
-static void show_progress(void *self, const char *noun, uint64_t done, int64_t total)
+static bool show_progress(void *self, const char *noun, uint64_t done, int64_t total)
 {
     struct show *show = self;
     progress_show(&show->progress, show->source->config->name, noun, done, total);
-}
-
-static json_t *counts_json(const struct verify_counts *c)
-{
-    json_t *out = json_pack("{s:I,s:I}", "inStep", (json_int_t)c->in_step, "refused", (json_int_t)c->refused);
-    for (size_t k = 0; k < VERIFY_KIND_COUNT; k++)
-        json_object_set_new(out, verify_kind_name((enum verify_kind)k),
-                            json_integer((json_int_t)c->found[k]));
-    return out;
+    return true;
 }
 
 static void print_counts(const char *name, const struct verify_counts *c)
@@ -75,19 +63,13 @@ static void print_counts(const char *name, const struct verify_counts *c)
 static void report(const struct show *show, const struct compare_source *source,
                    const struct verify_report *r, json_t *out)
 {
-    json_t *collections = json_object();
     if (!show->list)
         printf("%s: %llu documents, %llu points%s\n", source->name, (unsigned long long)r->documents,
                (unsigned long long)r->points, r->findings ? "" : "; all in step");
     for (size_t i = 0; i < source->count; i++) {
-        if (!compare_is_asked(source, i)) continue;
-        json_object_set_new(collections, source->names[i], counts_json(&r->collections[i]));
-        if (!show->list) print_counts(source->names[i], &r->collections[i]);
+        if (!show->list && compare_is_asked(source, i)) print_counts(source->names[i], &r->collections[i]);
     }
-    json_object_set_new(out, source->name,
-                        json_pack("{s:I,s:I,s:I,s:o,s:O?}", "documents", (json_int_t)r->documents, "points",
-                                  (json_int_t)r->points, "findings", (json_int_t)r->findings, "collections",
-                                  collections, "list", show->list));
+    json_object_set_new(out, source->name, report_verify(source, r, show->list));
 }
 
 /* One look at one source. False, after saying so, if it could not be finished. */

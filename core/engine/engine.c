@@ -321,6 +321,10 @@ static void snapshot_work(const struct engine *e, struct engine_snapshot *out)
     out->scan_total = e->scan.total;
     out->scan_rate = scan_rate(e);
     out->sweeping = e->sweep.running;
+    out->compare_asked = e->compare.state != COMPARE_NONE;
+    out->comparing = e->compare.state == COMPARE_RUNS;
+    out->compares = e->compare.done;
+    out->compare_partial = e->compare.partial;
     out->docs_in_work = e->docs_in_work;
     out->bytes_in_work = e->bytes_in_work;
     out->max_docs = e->config->max_docs;

@@ -110,6 +110,13 @@ struct engine_config {
 /* Sensible values for everything a person doesn't set. */
 void engine_config_defaults(struct engine_config *config);
 
+/* What a person asks for of a running engine: everything is compared with the points, then swept. */
+struct engine_compare {
+    uint64_t only; /* set of collections; 0: all */
+    bool force;    /* embed even what is equal */
+    bool whole;    /* also hash the payloads that are really there */
+};
+
 enum engine_phase {
     PHASE_LEASE,  /* waiting for the lease */
     PHASE_SETTLE, /* lease taken; requests of the last holder may still be under way */
@@ -162,6 +169,10 @@ struct engine_snapshot {
     int64_t scan_total; /* -1: not known */
     double scan_rate;   /* documents a second, lately; -1: not known */
     bool sweeping;
+    bool compare_asked;   /* engine_compare() is not over */
+    bool comparing;       /* and is what is scanned and swept now; else it waits for another scan */
+    uint64_t compares;    /* how many are over */
+    bool compare_partial; /* the last one passed by a collection whose circuit was open */
     size_t docs_in_work;
     size_t bytes_in_work;
     size_t max_docs, max_bytes; /* no more than that is taken in */
@@ -211,6 +222,15 @@ bool engine_touch(struct engine *e, const struct docid *id, uint64_t collections
 void engine_cycle(struct engine *e);
 /* A scan of everything; with `doubt` it compares with the points themselves and sweeps orphans. */
 void engine_scan(struct engine *e, bool doubt);
+
+/*
+ * One comparison at a time, beside what the engine does by itself: it begins when no other scan runs, and
+ * begins anew after one that becomes necessary meanwhile. It is not saved: whoever comes next knows nothing
+ * of it. False: there is one already.
+ */
+bool engine_compare(struct engine *e, const struct engine_compare *wish);
+/* Ends it where it stands; documents in work are finished. */
+void engine_compare_stop(struct engine *e);
 
 void engine_snapshot(const struct engine *e, struct engine_snapshot *out);
 /* Two of its members, for who asks often. */

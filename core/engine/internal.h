@@ -236,6 +236,13 @@ struct engine {
         } pace, last_pace; /* where it was lately, and some time before that */
     } scan;
 
+    struct { /* engine_compare() */
+        enum { COMPARE_NONE, COMPARE_WAITS, COMPARE_RUNS } state;
+        struct engine_compare wish;
+        uint64_t done;
+        bool partial; /* a collection was passed by, as its circuit was open */
+    } compare;
+
     struct {
         bool running, requested, last;
         uint64_t left;     /* set of collections that are not done */
@@ -416,6 +423,8 @@ void scan_handle(struct engine *e, struct req *req);
 void scan_start(struct engine *e, bool doubt);
 bool scan_idle(const struct engine *e);
 /* Documents a second, lately; -1: not known yet. */
+/* What the scan that runs is about: that of engine_compare(), of the errand, or nothing in particular. */
+struct engine_compare scan_wish(const struct engine *e);
 double scan_rate(const struct engine *e);
 void sweep_begin(struct engine *e);
 void sweep_run(struct engine *e);

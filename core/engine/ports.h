@@ -225,6 +225,8 @@ struct req {
             bool rejected_too;  /* also entries that failed with VALIDATION_ERROR and have no nextRetryAt */
             bool recorded_only; /* leave out documents and collections without an entry (a scan comes by them)
                                  */
+            bool failed_only;   /* instead: every entry that has failed, whenever its time comes; with
+                                   `recorded_only`, and `next_ms` isn't looked for */
             const bool *collections;  /* borrowed, one per enabled collection: false leaves its entries out */
             const struct docid *from; /* borrowed; begin after it; NULL: at the first */
             size_t max_docs;

@@ -29,7 +29,8 @@ void scan_start(struct engine *e, bool doubt)
     /* One that is under way begins anew: what it has passed was seen with less doubt, or before what made us
      * doubt. */
     for (size_t i = 0; i < e->collection_count; i++)
-        e->collections[i].virgin = false; /* we have been at work */
+        e->collections[i].virgin = false;                                   /* we have been at work */
+    if (e->compare.state == COMPARE_RUNS) e->compare.state = COMPARE_WAITS; /* this one is about everything */
     e->scan.wanted = true;
     e->scan.recent = e->scan.silent = false;
     e->scan.doubt |= doubt || e->sweep.running; /* what was swept for is still to be found */
@@ -37,6 +38,47 @@ void scan_start(struct engine *e, bool doubt)
     e->scan.running = false;
     e->sweep.running = false;
     e->save.dirty = true;
+}
+
+struct engine_compare scan_wish(const struct engine *e)
+{
+    const struct engine_errand *errand = &e->config->errand;
+    if (e->compare.state == COMPARE_RUNS) return e->compare.wish;
+    return (struct engine_compare){.only = errand->only, .force = errand->force, .whole = errand->whole};
+}
+
+bool engine_compare(struct engine *e, const struct engine_compare *wish)
+{
+    if (e->compare.state != COMPARE_NONE) return false;
+    e->compare.state = COMPARE_WAITS;
+    e->compare.wish = *wish;
+    e->compare.partial = false;
+    return true;
+}
+
+void engine_compare_stop(struct engine *e)
+{
+    if (e->compare.state == COMPARE_RUNS) {
+        e->scan.wanted = e->scan.running = e->scan.doubt = e->scan.ended = false;
+        e->scan.anew = true; /* a page may be under way that borrows the position */
+        e->sweep.running = false;
+        e->save.dirty = true;
+    }
+    e->compare.state = COMPARE_NONE;
+}
+
+/* Begins when no other scan is at work, and is over when all it found is put right. */
+static void compare_run(struct engine *e)
+{
+    if (!scan_idle(e) || e->scan.requested || e->sweep.requested) return;
+    if (!watermark_idle(&e->scan.mark) || !watermark_idle(&e->sweep.mark)) return;
+    if (e->compare.state == COMPARE_WAITS) {
+        scan_start(e, true);
+        e->compare.state = COMPARE_RUNS;
+    } else if (e->compare.state == COMPARE_RUNS) {
+        e->compare.state = COMPARE_NONE;
+        e->compare.done++;
+    }
 }
 
 #define PACE_MS 20000
@@ -106,8 +148,8 @@ static void take_scanned(struct engine *e, struct source_doc *src)
 {
     struct docid *position = docid_copy(src->id);
     struct mark *mark = position ? watermark_hold(&e->scan.mark, position) : NULL;
-    const struct engine_errand *errand = &e->config->errand;
-    struct why why = {.doubt = e->scan.doubt, .scanned = true, .only = errand->only, .force = errand->force};
+    struct engine_compare wish = scan_wish(e);
+    struct why why = {.doubt = e->scan.doubt, .scanned = true, .only = wish.only, .force = wish.force};
     if (mark) why_add_hold(&why, mark);
     if (docs_find(e, src->id)) {
         why.scanned = false;
@@ -166,9 +208,11 @@ void scan_run(struct engine *e)
     if (e->phase != PHASE_RUN) return;
     if (e->config->errand.on && !e->config->errand.scan)
         return; /* whoever comes next notices what is missing */
+    compare_run(e);
     bool followed = e->config->errand.on || e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
     bool idle = !e->scan.wanted && !e->scan.running && (!e->sweep.running || sweep_waits(e));
-    if (polls(e) && idle && !e->config->once && now_ms(e) >= e->scan.next_ms) {
+    if (polls(e) && idle && e->compare.state != COMPARE_RUNS && !e->config->once &&
+        now_ms(e) >= e->scan.next_ms) {
         e->scan.wanted = true;
         e->scan.silent = e->scan.generation > 0;
         e->scan.recent =

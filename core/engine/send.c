@@ -232,7 +232,7 @@ static void send_looks(struct engine *e, size_t collection)
         give_up_batch(batch, req);
         return;
     }
-    req->lookup.whole = e->config->errand.whole;
+    req->lookup.whole = scan_wish(e).whole;
     for (size_t i = 0; i < batch->count; i++) {
         const struct part *part = batch->items[i];
         if (part->stage == PART_STRAY_LOOK) {

@@ -187,8 +187,9 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     const struct docid *scanned = e->scan.running ? e->scan.mark.safe : NULL;
     state->token = safe && safe->token ? bson_copy(safe->token) : NULL;
     state->token_time = safe ? safe->at : 0;
-    bool sweeps = e->sweep.running || !watermark_idle(&e->sweep.mark);
-    state->scan_running = e->scan.running || e->scan.wanted || sweeps;
+    bool asked = e->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
+    bool sweeps = (e->sweep.running && !asked) || !watermark_idle(&e->sweep.mark);
+    state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || sweeps;
     state->scan_doubt = state->scan_running && (e->scan.doubt || sweeps);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);

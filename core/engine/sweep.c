@@ -28,6 +28,7 @@ static void free_page(struct engine *e)
 
 void sweep_begin(struct engine *e)
 {
+    free_page(e); /* of one that was broken off */
     e->sweep.running = true;
     e->sweep.left = e->collection_count < 64 ? ((uint64_t)1 << e->collection_count) - 1 : UINT64_MAX;
     e->sweep.from[0] = '\0';
@@ -92,10 +93,14 @@ static void collection_done(struct engine *e, size_t collection)
 static bool passed_over(struct engine *e, size_t collection)
 {
     const struct collection_state *c = &e->collections[collection];
-    uint64_t only = e->config->errand.only;
+    uint64_t only = scan_wish(e).only;
     if (only && !(only >> collection & 1)) return true;
     if (e->config->once && !circuit_closed(&c->circuit)) { /* one pass doesn't wait until it is well again */
         e->unknown = true;
+        return true;
+    }
+    if (e->compare.state == COMPARE_RUNS && !circuit_closed(&c->circuit)) {
+        e->compare.partial = true;
         return true;
     }
     return c->virgin; /* it had no point when we came: what we wrote since has a record */
@@ -192,7 +197,7 @@ static void documents_back(struct engine *e, struct req *req)
     mongo_answered(e);
     for (size_t i = 0; i < req->read.count; i++) {
         if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
-        struct why why = {.doubt = true, .only = e->config->errand.only};
+        struct why why = {.doubt = true, .only = scan_wish(e).only};
         struct mark *mark = watermark_hold(&e->sweep.mark, NULL);
         if (!mark || !why_add_hold(&why, mark)) e->unknown = true;
         e->sweep.suspects++;

@@ -77,6 +77,33 @@ enum lks_code mongo_read(struct mongo *m, const struct docid *const *ids, size_t
     return code;
 }
 
+enum lks_code mongo_failed_ids(struct mongo *m, const bool *collections, const struct docid *from, size_t max,
+                               struct docid ***ids, size_t *id_count, bool *end, struct lks_err *err)
+{
+    struct req *req = req_new(REQ_DUE, NULL);
+    *ids = NULL;
+    *id_count = 0;
+    if (!req) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    req->due.failed_only = req->due.recorded_only = true;
+    req->due.collections = collections;
+    req->due.from = from;
+    req->due.max_docs = max;
+    mongoc_client_t *client = mongo_pop(m);
+    enum lks_code code = due_find(m, client, req);
+    mongo_push(m, client);
+    if (code) {
+        *err = req->err;
+    } else {
+        *ids = req->due.ids;
+        *id_count = req->due.count;
+        *end = req->due.end;
+        req->due.ids = NULL;
+        req->due.count = 0;
+    }
+    req_free(req);
+    return code;
+}
+
 enum lks_code mongo_sample(struct mongo *m, size_t count, struct docid ***ids, size_t *id_count,
                            struct lks_err *err)
 {

@@ -27,7 +27,8 @@ static struct due_rule rule_of(const struct req *req, bool recorded_only)
     return (struct due_rule){.wanted = req->due.collections,
                              .now_ms = req->due.now_ms,
                              .recorded_only = recorded_only,
-                             .rejected_too = req->due.rejected_too};
+                             .rejected_too = req->due.rejected_too,
+                             .failed_only = req->due.failed_only};
 }
 
 static void page_fini(struct page *page)
@@ -289,7 +290,7 @@ enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req
         merge(req, &in_documents, &beside);
         if (!req->due.ids) code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     }
-    for (size_t i = 0; !code && req->due.end && i < m->name_count; i++) {
+    for (size_t i = 0; !code && req->due.end && !req->due.failed_only && i < m->name_count; i++) {
         if (req->due.collections && !req->due.collections[i]) continue;
         if (!sidecar) code = next_retry(m, client, req, m->collection, m->names[i]);
         if (!code && (sidecar || both)) code = next_retry(m, client, req, m->sidecar, m->names[i]);

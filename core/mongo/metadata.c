@@ -408,6 +408,12 @@ static void append_due(struct choices *choices, const char *name, const struct d
     entry_path(status, name, "status");
     entry_path(retry, name, "nextRetryAt");
 
+    if (rule->failed_only) {
+        choice_begin(choices, &choice);
+        BSON_APPEND_UTF8(&choice, status, sync_status_name(SYNC_FAILED));
+        bson_append_document_end(&choices->array, &choice);
+        return;
+    }
     choice_begin(choices, &choice); /* never synced, or nothing that can be read: pending */
     if (rule->recorded_only)
         BSON_APPEND_UTF8(&choice, status, sync_status_name(SYNC_PENDING));
@@ -448,6 +454,7 @@ bool metadata_due(bson_t *filter, char *const *names, size_t count, const struct
 
 static bool entry_is_due(const struct entry *e, const struct due_rule *rule, int64_t *next_ms)
 {
+    if (rule->failed_only) return e->present && e->status == SYNC_FAILED;
     if (!e->present) return !rule->recorded_only;
     if (e->status == SYNC_PENDING) return true;
     if (e->status == SYNC_SYNCED) return false;

@@ -53,6 +53,7 @@ struct due_rule {
     const bool *wanted; /* borrowed; NULL: all collections */
     int64_t now_ms;
     bool recorded_only, rejected_too;
+    bool failed_only; /* every failed entry, and nothing else */
 };
 /* The rule as one $or. False, and nothing appended, if it leaves out all collections. */
 bool metadata_due(bson_t *filter, char *const *names, size_t count, const struct due_rule *rule);

@@ -182,6 +182,10 @@ enum lks_code mongo_read(struct mongo *m, const struct docid *const *ids, size_t
 /* Up to `count` ids at random. mongo_ids_free() them. */
 enum lks_code mongo_sample(struct mongo *m, size_t count, struct docid ***ids, size_t *id_count,
                            struct lks_err *err);
+/* The next documents, in the order of `_id`, of which an entry of these collections (NULL: any) has failed.
+ */
+enum lks_code mongo_failed_ids(struct mongo *m, const bool *collections, const struct docid *from, size_t max,
+                               struct docid ***ids, size_t *id_count, bool *end, struct lks_err *err);
 void mongo_docs_free(struct source_doc *docs, size_t count);
 void mongo_ids_free(struct docid **ids, size_t count);
 

@@ -1,6 +1,6 @@
 /*
  * control.c - see control.h. Owns a copy of each engine's last snapshot and the wishes nobody has answered
- * yet. A wish belongs to the thread that waits for it; it takes it out of the list itself.
+ * yet. An order belongs to the thread that gave it, which takes it out of the list itself.
  */
 #include "service/control.h"
 
@@ -10,20 +10,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-
-enum wish_state { WISH_NEW, WISH_HANDED, WISH_DONE };
-
-struct wish {
-    struct wish *next;
-    size_t source;
-    const struct docid *id; /* borrowed from who waits; NULL: a cycle */
-    uint64_t collections;
-    bool force;
-    enum wish_state state;
-    uint64_t cycles; /* the cycle is over when the engine has made more than these */
-    struct lks_err err;
-    struct control_answer answer;
-};
 
 #define SNAPSHOT_MS 50 /* no more often than that, unless somebody waits for something */
 
@@ -44,8 +30,8 @@ struct nudge {
 struct control {
     pthread_mutex_t lock;
     pthread_cond_t answered;
-    struct wish *wishes;  /* oldest first */
-    struct nudge *nudges; /* newest first: their order doesn't matter */
+    struct control_order *orders; /* oldest first */
+    struct nudge *nudges;         /* newest first: their order doesn't matter */
     struct view *views;
     size_t count;
     bool closed;
@@ -95,52 +81,87 @@ void control_free(struct control *c)
 
 /* ---- on the engines' thread ---- */
 
-/* A document is handed over to one wish at a time, so that each is answered by its own attempt. */
-static bool handed_already(const struct control *c, const struct wish *wish)
+/* A document is handed over to one order at a time, so that each is answered by its own attempt. */
+static bool handed_already(const struct control *c, const struct control_order *order)
 {
-    for (const struct wish *w = c->wishes; w && w != wish; w = w->next)
-        if (w->state == WISH_HANDED && w->source == wish->source && w->id && docid_equal(w->id, wish->id))
+    for (const struct control_order *o = c->orders; o && o != order; o = o->next)
+        if (o->state == ORDER_HANDED && o->source == order->source && o->kind == ORDER_TOUCH &&
+            docid_equal(o->id, order->id))
             return true;
     return false;
 }
 
-static void finish(struct control *c, struct wish *wish)
+static void finish(struct control *c, struct control_order *order)
 {
-    wish->state = WISH_DONE;
+    order->state = ORDER_DONE;
     pthread_cond_broadcast(&c->answered);
 }
 
-static void hand_over(struct control *c, struct wish *wish, struct engine *e, const struct engine_snapshot *s)
+static void not_at_work(const struct engine_snapshot *s, struct lks_err *err)
+{
+    lks_fail(err, LKS_E_LEASE,
+             s->lease_holder[0] ? "another process keeps this source in step: %s" : "not at work yet%s",
+             s->lease_holder);
+}
+
+/* False: it could not be handed over; the error says why. */
+static bool hand_over(struct control_order *o, struct engine *e, const struct engine_snapshot *s)
+{
+    o->state = ORDER_HANDED;
+    o->epoch = s->epoch;
+    switch (o->kind) {
+    case ORDER_TOUCH:
+        if (engine_touch(e, o->id, o->collections, o->force)) return true;
+        lks_fail(&o->err, LKS_E_NOMEM, "out of memory");
+        return false;
+    case ORDER_CYCLE:
+        o->count = s->cycles;
+        engine_cycle(e);
+        return true;
+    case ORDER_COMPARE:
+        o->count = s->compares;
+        if (!engine_compare(e, &o->compare)) o->state = ORDER_NEW; /* after that of somebody else */
+        return true;
+    }
+    return true;
+}
+
+static void begin(struct control *c, struct control_order *o, struct engine *e,
+                  const struct engine_snapshot *s)
 {
     if (s->phase != PHASE_RUN) {
-        lks_fail(&wish->err, LKS_E_LEASE,
-                 s->lease_holder[0] ? "another process keeps this source in step: %s" : "not at work yet%s",
-                 s->lease_holder);
-        finish(c, wish);
-    } else if (wish->id) {
-        if (handed_already(c, wish)) return;
-        wish->state = WISH_HANDED;
-        if (engine_touch(e, wish->id, wish->collections, wish->force)) return;
-        lks_fail(&wish->err, LKS_E_NOMEM, "out of memory");
-        finish(c, wish);
-    } else if (s->cycle_running) {
-        lks_fail(&wish->err, LKS_E_MISSED, "a cycle is running already");
-        finish(c, wish);
-    } else {
-        wish->state = WISH_HANDED;
-        wish->cycles = s->cycles;
-        engine_cycle(e);
+        not_at_work(s, &o->err);
+        finish(c, o);
+    } else if (o->stop) {
+        lks_fail(&o->err, LKS_E_CANCELLED, "stopped");
+        finish(c, o);
+    } else if (o->kind == ORDER_CYCLE && s->cycle_running) {
+        lks_fail(&o->err, LKS_E_MISSED, "a cycle is running already");
+        finish(c, o);
+    } else if (o->kind != ORDER_TOUCH || !handed_already(c, o)) {
+        if (!hand_over(o, e, s)) finish(c, o);
     }
 }
 
-/* An engine that lost its lease has forgotten what was asked of it. */
-static void follow(struct control *c, struct wish *wish, const struct engine_snapshot *s)
+static bool is_over(const struct control_order *o, const struct engine_snapshot *s)
 {
-    if (s->phase != PHASE_RUN && s->phase != PHASE_DRAIN) {
-        lks_fail(&wish->err, LKS_E_LEASE, "the lease was lost meanwhile");
-        finish(c, wish);
-    } else if (!wish->id && s->cycles > wish->cycles) {
-        finish(c, wish);
+    if (o->kind == ORDER_CYCLE) return s->cycles > o->count;
+    return o->kind == ORDER_COMPARE && s->compares > o->count;
+}
+
+/* An engine that lost its lease has forgotten what was asked of it. */
+static void follow(struct control *c, struct control_order *o, struct engine *e,
+                   const struct engine_snapshot *s)
+{
+    if ((s->phase != PHASE_RUN && s->phase != PHASE_DRAIN) || s->epoch != o->epoch) {
+        lks_fail(&o->err, LKS_E_LEASE, "the lease was lost meanwhile");
+        finish(c, o);
+    } else if (is_over(o, s)) {
+        finish(c, o);
+    } else if (o->stop && o->kind == ORDER_COMPARE) {
+        engine_compare_stop(e);
+        lks_fail(&o->err, LKS_E_CANCELLED, "stopped");
+        finish(c, o);
     }
 }
 
@@ -160,12 +181,20 @@ static void pass_on_nudges(struct control *c, size_t source, struct engine *e, e
     }
 }
 
+/* What has just come, or what somebody waits for, isn't put off until the next snapshot is due. */
+static bool is_urgent(const struct control *c, size_t source)
+{
+    for (const struct control_order *o = c->orders; o; o = o->next)
+        if (o->source == source && (o->state == ORDER_NEW || o->stop || o->kind == ORDER_CYCLE)) return true;
+    return c->nudges || c->views[source].wanted || !c->views[source].known;
+}
+
 void control_serve(struct control *c, size_t source, struct engine *e)
 {
     struct view *view = &c->views[source];
     int64_t now = clock_ms();
     pthread_mutex_lock(&c->lock);
-    if (!c->wishes && !c->nudges && !view->wanted && view->known && now < view->taken_ms + SNAPSHOT_MS) {
+    if (now < view->taken_ms + SNAPSHOT_MS && !is_urgent(c, source)) {
         pthread_mutex_unlock(&c->lock);
         return;
     }
@@ -174,12 +203,12 @@ void control_serve(struct control *c, size_t source, struct engine *e)
     view->taken_ms = now;
     if (view->wanted) pthread_cond_broadcast(&c->answered);
     view->wanted = false;
-    for (struct wish *w = c->wishes; w; w = w->next) {
-        if (w->source != source) continue;
-        if (w->state == WISH_NEW)
-            hand_over(c, w, e, &view->snapshot);
-        else if (w->state == WISH_HANDED)
-            follow(c, w, &view->snapshot);
+    for (struct control_order *o = c->orders; o; o = o->next) {
+        if (o->source != source) continue;
+        if (o->state == ORDER_NEW)
+            begin(c, o, e, &view->snapshot);
+        else if (o->state == ORDER_HANDED)
+            follow(c, o, e, &view->snapshot);
     }
     pass_on_nudges(c, source, e, view->snapshot.phase);
     pthread_mutex_unlock(&c->lock);
@@ -201,11 +230,12 @@ static bool copy_answer(struct control_answer *to, const struct engine_touched *
 void control_touched(struct control *c, size_t source, const struct engine_touched *what)
 {
     pthread_mutex_lock(&c->lock);
-    for (struct wish *w = c->wishes; w; w = w->next) {
-        if (w->source != source || w->state != WISH_HANDED || !w->id || !docid_equal(w->id, what->id))
+    for (struct control_order *o = c->orders; o; o = o->next) {
+        if (o->source != source || o->state != ORDER_HANDED || o->kind != ORDER_TOUCH ||
+            !docid_equal(o->id, what->id))
             continue;
-        if (!copy_answer(&w->answer, what)) lks_fail(&w->err, LKS_E_NOMEM, "out of memory");
-        finish(c, w);
+        if (!copy_answer(&o->answer, what)) lks_fail(&o->err, LKS_E_NOMEM, "out of memory");
+        finish(c, o);
     }
     pthread_mutex_unlock(&c->lock);
 }
@@ -214,10 +244,10 @@ void control_close(struct control *c)
 {
     pthread_mutex_lock(&c->lock);
     c->closed = true;
-    for (struct wish *w = c->wishes; w; w = w->next) {
-        if (w->state == WISH_DONE) continue;
-        lks_fail(&w->err, LKS_E_CANCELLED, "the daemon is ending");
-        w->state = WISH_DONE;
+    for (struct control_order *o = c->orders; o; o = o->next) {
+        if (o->state == ORDER_DONE) continue;
+        lks_fail(&o->err, LKS_E_CANCELLED, "the daemon is ending");
+        o->state = ORDER_DONE;
     }
     pthread_cond_broadcast(&c->answered);
     pthread_mutex_unlock(&c->lock);
@@ -249,46 +279,101 @@ bool control_snapshot(struct control *c, size_t source, struct engine_snapshot *
     return known;
 }
 
-static void append(struct control *c, struct wish *wish)
+enum lks_code control_at_work(struct control *c, size_t source, uint64_t *epoch, struct lks_err *err)
 {
-    struct wish **end = &c->wishes;
+    struct engine_snapshot *s = malloc(sizeof *s); /* too large for every thread's stack */
+    if (!s) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    *err = (struct lks_err){.code = LKS_E_OK};
+    if (!control_snapshot(c, source, s))
+        lks_fail(err, LKS_E_LEASE, "this source is not at work here");
+    else if (s->phase != PHASE_RUN)
+        not_at_work(s, err);
+    *epoch = s->epoch;
+    free(s);
+    return err->code;
+}
+
+static void open_order(struct control *c, struct control_order *order)
+{
+    struct control_order **end = &c->orders;
+    pthread_mutex_lock(&c->lock);
+    if (c->closed || order->source >= c->count || !c->views[order->source].known) {
+        order->state = ORDER_DONE;
+        lks_fail(&order->err, LKS_E_LEASE, "this source is not at work here");
+    }
     while (*end) end = &(*end)->next;
-    *end = wish;
+    *end = order;
+    pthread_mutex_unlock(&c->lock);
+    c->wake(c->self);
 }
 
-static void take_out(struct control *c, const struct wish *wish)
+void control_order_touch(struct control *c, struct control_order *order, size_t source,
+                         const struct docid *id, uint64_t collections, bool force)
 {
-    struct wish **at = &c->wishes;
-    while (*at != wish) at = &(*at)->next;
-    *at = wish->next;
+    *order = (struct control_order){
+        .kind = ORDER_TOUCH, .source = source, .id = id, .collections = collections, .force = force};
+    open_order(c, order);
 }
 
-static enum lks_code ask(struct control *c, struct wish *wish, int64_t wait_ms)
+void control_order_compare(struct control *c, struct control_order *order, size_t source,
+                           const struct engine_compare *wish)
+{
+    *order = (struct control_order){.kind = ORDER_COMPARE, .source = source, .compare = *wish};
+    open_order(c, order);
+}
+
+void control_order_stop(struct control *c, struct control_order *order)
+{
+    pthread_mutex_lock(&c->lock);
+    order->stop = true;
+    pthread_mutex_unlock(&c->lock);
+    c->wake(c->self);
+}
+
+bool control_ordered(struct control *c, struct control_order *order, int64_t wait_ms)
 {
     struct timespec deadline = clock_in_ms(wait_ms);
     pthread_mutex_lock(&c->lock);
-    if (c->closed || wish->source >= c->count || !c->views[wish->source].known) {
-        pthread_mutex_unlock(&c->lock);
-        return lks_fail(&wish->err, LKS_E_LEASE, "this source is not at work here");
-    }
-    append(c, wish);
-    c->wake(c->self);
-    while (wish->state != WISH_DONE)
+    while (order->state != ORDER_DONE)
         if (pthread_cond_timedwait(&c->answered, &c->lock, &deadline) == ETIMEDOUT) break;
-    take_out(c, wish);
-    if (wish->state != WISH_DONE)
-        lks_fail(&wish->err, LKS_E_CANCELLED, "not done after %lld ms; it goes on", (long long)wait_ms);
+    bool done = order->state == ORDER_DONE;
     pthread_mutex_unlock(&c->lock);
-    return wish->err.code;
+    return done;
+}
+
+static void take_out(struct control *c, struct control_order *order)
+{
+    struct control_order **at = &c->orders;
+    pthread_mutex_lock(&c->lock);
+    while (*at != order) at = &(*at)->next;
+    *at = order->next;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void control_order_fini(struct control *c, struct control_order *order)
+{
+    take_out(c, order);
+    control_answer_fini(&order->answer);
+}
+
+/* Waits for an order and takes it out again; its outcome is its giver's. */
+static enum lks_code await(struct control *c, struct control_order *order, int64_t wait_ms)
+{
+    bool done = control_ordered(c, order, wait_ms);
+    take_out(c, order);
+    if (!done && order->state != ORDER_DONE)
+        lks_fail(&order->err, LKS_E_CANCELLED, "not done after %lld ms; it goes on", (long long)wait_ms);
+    return order->err.code;
 }
 
 enum lks_code control_touch(struct control *c, size_t source, const struct docid *id, uint64_t collections,
                             bool force, int64_t wait_ms, struct control_answer *answer, struct lks_err *err)
 {
-    struct wish wish = {.source = source, .id = id, .collections = collections, .force = force};
-    enum lks_code code = ask(c, &wish, wait_ms);
-    *answer = wish.answer;
-    *err = wish.err;
+    struct control_order order;
+    control_order_touch(c, &order, source, id, collections, force);
+    enum lks_code code = await(c, &order, wait_ms);
+    *answer = order.answer;
+    *err = order.err;
     return code;
 }
 
@@ -302,9 +387,10 @@ void control_answer_fini(struct control_answer *answer)
 enum lks_code control_cycle(struct control *c, size_t source, int64_t wait_ms, struct engine_snapshot *after,
                             struct lks_err *err)
 {
-    struct wish wish = {.source = source};
-    enum lks_code code = ask(c, &wish, wait_ms);
-    *err = wish.err;
+    struct control_order order = {.kind = ORDER_CYCLE, .source = source};
+    open_order(c, &order);
+    enum lks_code code = await(c, &order, wait_ms);
+    *err = order.err;
     if (!control_snapshot(c, source, after)) *after = (struct engine_snapshot){.last_cycle_wall_ms = NO_TIME};
     return code;
 }

@@ -53,6 +53,41 @@ enum lks_code control_touch(struct control *c, size_t source, const struct docid
                             bool force, int64_t wait_ms, struct control_answer *answer, struct lks_err *err);
 void control_answer_fini(struct control_answer *answer);
 
+/* LKS_E_OK if this process keeps the source in step now; else LKS_E_LEASE, saying who does. `epoch` is that
+ * of the lease: another one says that it was lost meanwhile. */
+enum lks_code control_at_work(struct control *c, size_t source, uint64_t *epoch, struct lks_err *err);
+
+/*
+ * The same without waiting, for who asks for many things at once. An order is open until
+ * control_order_fini(); what it borrows must live as long. Once control_ordered() says that it is over, `err`
+ * and `answer` are its.
+ */
+struct control_order {
+    struct control_order *next; /* control's own from here */
+    enum { ORDER_TOUCH, ORDER_CYCLE, ORDER_COMPARE } kind;
+    enum { ORDER_NEW, ORDER_HANDED, ORDER_DONE } state;
+    size_t source;
+    const struct docid *id; /* borrowed */
+    uint64_t collections;
+    bool force;
+    struct engine_compare compare;
+    bool stop;
+    uint64_t epoch, count; /* of the engine when it was handed over */
+    struct lks_err err;
+    struct control_answer answer;
+};
+void control_order_touch(struct control *c, struct control_order *order, size_t source,
+                         const struct docid *id, uint64_t collections, bool force);
+/* engine_compare(); one of another order is waited for. */
+void control_order_compare(struct control *c, struct control_order *order, size_t source,
+                           const struct engine_compare *wish);
+/* Soon over, with LKS_E_CANCELLED. Not for a document, which goes on. */
+void control_order_stop(struct control *c, struct control_order *order);
+/* Waits until it is over, at most so long. True if it is. */
+bool control_ordered(struct control *c, struct control_order *order, int64_t wait_ms);
+/* Also of one that isn't over: nobody asks for its outcome any more. Frees its answer. */
+void control_order_fini(struct control *c, struct control_order *order);
+
 /*
  * The same without waiting: a document (NULL: whatever is due, by a cycle that begins now or after the one
  * that runs). Nothing happens if this process doesn't keep the source in step: who does comes to what is due.

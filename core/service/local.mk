@@ -13,6 +13,7 @@ libservice_la_SOURCES = \
 	%D%/lookup.c %D%/lookup.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/problems.c %D%/problems.h \
+	%D%/report.c %D%/report.h \
 	%D%/search.c %D%/search.h \
 	%D%/search_filter.c \
 	%D%/service.h \

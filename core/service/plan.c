@@ -116,6 +116,13 @@ static enum lks_code plan_documents(const struct plan_wish *wish, struct plan *p
     return code;
 }
 
+static enum lks_code go_on(const struct plan_wish *wish, const char *noun, uint64_t done, int64_t total,
+                           struct lks_err *err)
+{
+    if (!wish->progress || wish->progress(wish->self, noun, done, total)) return LKS_E_OK;
+    return lks_fail(err, LKS_E_CANCELLED, "stopped");
+}
+
 static enum lks_code all_documents(const struct plan_wish *wish, struct plan *plan, struct lks_err *err)
 {
     struct docid *from = NULL;
@@ -131,7 +138,7 @@ static enum lks_code all_documents(const struct plan_wish *wish, struct plan *pl
         from = page.count ? docid_copy(page.docs[page.count - 1].id) : NULL;
         if (!end && !from && !code) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
         mongo_docs_free(page.docs, page.count);
-        if (wish->progress) wish->progress(wish->self, "documents", plan->documents, page.total_estimate);
+        if (!code) code = go_on(wish, "documents", plan->documents, page.total_estimate, err);
     }
     docid_free(from);
     return code;
@@ -170,7 +177,7 @@ static enum lks_code plan_points(const struct plan_wish *wish, struct plan *plan
         code = plan_page(wish, plan, collection, found, found_count, err);
         seen += found_count;
         qdrant_witnesses_free(found, found_count);
-        if (wish->progress && !docs) wish->progress(wish->self, "points", seen, -1);
+        if (!code && !docs) code = go_on(wish, "points", seen, -1, err);
     } while (next[0] && !code);
     return code;
 }

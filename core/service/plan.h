@@ -48,8 +48,8 @@ struct plan_wish {
     /* May be NULL. Of each part that isn't unchanged; the strings are borrowed. */
     void (*part)(void *self, size_t collection, const char *doc, enum plan_action action,
                  enum plan_reason reason);
-    /* May be NULL. */
-    void (*progress)(void *self, const char *noun, uint64_t done, int64_t total);
+    /* May be NULL. False stops it (LKS_E_CANCELLED). */
+    bool (*progress)(void *self, const char *noun, uint64_t done, int64_t total);
     void *self;
 };
 

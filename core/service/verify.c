@@ -43,6 +43,13 @@ static enum lks_code out_of_memory(struct lks_err *err)
     return lks_fail(err, LKS_E_NOMEM, "out of memory");
 }
 
+static enum lks_code go_on(const struct check *c, const char *noun, uint64_t done, int64_t total,
+                           struct lks_err *err)
+{
+    if (!c->wish->progress || c->wish->progress(c->wish->self, noun, done, total)) return LKS_E_OK;
+    return lks_fail(err, LKS_E_CANCELLED, "stopped");
+}
+
 /* ---- what is wrong ---- */
 
 /* What is wrong with one document in one collection, for a person. */
@@ -214,13 +221,15 @@ static enum lks_code check_points_in(struct check *c, size_t collection, const s
 
 /* ---- the second look ---- */
 
-static void wait_for_others(const struct check *c)
+static enum lks_code wait_for_others(const struct check *c, struct lks_err *err)
 {
-    int64_t left = c->newest_ms + c->wish->settle_ms - clock_ms();
-    if (c->wish->settle_ms <= 0 || left <= 0) return;
-    struct timespec t = {.tv_sec = (time_t)(left / 1000), .tv_nsec = (long)(left % 1000) * 1000000};
-    while (nanosleep(&t, &t) != 0) {
+    int64_t until_ms = c->newest_ms + c->wish->settle_ms;
+    while (c->wish->settle_ms > 0 && clock_ms() < until_ms) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        enum lks_code code = go_on(c, "suspects", 0, (int64_t)c->suspect_count, err);
+        if (code) return code;
     }
+    return LKS_E_OK;
 }
 
 /* Suspects that stand behind each other, of one collection and one sort: as many as make a page. */
@@ -271,14 +280,14 @@ static enum lks_code points_again(struct check *c, const struct suspect *suspect
 
 static enum lks_code look_again(struct check *c, struct lks_err *err)
 {
-    enum lks_code code = LKS_E_OK;
-    if (c->suspect_count == 0) return code;
-    wait_for_others(c);
+    if (c->suspect_count == 0) return LKS_E_OK;
+    enum lks_code code = wait_for_others(c, err);
     c->again = true;
     for (size_t i = 0, n; i < c->suspect_count && !code; i += n) {
         n = run_length(c, i);
         code = c->suspects[i].id ? documents_again(c, &c->suspects[i], n, err)
                                  : points_again(c, &c->suspects[i], n, err);
+        if (!code) code = go_on(c, "suspects", i + n, (int64_t)c->suspect_count, err);
     }
     c->again = false;
     while (c->suspect_count > 0) docid_free(c->suspects[--c->suspect_count].id);
@@ -305,8 +314,7 @@ static enum lks_code check_documents(struct check *c, const struct source_doc *d
     }
     for (size_t i = 0; i < count; i++)
         if (docs[i].body) c->report->documents++;
-    if (c->wish->progress) c->wish->progress(c->wish->self, "documents", c->report->documents, total);
-    return code;
+    return code ? code : go_on(c, "documents", c->report->documents, total, err);
 }
 
 static enum lks_code all_documents(struct check *c, struct lks_err *err)
@@ -349,7 +357,7 @@ static enum lks_code check_points(struct check *c, size_t collection, const char
         qdrant_witnesses_free(found, found_count);
         seen += found_count;
         c->report->points += found_count;
-        if (c->wish->progress && !docs) c->wish->progress(c->wish->self, "points", seen, total);
+        if (!code && !docs) code = go_on(c, "points", seen, total, err);
     } while (next[0] && !code);
     return code;
 }

@@ -47,8 +47,9 @@ struct verify_wish {
      * right, and told only if it still is. It is looked at twice in any case.
      */
     int64_t settle_ms;
-    void (*found)(void *self, const struct verify_finding *finding);              /* may be NULL */
-    void (*progress)(void *self, const char *noun, uint64_t done, int64_t total); /* may be NULL */
+    void (*found)(void *self, const struct verify_finding *finding); /* may be NULL */
+    /* May be NULL. False stops it (LKS_E_CANCELLED). */
+    bool (*progress)(void *self, const char *noun, uint64_t done, int64_t total);
     void *self;
 };
 
