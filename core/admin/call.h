@@ -149,5 +149,9 @@ void answer_reset(struct call *call);
 void answer_retry(struct call *call);
 void answer_batch(struct call *call);
 void answer_search(struct call *call);
+void answer_jobs(struct call *call);
+void answer_job_new(struct call *call);
+void answer_job(struct call *call);
+void answer_job_stop(struct call *call);
 
 #endif

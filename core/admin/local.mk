@@ -5,6 +5,7 @@ libadmin_la_SOURCES = \
 	%D%/answers_document.c \
 	%D%/answers_document_edit.c \
 	%D%/answers_list.c %D%/answers_list.h \
+	%D%/answers_jobs.c \
 	%D%/answers_metrics.c \
 	%D%/answers_search.c \
 	%D%/answers_state.c \

@@ -9,6 +9,7 @@
 #include "admin/admin.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "service/jobs.h"
 
 #define ENOUGH_FILES 8192
 
@@ -18,6 +19,7 @@ struct serve {
     struct service_source *sources;
     struct mongo **mongos;
     char **embedder_names;
+    struct jobs_collection *collections; /* of the configuration, all of them */
     struct admin *admin;
 };
 
@@ -106,6 +108,51 @@ static void take_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* ---- jobs ---- */
+
+/* The Qdrant collections of a source that are on are opened without those that are off: one of those is
+ * opened for as long as it takes. */
+static enum lks_code open_forget(void *self, const char *name, struct forget_wish *wish, struct lks_err *err)
+{
+    struct serve *s = self;
+    const struct config *config = s->app->config;
+    size_t index = 0;
+    while (index < config->collection_count && strcmp(config->collections[index].name, name) != 0) index++;
+    if (index == config->collection_count) return lks_fail(err, LKS_E_NOT_FOUND, "no such collection");
+    const struct config_collection *c = &config->collections[index];
+    struct app_source *source = &s->app->sources[c->source];
+    *wish = (struct forget_wish){.name = c->name, .mongo = source->mongo};
+    for (size_t i = 0; i < config->collection_count; i++)
+        if (config->collections[i].enabled &&
+            strcmp(config->collections[i].qdrant_collection, c->qdrant_collection) == 0)
+            wish->keep_qdrant = true;
+    return app_open_qdrant(source, &index, 1, &wish->qdrant, err);
+}
+
+static void close_forget(void *self, struct forget_wish *wish)
+{
+    (void)self;
+    qdrant_close(wish->qdrant);
+}
+
+static bool open_jobs(struct serve *s)
+{
+    const struct config *config = s->app->config;
+    s->collections = calloc(config->collection_count + 1, sizeof *s->collections);
+    if (!s->collections) return false;
+    for (size_t i = 0; i < config->collection_count; i++)
+        s->collections[i] = (struct jobs_collection){.name = config->collections[i].name,
+                                                     .source = config->collections[i].source,
+                                                     .enabled = config->collections[i].enabled};
+    s->service.jobs = jobs_open(&(struct jobs_config){.service = &s->service,
+                                                      .collections = s->collections,
+                                                      .collection_count = config->collection_count,
+                                                      .open_forget = open_forget,
+                                                      .close_forget = close_forget,
+                                                      .self = s});
+    return s->service.jobs != NULL;
+}
+
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err)
 {
     const struct config_api *api = &loop->app->config->api;
@@ -115,7 +162,7 @@ enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *
     struct serve *s = calloc(1, sizeof *s);
     if (!s) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     s->app = loop->app;
-    enum lks_code code = describe(s) ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code code = describe(s) && open_jobs(s) ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
     struct admin_config config = {.host = api->host,
                                   .port = api->port,
                                   .socket_path = api->socket_path,
@@ -163,8 +210,10 @@ void serve_recorded(struct serve *s, struct loop_engine *le, const struct engine
 void serve_close(struct serve *s)
 {
     if (!s) return;
+    if (s->service.jobs) jobs_end(s->service.jobs);
     if (s->service.control) control_close(s->service.control);
     admin_close(s->admin);
+    jobs_close(s->service.jobs);
     counts_close(s->service.counts);
     events_free(s->service.events);
     control_free(s->service.control);
@@ -175,5 +224,6 @@ void serve_close(struct serve *s)
         free((struct search_collection *)s->sources[i].search);
     free(s->sources);
     free(s->mongos);
+    free(s->collections);
     free(s);
 }

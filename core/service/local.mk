@@ -10,6 +10,10 @@ libservice_la_SOURCES = \
 	%D%/documents_json.c %D%/documents_json.h \
 	%D%/forget.c %D%/forget.h \
 	%D%/history.c %D%/history.h \
+	%D%/job_options.c \
+	%D%/job_run.c \
+	%D%/job_touch.c %D%/job_touch.h \
+	%D%/jobs.c %D%/jobs.h %D%/jobs_room.h \
 	%D%/lookup.c %D%/lookup.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/problems.c %D%/problems.h \

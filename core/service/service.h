@@ -16,6 +16,8 @@ struct service_source {
     const struct search_collection *search; /* one per collection */
 };
 
+struct jobs;
+
 /* All of it is borrowed; its parts may be used from any thread. */
 struct service {
     const struct service_source *sources; /* those with enabled collections have all.count > 0 */
@@ -26,6 +28,7 @@ struct service {
     struct control *control;
     struct counts *counts;
     struct history *history;
+    struct jobs *jobs; /* jobs.h */
     struct events *events;
     bool worker_enabled;
     int64_t interval_ms;

@@ -1,6 +1,7 @@
 # live: the daemon as a process, over the wire, against the stand-ins
 include tests/live/byhand.mk
 include tests/live/servers.mk
+include tests/live/jobs.mk
 noinst_LTLIBRARIES += %D%/liblive.la
 %C%_liblive_la_SOURCES = \
 	%D%/calls.c %D%/calls.h \

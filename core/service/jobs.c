@@ -1,0 +1,378 @@
+/*
+ * jobs.c - see jobs.h. Owns the list of jobs and a thread for each source that ever had one; what a job does
+ * is in job_run.c.
+ */
+#include "service/jobs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "service/jobs_room.h"
+#include "service/report.h"
+
+#define LEASE_CHECK_MS 200
+#define PUBLISH_MS 1000
+#define NO_RATE_MS 500 /* too early to tell */
+
+struct line { /* of a source: one after the other */
+    struct jobs *jobs;
+    size_t source;
+    pthread_t thread;
+    bool started;
+};
+
+struct jobs {
+    struct jobs_config config;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* something came, or is over */
+    struct job *newest;
+    struct line *lines; /* one per source */
+    uint32_t run;       /* so that ids of another run aren't ours */
+    unsigned count;
+    bool ending;
+};
+
+const struct jobs_config *job_config(const struct job *job)
+{
+    return &job->jobs->config;
+}
+
+static void job_free(struct job *job)
+{
+    job_wish_fini(&job->wish);
+    json_decref(job->result);
+    free(job->error);
+    free(job);
+}
+
+struct jobs *jobs_open(const struct jobs_config *config)
+{
+    struct jobs *j = calloc(1, sizeof *j);
+    pthread_condattr_t attributes;
+    if (!j) return NULL;
+    j->config = *config;
+    j->lines = calloc(config->service->source_count + 1, sizeof *j->lines);
+    if (!j->lines) {
+        free(j);
+        return NULL;
+    }
+    for (size_t i = 0; i < config->service->source_count; i++)
+        j->lines[i] = (struct line){.jobs = j, .source = i};
+    if (getrandom(&j->run, sizeof j->run, 0) != (ssize_t)sizeof j->run) j->run = (uint32_t)clock_wall_ms();
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return j;
+}
+
+/* ---- objects ---- */
+
+static json_t *progress_json(const struct job *job)
+{
+    bool rated = job->state == JOB_RUNNING && job->rate > 0;
+    bool left = rated && job->total > 0 && (uint64_t)job->total > job->done;
+    double eta_ms = left ? ((double)job->total - (double)job->done) * 1000 / job->rate : 0;
+    return json_pack("{s:I, s:o, s:o, s:o, s:s}", "done", (json_int_t)job->done, "total",
+                     job->total >= 0 ? json_integer((json_int_t)job->total) : json_null(), "ratePerSecond",
+                     rated ? json_real(job->rate) : json_null(), "etaMs",
+                     left ? json_integer((json_int_t)eta_ms) : json_null(), "text", job->text);
+}
+
+static json_t *job_json(const struct job *job)
+{
+    static const char *const states[] = {"queued", "running", "done", "failed", "stopped"};
+    const struct service_source *source = &job->jobs->config.service->sources[job->wish.source];
+    return json_pack("{s:s, s:s, s:s, s:O, s:s, s:o, s:o, s:o, s:o, s:O?, s:o, s:s?}", "id", job->id, "job",
+                     job_kind_name(job->wish.kind), "source", source->all.name, "options", job->wish.options,
+                     "state", states[job->state], "createdAt", report_date(job->created_ms), "startedAt",
+                     report_date(job->started_ms), "endedAt", report_date(job->ended_ms), "progress",
+                     progress_json(job), "result", job->result, "error", report_text(job->error), "errorCode",
+                     job->code);
+}
+
+/* Without the lock: publishing takes one of its own. */
+static void publish(struct job *job, json_t *object)
+{
+    const struct service *service = job->jobs->config.service;
+    events_publish(service->events, "job", service->sources[job->wish.source].all.name, object);
+}
+
+/* What listeners are told of. Under the lock. */
+static json_t *news(const struct job *job)
+{
+    return events_wanted(job->jobs->config.service->events) ? job_json(job) : NULL;
+}
+
+/* ---- while it runs ---- */
+
+bool job_progress(struct job *job, const char *text, uint64_t done, int64_t total)
+{
+    struct jobs *j = job->jobs;
+    int64_t now = clock_ms();
+    json_t *object = NULL;
+    pthread_mutex_lock(&j->lock);
+    if (job->text != text || done < job->done) job->began_ms = now; /* something else is counted now */
+    job->text = text;
+    job->done = done;
+    job->total = total;
+    int64_t passed = now - job->began_ms;
+    job->rate = passed < NO_RATE_MS ? -1 : (double)done * 1000 / (double)passed;
+    if (now >= job->told_ms + PUBLISH_MS) {
+        job->told_ms = now;
+        object = news(job);
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (object) publish(job, object);
+    if (!job->lost.code && now >= job->checked_ms + LEASE_CHECK_MS) {
+        uint64_t epoch;
+        job->checked_ms = now;
+        if (control_at_work(j->config.service->control, job->wish.source, &epoch, &job->lost) == LKS_E_OK &&
+            epoch != job->epoch)
+            lks_fail(&job->lost, LKS_E_LEASE, "the lease was lost meanwhile");
+    }
+    return !job->lost.code && !atomic_load(&job->stop);
+}
+
+enum lks_code job_ended(const struct job *job, struct lks_err *err)
+{
+    if (atomic_load(&job->stop)) return lks_fail(err, LKS_E_CANCELLED, "stopped");
+    *err = job->lost;
+    return err->code;
+}
+
+/* ---- from queued to over ---- */
+
+static void set_error(struct job *job, const char *code, const char *text)
+{
+    free(job->error);
+    job->error = strdup(text);
+    job->code = code;
+}
+
+static void end(struct job *job, enum lks_code code, const char *named, const struct lks_err *err)
+{
+    static const char *const says[] = {
+        [JOB_DONE] = "job done", [JOB_FAILED] = "job failed", [JOB_STOPPED] = "job stopped"};
+    job->ended_ms = clock_wall_ms();
+    job->state = code == LKS_E_OK ? JOB_DONE : JOB_FAILED;
+    if (code == LKS_E_CANCELLED && (job->jobs->ending || atomic_load(&job->stop))) job->state = JOB_STOPPED;
+    if (job->state == JOB_FAILED) {
+        if (code == LKS_E_LEASE) named = "LEASE_LOST";
+        set_error(job, named ? named : lks_code_name(code), err->text);
+    } else if (job->state == JOB_STOPPED && job->jobs->ending) {
+        set_error(job, "STOPPING", "the daemon was ending");
+    }
+    LOG_WITH(job->state == JOB_DONE ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, says[job->state],
+             LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->wish.kind)),
+             LOG_STR("source", job->jobs->config.service->sources[job->wish.source].all.name),
+             LOG_STR("error", job->error ? job->error : ""));
+}
+
+static void run(struct jobs *j, struct job *job)
+{
+    struct lks_err err = {.code = LKS_E_OK};
+    const char *named = NULL;
+    json_t *result = NULL;
+    job->state = JOB_RUNNING;
+    job->started_ms = clock_wall_ms();
+    job->began_ms = job->told_ms = job->checked_ms = clock_ms();
+    json_t *object = news(job);
+    log_info("job begins", LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->wish.kind)),
+             LOG_STR("source", j->config.service->sources[job->wish.source].all.name));
+    pthread_mutex_unlock(&j->lock);
+    if (object) publish(job, object);
+    enum lks_code code = control_at_work(j->config.service->control, job->wish.source, &job->epoch, &err);
+    if (!code) code = job_run(job, &result, &named, &err);
+    pthread_mutex_lock(&j->lock);
+    job->result = result;
+    end(job, code, named, &err);
+    object = news(job);
+    pthread_cond_broadcast(&j->changed);
+    pthread_mutex_unlock(&j->lock);
+    if (object) publish(job, object);
+    pthread_mutex_lock(&j->lock);
+}
+
+static struct job *next_of(struct jobs *j, size_t source)
+{
+    struct job *oldest = NULL;
+    for (struct job *job = j->newest; job; job = job->next)
+        if (job->wish.source == source && job->state == JOB_QUEUED) oldest = job;
+    return oldest;
+}
+
+static void *work(void *context)
+{
+    struct line *line = context;
+    struct jobs *j = line->jobs;
+    pthread_mutex_lock(&j->lock);
+    while (!j->ending) {
+        struct job *job = next_of(j, line->source);
+        if (job)
+            run(j, job);
+        else
+            pthread_cond_wait(&j->changed, &j->lock);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+/* The oldest of those that are over go. A thread never looks at one that is over. */
+static void forget_old(struct jobs *j)
+{
+    size_t over = 0;
+    for (struct job **at = &j->newest; *at;) {
+        struct job *job = *at;
+        if (job->state < JOB_DONE || ++over <= JOBS_KEPT) {
+            at = &job->next;
+            continue;
+        }
+        *at = job->next;
+        job_free(job);
+    }
+}
+
+static bool start_line(struct line *line)
+{
+    if (!line->started) line->started = pthread_create(&line->thread, NULL, work, line) == 0;
+    return line->started;
+}
+
+/* ---- asked for from outside ---- */
+
+static enum lks_code enqueue(struct jobs *j, struct job *job, struct lks_err *err)
+{
+    size_t waiting = 0;
+    for (const struct job *other = j->newest; other; other = other->next)
+        waiting += other->wish.source == job->wish.source && other->state == JOB_QUEUED;
+    if (j->ending) return lks_fail(err, LKS_E_LEASE, "the daemon is ending");
+    if (waiting >= JOBS_QUEUED)
+        return lks_fail(err, LKS_E_MISSED, "%zu jobs wait for their turn already", waiting);
+    if (!start_line(&j->lines[job->wish.source])) return lks_fail(err, LKS_E_IO, "no thread left for jobs");
+    snprintf(job->id, sizeof job->id, "%08x-%u", (unsigned)j->run, ++j->count);
+    job->next = j->newest;
+    j->newest = job;
+    forget_old(j);
+    pthread_cond_broadcast(&j->changed);
+    return LKS_E_OK;
+}
+
+enum lks_code jobs_add(struct jobs *j, size_t source, const json_t *body, json_t **out, const char **code,
+                       struct lks_err *err)
+{
+    uint64_t epoch;
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    *job = (struct job){.jobs = j,
+                        .created_ms = clock_wall_ms(),
+                        .started_ms = NO_TIME,
+                        .ended_ms = NO_TIME,
+                        .total = -1,
+                        .rate = -1,
+                        .text = "waiting"};
+    enum lks_code failed = job_wish_read(&j->config, source, body, &job->wish, code, err);
+    if (!failed) failed = control_at_work(j->config.service->control, job->wish.source, &epoch, err);
+    if (failed) {
+        job_free(job);
+        return failed;
+    }
+    json_t *object = NULL;
+    pthread_mutex_lock(&j->lock);
+    failed = enqueue(j, job, err);
+    if (!failed) *out = job_json(job);
+    if (!failed) object = news(job);
+    pthread_mutex_unlock(&j->lock);
+    if (failed) {
+        job_free(job);
+    } else if (object) { /* `job` itself may be over and forgotten by now */
+        events_publish(j->config.service->events, "job", json_string_value(json_object_get(object, "source")),
+                       object);
+    }
+    return failed;
+}
+
+json_t *jobs_list(struct jobs *j, size_t source)
+{
+    json_t *list = json_array();
+    pthread_mutex_lock(&j->lock);
+    for (const struct job *job = j->newest; job; job = job->next)
+        if (source == JOBS_ANY_SOURCE || job->wish.source == source)
+            json_array_append_new(list, job_json(job));
+    pthread_mutex_unlock(&j->lock);
+    return list;
+}
+
+static struct job *find(const struct jobs *j, const char *id)
+{
+    struct job *job = j->newest;
+    while (job && strcmp(job->id, id) != 0) job = job->next;
+    return job;
+}
+
+json_t *jobs_get(struct jobs *j, const char *id)
+{
+    pthread_mutex_lock(&j->lock);
+    const struct job *job = find(j, id);
+    json_t *object = job ? job_json(job) : NULL;
+    pthread_mutex_unlock(&j->lock);
+    return object;
+}
+
+static void stop(struct job *job)
+{
+    static const struct lks_err never = {.code = LKS_E_CANCELLED, .text = "it never began"};
+    if (job->state >= JOB_DONE) return;
+    atomic_store(&job->stop, true);
+    if (job->state == JOB_QUEUED) end(job, LKS_E_CANCELLED, NULL, &never);
+}
+
+json_t *jobs_stop(struct jobs *j, const char *id, int64_t wait_ms)
+{
+    struct timespec deadline = clock_in_ms(wait_ms);
+    json_t *object = NULL, *told = NULL;
+    pthread_mutex_lock(&j->lock);
+    struct job *job = find(j, id);
+    bool waited = job && job->state == JOB_QUEUED;
+    if (job) stop(job);
+    if (waited) told = news(job);
+    while ((job = find(j, id)) != NULL && job->state == JOB_RUNNING)
+        if (pthread_cond_timedwait(&j->changed, &j->lock, &deadline) == ETIMEDOUT) break;
+    if (job) object = job_json(job);
+    pthread_mutex_unlock(&j->lock);
+    if (told)
+        events_publish(j->config.service->events, "job", json_string_value(json_object_get(told, "source")),
+                       told);
+    return object;
+}
+
+void jobs_end(struct jobs *j)
+{
+    pthread_mutex_lock(&j->lock);
+    j->ending = true;
+    for (struct job *job = j->newest; job; job = job->next) stop(job);
+    pthread_cond_broadcast(&j->changed);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void jobs_close(struct jobs *j)
+{
+    if (!j) return;
+    for (size_t i = 0; i < j->config.service->source_count; i++)
+        if (j->lines[i].started) pthread_join(j->lines[i].thread, NULL);
+    for (struct job *job = j->newest, *next; job; job = next) {
+        next = job->next;
+        job_free(job);
+    }
+    pthread_cond_destroy(&j->changed);
+    pthread_mutex_destroy(&j->lock);
+    free(j->lines);
+    free(j);
+}

@@ -1,0 +1,66 @@
+/* jobs_room.h - one job, between the files that queue, read and run jobs. Private to them. */
+#ifndef LOCKSTEP_SERVICE_JOBS_ROOM_H
+#define LOCKSTEP_SERVICE_JOBS_ROOM_H
+
+#include <stdatomic.h>
+
+#include "service/jobs.h"
+
+enum job_kind { JOB_SYNC, JOB_VERIFY, JOB_FORGET, JOB_MIGRATE, JOB_KIND_COUNT };
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_STOPPED };
+
+/* What is asked for, with all options checked. */
+struct job_wish {
+    enum job_kind kind;
+    size_t source;
+    json_t *options;      /* owned: as they were given */
+    const json_t *ids;    /* borrowed from the options; NULL: all documents */
+    bool failed;          /* those of which an entry has failed */
+    uint64_t collections; /* a set; 0: all */
+    bool force, dry_run;
+    bool repair;
+    size_t sample;
+    const char *collection; /* to forget; borrowed from the configuration */
+};
+
+struct job {
+    struct job *next; /* older */
+    struct jobs *jobs;
+    char id[32];
+    struct job_wish wish;
+    atomic_bool stop;
+    uint64_t epoch;      /* of the lease under which it runs */
+    int64_t checked_ms;  /* when that was looked at last */
+    int64_t told_ms;     /* when its progress was published last */
+    int64_t began_ms;    /* monotonic: what it counts now */
+    struct lks_err lost; /* why it can't go on, besides `stop` */
+    /* under the lock of the jobs */
+    enum job_state state;
+    int64_t created_ms, started_ms, ended_ms; /* wall clock; NO_TIME: not yet */
+    uint64_t done;
+    int64_t total;    /* -1: not known */
+    double rate;      /* a second; -1: not known */
+    const char *text; /* what is counted; static storage */
+    json_t *result;   /* owned; NULL: none */
+    char *error;      /* owned; NULL: none */
+    const char *code; /* static storage */
+};
+
+const char *job_kind_name(enum job_kind kind);
+
+/* Checks `{job, options}`; to be freed by job_wish_fini(), also after an error. */
+enum lks_code job_wish_read(const struct jobs_config *config, size_t source, const json_t *body,
+                            struct job_wish *wish, const char **code, struct lks_err *err);
+void job_wish_fini(struct job_wish *wish);
+
+/* Does it, on the calling thread. `*result` may be there with an error too; `*code` is set where the error
+ * has a name of its own. */
+enum lks_code job_run(struct job *job, json_t **result, const char **code, struct lks_err *err);
+
+/* Called by what runs, often: tells how far it is; `total` -1: not known. False: it must end now. */
+bool job_progress(struct job *job, const char *text, uint64_t done, int64_t total);
+/* Why it had to. */
+enum lks_code job_ended(const struct job *job, struct lks_err *err);
+const struct jobs_config *job_config(const struct job *job);
+
+#endif

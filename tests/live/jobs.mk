@@ -1,0 +1,6 @@
+# long work: jobs of the daemon, and commands that hand it over
+check_PROGRAMS += tests/live/jobs
+TESTS += tests/live/jobs
+tests_live_jobs_SOURCES = tests/live/test_jobs.c
+tests_live_jobs_CPPFLAGS = $(live_cppflags)
+tests_live_jobs_LDADD = $(live_libs)
