@@ -257,26 +257,33 @@ void control_close(struct control *c)
 
 /* The engines' thread is seldom busy for longer than this; then an older one has to do. */
 #define NEWER_WAIT_MS 10
+/* Who begins something for long had better know. */
+#define AT_WORK_WAIT_MS 1000
 
-static void wait_for_newer(struct control *c, struct view *view)
+static void wait_for_newer(struct control *c, struct view *view, int64_t wait_ms)
 {
-    struct timespec deadline = clock_in_ms(NEWER_WAIT_MS);
+    struct timespec deadline = clock_in_ms(wait_ms);
     view->wanted = true;
     c->wake(c->self);
     while (view->wanted && !c->closed)
         if (pthread_cond_timedwait(&c->answered, &c->lock, &deadline) == ETIMEDOUT) break;
 }
 
-bool control_snapshot(struct control *c, size_t source, struct engine_snapshot *out)
+static bool snapshot(struct control *c, size_t source, int64_t wait_ms, struct engine_snapshot *out)
 {
     if (source >= c->count) return false;
     struct view *view = &c->views[source];
     pthread_mutex_lock(&c->lock);
-    if (view->known && clock_ms() >= view->taken_ms + SNAPSHOT_MS) wait_for_newer(c, view);
+    if (view->known && clock_ms() >= view->taken_ms + SNAPSHOT_MS) wait_for_newer(c, view, wait_ms);
     bool known = view->known;
     if (known) *out = view->snapshot;
     pthread_mutex_unlock(&c->lock);
     return known;
+}
+
+bool control_snapshot(struct control *c, size_t source, struct engine_snapshot *out)
+{
+    return snapshot(c, source, NEWER_WAIT_MS, out);
 }
 
 enum lks_code control_at_work(struct control *c, size_t source, uint64_t *epoch, struct lks_err *err)
@@ -284,7 +291,7 @@ enum lks_code control_at_work(struct control *c, size_t source, uint64_t *epoch,
     struct engine_snapshot *s = malloc(sizeof *s); /* too large for every thread's stack */
     if (!s) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     *err = (struct lks_err){.code = LKS_E_OK};
-    if (!control_snapshot(c, source, s))
+    if (!snapshot(c, source, AT_WORK_WAIT_MS, s))
         lks_fail(err, LKS_E_LEASE, "this source is not at work here");
     else if (s->phase != PHASE_RUN)
         not_at_work(s, err);

@@ -163,7 +163,7 @@ static void end(struct job *job, enum lks_code code, const char *named, const st
         [JOB_DONE] = "job done", [JOB_FAILED] = "job failed", [JOB_STOPPED] = "job stopped"};
     job->ended_ms = clock_wall_ms();
     job->state = code == LKS_E_OK ? JOB_DONE : JOB_FAILED;
-    if (code == LKS_E_CANCELLED && (job->jobs->ending || atomic_load(&job->stop))) job->state = JOB_STOPPED;
+    if (code && atomic_load(&job->stop)) job->state = JOB_STOPPED; /* whatever that led to */
     if (job->state == JOB_FAILED) {
         if (code == LKS_E_LEASE) named = "LEASE_LOST";
         set_error(job, named ? named : lks_code_name(code), err->text);

@@ -18,6 +18,18 @@ static struct live_process open_in_step(struct live *w, const char *test)
     return server;
 }
 
+/* The daemon that was started last, when it is at work. */
+static struct live_process at_work(struct live *w)
+{
+    struct live_process server = {.port = 0};
+    json_t *state = NULL;
+    WAIT_UNTIL(w, (json_decref(state), state = NULL, server = api(w),
+                   ask(w, &server, "GET", "/api/sync/worker/state", NULL, &state) == 200 &&
+                       strcmp(text(state, "phase"), "run") == 0));
+    json_decref(state);
+    return server;
+}
+
 static void job_path(char out[80], const json_t *job)
 {
     snprintf(out, 80, "/api/jobs/%s", text(job, "id"));
@@ -135,7 +147,7 @@ static void retries_what_failed(const char *test, const char *metadata)
     live_set(&w, "worker", "max_backoff_ms", "86400000");
     insert_made(&w, 0, DOCS);
     daemon_start(&w);
-    struct live_process server = api(&w);
+    struct live_process server = at_work(&w);
     live_in_step(&w);
     fault(&w, &w.qdrant, J("collection" : "interface*", "kind" : "upsert", "count" : 0, "status" : 400));
     update(&w, J("id" : "made-1"), J("$set" : {"interface" : ["Anew"]}));
@@ -191,7 +203,7 @@ static void verifies(const char *test, const char *metadata)
     live_set(&w, "mongodb", "metadata", metadata);
     insert_made(&w, 0, DOCS);
     daemon_start(&w);
-    struct live_process server = api(&w);
+    struct live_process server = at_work(&w);
     live_in_step(&w);
     json_t *job = do_job(&w, &server, "done", "/api/jobs", "{\"job\":\"verify\"}");
     EXPECT(&w, json_is_true(value_at(job, "result.inStep")));
@@ -260,7 +272,7 @@ static void forgets(const char *test, const char *metadata)
     daemon_stop(&w);
     live_set(&w, "collection:usecases", "enabled", "no");
     daemon_start(&w);
-    struct live_process server = api(&w);
+    struct live_process server = at_work(&w);
     live_in_step(&w);
     json_t *job = answer(&w, &server, 400, "POST", "/api/jobs",
                          "{\"job\":\"forget\",\"options\":{\"collection\":\"usecases\"}}");
@@ -447,7 +459,7 @@ START_TEST(each_source_has_jobs_of_its_own)
                       : "people", "documents"
                       : [ {"_id" : 1, "id" : "ada", "name" : "Ada", "skills" : ["engines"]} ]));
     daemon_start(&w);
-    struct live_process server = api(&w);
+    struct live_process server = at_work(&w);
     live_in_step(&w);
     counters_reset(&w);
     json_t *job = do_job(&w, &server, "done", "/api/jobs?source=people",
@@ -455,7 +467,7 @@ START_TEST(each_source_has_jobs_of_its_own)
     EXPECT_INT(&w, number_at(job, "result.documents"), 1);
     EXPECT(&w, strcmp(text(job, "source"), "people") == 0);
     json_decref(job);
-    EXPECT_INT(&w, counters(&w).texts, 1);
+    EXPECT_INT(&w, counters(&w).upserted, 1);
     json_t *reply = answer(&w, &server, 400, "POST", "/api/jobs?source=people",
                            "{\"job\":\"sync\",\"options\":{\"collections\":[\"tools\"]}}");
     EXPECT(&w, strstr(text(reply, "error"), "skills") != NULL);
