@@ -265,6 +265,22 @@ static void expect_all_seen(struct live *w, const struct openapi *o, const char 
     }
 }
 
+/* A job's path is known when it is there. */
+static void walk_job(struct live *w, struct openapi *o, const struct live_process *server)
+{
+    char path[80];
+    json_t *job = openapi_ask(
+        w, o, server,
+        &(struct openapi_call){
+            .status = 202, .method = "POST", .path = "/api/jobs", .body = "{\"job\":\"verify\"}"});
+    snprintf(path, sizeof path, "/api/jobs/%s", text(job, "id"));
+    json_decref(job);
+    json_decref(
+        openapi_ask(w, o, server, &(struct openapi_call){.status = 200, .method = "GET", .path = path}));
+    json_decref(
+        openapi_ask(w, o, server, &(struct openapi_call){.status = 200, .method = "DELETE", .path = path}));
+}
+
 /* A path of `bytes` bytes. */
 static const char *long_path(char *out, size_t bytes)
 {
@@ -299,6 +315,7 @@ START_TEST(every_answer_of_a_walk_is_as_documented)
     update(&w, J("id" : "made-3"), J("$set" : {"interface" : ["Telepathy"]}));
     WAIT_UNTIL(&w, document_says(&w, J("id" : "made-3"), "syncMetadata.overallStatus", "failed"));
     walk_file(&w, &o, &server, "tests/data/api-walk.txt");
+    walk_job(&w, &o, &server);
     WALK(&w, &o, &server, bad);
     expect_all_seen(&w, &o, left_out);
     openapi_close(&o);
