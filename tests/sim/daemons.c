@@ -311,9 +311,17 @@ static int64_t jump(struct world *w, enum fault fault)
 static void ask(struct world *w, struct run *run)
 {
     struct docid *id = sim_id((int)sim_below(w, FAULT_ASK, (uint64_t)w->ids));
-    switch (sim_below(w, FAULT_ASK, 4)) {
+    switch (sim_below(w, FAULT_ASK, 6)) {
     case 0:
         engine_cycle(run->engine);
+        break;
+    case 4:
+        if (engine_phase(run->engine) == PHASE_RUN)
+            engine_compare(run->engine, &(struct engine_compare){.only = sim_below(w, FAULT_ASK, 2),
+                                                                 .whole = sim_below(w, FAULT_ASK, 2) != 0});
+        break;
+    case 5:
+        engine_compare_stop(run->engine);
         break;
     case 1:
         engine_scan(run->engine, sim_below(w, FAULT_ASK, 2) != 0);
