@@ -28,6 +28,8 @@ struct admin_config {
 
 struct admin;
 
+/* Whether certificate and key can be used, without listening. LKS_E_CONFIG. */
+enum lks_code admin_check(const struct admin_config *config, struct lks_err *err);
 /* Listens and answers from now on. LKS_E_IO: the address can't be had; LKS_E_CONFIG: certificate or key can't
  * be used. The message says why. */
 enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err);

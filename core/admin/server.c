@@ -254,19 +254,27 @@ static enum lks_code start_threads(struct admin *a, struct lks_err *err)
     return good ? LKS_E_OK : lks_fail(err, LKS_E_IO, "no thread left for the HTTP server");
 }
 
-static enum lks_code load_tls(struct admin *a, struct lks_err *err)
+/* Nothing without a certificate. */
+static enum lks_code load_tls(const struct admin_config *config, struct tls *tls, struct lks_err *err)
 {
-    const struct admin_config *config = &a->config;
     if (!*config->tls_certificate) return LKS_E_OK;
     if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
         return lks_fail(err, LKS_E_CONFIG, "[api] tls_certificate: this libmicrohttpd was built without TLS");
-    return tls_load(config->tls_certificate, config->tls_key, &a->tls, err);
+    return tls_load(config->tls_certificate, config->tls_key, tls, err);
+}
+
+enum lks_code admin_check(const struct admin_config *config, struct lks_err *err)
+{
+    struct tls tls = {.key = {.data = NULL}};
+    enum lks_code code = load_tls(config, &tls, err);
+    tls_fini(&tls);
+    return code;
 }
 
 static enum lks_code start(struct admin *a, struct lks_err *err)
 {
     int fd = -1;
-    enum lks_code code = load_tls(a, err);
+    enum lks_code code = load_tls(&a->config, &a->tls, err);
     if (code == LKS_E_OK) code = start_threads(a, err);
     if (code == LKS_E_OK) code = listen_open(&a->config, &fd, err);
     if (code != LKS_E_OK) return code;

@@ -4,10 +4,16 @@
 
 #include "base/buf.h"
 #include "cmd/cmd.h"
+#include "cmd/serve.h"
 
 static int check(struct app *app)
 {
     size_t enabled = 0;
+    struct lks_err err;
+    if (serve_check(&app->config->api, &err) != LKS_E_OK) {
+        fprintf(stderr, "lockstep: %s\n", err.text);
+        return EXIT_USAGE;
+    }
     for (size_t i = 0; i < app->source_count; i++) enabled += app->sources[i].count;
     printf("%s is good: %zu source%s, %zu collection%s enabled\n", app->config->path, app->source_count,
            app->source_count == 1 ? "" : "s", enabled, enabled == 1 ? "" : "s");

@@ -153,6 +153,28 @@ static bool open_jobs(struct serve *s)
     return s->service.jobs != NULL;
 }
 
+/* ---- opening and closing ---- */
+
+static struct admin_config admin_of(const struct config_api *api, const struct service *service)
+{
+    return (struct admin_config){.host = api->host,
+                                 .port = api->port,
+                                 .socket_path = api->socket_path,
+                                 .token = api->token,
+                                 .read_token = api->read_token,
+                                 .public_status = api->public_status,
+                                 .allow_origins = api->allow_origins,
+                                 .tls_certificate = api->tls_certificate,
+                                 .tls_key = api->tls_key,
+                                 .service = service};
+}
+
+enum lks_code serve_check(const struct config_api *api, struct lks_err *err)
+{
+    const struct admin_config config = admin_of(api, NULL);
+    return api->enabled ? admin_check(&config, err) : LKS_E_OK;
+}
+
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err)
 {
     const struct config_api *api = &loop->app->config->api;
@@ -163,16 +185,7 @@ enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *
     if (!s) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     s->app = loop->app;
     enum lks_code code = describe(s) && open_jobs(s) ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
-    struct admin_config config = {.host = api->host,
-                                  .port = api->port,
-                                  .socket_path = api->socket_path,
-                                  .token = api->token,
-                                  .read_token = api->read_token,
-                                  .public_status = api->public_status,
-                                  .allow_origins = api->allow_origins,
-                                  .tls_certificate = api->tls_certificate,
-                                  .tls_key = api->tls_key,
-                                  .service = &s->service};
+    const struct admin_config config = admin_of(api, &s->service);
     if (code == LKS_E_OK) code = admin_open(&config, &s->admin, err);
     if (code != LKS_E_OK) {
         serve_close(s);

@@ -39,6 +39,19 @@ struct live_process open_with_api(struct live *w, const char *test)
     return api(w);
 }
 
+void listen_on_free_port(struct live *w)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t bytes = sizeof at;
+    char address[64];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT(w, bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+    EXPECT(w, getsockname(fd, (struct sockaddr *)&at, &bytes) == 0);
+    close(fd);
+    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    live_set(w, "api", "listen", address);
+}
+
 json_t *answer(struct live *w, const struct live_process *server, long status, const char *method,
                const char *path, const char *body)
 {

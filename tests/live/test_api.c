@@ -1,10 +1,7 @@
 /* test_api.c - the daemon's HTTP API, asked over the wire while the servers are well and while they are not.
  */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "live/calls.h"
 
@@ -267,20 +264,6 @@ START_TEST(without_a_token_pages_of_other_sites_get_nothing)
     live_close(&w);
 }
 END_TEST
-
-/* A port that nobody has now, so that a command can be told of it too. */
-static void listen_on_free_port(struct live *w)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t bytes = sizeof at;
-    char address[64];
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    EXPECT(w, bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
-    EXPECT(w, getsockname(fd, (struct sockaddr *)&at, &bytes) == 0);
-    close(fd);
-    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
-    live_set(w, "api", "listen", address);
-}
 
 /* What `status --json` says of the worker; json_decref() it. */
 static json_t *worker_by_command(struct live *w)

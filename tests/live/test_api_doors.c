@@ -75,6 +75,16 @@ static long over_tls(struct live *w, const struct live_process *server, const ch
     return status;
 }
 
+static bool status_sees_the_worker(struct live *w)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    EXPECT_INT(w, live_command(w, NULL, &out, NULL, "status", NULL), 0);
+    bool sees = strstr(out.data, "  worker ") != NULL;
+    buf_fini(&out);
+    return sees;
+}
+
 START_TEST(with_a_certificate_it_speaks_tls_alone)
 {
     static const char plain[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -82,7 +92,7 @@ START_TEST(with_a_certificate_it_speaks_tls_alone)
     live_open(&w, "api-tls");
     make_certificate(&w, "ours");
     make_certificate(&w, "theirs");
-    live_set(&w, "api", "listen", "127.0.0.1:0");
+    listen_on_free_port(&w);
     set_path(&w, "tls_certificate", "ours.crt");
     set_path(&w, "tls_key", "ours.key");
     daemon_start(&w);
@@ -92,6 +102,7 @@ START_TEST(with_a_certificate_it_speaks_tls_alone)
     EXPECT_INT(&w, over_tls(&w, &server, "/healthz", "ours.crt"), 200);
     EXPECT_INT(&w, over_tls(&w, &server, "/api/sync/tools/made-1", "ours.crt"), 200);
     EXPECT_INT(&w, over_tls(&w, &server, "/healthz", "theirs.crt"), 0);
+    EXPECT(&w, status_sees_the_worker(&w));
     EXPECT_INT(&w, raw_call(&w, &server, plain, sizeof plain - 1, NULL), 0);
     EXPECT_INT(&w, over_tls(&w, &server, "/healthz", "ours.crt"), 200);
     daemon_stop(&w);
@@ -124,6 +135,7 @@ START_TEST(a_certificate_that_is_no_good_is_told_at_the_start)
     is_refused(&w, "No such file or directory");
     set_path(&w, "tls_key", "theirs.key");
     is_refused(&w, "theirs.key is not the key of the certificate in ");
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "config", "check", NULL), 2); /* so SIGHUP refuses it */
     set_path(&w, "tls_key", "ours.crt");
     is_refused(&w, "holds no private key in PEM form");
     set_path(&w, "tls_key", "ours.key");
@@ -175,7 +187,6 @@ START_TEST(a_unix_socket_is_for_those_who_may_open_it)
     struct live w = {.folder = ""};
     char path[600];
     struct stat info;
-    struct buf out;
     live_open(&w, "api-unix");
     listen_at_socket(&w);
     live_set(&w, "api", "token", "open-sesame");
@@ -194,10 +205,7 @@ START_TEST(a_unix_socket_is_for_those_who_may_open_it)
     EXPECT_INT(&w, over_socket(&w, "GET", "/metrics", "let-me-in"), 401);
     EXPECT_INT(&w, over_socket_for(&w, "GET", "/metrics", NULL, "192.0.2.1"), 401);
     EXPECT_INT(&w, over_socket_for(&w, "GET", "/metrics", "look-around", "192.0.2.1"), 200);
-    buf_init(&out, 0);
-    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", NULL), 0);
-    EXPECT(&w, strstr(out.data, "  worker ") != NULL);
-    buf_fini(&out);
+    EXPECT(&w, status_sees_the_worker(&w));
     daemon_stop(&w);
     EXPECT(&w, access(path, F_OK) != 0);
     live_close(&w);
