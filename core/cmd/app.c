@@ -302,7 +302,9 @@ enum lks_code app_connect(struct app *app, struct lks_err *err)
     struct inbox inbox = {.self = &app->inbox, .post = post};
     if (!queue_init(&app->inbox, offsetof(struct req, next))) return lks_fail(err, LKS_E_IO, "no mutex left");
     app->has_inbox = true;
-    enum lks_code code = http_open(NULL, &app->http, err);
+    /* as OpenSSL's own programs and curl take it */
+    const struct http_options options = {.ca_file = getenv("SSL_CERT_FILE")};
+    enum lks_code code = http_open(&options, &app->http, err);
     if (code == LKS_E_OK) code = connect_embedders(app, inbox, err);
     for (size_t i = 0; i < app->source_count && code == LKS_E_OK; i++) {
         struct app_source *s = &app->sources[i];

@@ -126,7 +126,7 @@ static bool digests_changed(struct engine *e, const struct engine_state *state)
         const struct engine_collection *c = e->collections[i].config;
         if (saved && c->digest && strcmp(saved, c->digest) == 0) continue;
         changed = true;
-        if (state->token)
+        if (e->stream.received.token)
             log_info("the collection's declaration changed, or it was off: everything is compared",
                      LOG_STR("collection", c->name));
     }

@@ -4,7 +4,8 @@ servers_tests = \
 	tests/live/hostile \
 	tests/live/model \
 	tests/live/mongodb \
-	tests/live/qdrant
+	tests/live/qdrant \
+	tests/live/upkeep
 check_PROGRAMS += $(servers_tests)
 TESTS += $(servers_tests)
 tests_live_mongodb_SOURCES = tests/live/test_mongodb.c
@@ -22,6 +23,9 @@ tests_live_hostile_LDADD = $(live_libs)
 tests_live_model_SOURCES = tests/live/test_model.c
 tests_live_model_CPPFLAGS = $(live_cppflags)
 tests_live_model_LDADD = $(live_libs)
+tests_live_upkeep_SOURCES = tests/live/test_upkeep.c tests/live/tls.c tests/live/tls.h
+tests_live_upkeep_CPPFLAGS = $(live_cppflags)
+tests_live_upkeep_LDADD = $(live_libs) -lssl $(CRYPTO_LIBS) -lpthread
 clean-local: clean-model
 .PHONY: clean-model
 clean-model:

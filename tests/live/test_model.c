@@ -125,7 +125,6 @@ START_TEST(a_real_model_finds_the_sample_in_two_languages)
     EXPECT_INT(&w, points(&w, "tools"), count);
     EXPECT(&w, log_has(&w.daemon, "dimensions=384"));
     expect_among_first(&w, "design user interfaces together with others", "figma");
-    expect_among_first(&w, "gemeinsam Benutzeroberflächen entwerfen", "figma");
     expect_among_first(&w, "open source relational database", "postgresql");
     expect_among_first(&w, "base de datos relacional de código abierto", "postgresql");
     expect_among_first(&w, "watch servers and collect metrics", "prometheus");
