@@ -8,14 +8,17 @@
 
 #include "base/clock.h"
 
-#define FRESH_MS 200     /* this old is as good as new */
-#define SHORT_WAIT_MS 10 /* for a newer one, where one is there that will do */
-#define WILL_DO_MS 5000
+#define FRESH_MS 200        /* this old is as good as new */
+#define SHARE 50            /* counting takes at most one part in so many of MongoDB's time ... */
+#define MOST_FRESH_MS 15000 /* ... unless an answer would be older than this */
+#define SHORT_WAIT_MS 5     /* for a newer one, where one is there that will do */
+#define WILL_DO_MS 5000     /* beyond that, for who would have to wait long */
 #define LONG_WAIT_MS 10000
 
 struct last {
     bool known, wanted;
     int64_t begun_ms; /* what was written before then is counted */
+    int64_t took_ms;
     uint64_t attempts;
     struct mongo_counts counts;
     struct lks_err err;
@@ -56,6 +59,7 @@ static void count_one(struct counts *c, struct last *last)
         last->counts = counts;
         last->known = true;
         last->begun_ms = begun;
+        last->took_ms = clock_ms() - begun;
     }
     pthread_cond_broadcast(&c->changed);
 }
@@ -83,6 +87,8 @@ struct counts *counts_open(struct mongo *const *mongos, size_t count)
     c->mongos = mongos;
     c->count = count;
     c->last = calloc(count + 1, sizeof *c->last);
+    for (size_t i = 0; c->last && i < count; i++)
+        c->last[i].wanted = mongos[i] != NULL; /* for who asks first */
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -125,6 +131,14 @@ static bool copy(struct mongo_counts *to, const struct mongo_counts *from)
     return true;
 }
 
+/* Counting is work for MongoDB, and whoever watches a backfill must not hold it up. */
+static int64_t fresh_ms(const struct last *last)
+{
+    int64_t ms = last->took_ms * SHARE;
+    if (ms > MOST_FRESH_MS) ms = MOST_FRESH_MS;
+    return ms > FRESH_MS ? ms : FRESH_MS;
+}
+
 /* True if there is an answer (good or bad) to an attempt made since `attempts`, within the time. */
 static bool wait_for_newer(struct counts *c, const struct last *last, uint64_t attempts, int64_t wait_ms)
 {
@@ -140,15 +154,17 @@ enum lks_code counts_get(struct counts *c, size_t source, struct mongo_counts *o
     struct last *last = &c->last[source];
     int64_t age = last->known ? clock_ms() - last->begun_ms : INT64_MAX;
     enum lks_code code = LKS_E_OK;
-    if (age > FRESH_MS) {
+    if (age > fresh_ms(last)) {
         uint64_t attempts = last->attempts;
+        bool will_do = age <= fresh_ms(last) + WILL_DO_MS;
+        int64_t wait_ms = !will_do ? LONG_WAIT_MS : last->took_ms < SHORT_WAIT_MS ? SHORT_WAIT_MS : 0;
         last->wanted = true;
         pthread_cond_broadcast(&c->changed);
-        bool newer = wait_for_newer(c, last, attempts, age <= WILL_DO_MS ? SHORT_WAIT_MS : LONG_WAIT_MS);
+        bool newer = wait_ms > 0 && wait_for_newer(c, last, attempts, wait_ms);
         if (newer && last->err.code != LKS_E_OK) {
             *err = last->err;
             code = err->code;
-        } else if (!newer && age > WILL_DO_MS) {
+        } else if (!newer && !will_do) {
             code = lks_fail(err, LKS_E_MONGO, "MongoDB does not answer in time");
         }
     }

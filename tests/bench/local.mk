@@ -30,3 +30,8 @@ check_PROGRAMS += %D%/bench_writes
 %C%_bench_writes_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
 %C%_bench_writes_LDADD = $(MONGOC_LIBS)
 EXTRA_DIST += %D%/overload
+
+# who asks in tests/bench/status
+check_PROGRAMS += %D%/bench_status
+%C%_bench_status_SOURCES = %D%/bench_status.c
+EXTRA_DIST += %D%/status
