@@ -139,6 +139,7 @@ void answer_worker_problems(struct call *call);
 void answer_worker_run(struct call *call);
 void answer_entry(struct call *call);
 void answer_list(struct call *call);
+void answer_compare(struct call *call);
 void answer_documents(struct call *call);
 void answer_create(struct call *call);
 void answer_document(struct call *call);

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libadmin.la
 libadmin_la_SOURCES = \
 	%D%/admin.h \
 	%D%/answers_document.c \
+	%D%/answers_document_compare.c \
 	%D%/answers_document_edit.c \
 	%D%/answers_list.c %D%/answers_list.h \
 	%D%/answers_jobs.c \

@@ -23,6 +23,7 @@ const struct route routes[] = {
     {"POST", "/api/sync/reset/*", ACCESS_WRITE, answer_reset},
     {"GET", "/api/sync/*", ACCESS_STATUS, answer_list},
     {"GET", "/api/sync/*/*", ACCESS_READ, answer_entry},
+    {"GET", "/api/sync/*/*/compare", ACCESS_READ, answer_compare},
     {"POST", "/api/sync/*/*/retry", ACCESS_WRITE, answer_retry},
     {"GET", "/api/*", ACCESS_READ, answer_documents},
     {"POST", "/api/*", ACCESS_WRITE, answer_create},

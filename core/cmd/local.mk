@@ -9,6 +9,7 @@ lockstep_SOURCES = \
 	%D%/forget.c \
 	%D%/loop.c %D%/loop.h \
 	%D%/main.c \
+	%D%/making.c %D%/making.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/pass.c %D%/pass.h \
 	%D%/plugins.c \

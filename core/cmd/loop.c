@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cmd/making.h"
 #include "cmd/signals.h"
 
 #define DRAIN_MS 10000
@@ -184,9 +185,11 @@ static void take_completions(struct loop *loop, int wait_ms)
         struct req *next = req->next;
         struct loop_engine *le = req->sender;
         req->next = NULL;
-        if (le) { /* without a sender it only woke us */
+        if (le) { /* without a sender it only woke us, or is the API's */
             engine_handle(le->engine, req);
             le->next_ms = 0;
+        } else if (req->kind == REQ_MAKE) {
+            making_done(req);
         } else {
             req_free(req);
         }

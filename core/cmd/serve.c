@@ -9,6 +9,7 @@
 #include "admin/admin.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "cmd/making.h"
 #include "service/jobs.h"
 
 #define ENOUGH_FILES 8192
@@ -30,7 +31,7 @@ static void wake(void *self)
     if (req) queue_push(&app->inbox, req);
 }
 
-static bool describe_source(const struct app_source *from, struct service_source *to)
+static bool describe_source(struct app_source *from, struct service_source *to)
 {
     to->all = (struct compare_source){.name = from->config->name,
                                       .mongo = from->mongo,
@@ -39,6 +40,8 @@ static bool describe_source(const struct app_source *from, struct service_source
                                       .names = from->names,
                                       .count = from->count};
     to->id_field = from->config->id_field;
+    to->make = making_make;
+    to->make_self = from;
     struct search_collection *search = calloc(from->count + 1, sizeof *search);
     to->search = search;
     for (size_t i = 0; search && i < from->count; i++)

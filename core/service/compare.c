@@ -18,27 +18,33 @@ static void refuse_duplicate(const struct source_doc *doc, struct compare_wanted
     out->refused = true;
 }
 
-bool compare_want(const struct compare_source *s, size_t collection, const struct source_doc *doc,
-                  struct compare_wanted *out)
+bool compare_judge(const struct source_doc *doc, const struct made *made, struct compare_wanted *out)
 {
-    struct made made;
     *out = (struct compare_wanted){.doc = docid_json(doc->id)};
     if (!out->doc) return false;
     if (!doc->body) return true;
-    collection_make(s->collections[collection], doc->body, &made);
-    memcpy(out->point_id, made.point_id, sizeof out->point_id);
-    memcpy(out->content_hash, made.content_hash, sizeof out->content_hash);
-    memcpy(out->payload_hash, made.payload_hash, sizeof out->payload_hash);
+    memcpy(out->point_id, made->point_id, sizeof out->point_id);
+    memcpy(out->content_hash, made->content_hash, sizeof out->content_hash);
+    memcpy(out->payload_hash, made->payload_hash, sizeof out->payload_hash);
     if (doc->owner) {
         refuse_duplicate(doc, out);
-    } else if (made.kind == MADE_POINT) {
+    } else if (made->kind == MADE_POINT) {
         out->point = true;
-    } else if (made.kind != MADE_NOTHING) {
+    } else if (made->kind != MADE_NOTHING) {
         out->refused = true;
-        if (made.err) out->err = *made.err;
+        if (made->err) out->err = *made->err;
     }
-    made_fini(&made);
     return true;
+}
+
+bool compare_want(const struct compare_source *s, size_t collection, const struct source_doc *doc,
+                  struct compare_wanted *out)
+{
+    struct made made = {.kind = MADE_NOTHING};
+    if (doc->body) collection_make(s->collections[collection], doc->body, &made);
+    bool ok = compare_judge(doc, &made, out);
+    made_fini(&made);
+    return ok;
 }
 
 void compare_wanted_free(struct compare_wanted *wanted, size_t count)

@@ -45,6 +45,8 @@ struct compare_wanted {
 /* `doc` was read; its body may be missing (then nothing is wanted). False when memory is out. */
 bool compare_want(const struct compare_source *s, size_t collection, const struct source_doc *doc,
                   struct compare_wanted *out);
+/* The same of what was made of it elsewhere. */
+bool compare_judge(const struct source_doc *doc, const struct made *made, struct compare_wanted *out);
 void compare_wanted_free(struct compare_wanted *wanted, size_t count);
 
 /*

@@ -5,6 +5,7 @@ libservice_la_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/counts.c %D%/counts.h \
 	%D%/events.c %D%/events.h \
+	%D%/document_compare.c %D%/document_compare.h \
 	%D%/documents.c %D%/documents.h \
 	%D%/documents_again.c \
 	%D%/documents_json.c %D%/documents_json.h \

@@ -14,6 +14,9 @@ struct service_source {
     struct compare_source all;              /* its MongoDB, Qdrant, collections; `only` is 0 */
     const char *id_field;                   /* where the business id stands; dotted paths allowed */
     const struct search_collection *search; /* one per collection */
+    /* What a collection makes of a document, by the thread that its plugin expects. made_fini() it. */
+    void (*make)(void *self, size_t collection, const struct source_doc *doc, struct made *out);
+    void *make_self;
 };
 
 struct jobs;
