@@ -268,6 +268,35 @@ static void *whole(void *context)
     return NULL;
 }
 
+static void make_index(mongoc_client_t *client, const char *database, const char *first, const char *second)
+{
+    bson_error_t error;
+    bson_t *command = second
+                          ? BCON_NEW("createIndexes", "tools", "indexes", "[", "{", "name", BCON_UTF8(second),
+                                     "key", "{", first, BCON_INT32(1), second, BCON_INT32(1), "}", "}", "]")
+                          : BCON_NEW("createIndexes", "tools", "indexes", "[", "{", "name", BCON_UTF8(first),
+                                     "key", "{", first, BCON_INT32(1), "}", "}", "]");
+    if (!mongoc_client_write_command_with_opts(client, database, command, NULL, NULL, &error))
+        die("index", error.message);
+    bson_destroy(command);
+}
+
+/* The indexes that Lockstep makes in MongoDB, so that a record costs the server the same. */
+static void make_indexes(char **args)
+{
+    char status[128], retry[128];
+    mongoc_client_t *client = connect_to(args[0]);
+    make_index(client, args[1], "id", NULL);
+    make_index(client, args[1], "syncMetadata.overallStatus", NULL);
+    make_index(client, args[1], "syncMetadata.overallStatus", "syncMetadata.updatedAt");
+    for (size_t k = 0; k < COLLECTIONS; k++) {
+        snprintf(status, sizeof status, "syncMetadata.collections.%s.status", bench_names[k]);
+        snprintf(retry, sizeof retry, "syncMetadata.collections.%s.nextRetryAt", bench_names[k]);
+        make_index(client, args[1], status, retry);
+    }
+    mongoc_client_destroy(client);
+}
+
 static long documents(char **args)
 {
     bson_t all = BSON_INITIALIZER;
@@ -288,6 +317,7 @@ int bench_whole(char **args)
         .args = args, .collections = collections, .dimensions = strtoul(args[4], NULL, 10)};
     model_open(args[3], fingerprint(model.dimensions), collections);
     make_collections(args[2], model.dimensions);
+    make_indexes(args);
     run_workers(&model, strtol(args[5], NULL, 10), args[2], documents(args), whole);
     return EXIT_SUCCESS;
 }
