@@ -196,7 +196,8 @@ static size_t witnesses_of(const struct part *part, const struct req *req, struc
                            : part->wanted.point           ? part->made.point_id
                                                           : NULL;
     const struct witness *own = NULL;
-    if (point_id) {
+    if (point_id &&
+        req->lookup.found_count > 0) { /* the standard has no search in an array that isn't there */
         struct witness key = {.ours = false};
         memcpy(key.point_id, point_id, POINT_ID_BYTES);
         own = bsearch(&key, req->lookup.found, req->lookup.found_count, sizeof key, witness_compare);
