@@ -56,20 +56,25 @@ void tally_add(struct tally *t, const struct call *call, int64_t made_us)
     if (made_us >= 0) histogram_live_add(&row->took, made_us);
 }
 
+/* `*` in a route's path: the source stands at the beginning, everything else is an id. */
+static const char *wild_name(const char *path, const char *at)
+{
+    size_t before = (size_t)(at - path);
+    bool first = (before == strlen("/api/") && strncmp(path, "/api/", before) == 0) ||
+                 (before == strlen("/api/sync/") && strncmp(path, "/api/sync/", before) == 0);
+    return first ? "{source}" : "{id}";
+}
+
 void tally_name(size_t row, const char **method, char *path)
 {
-    static const char *const names[] = {"{source}", "{id}", "{third}", "{fourth}"};
-    size_t at = 0, wild = 0;
-    *method = row < ROWS_BEFORE_ROUTES ? "" : routes[row - ROWS_BEFORE_ROUTES].method;
-    if (row < ROWS_BEFORE_ROUTES) {
-        snprintf(path, TALLY_PATH_BYTES, "%s", row == 0 ? "none" : "page");
-        return;
-    }
-    for (const char *from = routes[row - ROWS_BEFORE_ROUTES].path; *from; from++) {
+    size_t at = 0;
+    const struct route *route = row < ROWS_BEFORE_ROUTES ? NULL : &routes[row - ROWS_BEFORE_ROUTES];
+    *method = route ? route->method : "";
+    if (!route) snprintf(path, TALLY_PATH_BYTES, "%s", row == 0 ? "none" : "page");
+    for (const char *from = route ? route->path : ""; *from && at < TALLY_PATH_BYTES; from++) {
         char one[2] = {*from, '\0'};
-        const char *piece = *from == '*' ? names[wild < 3 ? wild++ : 3] : one;
-        at += (size_t)snprintf(path + at, TALLY_PATH_BYTES - at, "%s", piece);
-        if (at >= TALLY_PATH_BYTES) return;
+        at += (size_t)snprintf(path + at, TALLY_PATH_BYTES - at, "%s",
+                               *from == '*' ? wild_name(route->path, from) : one);
     }
 }
 

@@ -73,6 +73,8 @@ START_TEST(what_happened_is_counted)
         {"lockstep_http_requests_total", "method=\"GET\",route=\"/api/sync/{source}/{id}\",status=\"404\"", 2,
          2},
         {"lockstep_http_requests_total", "method=\"\",route=\"none\",status=\"404\"", 1, 1},
+        {"lockstep_http_requests_total", "method=\"POST\",route=\"/api/sync/reset/{id}\",status=\"404\"", 1,
+         1},
         {"lockstep_http_request_duration_seconds_count", "route=\"/api/sync/status\"", 1, 1e9},
         {"lockstep_build_info", "version=\"", 1, 1},
         {"process_cpu_seconds_total", "", 1e-3, 1e6},
@@ -96,6 +98,7 @@ START_TEST(what_happened_is_counted)
     EXPECT_INT(&w, ask(&w, &server, "GET", "/api/sync/tools/not-there", NULL, NULL), 404);
     EXPECT_INT(&w, ask(&w, &server, "GET", "/api/sync/tools/nor-here", NULL, NULL), 404);
     EXPECT_INT(&w, ask(&w, &server, "GET", "/some/where/else", NULL, NULL), 404);
+    EXPECT_INT(&w, ask(&w, &server, "POST", "/api/sync/reset/not-there", NULL, NULL), 404);
     EXPECT_INT(&w, ask(&w, &server, "GET", "/api/sync/status", NULL, NULL), 200);
     struct exposition e = metrics(&w, &server);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {

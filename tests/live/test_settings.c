@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live/harness.h"
+#include "live/calls.h"
 
 START_TEST(two_sources_are_kept_in_step_each_with_its_own_stream)
 {
@@ -194,6 +194,19 @@ START_TEST(a_plugin_built_outside_of_the_tree_is_loaded_by_one_section)
 }
 END_TEST
 
+/* The API tells of a plugin that can't go on. */
+static bool told_of_stopped(struct live *w, const struct live_process *server)
+{
+    json_t *problems = answer(w, server, 200, "GET", "/api/sync/worker/problems", NULL), *p;
+    size_t i;
+    bool told = false;
+    json_array_foreach(value_at(problems, "problems"), i, p) told |=
+        strcmp(text(p, "code"), "PLUGIN_STOPPED") == 0 && strcmp(text(p, "collection"), "hanging") == 0 &&
+        *text(p, "cure");
+    json_decref(problems);
+    return told;
+}
+
 START_TEST(a_plugin_that_hangs_stops_its_own_collection_alone)
 {
     static const char source[] =
@@ -213,13 +226,16 @@ START_TEST(a_plugin_that_hangs_stops_its_own_collection_alone)
     live_open(&w, "hanging");
     build_plugin(&w, "hanging", source);
     live_set(&w, "collection:hanging", "plugin", "hanging");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
     insert_made(&w, 0, 60);
     daemon_start(&w);
+    struct live_process server = api(&w);
     WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.tools.status" : "synced")) == 60);
     WAIT_UNTIL(&w, log_has(&w.daemon, "hanging") && log_has(&w.daemon, "text"));
     update(&w, J("id" : "made-7"), J("$set" : {"website" : "https://goes-on.example"}));
     insert_made(&w, 60, 10);
     WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.tools.status" : "synced")) == 70);
+    WAIT_UNTIL(&w, told_of_stopped(&w, &server));
     daemon_stop(&w);
     live_set(&w, "collection:hanging", "enabled", "no");
     daemon_start(&w);
