@@ -15,7 +15,7 @@
 
 START_TEST(a_log_that_cannot_be_written_stops_nothing)
 {
-    struct live w = {.folder = "", .daemon_log = "/dev/full"};
+    struct live w = {.folder = "", .daemon_log = "/dev/full", .stand_ins = true};
     live_open(&w, "full-log");
     daemon_start(&w);
     struct writer *writer = writer_start(&w, 1, IDS, 4);
@@ -40,7 +40,7 @@ static void limit_files(const struct live_process *p, rlim_t count)
  */
 START_TEST(without_file_descriptors_it_waits_until_there_are_some)
 {
-    struct live w = {.folder = ""};
+    struct live w = {.folder = "", .stand_ins = true};
     struct network n;
     live_open(&w, "no-files");
     network_open(&n, &w);
@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(stopped_and_continued_again_and_again_it_goes_on)
 {
-    struct live w = {.folder = ""};
+    struct live w = {.folder = "", .stand_ins = true};
     struct network n;
     live_open(&w, "stopped");
     network_open(&n, &w);
@@ -108,7 +108,7 @@ static bool holds_lease(struct live *w, const struct live_process *p)
 /* Each time the one that works is killed, the other takes over, and a new one stands by. */
 START_TEST(of_two_daemons_one_always_works)
 {
-    struct live w = {.folder = ""};
+    struct live w = {.folder = "", .stand_ins = true};
     struct network n;
     live_open(&w, "relay");
     network_open(&n, &w);

@@ -6,6 +6,9 @@
  * document's metadata is what the documents call for. Nothing is ever asserted by the clock: WAIT_UNTIL waits
  * for what must come, and what must not come is shown by counters after something later did.
  *
+ * Where LOCKSTEP_TEST_MONGODB_URI or LOCKSTEP_TEST_QDRANT_URL names a real server, that is used; what needs a
+ * stand-in's knobs (processes killed, faults, counters) ends the test there, loudly (real.c).
+ *
  * Whatever goes wrong in here ends the test, with the ends of all logs in its output. Not thread-safe.
  */
 #ifndef LOCKSTEP_TESTS_LIVE_HARNESS_H
@@ -35,6 +38,7 @@ struct live_process {
     pid_t pid; /* 0: not running */
     int port;  /* once it has run; it comes back on the same one */
     char log[640];
+    const char *real; /* the address of a real server, which nobody started here; else NULL */
 };
 
 struct live_setting {
@@ -50,6 +54,8 @@ struct live {
     size_t setting_count;
     struct live_process mongod, qdrant, embedder, daemon, second;
     struct live_process oracle; /* another embedder, to compare with */
+    bool stand_ins;             /* set before live_open(): no real servers, whatever the environment names */
+    char database[64], prefix[64]; /* ours in MongoDB; before the collections' names in a real Qdrant */
     bool keep_data;  /* set before live_open(): the servers keep their data when they are stopped */
     bool standalone; /* likewise: a MongoDB without change streams */
     const char *qdrant_version; /* likewise: as which version of Qdrant the stand-in appears */

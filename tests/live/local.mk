@@ -9,6 +9,7 @@ noinst_LTLIBRARIES += %D%/liblive.la
 	%D%/edits.c %D%/edits.h \
 	%D%/equal.c \
 	%D%/harness.h \
+	%D%/real.c %D%/real.h \
 	%D%/wire.c \
 	%D%/world.c \
 	core/cmd/app.c

@@ -370,7 +370,7 @@ START_TEST(each_source_has_its_own_list)
     live_open(&w, "list-sources");
     live_set(&w, "api", "listen", "127.0.0.1:0");
     live_set(&w, "source:people", "collection", "people");
-    live_set(&w, "source:people", "database", "live");
+    live_set(&w, "source:people", "database", w.database);
     live_set(&w, "collection:skills", "plugin", "fields");
     live_set(&w, "collection:skills", "source", "people");
     live_set(&w, "collection:skills", "watched", "name 2, skills");

@@ -178,7 +178,7 @@ END_TEST
 
 START_TEST(passwords_in_addresses_are_not_repeated)
 {
-    struct live w = {.folder = ""};
+    struct live w = {.folder = "", .stand_ins = true};
     char address[160];
     live_open(&w, "secrets-addresses");
     set_secrets(&w);
@@ -201,7 +201,7 @@ END_TEST
 
 START_TEST(a_password_that_mongodb_refuses_is_not_repeated)
 {
-    struct live w = {.folder = ""};
+    struct live w = {.folder = "", .stand_ins = true};
     char address[160];
     live_open(&w, "secrets-mongodb");
     set_secrets(&w);

@@ -115,7 +115,7 @@ START_TEST(a_dry_run_says_what_a_sync_would_do_and_writes_nothing_anywhere)
     struct counters c = counters(&w);
     EXPECT_INT(&w, c.texts + c.upserted + c.payloads + c.deleted, 0);
     EXPECT_INT(&w, count_documents(&w, J("syncMetadata" : {"$exists" : true})), 0);
-    mongoc_collection_t *state = mongoc_client_get_collection(w.client, "live", "lockstep.state");
+    mongoc_collection_t *state = mongoc_client_get_collection(w.client, w.database, "lockstep.state");
     bson_t all = BSON_INITIALIZER;
     EXPECT_INT(&w, mongoc_collection_count_documents(state, &all, NULL, NULL, NULL, NULL), 0);
     bson_destroy(&all);

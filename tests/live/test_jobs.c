@@ -448,7 +448,7 @@ START_TEST(each_source_has_jobs_of_its_own)
     live_open(&w, "job-sources");
     live_set(&w, "api", "listen", "127.0.0.1:0");
     live_set(&w, "source:people", "collection", "people");
-    live_set(&w, "source:people", "database", "live");
+    live_set(&w, "source:people", "database", w.database);
     live_set(&w, "source:people", "metadata", "sidecar");
     live_set(&w, "collection:skills", "plugin", "fields");
     live_set(&w, "collection:skills", "source", "people");

@@ -26,8 +26,8 @@ static void mark(struct live *w, size_t n)
 static void rename_tools(struct live *w, const char *from, const char *to)
 {
     char command[200];
-    snprintf(command, sizeof command,
-             "{\"renameCollection\":\"live.%s\",\"to\":\"live.%s\",\"dropTarget\":true}", from, to);
+    snprintf(command, sizeof command, "{\"renameCollection\":\"%s.%s\",\"to\":\"%s.%s\",\"dropTarget\":true}",
+             w->database, from, w->database, to);
     admin(w, command);
 }
 
@@ -210,8 +210,8 @@ START_TEST(a_privilege_that_is_missing_is_named_and_waited_for)
         char fail[300];
         snprintf(fail, sizeof fail,
                  "{\"configureFailPoint\":\"failCommand\",\"mode\":\"alwaysOn\",\"data\":{\"failCommands\":"
-                 "[\"%s\"],\"appName\":\"lockstep\",\"namespace\":\"live.%s\",\"errorCode\":13}}",
-                 cases[i].command, cases[i].collection);
+                 "[\"%s\"],\"appName\":\"lockstep\",\"namespace\":\"%s.%s\",\"errorCode\":13}}",
+                 cases[i].command, w.database, cases[i].collection);
         insert_made(&w, 10 * i, 10);
         admin(&w, fail);
         daemon_start(&w);

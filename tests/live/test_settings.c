@@ -9,7 +9,7 @@ START_TEST(two_sources_are_kept_in_step_each_with_its_own_stream)
     struct live w = {.folder = ""};
     live_open(&w, "sources");
     live_set(&w, "source:people", "collection", "people");
-    live_set(&w, "source:people", "database", "live");
+    live_set(&w, "source:people", "database", w.database);
     live_set(&w, "collection:skills", "plugin", "fields");
     live_set(&w, "collection:skills", "source", "people");
     live_set(&w, "collection:skills", "watched", "name 2, skills");
@@ -136,7 +136,7 @@ END_TEST
 
 START_TEST(variables_of_the_environment_win_over_the_file)
 {
-    struct live w = {.folder = ""};
+    struct live w = {.folder = "", .stand_ins = true};
     struct buf out;
     live_open(&w, "environment");
     buf_init(&out, 0);

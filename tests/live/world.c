@@ -20,6 +20,7 @@
 #include "cmd/app.h"
 #include "http/http.h"
 #include "live/harness.h"
+#include "live/real.h"
 #include "unit/suite.h"
 
 #define MAX_ARGUMENTS 16
@@ -145,6 +146,7 @@ void process_signal(struct live_process *p, int signal)
 
 void process_kill(struct live_process *p)
 {
+    if (p->real) real_skip("a server that is killed");
     if (p->pid <= 0) return;
     kill(p->pid, SIGKILL);
     waitpid(p->pid, NULL, 0);
@@ -210,6 +212,7 @@ static const char *data_file(struct live *w, const char *name, char *path, size_
 
 void mongod_start(struct live *w)
 {
+    if (w->mongod.real) return;
     char path[640];
     struct options o = {.count = 0};
     option(&o, "--file", data_file(w, "mongod", path, sizeof path));
@@ -219,6 +222,7 @@ void mongod_start(struct live *w)
 
 void qdrant_start(struct live *w)
 {
+    if (w->qdrant.real) return;
     char path[640];
     struct options o = {.count = 0};
     option(&o, "--file", data_file(w, "qdrant", path, sizeof path));
@@ -364,7 +368,8 @@ void live_set(struct live *w, const char *section, const char *key, const char *
     }
     snprintf(s->section, sizeof s->section, "%s", section);
     snprintf(s->key, sizeof s->key, "%s", key);
-    snprintf(s->value, sizeof s->value, "%s", value);
+    bool prefix = *w->prefix && strcmp(section, "qdrant") == 0 && strcmp(key, "collection_prefix") == 0;
+    snprintf(s->value, sizeof s->value, "%s%s", prefix ? w->prefix : "", value);
 }
 
 static bool first_of_section(const struct live *w, size_t i)
@@ -396,7 +401,7 @@ static void set_url(struct live *w, const char *section, const char *key, const 
 {
     char url[128];
     snprintf(url, sizeof url, "%s://127.0.0.1:%d", scheme, p->port);
-    live_set(w, section, key, url);
+    live_set(w, section, key, p->real ? p->real : url);
 }
 
 /* Short waits where waiting is not what a test is about. */
@@ -404,10 +409,11 @@ static void set_defaults(struct live *w)
 {
     char path[512];
     set_url(w, "mongodb", "uri", "mongodb", &w->mongod);
-    live_set(w, "mongodb", "database", "live");
+    live_set(w, "mongodb", "database", w->database);
     live_set(w, "mongodb", "collection", "tools");
     set_url(w, "qdrant", "url", "http", &w->qdrant);
     live_set(w, "qdrant", "timeout_ms", "1500");
+    if (*w->prefix) live_set(w, "qdrant", "collection_prefix", "");
     live_set(w, "embedding", "provider", "openai");
     set_url(w, "embedding", "url", "http", &w->embedder);
     live_set(w, "embedding", "model", "stand-in");
@@ -431,21 +437,25 @@ static void set_defaults(struct live *w)
 
 static void connect_client(struct live *w)
 {
-    char uri[160];
+    char address[64];
     struct lks_err err;
-    snprintf(
-        uri, sizeof uri,
-        "mongodb://127.0.0.1:%d/?appname=live-test&heartbeatFrequencyMS=500&serverSelectionTimeoutMS=5000",
-        w->mongod.port);
-    w->client = mongoc_client_new(uri);
+    snprintf(address, sizeof address, "mongodb://127.0.0.1:%d/", w->mongod.port);
+    mongoc_uri_t *uri = mongoc_uri_new(w->mongod.real ? w->mongod.real : address);
+    if (!uri) FAIL(w, "LOCKSTEP_TEST_MONGODB_URI is no address");
+    mongoc_uri_set_appname(uri, "live-test");
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, 500);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 5000);
+    w->client = mongoc_client_new_from_uri(uri);
+    mongoc_uri_destroy(uri);
     mongoc_client_set_error_api(w->client, MONGOC_ERROR_API_VERSION_2);
-    w->tools = mongoc_client_get_collection(w->client, "live", "tools");
+    w->tools = mongoc_client_get_collection(w->client, w->database, "tools");
     if (http_open(NULL, &w->http, &err) != LKS_E_OK) FAIL(w, "%s", err.text);
 }
 
 void live_open(struct live *w, const char *test)
 {
     w->test = test;
+    real_choose(w);
     snprintf(w->folder, sizeof w->folder, "%s/tests/live/%s.XXXXXX", top_builddir(), test);
     if (!mkdtemp(w->folder)) FAIL(w, "%s: %s", w->folder, strerror(errno));
     mongoc_init();
@@ -473,6 +483,7 @@ void live_close(struct live *w)
 {
     process_kill(&w->second);
     process_kill(&w->daemon);
+    real_clean(w);
     json_decref(w->vectors);
     app_free(w->app);
     http_close(w->http);
@@ -481,8 +492,8 @@ void live_close(struct live *w)
     mongoc_cleanup();
     process_kill(&w->oracle);
     process_kill(&w->embedder);
-    process_kill(&w->qdrant);
-    process_kill(&w->mongod);
+    if (!w->qdrant.real) process_kill(&w->qdrant);
+    if (!w->mongod.real) process_kill(&w->mongod);
     remove_folder(w->folder);
 }
 
