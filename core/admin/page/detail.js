@@ -57,19 +57,18 @@ function fold(key, title, content) {
 /* ---- the difference ---- */
 
 function differenceRow(c, path) {
-  if (path === 'text') {
-    return [el('code', null, 'text'), 'Another one than was embedded (below).', c.point?.lockstep?.hash ? ['made from a text with hash ', el('code', null, c.point.lockstep.hash.slice(0, 12))] : 'unknown'];
-  }
-  const key = path.replace(/^payload\./, '');
-  const wanted = path.startsWith('payload.') ? at(c.payload, key) : undefined;
-  const held = path.startsWith('payload.') ? at(c.point?.payload, key) : undefined;
+  const made = c.point.lockstep;
   const side = value => (value === undefined ? el('span', { class: 'muted' }, 'nothing') : el('code', null, typeof value === 'string' ? value : JSON.stringify(value)));
-  return [el('code', null, path), side(wanted), side(held)];
+  if (path === 'text') return ['another text than was embedded (below)', made?.hash ? ['a vector of the text with hash ', el('code', null, made.hash.slice(0, 12))] : 'a vector of nobody knows what'];
+  if (path === 'owner') return ['a point of its own', made?.doc ? ['a point of ', el('code', null, `${made.source} ${made.doc}`)] : 'a point that Lockstep did not make'];
+  if (path === 'payload') return ['the same fields', 'the same fields, but says that it holds others'];
+  const key = path.replace(/^payload\./, '');
+  return [side(at(c.payload, key)), side(at(c.point.payload, key))];
 }
 
 function differences(c) {
-  if (c.result === 'error') return el('p', { class: 'error' }, `Nothing can be made of this document: ${c.error}`);
-  if (c.error) return el('p', { class: 'error' }, c.error);
+  if (c.result === 'error') return el('p', { class: 'error' }, `Nothing can be made of this document: ${c.error} (${c.errorCode})`);
+  if (c.pointError) return el('p', { class: 'error' }, `What Qdrant holds is not known: ${c.pointError}`);
   if (c.result === 'none') return el('p', null, c.point ? 'The document calls for no point, but Qdrant holds one.' : 'Its text is empty, so it has no point here; Qdrant holds none.');
   if (!c.point) return el('p', { class: 'error' }, 'Qdrant holds no point of it.');
   if (!c.differences.length) return el('p', { class: 'good' }, 'Qdrant holds exactly what the document calls for.');
@@ -77,8 +76,8 @@ function differences(c) {
     el('caption', null, `${plural(c.differences.length, 'difference')} to what Qdrant holds`),
     el('thead', null, el('tr', null, ['Where', 'The document makes', 'Qdrant holds'].map(t => el('th', { scope: 'col' }, t)))),
     el('tbody', null, c.differences.map(path => {
-      const [where, wanted, held] = differenceRow(c, path);
-      return el('tr', null, el('th', { scope: 'row' }, where), el('td', null, wanted), el('td', null, held));
+      const [wanted, held] = differenceRow(c, path);
+      return el('tr', null, el('th', { scope: 'row' }, el('code', null, path)), el('td', null, wanted), el('td', null, held));
     }))));
 }
 

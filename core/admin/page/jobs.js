@@ -1,10 +1,11 @@
 /* jobs.js - long work that the daemon does: its list, progress, stopping and starting. */
 import { byId, el, keyed, say, timeNode } from './dom.js';
 import { call, callSource } from './api.js';
-import { collections, known, learn, on, place } from './state.js';
-import { duration, number, rate } from './format.js';
+import { addressWith, collections, known, learn, on, place } from './state.js';
+import { duration, number, plural, rate } from './format.js';
 import { busy, confirm, errorText, notice } from './notices.js';
 
+const MOST_FINDINGS = 50;
 const going = job => job.state === 'queued' || job.state === 'running';
 let trouble = null;
 
@@ -33,17 +34,45 @@ function progressText(job) {
   const parts = [];
   if (p.text) parts.push(p.text);
   if (p.done || p.total) parts.push(`${number(p.done)}${p.total ? ` of ${number(p.total)}` : ''}`);
-  if (going(job) && p.ratePerSecond) parts.push(rate(p.ratePerSecond));
-  if (going(job) && p.etaMs) parts.push(`${duration(p.etaMs)} left`);
+  if (p.ratePerSecond) parts.push(rate(p.ratePerSecond));
+  if (p.etaMs) parts.push(`${duration(p.etaMs)} left`);
   return parts.join(', ');
 }
 
-/* A result is an object of numbers and words, which differ by job. */
-function resultText(result) {
-  if (result === null || result === undefined) return '';
-  if (typeof result !== 'object') return String(result);
-  return Object.entries(result).filter(([, v]) => v !== null && typeof v !== 'object')
-    .map(([k, v]) => `${k.replace(/([A-Z])/g, ' $1').toLowerCase()}: ${typeof v === 'number' ? number(v) : v}`).join(', ');
+/* Counts that are not 0, in words: `3 embedded, 165 unchanged`. */
+function countText(counts) {
+  return Object.entries(counts).filter(([, v]) => v).map(([k, v]) => (typeof v === 'number' ? `${number(v)} ${words(k)}` : `${words(k)}: ${v}`)).join(', ') || 'nothing';
+}
+const words = key => key.replace(/[A-Z]/g, c => ` ${c.toLowerCase()}`).replaceAll('-', ' ');
+
+function verifyText({ findings, documents, points }) {
+  return `${findings ? plural(findings, 'finding') : 'Nothing'} in ${plural(documents, 'document')} and ${plural(points, 'point')}.`;
+}
+
+function countList(text, { collections: each, list }) {
+  return [el('p', null, text),
+    each && el('ul', { class: 'each' }, Object.entries(each).map(([name, counts]) => el('li', null, `${name}: ${countText(counts)}`))),
+    list?.length ? findingList(list) : null];
+}
+
+function findingList(list) {
+  const shown = list.slice(0, MOST_FINDINGS);
+  return el('details', null, el('summary', null, plural(list.length, 'finding')),
+    el('ul', null, shown.map(f => el('li', null, `${words(f.kind)} in ${f.collection}: `,
+      f.id ? el('a', { href: addressWith({ doc: f.id, at: f.collection }) }, f.id) : el('code', null, f.pointId), f.detail && `, ${f.detail}`))),
+    list.length > shown.length && el('p', { class: 'muted' }, `and ${number(list.length - shown.length)} more`));
+}
+
+/* What came of it: a verify found this, repaired that, and left the rest; a sync did so much in each collection. */
+function resultParts(job) {
+  const r = job.result;
+  if (!r) return null;
+  if (job.job === 'verify') {
+    return [r.found && countList(verifyText(r.found), r.found), r.repaired && countList('Repaired:', r.repaired),
+      r.left && countList(`After the repair: ${verifyText(r.left)}`, r.left),
+      r.inStep === true && el('p', { class: 'good' }, 'Everything is in step.')];
+  }
+  return countList(`${plural(r.documents ?? 0, 'document')}.`, r);
 }
 
 function optionText(options) {
@@ -73,8 +102,8 @@ function jobNode(job) {
       el('span', { class: 'muted' }, [job.source, optionText(job.options)].filter(Boolean).join(', '), ', ', ended),
       el('span', { class: 'space' }),
       going(job) && el('button', { type: 'button', 'data-focus': 'stop', onclick: e => busy(e.currentTarget, () => stop(job)) }, 'Stop')),
-    bar, el('p', null, progressText(job)),
-    job.result && el('p', { class: 'muted' }, resultText(job.result)),
+    bar, going(job) && el('p', null, progressText(job)),
+    resultParts(job),
     job.error && el('p', { class: 'error' }, job.errorCode ? `${job.error} (${job.errorCode})` : job.error));
 }
 

@@ -39,7 +39,7 @@ function bar(row) {
   return el('td', { role: 'cell', class: 'bar-column' }, out);
 }
 
-const circuitWords = { open: 'paused after failures', probing: 'trying again' };
+const circuitWords = { open: 'paused', probing: 'trying again' }; // its provider failed too often
 
 function countRow(row) {
   const name = row.collection
