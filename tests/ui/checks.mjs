@@ -81,11 +81,13 @@ export const contrast = browser => browser.run(() => {
   return [...wrong];
 });
 
-/** What sticks out to the right of the page, so that one has to scroll sideways. */
+/** What sticks out to the right, of the page or of its card. */
 export const overflow = browser => browser.run(() => {
+  const right = node => node.getBoundingClientRect().right;
+  const frame = node => node.parentElement.closest('.card, .problems, dialog');
   const width = document.documentElement.clientWidth;
-  if (document.scrollingElement.scrollWidth <= width) return [];
-  return [...document.querySelectorAll('body *')].filter(n => n.checkVisibility() && n.getBoundingClientRect().right > width + 1 && !n.closest('.table-frame, pre'))
+  return [...document.querySelectorAll('body *')].filter(n => n.checkVisibility() && !n.closest('.table-frame, pre, .plot, .away'))
+    .filter(n => (right(n) > width + 1 && !n.closest('.notices')) || (frame(n) && right(n) > right(frame(n)) + 1))
     .map(n => `${n.tagName.toLowerCase()}#${n.id}.${n.className}`).slice(0, 10);
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { until } from './webdriver.mjs';
+import { overflow } from './checks.mjs';
 import { World, shots } from './world.mjs';
 
 let w, browser, folder;
@@ -43,6 +44,9 @@ test('a collection whose server is down is shown as paused until it is back', as
   await w.says('#counts tr[data-collection="functionality"] .pill', /paused|trying again/);
   await w.says('#problems-list', /functionality/);
   assert.deepEqual(await browser.run(() => [...document.querySelectorAll('#counts .pill')].map(p => p.closest('tr').dataset.collection)), ['functionality']);
+  await browser.size(1200, 900);
+  assert.deepEqual(await overflow(browser), []);
+  await browser.size(1440, 900);
   await browser.screenshot(join(folder, 'paused.png'));
   await w.mend(w.qdrant);
   await until('none is paused', async () => (await browser.all('#counts .pill')).length === 0);

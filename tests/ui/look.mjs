@@ -219,6 +219,15 @@ test('on a phone nothing sticks out, and a finger hits what it aims at', async (
   await browser.size(1440, 900);
 });
 
+test('on screens between, nothing sticks out either', async () => {
+  for (const width of [700, 900, 1151, 1320, 1920]) {
+    await browser.size(width, 900);
+    await w.visit();
+    assert.deepEqual(await overflow(browser), [], `${width} pixels`);
+  }
+  await browser.size(1440, 900);
+});
+
 test('nothing comes from another host, and nothing broke the policy of the page', async () => {
   await browser.console();
   await w.visit();

@@ -49,7 +49,7 @@ export class World {
   async close() {
     await this.browser?.close();
     for (const child of this.children) child.kill('SIGKILL');
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 
   /* ---- processes ---- */
