@@ -177,6 +177,16 @@ static enum lks_code fill_source(struct app *app, struct app_source *s, size_t w
     return s->fields ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
 }
 
+const char *app_shares_qdrant(const struct app *app, const struct config_collection *c)
+{
+    const struct config *config = app->config;
+    for (size_t i = 0; i < config->collection_count; i++)
+        if (config->collections[i].enabled &&
+            strcmp(config->collections[i].qdrant_collection, c->qdrant_collection) == 0)
+            return config->collections[i].name;
+    return NULL;
+}
+
 size_t app_embedder(const struct app_source *source, size_t i)
 {
     return source->engine_collections[i].embedder;

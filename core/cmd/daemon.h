@@ -1,4 +1,4 @@
-/* daemon.h - the daemon that runs beside a command, asked over its HTTP API. */
+/* daemon.h - asks the daemon that runs beside a command, over its HTTP API. */
 #ifndef LOCKSTEP_CMD_DAEMON_H
 #define LOCKSTEP_CMD_DAEMON_H
 
@@ -6,10 +6,21 @@
 
 #include "cmd/app.h"
 
-/*
- * GET of a path, at the address and with the token of [api], on a connected app. NULL if nobody answers
- * there, or not with JSON and 200: a command that reads can do without. json_decref() it.
- */
+struct daemon_reply {
+    long status;     /* 0: nobody answered */
+    json_t *json;    /* owned; NULL: the answer is none */
+    char error[512]; /* with a status of 0: why */
+};
+
+/* Where the daemon is asked: `url` (NULL: as [api] listen has it), without what is secret. False, and why, if
+ * the configuration gives no address. */
+bool daemon_address(const struct app *app, const char *url, char *out, size_t out_bytes);
+/* `path` as in docs/api.md, `body` may be NULL. The app is connected. `reply` is to be freed by
+ * daemon_reply_fini(). */
+void daemon_ask(const struct app *app, const char *url, const char *method, const char *path,
+                const json_t *body, struct daemon_reply *reply);
+void daemon_reply_fini(struct daemon_reply *reply);
+/* What a GET answers, with 200; NULL if no daemon answers so. */
 json_t *daemon_get(const struct app *app, const char *path);
 
 #endif

@@ -7,11 +7,12 @@
 
 #include "base/log.h"
 #include "cmd/arguments.h"
+#include "cmd/handover.h"
 #include "cmd/pass.h"
 #include "cmd/signals.h"
 
 struct wish {
-    const char *name;
+    const char *name, *url;
     bool yes, json;
 };
 
@@ -51,17 +52,6 @@ static const struct config_collection *find(const struct app *app, const char *n
     return NULL;
 }
 
-/* An enabled collection that has the same Qdrant collection, or NULL. */
-static const char *shared_with(const struct job *job)
-{
-    const struct config *config = job->app->config;
-    for (size_t i = 0; i < config->collection_count; i++)
-        if (config->collections[i].enabled &&
-            strcmp(config->collections[i].qdrant_collection, job->config->qdrant_collection) == 0)
-            return config->collections[i].name;
-    return NULL;
-}
-
 static void say_what(const struct job *job, const struct forget_sum *sum, const char *shared)
 {
     fprintf(stderr, "To be deleted for good: %lld entries of %s in the metadata", (long long)sum->entries,
@@ -92,28 +82,51 @@ static bool agreed(void)
     return false;
 }
 
-static void report(const struct job *job, const struct forget_sum *done)
+static void report(const struct job *job, const json_t *done)
 {
     if (job->wish->json) {
-        json_t *out = report_forget(job->wish->name, done);
-        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        json_dumpf(done, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');
-        json_decref(out);
         return;
     }
-    printf("%s: %lld entries and %lld points deleted%s\n", job->wish->name, (long long)done->entries,
-           (long long)done->points, done->exists ? ", with the Qdrant collection" : "");
+    printf("%s: %lld entries and %lld points deleted%s\n", job->wish->name,
+           (long long)json_integer_value(json_object_get(done, "entries")),
+           (long long)json_integer_value(json_object_get(done, "points")),
+           json_is_true(json_object_get(done, "collectionDeleted")) ? ", with the Qdrant collection" : "");
+}
+
+static void report_sum(const struct job *job, const struct forget_sum *done)
+{
+    json_t *out = report_forget(job->wish->name, done);
+    report(job, out);
+    json_decref(out);
+}
+
+/* Where a daemon holds the lease, it does it. */
+static enum handed hand_it_over(const struct job *job, struct handover *h, const struct app_source *source)
+{
+    json_t *done, *options = json_pack("{s:s, s:b}", "collection", job->wish->name, "confirm", 1);
+    signals_block(); /* a signal stops the job, not us */
+    enum handed handed = hand_over(h, source, "forget", options, &done);
+    if (handed == HANDED_OVER) {
+        if (json_is_object(json_object_get(done, "result"))) report(job, json_object_get(done, "result"));
+        if (!handed_well(done)) handed = HANDED_BADLY;
+        json_decref(done);
+    }
+    signals_unblock();
+    return handed;
 }
 
 static int carry_out(struct job *job, struct app_source *source, struct qdrant *qdrant)
 {
-    const char *shared = shared_with(job);
+    const char *shared = app_shares_qdrant(job->app, job->config);
     struct forget_wish f = {.name = job->wish->name,
                             .mongo = source->mongo,
                             .qdrant = qdrant,
                             .keep_qdrant = shared != NULL,
                             .progress = show_progress,
                             .self = job};
+    struct handover h = {.app = job->app, .url = job->wish->url, .quiet = job->wish->json};
     struct forget_sum sum, done;
     struct lks_err err;
     if (forget_look(&f, &sum, &err) != LKS_E_OK) {
@@ -121,18 +134,20 @@ static int carry_out(struct job *job, struct app_source *source, struct qdrant *
         return EXIT_FAILED;
     }
     if (!sum.entries && !sum.exists) {
-        report(job, &sum);
+        report_sum(job, &sum);
         return EXIT_DONE;
     }
-    if (daemon_at_work(source)) return EXIT_FAILED;
     if (!job->wish->yes) {
         say_what(job, &sum, shared);
         if (!agreed()) return EXIT_FAILED;
     }
+    enum handed handed = hand_it_over(job, &h, source);
+    if (handed != HANDED_NOT) return handed == HANDED_OVER ? EXIT_DONE : EXIT_FAILED;
+    if (daemon_at_work(source, h.why)) return EXIT_FAILED;
     progress_begin(&job->progress, job->wish->json);
     enum lks_code code = forget(&f, &done, &err);
     progress_clear(&job->progress);
-    report(job, &done);
+    report_sum(job, &done);
     if (code == LKS_E_OK) return EXIT_DONE;
     fprintf(stderr, "lockstep: %s\n", err.text);
     return EXIT_FAILED;
@@ -158,6 +173,7 @@ static int forget_it(struct job *job)
 static int parse(const struct invocation *inv, struct wish *wish)
 {
     const struct option_spec options[] = {{"yes", OPTION_FLAG, &wish->yes, 0, 0},
+                                          {"url", OPTION_TEXT, &wish->url, 0, 0},
                                           {"json", OPTION_FLAG, &wish->json, 0, 0}};
     int status = ARGUMENTS_READ(&command_forget, inv, options, &wish->name);
     if (status == EXIT_DONE && !wish->name) return usage_error(&command_forget, "say which collection");
@@ -179,6 +195,6 @@ static int run(const struct invocation *inv)
 }
 
 const struct command command_forget = {.name = "forget",
-                                       .usage = "[--yes] [--json] COLLECTION",
+                                       .usage = "[--yes] [--url URL] [--json] COLLECTION",
                                        .summary = "deletes what a collection left that was switched off",
                                        .run = run};

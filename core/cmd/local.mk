@@ -7,6 +7,7 @@ lockstep_SOURCES = \
 	%D%/config.c \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/forget.c \
+	%D%/handover.c %D%/handover.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/main.c \
 	%D%/making.c %D%/making.h \

@@ -10,12 +10,15 @@
 
 #define GRACE_S 2 /* on top of the lease, until its holder counts as alive */
 
-static void complain_of_holder(const char *source, const char *holder)
+static void complain_of_holder(const char *source, const char *holder, const char *why)
 {
-    fprintf(stderr,
-            "lockstep: %s holds the lease of source %s and keeps it in step already; stop that daemon to do "
-            "this by hand\n",
-            holder, source);
+    fprintf(stderr, "lockstep: %s holds the lease of source %s and keeps it in step already", holder, source);
+    if (why && *why)
+        fprintf(stderr,
+                "; %s. Say where it answers with --url or [api] listen, or stop it to do this by hand\n",
+                why);
+    else
+        fputs("; stop that daemon to do this by hand\n", stderr);
 }
 
 static int64_t patience_s(const struct app *app)
@@ -23,7 +26,7 @@ static int64_t patience_s(const struct app *app)
     return app->config->worker.lease_ms / 1000 + GRACE_S;
 }
 
-bool daemon_at_work(struct app_source *source)
+bool daemon_at_work(struct app_source *source, const char *why)
 {
     struct lks_err err;
     char *holder = NULL;
@@ -33,7 +36,7 @@ bool daemon_at_work(struct app_source *source)
         if (mongo_lease_holder(source->mongo, &holder, &err) != LKS_E_OK || !holder) return false;
         sleep(1);
     }
-    complain_of_holder(source->config->name, holder);
+    complain_of_holder(source->config->name, holder, why);
     free(holder);
     return true;
 }
@@ -46,7 +49,7 @@ static void look_for_holder(struct pass *p, struct loop_engine *le, const struct
     p->refused = true;
     snprintf(p->holder, sizeof p->holder, "%s", s->lease_holder);
     progress_clear(&p->progress);
-    complain_of_holder(le->source->config->name, p->holder);
+    complain_of_holder(le->source->config->name, p->holder, p->why);
     for (size_t i = 0; i < p->loop.count; i++) engine_stop(p->loop.engines[i].engine);
     p->loop.stop_by_ms = 0;
 }

@@ -10,8 +10,9 @@
 
 struct pass {
     /* what for; all of it borrowed */
-    bool quiet;                          /* no progress (for --json) */
-    const char *label;                   /* of the progress; NULL: the source's name */
+    bool quiet;        /* no progress (for --json) */
+    const char *why;   /* the holder of a lease could not be asked to do it; NULL or "": it was not tried */
+    const char *label; /* of the progress; NULL: the source's name */
     const struct engine_errand *errands; /* one for each of the app's sources; NULL: a whole pass over all */
     void (*feed)(struct loop *loop, struct loop_engine *le, void *context);
     void (*touched)(struct loop_engine *le, const struct engine_touched *touched, void *context);
@@ -36,6 +37,6 @@ bool servers_answer(struct app *app, const struct engine_errand *errands);
 
 /* True, and a person was told, if a daemon is at work on this source: somebody who has the lease longer than
  * it lasts without renewal is alive. Blocks that long. */
-bool daemon_at_work(struct app_source *source);
+bool daemon_at_work(struct app_source *source, const char *why);
 
 #endif

@@ -10,6 +10,7 @@ static int parse(const struct invocation *inv, struct touch *wish, struct select
                                           {"failed", OPTION_FLAG, &wish->failed, 0, 0},
                                           {"collection", OPTION_NAMES, &selection->collections, 0, 0},
                                           {"source", OPTION_TEXT, &selection->source, 0, 0},
+                                          {"url", OPTION_TEXT, &wish->url, 0, 0},
                                           {"force", OPTION_FLAG, &wish->force, 0, 0},
                                           {"json", OPTION_FLAG, &wish->json, 0, 0}};
     int status = ARGUMENTS_READ(&command_retry, inv, options, NULL);
@@ -45,8 +46,8 @@ out:
     return status;
 }
 
-const struct command command_retry = {.name = "retry",
-                                      .usage =
-                                          "(--id ID... | --failed) [--collection NAME] [--force] [--json]",
-                                      .summary = "documents at once, whatever their backoff says",
-                                      .run = run};
+const struct command command_retry = {
+    .name = "retry",
+    .usage = "(--id ID... | --failed) [--collection NAME] [--source NAME] [--force] [--url URL] [--json]",
+    .summary = "documents at once, whatever their backoff says",
+    .run = run};

@@ -121,6 +121,19 @@ struct engine_errand *selection_errands(const struct selection *s, const struct 
     return errands;
 }
 
+void selection_drop(struct selection *s, size_t source)
+{
+    s->masks[source] = 0;
+    s->narrow = true;
+}
+
+bool selection_any(const struct selection *s, const struct app *app)
+{
+    bool any = false;
+    for (size_t i = 0; i < app->source_count; i++) any |= s->masks[i] != 0;
+    return any;
+}
+
 void selection_fini(struct selection *s)
 {
     name_list_fini(&s->ids);

@@ -21,6 +21,9 @@ struct app_source *selection_source(const struct selection *s, struct app *app);
  * memory is out. */
 struct engine_errand *selection_errands(const struct selection *s, const struct app *app,
                                         struct engine_errand errand);
+/* This source is somebody else's matter from now on. */
+void selection_drop(struct selection *s, size_t source);
+bool selection_any(const struct selection *s, const struct app *app);
 void selection_fini(struct selection *s);
 
 #endif

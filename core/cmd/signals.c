@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "cmd/loop.h"
 
@@ -32,6 +33,14 @@ void signals_unblock(void)
     sigset_t set;
     fill(&set);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+bool signals_wait(int64_t wait_ms)
+{
+    struct timespec wait = {.tv_sec = (time_t)(wait_ms / 1000), .tv_nsec = (long)(wait_ms % 1000) * 1000000};
+    sigset_t set;
+    fill(&set);
+    return sigtimedwait(&set, NULL, &wait) > 0;
 }
 
 static void *watch(void *context)

@@ -2,6 +2,9 @@
 #ifndef LOCKSTEP_CMD_SIGNALS_H
 #define LOCKSTEP_CMD_SIGNALS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
 
 struct loop;
@@ -14,5 +17,8 @@ void signals_unblock(void);
 /* From here on a signal is noted in the loop, and wakes it. One loop at a time. */
 enum lks_code signals_watch(struct loop *loop, struct lks_err *err);
 void signals_unwatch(void);
+
+/* For who watches something without a loop: waits that long for a signal to end; true if one came. */
+bool signals_wait(int64_t wait_ms);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cmd/handover.h"
 #include "cmd/pass.h"
 #include "cmd/rehearsal.h"
 #include "cmd/touch.h"
@@ -15,6 +16,7 @@
 
 struct wish {
     struct selection selection;
+    const char *url;
     bool force, dry_run, json;
 };
 
@@ -54,22 +56,43 @@ static uint64_t add_up(const struct loop *loop, json_t *out, bool json)
     return failed;
 }
 
-static int one_pass(const struct wish *wish, struct app *app)
+/* What a daemon holds is done by that daemon, and is not ours any more. An exit status; `*failed` counts
+ * parts that are not in step. */
+static int hand_over_all(struct wish *wish, struct app *app, struct handover *h, json_t *sum)
+{
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < app->source_count; i++) {
+        const char *name = app->sources[i].config->name;
+        json_t *job, *options = json_object(), *work;
+        if (wish->force) json_object_set_new(options, "force", json_true());
+        if (wish->selection.masks[i]) handover_put_collections(options, &wish->selection, app, i);
+        enum handed handed = wish->selection.masks[i]
+                                 ? hand_over(h, &app->sources[i], "sync", json_incref(options), &job)
+                                 : HANDED_NOT;
+        json_decref(options);
+        if (handed == HANDED_NOT) continue;
+        selection_drop(&wish->selection, i);
+        work = handed == HANDED_OVER ? json_object_get(job, "result") : NULL;
+        if (json_is_object(work)) {
+            if (!wish->json) print_work(name, work);
+            json_object_set(sum, name, work);
+        }
+        if (handed != HANDED_OVER || !handed_well(job)) status = EXIT_FAILED;
+        if (handed == HANDED_OVER) json_decref(job);
+    }
+    return status;
+}
+
+static int pass_over_all(const struct wish *wish, struct app *app, const struct handover *h, json_t *sum)
 {
     struct engine_errand errand = {.scan = true, .force = wish->force};
     bool whole = !wish->force && !wish->selection.narrow;
     struct engine_errand *errands = whole ? NULL : selection_errands(&wish->selection, app, errand);
-    struct pass p = {.quiet = wish->json, .errands = errands};
+    struct pass p = {.quiet = wish->json, .why = h->why, .errands = errands};
     int status = EXIT_FAILED;
     if (!whole && !errands) return status;
     if (!servers_answer(app, errands) || !pass_run(&p, app)) goto out;
-    json_t *sum = json_object();
     uint64_t failed = add_up(&p.loop, sum, wish->json);
-    if (wish->json) {
-        json_dumpf(sum, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    }
-    json_decref(sum);
     if (p.stopped) fputs("lockstep: stopped before the end; the next pass goes on from here\n", stderr);
     if (failed)
         fprintf(stderr, "lockstep: %llu parts of documents are not in step; `lockstep status` says which\n",
@@ -81,18 +104,34 @@ out:
     return status;
 }
 
+static int one_pass(struct wish *wish, struct app *app)
+{
+    struct handover h = {.app = app, .url = wish->url, .quiet = wish->json};
+    json_t *sum = json_object();
+    int status = hand_over_all(wish, app, &h, sum);
+    if (selection_any(&wish->selection, app) && pass_over_all(wish, app, &h, sum) != EXIT_DONE)
+        status = EXIT_FAILED;
+    if (wish->json && json_object_size(sum)) {
+        json_dumpf(sum, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    }
+    json_decref(sum);
+    return status;
+}
+
 static int parse(const struct invocation *inv, struct wish *wish)
 {
     const struct option_spec options[] = {{"id", OPTION_NAMES, &wish->selection.ids, 0, 0},
                                           {"collection", OPTION_NAMES, &wish->selection.collections, 0, 0},
                                           {"source", OPTION_TEXT, &wish->selection.source, 0, 0},
                                           {"force", OPTION_FLAG, &wish->force, 0, 0},
+                                          {"url", OPTION_TEXT, &wish->url, 0, 0},
                                           {"dry-run", OPTION_FLAG, &wish->dry_run, 0, 0},
                                           {"json", OPTION_FLAG, &wish->json, 0, 0}};
     return ARGUMENTS_READ(&command_sync, inv, options, NULL);
 }
 
-static int do_it(const struct wish *wish, struct app *app)
+static int do_it(struct wish *wish, struct app *app)
 {
     if (wish->dry_run)
         return rehearse(
@@ -100,7 +139,9 @@ static int do_it(const struct wish *wish, struct app *app)
             app);
     if (wish->selection.ids.count)
         return touch_documents(
-            &(struct touch){.selection = &wish->selection, .force = wish->force, .json = wish->json}, app);
+            &(struct touch){
+                .selection = &wish->selection, .url = wish->url, .force = wish->force, .json = wish->json},
+            app);
     return one_pass(wish, app);
 }
 
@@ -129,8 +170,8 @@ out:
     return status;
 }
 
-const struct command command_sync = {.name = "sync",
-                                     .usage =
-                                         "[--id ID...] [--collection NAME] [--force] [--dry-run] [--json]",
-                                     .summary = "one pass over everything, then the end",
-                                     .run = run};
+const struct command command_sync = {
+    .name = "sync",
+    .usage = "[--id ID...] [--collection NAME] [--source NAME] [--force] [--dry-run] [--url URL] [--json]",
+    .summary = "one pass over everything, then the end",
+    .run = run};

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/handover.h"
 #include "cmd/pass.h"
 #include "service/report.h"
 
@@ -36,6 +37,8 @@ struct job {
     const struct touch *wish;
     struct app *app;
     struct supply *supplies; /* one for each of the app's sources */
+    const char *why;         /* a holder of the lease could not be asked */
+    size_t shown;            /* documents */
     bool broken;             /* MongoDB could not be read to the end */
     uint64_t done, failed;
 };
@@ -76,7 +79,7 @@ static const char *business_id(const struct app_source *source, const struct sou
 
 /* ---- in ---- */
 
-static void hand_over(struct job *job, struct loop_engine *le, struct asked *a)
+static void give_to_engine(struct job *job, struct loop_engine *le, struct asked *a)
 {
     struct supply *supply = supply_of(job, le);
     a->next = supply->asked;
@@ -98,7 +101,7 @@ static void hand_over_page(struct job *job, struct loop_engine *le, struct docid
     for (size_t i = 0; i < count; i++) {
         struct asked *a = asked_new(ids[i], business_id(le->source, &docs[i]));
         if (a)
-            hand_over(job, le, a);
+            give_to_engine(job, le, a);
         else
             job->broken = true;
     }
@@ -136,7 +139,7 @@ static void feed(struct loop *loop, struct loop_engine *le, void *context)
     if (engine_docs_in_work(le->engine) < MOST_AT_A_TIME) {
         for (struct asked *a; (a = supply->waiting) != NULL && supply->asked_count < MOST_AT_A_TIME;) {
             supply->waiting = a->next;
-            hand_over(job, le, a);
+            give_to_engine(job, le, a);
         }
         if (!supply->end) hand_over_failed(job, le);
     }
@@ -185,7 +188,7 @@ static void touched(struct loop_engine *le, const struct engine_touched *t, void
     *at = a->next;
     supply->asked_count--;
     json_t *document = report_touched(le->source->names, a->name, t);
-    touch_print(document, job->wish->json, job->done == 0);
+    touch_print(document, job->wish->json, job->shown++ == 0);
     job->done++;
     if (!json_is_true(json_object_get(document, "success"))) job->failed++;
     json_decref(document);
@@ -248,11 +251,13 @@ static void fini(struct job *job)
 static int run_job(struct job *job, struct engine_errand *errands)
 {
     const struct touch *wish = job->wish;
-    struct pass pass = {
-        .quiet = wish->json, .errands = errands, .feed = feed, .touched = touched, .context = job};
-    if (wish->json) puts("[");
+    struct pass pass = {.quiet = wish->json,
+                        .why = job->why,
+                        .errands = errands,
+                        .feed = feed,
+                        .touched = touched,
+                        .context = job};
     bool ran = pass_run(&pass, job->app);
-    if (wish->json) puts("\n]");
     size_t left = 0;
     for (size_t i = 0; i < job->app->source_count; i++) left += job->supplies[i].asked_count;
     if (ran && (pass.stopped || left > 0))
@@ -263,13 +268,87 @@ static int run_job(struct job *job, struct engine_errand *errands)
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* ---- where a daemon holds the lease ---- */
+
+static json_t *job_options(const struct touch *wish, const struct app *app, size_t source)
+{
+    json_t *options = json_object();
+    if (wish->failed) {
+        json_object_set_new(options, "failed", json_true());
+    } else {
+        json_t *ids = json_array();
+        for (size_t i = 0; i < wish->selection->ids.count; i++)
+            json_array_append_new(ids, json_string(wish->selection->ids.items[i]));
+        json_object_set_new(options, "ids", ids);
+    }
+    if (wish->force) json_object_set_new(options, "force", json_true());
+    handover_put_collections(options, wish->selection, app, source);
+    return options;
+}
+
+/* A sum that says more than its list. */
+static void print_rest(const json_t *result, bool json)
+{
+    long long all = json_integer_value(json_object_get(result, "documents"));
+    size_t listed = json_array_size(json_object_get(result, "results"));
+    if (!json && all == 0) puts("nothing has failed");
+    if ((size_t)all > listed)
+        fprintf(stderr, "lockstep: %lld documents in all, %lld failed; %zu of them are shown\n", all,
+                (long long)json_integer_value(json_object_get(result, "failed")), listed);
+}
+
+/* True if the source is a daemon's matter; `*good` then says whether all went well. */
+static bool handed_source(struct job *work, struct handover *h, size_t source, bool *good)
+{
+    const struct touch *wish = work->wish;
+    struct app *app = h->app;
+    json_t *job, *document;
+    size_t i;
+    enum handed handed = hand_over(h, &app->sources[source], "sync", job_options(wish, app, source), &job);
+    if (handed == HANDED_NOT) return false;
+    *good &= handed == HANDED_OVER;
+    if (handed != HANDED_OVER) return true;
+    const json_t *result = json_object_get(job, "result");
+    json_array_foreach(json_object_get(result, "results"), i, document)
+    {
+        touch_print(document, wish->json, work->shown++ == 0);
+    }
+    print_rest(result, wish->json);
+    *good &= handed_well(job);
+    json_decref(job);
+    return true;
+}
+
+/* The errands of sources that a daemon has are off then. False: some went badly. */
+static bool hand_over_documents(struct job *work, struct handover *h, struct engine_errand *errands,
+                                bool *any)
+{
+    bool good = true;
+    for (size_t i = 0; i < h->app->source_count; i++) {
+        if (!errands[i].on || !handed_source(work, h, i, &good)) continue;
+        errands[i].on = false;
+        *any = true;
+    }
+    return good;
+}
+
+static bool any_on(const struct engine_errand *errands, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) any |= errands[i].on;
+    return any;
+}
+
 int touch_documents(const struct touch *wish, struct app *app)
 {
+    struct handover h = {.app = app, .url = wish->url, .quiet = wish->json};
+    bool handed = false;
     struct engine_errand *errands =
         selection_errands(wish->selection, app, (struct engine_errand){.force = wish->force});
     struct job job = {.wish = wish, .app = app};
     job.supplies = calloc(app->source_count + 1, sizeof *job.supplies);
     int status = EXIT_FAILED;
+    if (wish->json) puts("[");
     if (!errands || !job.supplies) goto out;
     for (size_t i = 0; i < app->source_count; i++) {
         job.supplies[i].mask = errands[i].only;
@@ -279,12 +358,19 @@ int touch_documents(const struct touch *wish, struct app *app)
         if (!wish->failed && &app->sources[i] != selection_source(wish->selection, app))
             errands[i].on = false;
     }
+    bool good = hand_over_documents(&job, &h, errands, &handed);
+    job.why = h.why;
+    if (handed && !any_on(errands, app->source_count)) {
+        status = good ? EXIT_DONE : EXIT_FAILED;
+        goto out;
+    }
     if (!servers_answer(app, errands)) goto out;
     bool all = wish->failed || look_up(&job);
     bool any = wish->failed || job.supplies[selection_source(wish->selection, app) - app->sources].waiting;
     if (any) status = run_job(&job, errands);
-    if (!all) status = EXIT_FAILED;
+    if (!all || !good) status = EXIT_FAILED;
 out:
+    if (wish->json) puts("\n]");
     if (job.supplies) fini(&job);
     free(errands);
     return status;

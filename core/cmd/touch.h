@@ -8,8 +8,9 @@
 
 struct touch {
     const struct selection *selection;
-    bool failed; /* all documents that have a failed entry in the selected collections, instead of --id */
-    bool force;  /* embed even what is equal */
+    const char *url; /* where a daemon answers that holds the lease; NULL: as [api] listen says */
+    bool failed;     /* all documents that have a failed entry in the selected collections, instead of --id */
+    bool force;      /* embed even what is equal */
     bool json;
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "cmd/handover.h"
 #include "cmd/pass.h"
 #include "cmd/rehearsal.h"
 #include "cmd/signals.h"
@@ -17,6 +18,7 @@
 
 struct wish {
     struct selection selection;
+    const char *url;
     size_t sample;
     bool repair, json;
 };
@@ -115,41 +117,88 @@ static bool look_at_all(const struct wish *wish, struct app *app, uint64_t *find
     return good;
 }
 
+static long long sum_of(const json_t *work, const char *name)
+{
+    long long sum = 0;
+    const char *collection;
+    json_t *one;
+    json_object_foreach(json_object_get(work, "collections"), collection, one)
+    {
+        sum += json_integer_value(json_object_get(one, name));
+    }
+    return sum;
+}
+
+/* `work` as report_work() has it. */
+static void put_work(const char *source, const json_t *work, bool json, json_t *out)
+{
+    long long embedded = sum_of(work, "embedded"), payloads = sum_of(work, "payloads");
+    long long deleted = sum_of(work, "deleted"), failed = (long long)report_not_in_step(work);
+    json_object_set_new(out, source,
+                        json_pack("{s:I,s:I,s:I,s:I}", "embedded", (json_int_t)embedded, "payloads",
+                                  (json_int_t)payloads, "deleted", (json_int_t)deleted, "failed",
+                                  (json_int_t)failed));
+    if (!json)
+        printf("%s repaired: %lld embedded, %lld payloads rewritten, %lld deleted, %lld failed\n", source,
+               embedded, payloads, deleted, failed);
+}
+
 static void add_up(const struct loop *loop, bool json, json_t *out)
 {
     for (size_t i = 0; i < loop->count; i++) {
         const struct app_source *source = loop->engines[i].source;
         struct engine_snapshot s;
-        uint64_t embedded = 0, payloads = 0, deleted = 0, failed = 0;
         engine_snapshot(loop->engines[i].engine, &s);
-        for (size_t k = 0; k < s.collection_count; k++) {
-            embedded += s.collections[k].embedded;
-            payloads += s.collections[k].payloads;
-            deleted += s.collections[k].deleted;
-            failed += s.collections[k].failed + s.collections[k].parked;
-        }
-        json_object_set_new(out, source->config->name,
-                            json_pack("{s:I,s:I,s:I,s:I}", "embedded", (json_int_t)embedded, "payloads",
-                                      (json_int_t)payloads, "deleted", (json_int_t)deleted, "failed",
-                                      (json_int_t)failed));
-        if (!json)
-            printf("%s repaired: %llu embedded, %llu payloads rewritten, %llu deleted, %llu failed\n",
-                   source->config->name, (unsigned long long)embedded, (unsigned long long)payloads,
-                   (unsigned long long)deleted, (unsigned long long)failed);
+        json_t *work = report_work(source->names, NULL, &s, 0);
+        put_work(source->config->name, work, json, out);
+        json_decref(work);
     }
 }
 
-/* Everything is compared with the points themselves, payloads too, by the engine. */
-static bool repair(const struct wish *wish, struct app *app, json_t *out)
+/* What a daemon holds, that daemon puts right. False if that went badly. */
+static bool repair_by_daemons(const struct wish *wish, struct app *app, struct handover *h,
+                              struct engine_errand *errands, json_t *out)
 {
-    struct engine_errand *errands =
-        selection_errands(&wish->selection, app, (struct engine_errand){.scan = true, .whole = true});
-    struct pass p = {.quiet = wish->json, .errands = errands};
-    bool good = errands && pass_run(&p, app);
+    bool good = true;
+    for (size_t i = 0; i < app->source_count; i++) {
+        json_t *job, *options;
+        if (!errands[i].on) continue;
+        options = json_pack("{s:b}", "repair", 1);
+        handover_put_collections(options, &wish->selection, app, i);
+        enum handed handed = hand_over(h, &app->sources[i], "verify", options, &job);
+        if (handed == HANDED_NOT) continue;
+        errands[i].on = false;
+        good &= handed == HANDED_OVER;
+        if (handed != HANDED_OVER) continue;
+        json_t *work = json_object_get(json_object_get(job, "result"), "repaired");
+        if (work) put_work(app->sources[i].config->name, work, wish->json, out);
+        good &= handed_well(job);
+        json_decref(job);
+    }
+    return good;
+}
+
+/* Everything is compared with the points themselves, payloads too, by the engine. */
+static bool repair_ourselves(const struct wish *wish, struct app *app, const char *why,
+                             const struct engine_errand *errands, json_t *out)
+{
+    struct pass p = {.quiet = wish->json, .why = why, .errands = errands};
+    bool good = pass_run(&p, app);
     if (good) add_up(&p.loop, wish->json, out);
     if (good && p.stopped) fputs("lockstep: stopped before the end of the repair\n", stderr);
     good = good && !p.stopped;
     pass_close(&p);
+    return good;
+}
+
+static bool repair(const struct wish *wish, struct app *app, json_t *out)
+{
+    struct handover h = {.app = app, .url = wish->url, .quiet = wish->json};
+    struct engine_errand *errands =
+        selection_errands(&wish->selection, app, (struct engine_errand){.scan = true, .whole = true});
+    bool good = errands && repair_by_daemons(wish, app, &h, errands, out), left = false;
+    for (size_t i = 0; errands && i < app->source_count; i++) left |= errands[i].on;
+    if (left) good &= repair_ourselves(wish, app, h.why, errands, out);
     free(errands);
     return good;
 }
@@ -187,6 +236,7 @@ static int parse(const struct invocation *inv, struct wish *wish)
                                           {"sample", OPTION_NUMBER, &wish->sample, 1, MOST_SAMPLES},
                                           {"collection", OPTION_NAMES, &wish->selection.collections, 0, 0},
                                           {"source", OPTION_TEXT, &wish->selection.source, 0, 0},
+                                          {"url", OPTION_TEXT, &wish->url, 0, 0},
                                           {"json", OPTION_FLAG, &wish->json, 0, 0}};
     return ARGUMENTS_READ(&command_verify, inv, options, NULL);
 }
@@ -216,7 +266,8 @@ out:
     return status;
 }
 
-const struct command command_verify = {.name = "verify",
-                                       .usage = "[--repair] [--sample N] [--collection NAME] [--json]",
-                                       .summary = "compares every document with its points",
-                                       .run = run};
+const struct command command_verify = {
+    .name = "verify",
+    .usage = "[--repair] [--sample N] [--collection NAME] [--source NAME] [--url URL] [--json]",
+    .summary = "compares every document with its points",
+    .run = run};

@@ -9,15 +9,6 @@
 
 #define DOCS 12
 
-static struct live_process open_in_step(struct live *w, const char *test)
-{
-    struct live_process server = open_with_api(w, test);
-    insert_made(w, 0, DOCS);
-    live_in_step(w);
-    counters_reset(w);
-    return server;
-}
-
 /* The daemon that was started last, when it is at work. */
 static struct live_process at_work(struct live *w)
 {
@@ -27,6 +18,28 @@ static struct live_process at_work(struct live *w)
                    ask(w, &server, "GET", "/api/sync/worker/state", NULL, &state) == 200 &&
                        strcmp(text(state, "phase"), "run") == 0));
     json_decref(state);
+    return server;
+}
+
+/* What is embedded by force has to be asked for, as no text is remembered. */
+static struct live_process open_forgetful(struct live *w, const char *test, size_t count)
+{
+    live_open(w, test);
+    live_set(w, "api", "listen", "127.0.0.1:0");
+    live_set(w, "embedding", "cache_mb", "0");
+    insert_made(w, 0, count);
+    daemon_start(w);
+    struct live_process server = at_work(w);
+    live_in_step(w);
+    return server;
+}
+
+static struct live_process open_in_step(struct live *w, const char *test)
+{
+    struct live_process server = open_with_api(w, test);
+    insert_made(w, 0, DOCS);
+    live_in_step(w);
+    counters_reset(w);
     return server;
 }
 
@@ -359,7 +372,7 @@ END_TEST
 START_TEST(jobs_of_a_source_wait_for_each_other_and_are_stopped)
 {
     struct live w = {.folder = ""};
-    struct live_process server = open_in_step(&w, "job-stop");
+    struct live_process server = open_forgetful(&w, "job-stop", DOCS);
     char first[80], second[80];
     fault(&w, &w.embedder, J("count" : 0, "hang" : true));
     json_t *job = answer(&w, &server, 202, "POST", "/api/jobs",
@@ -400,9 +413,7 @@ END_TEST
 START_TEST(a_comparison_is_stopped_in_the_middle_and_made_anew)
 {
     struct live w = {.folder = ""};
-    struct live_process server = open_with_api(&w, "job-stop-scan");
-    insert_made(&w, 0, 1500);
-    live_in_step(&w);
+    struct live_process server = open_forgetful(&w, "job-stop-scan", 1500);
     fault(&w, &w.embedder, J("count" : 0, "hang" : true));
     char path[80];
     json_t *job = answer(&w, &server, 202, "POST", "/api/jobs",
