@@ -1,8 +1,7 @@
 /*
  * json.h - writing JSON: RFC 8785 (JCS) form of BSON values, and its parts for whoever writes JSON by hand.
  *
- * What a BSON value becomes (the source of the payload's JSON form is CONTRACT section 1; what it leaves open
- * is settled here):
+ * What a BSON value becomes (also the form of every payload):
  *   string, symbol     a string; invalid UTF-8 becomes U+FFFD, NUL stays as \u0000
  *   int32, int64       a number; a string of digits beyond ±2^53
  *   double             the shortest number that reads back as the same (ECMAScript's Number::toString, -0 as

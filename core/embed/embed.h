@@ -67,7 +67,7 @@ enum lks_code embed_query(struct embedders *embedders, size_t embedder, const ch
 /*
  * What the content hash and `_lockstep.model` say about an embedder: model, configured dimensions and
  * document_prefix; for words and hash their name and version. Never a URL, never what a probe learned. For
- * words the file is read (its version is its contents). *out is to be freed by free(). Source: CONTRACT 3.
+ * words the file is read (its version is its contents). *out is to be freed by free().
  */
 enum lks_code embed_fingerprint(const struct embed_config *config, char **out, struct lks_err *err);
 

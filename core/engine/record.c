@@ -10,7 +10,7 @@
 
 #include "base/utf8.h"
 
-/* lastError holds at most this many bytes (CONTRACT section 2). */
+/* lastError holds at most this many bytes. */
 #define MAX_ERROR_BYTES 1000
 
 static const char *const status_names[] = {
@@ -136,7 +136,7 @@ void record_fini(struct record *r)
     *r = (struct record){0};
 }
 
-/* failed > pending > stale > synced: the order of CONTRACT section 2. */
+/* failed > pending > stale > synced. */
 static int badness(enum sync_status status)
 {
     switch (status) {

@@ -122,7 +122,7 @@ static enum lks_code forget_in(struct forget *f, const char *name, struct lks_er
     return code;
 }
 
-/* The index of CONTRACT section 2 for this collection. Without it nothing is missing, so errors are no
+/* The index of due entries for this collection. Without it nothing is missing, so errors are no
  * matter. */
 static void drop_index(struct forget *f)
 {

@@ -1,5 +1,5 @@
 /*
- * metadata.h - syncMetadata (CONTRACT section 2) as BSON: read whatever is there, match what was read, write
+ * metadata.h - syncMetadata as BSON: read whatever is there, match what was read, write
  * what follows. Pure: no server.
  *
  * The same shape stands in a document and, under the same name, in a document of the sidecar collection.

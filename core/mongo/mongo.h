@@ -67,7 +67,7 @@ struct port mongo_source_port(struct mongo *m);
 struct port mongo_store_port(struct mongo *m);
 
 /*
- * Makes the indexes of CONTRACT section 2 (unless told not to). Runs by itself before the first scan or
+ * Makes the indexes that our queries need (unless told not to). Runs by itself before the first scan or
  * search for due entries; may block for long on a big collection. An index that can't be made is logged, with
  * the privilege that is missing, and is no error; LKS_E_MONGO if the server can't be reached.
  */

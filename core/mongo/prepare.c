@@ -1,5 +1,5 @@
 /*
- * prepare.c - the indexes of CONTRACT section 2.
+ * prepare.c - the indexes that Lockstep's own queries need.
  *
  * Without them everything works, only slower, so nothing here is fatal. It makes indexes and drops none.
  */

@@ -20,7 +20,7 @@
  *   and the codes above. A batch refused for its content is halved until the bad point stands alone.
  * `err` is set, beside the points, when the server failed (not the content) and no point was confirmed, and
  * whenever the collection is missing; else it stays OK. A guarded upsert that is OK may have been skipped by
- * the guard: that is invisible in Qdrant's reply (see DESIGN 3.7).
+ * the guard: that is invisible in Qdrant's reply.
  */
 #ifndef LOCKSTEP_QDRANT_QDRANT_H
 #define LOCKSTEP_QDRANT_QDRANT_H
