@@ -206,6 +206,14 @@ test_documents_json_SOURCES = %D%/test_documents_json.c
 test_documents_json_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 test_documents_json_LDADD = libservice.la libengine.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
 
+# service: what a point holds beside what it should
+check_PROGRAMS += test_document_compare
+TESTS += test_document_compare
+test_document_compare_SOURCES = %D%/test_document_compare.c
+test_document_compare_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+test_document_compare_LDADD = libservice.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
+	libcollection.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS) -lm
+
 # service: filters of searches
 check_PROGRAMS += test_search_filter
 TESTS += test_search_filter

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "service/documents_json.h"
+#include "suite.h"
 
 static json_t *parse(const char *text)
 {
@@ -201,9 +202,5 @@ int main(void)
     tcase_add_test(tc, what_a_merge_rests_on_is_told);
     tcase_add_test(tc, answers_hide_what_is_lockstep_s);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mongo_fixture.h"
+#include "suite.h"
 
 static struct fixture f;
 
@@ -290,9 +291,5 @@ int main(void)
     tcase_add_loop_test(tc, what_failed_starts_over_and_is_due_at_once, 0, places);
     tcase_add_loop_test(tc, one_record_is_written_only_if_nobody_wrote_it_meanwhile, 0, places);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

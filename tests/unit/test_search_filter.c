@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "service/search.h"
+#include "suite.h"
 
 #define TEXT(field, value) "{\"key\":\"" field "\",\"match\":{\"value\":\"" value "\"}}"
 
@@ -70,9 +71,5 @@ int main(void)
     tcase_add_loop_test(tc, what_is_no_term_is_refused, 0, (int)(sizeof bad / sizeof *bad));
     tcase_add_test(tc, nothing_filters_nothing_and_too_much_is_refused);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }
