@@ -126,9 +126,9 @@ static void store(struct events *e, const char *kind, const char *source, const 
 void events_publish(struct events *e, const char *kind, const char *source, json_t *data)
 {
     char *text = events_wanted(e) && data ? json_dumps(data, JSON_COMPACT) : NULL;
-    json_decref(data);
     if (text) store(e, kind, source, text);
     free(text);
+    json_decref(data); /* last: `source` may be a text in it */
 }
 
 /* True if one more document may be told of in this second. */

@@ -46,7 +46,7 @@ static void insert(size_t at, const void *bytes, size_t count)
 {
     if (count > MOST_BYTES - input_bytes) count = MOST_BYTES - input_bytes;
     memmove(input + at + count, input + at, input_bytes - at);
-    memcpy(input + at, bytes, count);
+    memmove(input + at, bytes, count); /* they may be of the input itself */
     input_bytes += count;
 }
 

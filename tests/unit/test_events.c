@@ -66,6 +66,18 @@ START_TEST(each_hears_of_its_source)
 }
 END_TEST
 
+START_TEST(the_source_may_be_named_by_the_data)
+{
+    struct events *e = events_new();
+    events_join(e);
+    uint64_t place = events_newest(e);
+    json_t *data = json_pack("{s:s, s:s}", "source", "tools of a name of some length", "id", "1");
+    events_publish(e, "job", json_string_value(json_object_get(data, "source")), data);
+    ck_assert(*next(e, "tools of a name of some length", &place));
+    events_free(e);
+}
+END_TEST
+
 START_TEST(who_is_too_slow_is_told_so)
 {
     struct events *e = events_new();
@@ -177,6 +189,7 @@ int main(void)
     TCase *t = tcase_create("events");
     tcase_add_test(t, nothing_is_kept_while_nobody_listens);
     tcase_add_test(t, each_hears_of_its_source);
+    tcase_add_test(t, the_source_may_be_named_by_the_data);
     tcase_add_test(t, who_is_too_slow_is_told_so);
     tcase_add_test(t, large_events_push_out_more_of_the_old_ones);
     tcase_add_test(t, an_id_names_a_place_of_this_run);
