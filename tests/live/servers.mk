@@ -4,6 +4,7 @@ servers_tests = \
 	tests/live/hostile \
 	tests/live/model \
 	tests/live/mongodb \
+	tests/live/promises \
 	tests/live/qdrant \
 	tests/live/upkeep
 check_PROGRAMS += $(servers_tests)
@@ -26,6 +27,9 @@ tests_live_model_LDADD = $(live_libs)
 tests_live_upkeep_SOURCES = tests/live/test_upkeep.c tests/live/tls.c tests/live/tls.h
 tests_live_upkeep_CPPFLAGS = $(live_cppflags)
 tests_live_upkeep_LDADD = $(live_libs) -lssl $(CRYPTO_LIBS) -lpthread
+tests_live_promises_SOURCES = tests/live/test_promises.c
+tests_live_promises_CPPFLAGS = $(live_cppflags)
+tests_live_promises_LDADD = $(live_libs)
 clean-local: clean-model
 .PHONY: clean-model
 clean-model:
