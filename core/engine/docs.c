@@ -562,6 +562,9 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
     case LKS_E_OK:
         e->stats.records++;
         tell_recorded(e, doc);
+        /* A read that is no older than a change from before this write may still show the record of before.
+         */
+        if (doc->is_dirty) doc->dirty.doubt = true;
         if (doc->work.tomb) {
             doc->state = DOC_UNTOMB;
             lane_push(&e->tomb_drops, &doc->node);

@@ -60,12 +60,11 @@ static void entry_is(struct world *w, int id, size_t collection, enum sync_statu
 static bool document_in_step(struct world *w, int id, const struct sim_doc *doc, size_t collection)
 {
     struct made made;
-    sim_make(&w->setup, doc, id, collection, &made);
+    sim_make(&w->setup, doc, collection, &made);
     bool owner = doc->key != SIM_NO_KEY && mongo_owner(w, doc->key, w->mongo.count) == id;
     bool poison = owner && doc->text[collection] == SIM_POISON;
     if (!poison && owner && made.kind == MADE_POINT) point_is(w, id, collection, &made, doc);
     if (!w->failure[0]) entry_is(w, id, collection, !owner || poison ? SYNC_FAILED : SYNC_SYNCED, &made);
-    made_fini(&made);
     return !w->failure[0];
 }
 

@@ -51,7 +51,8 @@ static void wake(struct world *w, void *arg, uint64_t number)
 
 static void pause_now(struct world *w, struct run *run)
 {
-    run->paused_until = w->now + (int64_t)sim_below(w, FAULT_PAUSE, 4 * (uint64_t)w->lease_ms);
+    int64_t until = w->now + (int64_t)sim_below(w, FAULT_PAUSE, 4 * (uint64_t)w->lease_ms);
+    if (run->paused_until < until) run->paused_until = until;
     sim_trace(w, "%s is paused until %lld", run->owner, (long long)run->paused_until);
 }
 
@@ -67,6 +68,8 @@ static void note(struct run *run, const struct req *req)
 {
     if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.op == LEASE_TAKE && req->lease.held)
         run->epoch = req->lease.epoch;
+    if (req->kind == REQ_RECORD && req->err.code == LKS_E_OK && run->saw < mongo_committed(run->world))
+        run->saw = mongo_committed(run->world); /* a primary shows what it has said is written */
     if (req->kind == REQ_ENSURE && req->err.code == LKS_E_OK && req->ensure.empty)
         run->was_empty[run->which[req->ensure.collection]] = true;
     if (req->kind != REQ_STREAM_NEXT && req->kind != REQ_STREAM_OPEN) return;
@@ -77,6 +80,19 @@ static void note(struct run *run, const struct req *req)
         for (size_t i = 0; i < req->stream_next.change_count; i++)
             run->received = (int64_t)req->stream_next.changes[i].at;
     }
+}
+
+/* What it can be sure of about a point: a reply that came while its lease ran, or what it saw itself. */
+static void note_points(struct run *run, const struct req *req)
+{
+    bool in_time = run->world->now <= run->lease_until_ms;
+    if (req->err.code != LKS_E_OK) return;
+    if (req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD)
+        for (size_t i = 0; i < req->write.count; i++)
+            run->sure[run->which[req->write.collection]][sim_key(req->write.points[i].point_id)] = in_time;
+    if (req->kind == REQ_LOOKUP)
+        for (size_t i = 0; i < req->lookup.found_count; i++)
+            run->sure[run->which[req->lookup.collection]][sim_key(req->lookup.found[i].point_id)] = true;
 }
 
 static void deliver(struct world *w, void *arg, uint64_t number)
@@ -91,6 +107,8 @@ static void deliver(struct world *w, void *arg, uint64_t number)
     }
     if (run->alive && sim_chance_times(w, FAULT_CRASH, 0.02)) end_daemon(w, run, "crashes before it hears");
     run->outstanding--;
+    if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.held)
+        run->lease_until_ms = trip->sent_ms + w->lease_ms;
     free(trip);
     if (!run->alive) {
         engine_discard(run->engine, req);
@@ -99,6 +117,7 @@ static void deliver(struct world *w, void *arg, uint64_t number)
     bool created = req->kind == REQ_ENSURE && req->err.code == LKS_E_OK && req->ensure.created;
     bool lost = req->err.code == LKS_E_STREAM_LOST || req->err.code == LKS_E_STREAM_ENDED;
     note(run, req);
+    note_points(run, req);
     engine_handle(run->engine, req);
     if (created) promise_heals(w, run, "a Qdrant collection had to be made");
     if (lost) promise_heals(w, run, "history was lost, or the collection dropped");
@@ -164,13 +183,14 @@ static void submit(void *self, struct req *req)
     struct world *w = run->world;
     struct trip *trip = calloc(1, sizeof *trip);
     if (!trip) abort();
-    *trip = (struct trip){.req = req, .run = run, .deadline_ms = INT64_MAX};
+    *trip = (struct trip){.req = req, .run = run, .sent_ms = w->now, .deadline_ms = INT64_MAX};
     if (to_qdrant(req->kind)) trip->deadline_ms = w->now + w->index_timeout_ms;
     run->outstanding++;
     if (run->alive && req->kind != REQ_STREAM_NEXT) {
-        if (sim_chance_times(w, FAULT_PAUSE, 0.05))
+        bool writes = req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD;
+        if (sim_chance_times(w, FAULT_PAUSE, writes ? 1.0 : 0.05))
             pause_now(w, run);
-        else if (sim_chance_times(w, FAULT_CRASH, 0.02))
+        else if (sim_chance_times(w, FAULT_CRASH, req->kind == REQ_RECORD ? 0.3 : 0.02))
             end_daemon(w, run, "crashes with a request in hand");
     }
     sim_send(w, w->now, leave, trip);
@@ -413,6 +433,14 @@ struct run *daemon_at_work(const struct world *w)
             engine_phase(run->engine) == PHASE_RUN)
             return run;
     return NULL;
+}
+
+bool daemons_calm(const struct world *w)
+{
+    for (const struct run *run = w->runs; run; run = run->next)
+        if (run->alive ? w->now < run->paused_until + w->index_timeout_ms : run->outstanding > 0)
+            return false;
+    return true;
 }
 
 void daemons_trace(struct world *w)

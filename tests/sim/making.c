@@ -5,6 +5,21 @@
 
 #include "sim.h"
 
+size_t sim_text(char *to, size_t bytes, const char *text, int64_t number)
+{
+    char digits[24];
+    size_t used = strlen(text), count = 0;
+    uint64_t rest = number < 0 ? (uint64_t)-number : (uint64_t)number;
+    do digits[count++] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0) digits[count++] = '-';
+    if (used + count + 1 > bytes) abort();
+    memcpy(to, text, used);
+    while (count > 0) to[used++] = digits[--count];
+    to[used] = '\0';
+    return used;
+}
+
 /* ---- plugins ---- */
 
 int sim_vector(const struct setup *setup, size_t collection, int text)
@@ -18,32 +33,60 @@ static int payload_of(const struct setup *setup, size_t collection, int payload)
     return setup->version[collection] % 2 ? payload / 2 * 2 : payload;
 }
 
-void sim_make(const struct setup *setup, const struct sim_doc *doc, int id, size_t collection,
-              struct made *made)
+void sim_point_id(int key, char id[POINT_ID_BYTES])
 {
-    char text[80];
+    static const char zeros[] = "00000000-0000-5000-8000-000000000000";
+    memcpy(id, zeros, sizeof zeros);
+    for (char *at = id + 35; key > 0; key /= 10) *at-- = (char)('0' + key % 10);
+}
+
+int sim_key(const char *point_id)
+{
+    return (int)strtol(point_id + 24, NULL, 10);
+}
+
+void sim_make(const struct setup *setup, const struct sim_doc *doc, size_t collection, struct made *made)
+{
     int payload = payload_of(setup, collection, doc->payload);
     *made = (struct made){.kind = doc->text[collection] ? MADE_POINT : MADE_NOTHING};
     if (doc->key == SIM_NO_KEY) {
         made->kind = MADE_FAILED;
+        return;
+    }
+    sim_point_id(doc->key, made->point_id);
+    size_t used = sim_text(made->content_hash, sizeof made->content_hash, "content-", (int64_t)collection);
+    sim_text(made->content_hash + used, sizeof made->content_hash - used, "-",
+             sim_vector(setup, collection, doc->text[collection]));
+    sim_text(made->payload_hash, sizeof made->payload_hash, "payload-", payload);
+}
+
+/* With what it owns. */
+static void make(const struct setup *setup, const struct sim_doc *doc, int id, size_t collection,
+                 struct made *made)
+{
+    sim_make(setup, doc, collection, made);
+    if (made->kind == MADE_FAILED) {
         made->err = malloc(sizeof *made->err);
         lks_fail(made->err, LKS_E_VALIDATION, "the field k is missing");
         return;
     }
-    snprintf(made->point_id, sizeof made->point_id, "00000000-0000-5000-8000-%012d", doc->key);
-    snprintf(text, sizeof text, "k%d", doc->key);
+    char text[96];
+    const size_t all = sizeof text;
+    sim_text(text, all, "k", doc->key);
     made->key = strdup(text);
-    int bytes =
-        snprintf(text, sizeof text, "text %d model %d collection %zu key %d doc %d", doc->text[collection],
-                 setup->model[collection % SIM_EMBEDDERS], collection, doc->key, id);
+    size_t used = sim_text(text, all, "text ", doc->text[collection]);
+    used += sim_text(text + used, all - used, " model ", setup->model[collection % SIM_EMBEDDERS]);
+    used += sim_text(text + used, all - used, " collection ", (int64_t)collection);
+    used += sim_text(text + used, all - used, " key ", doc->key);
+    used += sim_text(text + used, all - used, " doc ", id);
     made->text = strdup(text);
-    made->text_bytes = (size_t)bytes;
-    snprintf(made->content_hash, sizeof made->content_hash, "content-%zu-%d", collection,
-             sim_vector(setup, collection, doc->text[collection]));
-    bytes = snprintf(text, sizeof text, "{\"p\":%d,\"n\":%lld}", payload, (long long)doc->version);
+    made->text_bytes = used;
+    used = sim_text(text, all, "{\"p\":", payload_of(setup, collection, doc->payload));
+    used += sim_text(text + used, all - used, ",\"n\":", doc->version);
+    text[used++] = '}';
+    text[used] = '\0';
     made->payload = strdup(text);
-    made->payload_bytes = (size_t)bytes;
-    snprintf(made->payload_hash, sizeof made->payload_hash, "payload-%d", payload);
+    made->payload_bytes = used;
 }
 
 static int doc_is(const bson_t *body, struct sim_doc *doc)
@@ -73,7 +116,7 @@ void maker_submit(struct trip *trip)
         struct sim_doc doc;
         int id = doc_is(req->make.docs[i]->body, &doc);
         struct made *made = &req->make.made[i];
-        sim_make(&run->setup, &doc, id, run->which[req->make.collection], made);
+        make(&run->setup, &doc, id, run->which[req->make.collection], made);
         if (made->kind == MADE_FAILED || !sim_chance(w, FAULT_PLUGIN)) continue;
         made->kind = MADE_FAILED; /* this time: it may go well the next */
         made->err = malloc(sizeof *made->err);

@@ -162,6 +162,24 @@ static const struct sim_doc *earlier_doc(struct world *w, int id)
     return m->log[at - 1].doc.exists ? &m->log[at - 1].doc : NULL;
 }
 
+/* What was changed last is changed back: records that say it never was are believed too easily. */
+static void take_back(struct world *w)
+{
+    struct sim_mongo *m = &w->mongo;
+    size_t at = m->count;
+    while (at > 0 && (m->log[at - 1].own || m->log[at - 1].id < 0)) at--;
+    if (!at || !m->log[at - 1].before) return;
+    int id = m->log[at - 1].id;
+    size_t before = m->log[at - 1].before;
+    while (before > 0 && m->log[before - 1].own) before = m->log[before - 1].before;
+    const struct sim_doc *now = mongo_doc(w, id);
+    if (!now || !before || !m->log[before - 1].doc.exists) return;
+    struct sim_doc doc = m->log[before - 1].doc;
+    doc.record = now->record;
+    memcpy(append_change(w, id, CHANGE_UPDATE, &doc)->key, "k", 2);
+    sim_trace(w, "app changes %d back: id %d, payload %d", id, doc.key, doc.payload);
+}
+
 static void replace(struct world *w, int id, const struct sim_doc *now)
 {
     struct sim_doc doc = *now;
@@ -181,6 +199,10 @@ void mongo_app_write(struct world *w)
 {
     int id = (int)app(w, (uint64_t)w->ids);
     const struct sim_doc *now = mongo_doc(w, id);
+    if (app(w, 8) == 0) {
+        take_back(w);
+        return;
+    }
     if (!now) {
         insert(w, id, SIM_NO_KEY);
         return;

@@ -88,7 +88,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     if (doc->key == SIM_NO_KEY)
         return found(f, "Hash", id, collection, "synced, although it has no business id");
     if (hot->key[doc->key]) return false;
-    sim_make(&run->setup, doc, id, collection, &made);
+    sim_make(&run->setup, doc, collection, &made);
     bool owner = mongo_owner(w, doc->key, at) == id, bad = false;
     const struct sim_point *p = qdrant_point(c, doc->key);
     if (!owner)
@@ -102,13 +102,15 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     else if (made.kind == MADE_POINT && p->doc != id)
         bad = found(f, "Order", id, collection, "synced, and the point is another document's");
     else if (made.kind == MADE_POINT && (strcmp(p->content_hash, made.content_hash) != 0 ||
-                                         strcmp(p->payload_hash, made.payload_hash) != 0))
+                                         strcmp(p->payload_hash, made.payload_hash) != 0)) {
         bad = found(f, "Hash", id, collection, "synced, and the point says something else");
-    else if (made.kind == MADE_POINT &&
-             (strcmp(en->content_hash, made.content_hash) != 0 ||
-              strcmp(en->payload_hash, made.payload_hash) != 0 || strcmp(en->point_id, made.point_id) != 0))
+        size_t used = strlen(f->text);
+        snprintf(f->text + used, sizeof f->text - used, " than %s %s: %s %s", made.content_hash,
+                 made.payload_hash, p->content_hash, p->payload_hash);
+    } else if (made.kind == MADE_POINT &&
+               (strcmp(en->content_hash, made.content_hash) != 0 ||
+                strcmp(en->payload_hash, made.payload_hash) != 0 || strcmp(en->point_id, made.point_id) != 0))
         bad = found(f, "Hash", id, collection, "synced, and the record says something else");
-    made_fini(&made);
     return bad;
 }
 
@@ -151,7 +153,7 @@ static bool says(const char *content, const char *payload, int doc, const struct
 /* Has the point said this at any time since `since`? */
 static bool was_said(struct world *w, size_t collection, int id, const struct entry *en, int64_t since)
 {
-    int key = (int)strtol(en->point_id + 24, NULL, 10);
+    int key = sim_key(en->point_id);
     const struct sim_point *p = qdrant_point(&w->qdrant[collection], key);
     if (p && !p->foreign && says(p->content_hash, p->payload_hash, p->doc, en, id)) return true;
     uint64_t kept = w->said < SIM_HISTORY ? w->said : SIM_HISTORY;
@@ -205,6 +207,10 @@ void promise_record(struct world *w, const struct run *run, int id, size_t colle
                      "Hash: document %d, collection %zu: recorded as synced with %s %s, which the point "
                      "never said",
                      id, collection, after->content_hash, after->payload_hash);
+        else if (after->point_id[0] && !run->sure[collection][sim_key(after->point_id)])
+            sim_fail(w,
+                     "Hash: document %d, collection %zu: a reply that came after the lease's end is believed",
+                     id, collection);
         if (after->retry_count)
             sim_fail(w, "Retry: document %d is synced after %d retries", id, after->retry_count);
         return;
@@ -241,7 +247,7 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
     struct seen *seen = &run->seen[collection][key];
     one_writer(w, trip);
     if (late(w, trip)) { /* it may bring back what was deleted meanwhile: the count of points tells */
-        w->qdrant[collection].damaged = true;
+        if (!qdrant_point(&w->qdrant[collection], key)) w->qdrant[collection].damaged = true;
         return;
     }
     if (seen->version && seen->doc == doc && seen->version <= seen->received && version < seen->version)
@@ -326,10 +332,12 @@ static bool heard_all(const struct world *w, const struct run *run)
     return mongo_committed(w) == w->mongo.count;
 }
 
-static bool idle(const struct run *run)
+static bool idle(struct world *w, const struct run *run)
 {
     struct engine_snapshot s;
     engine_snapshot(run->engine, &s);
+    if (s.bytes_in_work != 0)
+        sim_fail(w, "Memory: no document is in work, and yet %zu bytes are", s.bytes_in_work);
     return !s.scanning && !s.sweeping;
 }
 
@@ -353,5 +361,5 @@ void promise_rest(struct world *w, struct run *run)
     if (documents > 0 || w->now < run->rest_checked_ms + REST_EVERY_MS || !run->alive || !heard_all(w, run))
         return;
     run->rest_checked_ms = w->now;
-    if (idle(run)) check_rest(w, run);
+    if (idle(w, run)) check_rest(w, run);
 }

@@ -16,16 +16,6 @@ static size_t number_of(const struct world *w, const struct sim_collection *c)
     return (size_t)(c - w->qdrant);
 }
 
-static int key_in(const char *point_id)
-{
-    return (int)strtol(point_id + 24, NULL, 10);
-}
-
-static void id_of(int key, char id[POINT_ID_BYTES])
-{
-    snprintf(id, POINT_ID_BYTES, "00000000-0000-5000-8000-%012d", key);
-}
-
 static int doc_in(const char *json)
 {
     return (int)strtol(json + strlen("{\"$numberInt\":\""), NULL, 10);
@@ -80,7 +70,7 @@ static void fill_point(struct world *w, struct sim_point *point, const struct po
 static void write_point(struct world *w, struct sim_collection *c, struct trip *trip, struct point_write *p)
 {
     bool payload_only = trip->req->kind == REQ_PAYLOAD;
-    int key = key_in(p->point_id);
+    int key = sim_key(p->point_id);
     struct sim_point *point = qdrant_point(c, key);
     int64_t version = strtol(strstr(p->payload, "\"n\":") + strlen("\"n\":"), NULL, 10);
     bool guarded_off = point && !point->foreign && !p->unguarded && point->epoch > p->epoch;
@@ -118,7 +108,7 @@ static void do_delete(struct world *w, struct sim_collection *c, struct trip *tr
 {
     const struct req *req = trip->req;
     for (size_t i = 0; i < req->del.count; i++) {
-        int key = key_in(req->del.point_ids[i]);
+        int key = sim_key(req->del.point_ids[i]);
         struct sim_point *p = qdrant_point(c, key);
         sim_trace(w, "%s, collection %zu: delete %d (of %d)", trip->run->owner, number_of(w, c), key,
                   p ? p->doc : -1);
@@ -153,11 +143,11 @@ static void see(const struct sim_point *p, struct witness *out)
 {
     char text[32];
     *out = (struct witness){.ours = !p->foreign, .foreign = p->foreign, .epoch = p->epoch};
-    id_of(p->key, out->point_id);
+    sim_point_id(p->key, out->point_id);
     if (p->foreign) return;
-    snprintf(text, sizeof text, "{\"$numberInt\":\"%d\"}", p->doc);
+    memcpy(text + sim_text(text, sizeof text, "{\"$numberInt\":\"", p->doc), "\"}", 3);
     out->doc = strdup(text);
-    snprintf(text, sizeof text, "k%d", p->key);
+    sim_text(text, sizeof text, "k", p->key);
     out->key = strdup(text);
     memcpy(out->content_hash, p->content_hash, sizeof p->content_hash);
     memcpy(out->payload_hash, p->payload_hash, sizeof p->payload_hash);
@@ -166,7 +156,7 @@ static void see(const struct sim_point *p, struct witness *out)
 static bool asked_for(const struct req *req, const struct sim_point *p)
 {
     for (size_t i = 0; i < req->lookup.point_count; i++)
-        if (key_in(req->lookup.point_ids[i]) == p->key) return true;
+        if (sim_key(req->lookup.point_ids[i]) == p->key) return true;
     for (size_t i = 0; i < req->lookup.doc_count && !p->foreign; i++)
         if (doc_in(req->lookup.docs[i]) == p->doc) return true;
     return false;
@@ -182,14 +172,14 @@ static void do_lookup(struct sim_collection *c, struct req *req)
 
 static void do_scroll(struct sim_collection *c, struct req *req)
 {
-    int from = req->scroll.from[0] ? key_in(req->scroll.from) : 0;
+    int from = req->scroll.from[0] ? sim_key(req->scroll.from) : 0;
     req->scroll.found = calloc(PAGE_POINTS, sizeof *req->scroll.found);
     req->scroll.next[0] = '\0';
     for (int key = from; key < SIM_KEYS; key++) {
         const struct sim_point *p = qdrant_point(c, key);
         if (!p || p->foreign) continue;
         if (req->scroll.found_count == PAGE_POINTS) {
-            id_of(key, req->scroll.next);
+            sim_point_id(key, req->scroll.next);
             return;
         }
         see(p, &req->scroll.found[req->scroll.found_count++]);
@@ -328,8 +318,11 @@ static void others(struct world *w, struct sim_collection *c)
     } else {
         p = &c->points[c->count++];
     }
-    *p = (struct sim_point){
-        .key = key, .doc = -1, .vector = FOREIGN_VECTOR, .foreign = true, .foreign_since_ms = w->now};
+    *p = (struct sim_point){.key = key,
+                            .doc = (int)sim_below(w, FAULT_QDRANT_OTHERS, (uint64_t)w->ids),
+                            .vector = FOREIGN_VECTOR,
+                            .foreign = true,
+                            .foreign_since_ms = w->now};
 }
 
 static void restart(struct world *w, struct sim_collection *c)

@@ -166,7 +166,7 @@ struct sim_collection {
 struct trip {
     struct req *req;
     struct run *run;
-    int64_t deadline_ms, until_ms;
+    int64_t sent_ms, deadline_ms, until_ms;
     bool held;          /* was in the daemon's hands when that was paused */
     uint64_t elections; /* how many there had been when it was written */
 };
@@ -201,6 +201,8 @@ struct run {
     struct trip *waiting; /* its REQ_STREAM_NEXT, while there is nothing to say */
     int64_t received;     /* entries whose events it has */
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
+    int64_t lease_until_ms;               /* as it knows itself */
+    bool sure[SIM_COLLECTIONS][SIM_KEYS]; /* the last it heard of the point was heard in time, or seen */
 };
 
 struct event {
@@ -279,6 +281,8 @@ bool daemons_stop(struct world *w);
 void daemons_crash(struct world *w);
 /* The one that works: it has the lease and runs. NULL if there is none. */
 struct run *daemon_at_work(const struct world *w);
+/* None is paused, or was just now, and nothing of those that died is under way. */
+bool daemons_calm(const struct world *w);
 void daemons_trace(struct world *w);
 void daemons_free(struct world *w);
 /* Everybody's clock is right again. */
@@ -320,11 +324,15 @@ void qdrant_free(struct world *w);
 struct sim_point *qdrant_point(struct sim_collection *c, int key);
 
 /* ---- making.c: plugins and embedders ---- */
+/* Writes text and number, both short, much faster than snprintf(). Returns how much that was. */
+size_t sim_text(char *to, size_t bytes, const char *text, int64_t number);
 void embedder_submit(struct trip *trip);
 void maker_submit(struct trip *trip);
 void embedders_fault(struct world *w);
-void sim_make(const struct setup *setup, const struct sim_doc *doc, int id, size_t collection,
-              struct made *made);
+/* What such a document should have: kind, point id and hashes; nothing that would have to be freed. */
+void sim_make(const struct setup *setup, const struct sim_doc *doc, size_t collection, struct made *made);
+void sim_point_id(int key, char id[POINT_ID_BYTES]);
+int sim_key(const char *point_id);
 int sim_vector(const struct setup *setup, size_t collection, int text);
 
 /* ---- promises.c: checked while everything happens; each names what broke ---- */

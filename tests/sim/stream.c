@@ -29,8 +29,8 @@ static void open_stream(struct world *w, struct run *run, struct req *req)
         from = (size_t)bson_iter_int64(&iter);
     else if (req->stream_open.at)
         from = (size_t)req->stream_open.at;
-    run->stream_at = from;
     run->stream_lost = from < w->mongo.first; /* a quiet collection lets that look fine */
+    run->stream_at = run->stream_lost ? w->mongo.first : from;
     run->stream_proven = !req->stream_open.token && !req->stream_open.at;
     if (!run->stream_proven && probe(w, run, req) != LKS_E_OK) return;
     run->stream_open = true;

@@ -317,7 +317,9 @@ static void advance(struct world *w, struct course *c)
                 break;
             }
             const struct run *run = daemon_at_work(w);
-            if (run && engine_docs_in_work(run->engine) == 0) {
+            if (!daemons_calm(w)) {
+                if (last) sim_fail(w, "Liveness: a daemon is paused for ever");
+            } else if (run && engine_docs_in_work(run->engine) == 0) {
                 w->ending = true;
                 enter(w, c, STOP, END_MS);
             } else if (last) {
