@@ -224,6 +224,7 @@ struct world {
     uint64_t rate[FAULT_COUNT];
     int ids;
     int64_t chaos_ms;
+    int64_t pause_ms; /* the application writes as long, and is silent as long; 0: never silent */
     uint64_t writes;
     bool polls;                             /* no change streams here */
     int broken_embedder, broken_collection; /* one that stays broken for a while after the chaos; -1: none */

@@ -194,7 +194,8 @@ static void step(struct world *w, void *arg, uint64_t number)
         daemons_right_clocks(w);
         return;
     }
-    if (sim_below(w, BY_STEP, 3) == 0 && w->writes < w->limits.writes) {
+    bool calm = w->pause_ms && w->now / w->pause_ms % 2 == 1;
+    if (sim_below(w, BY_STEP, 3) == 0 && w->writes < w->limits.writes && !calm) {
         w->writes++;
         mongo_app_write(w);
     }
@@ -236,6 +237,7 @@ static void draw(struct world *w)
     w->ids = (int)(4 + draw_below(w, SIM_MAX_IDS - 3));
     w->chaos_ms = 5000 + (int64_t)draw_below(w, 40000);
     w->polls = draw_below(w, 8) == 0;
+    w->pause_ms = draw_below(w, 2) ? 1000 + (int64_t)draw_below(w, 5000) : 0;
     w->lease_ms = 3000 + (int64_t)draw_below(w, 7001);
     w->index_timeout_ms = w->lease_ms / 4 + (int64_t)draw_below(w, (uint64_t)w->lease_ms / 4);
     w->embed_timeout_ms = 1000 + (int64_t)draw_below(w, 20000);
