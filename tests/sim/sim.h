@@ -243,6 +243,8 @@ struct world {
     struct said history[SIM_HISTORY];
     uint64_t said;
     uint64_t writer_epoch; /* the newest that wrote to Qdrant */
+    /* Who deleted a point of this document since its record was written. */
+    const struct run *deleted_by[SIM_COLLECTIONS][SIM_MAX_IDS];
     int64_t server_jumped_ms;
     bool clocks_jumped;
     uint64_t embedded, upserted, payloads, deleted, events, repeats;
