@@ -191,6 +191,8 @@ static void step(struct world *w, void *arg, uint64_t number)
     if (w->now >= w->chaos_ms) {
         sim_trace(w, "quiet from here on");
         w->quiet = true;
+        for (size_t i = 0; i < SIM_EMBEDDERS; i++) w->embedder_down_until[i] = 0;
+        for (size_t i = 0; i < SIM_COLLECTIONS; i++) w->qdrant[i].down_until = 0;
         daemons_right_clocks(w);
         return;
     }
