@@ -64,10 +64,11 @@ export const tokenMissing = () => declined;
 
 /* ---- calling ---- */
 
+/** Where to ask: beside the page, so that it may also stand below a path of some proxy. */
 export function address(path, query) {
   const pairs = Object.entries({ ...query }).filter(([, v]) => v !== null && v !== undefined && v !== '');
   const text = new URLSearchParams(pairs).toString();
-  return text ? `${path}?${text}` : path;
+  return path.slice(1) + (text && `?${text}`);
 }
 
 /** `/api/sync/SOURCE/ID...`, with what they hold escaped. */

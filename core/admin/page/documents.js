@@ -81,8 +81,7 @@ function errorCell(doc) {
     el('span', { class: 'text' }, el('strong', null, name, ': '), c.lastError), retry);
 }
 
-/* A cell that says its column's name where rows are shown as cards, on narrow screens. */
-const cell = (label, className, ...children) => el('td', { role: 'cell', class: className, 'data-label': label }, children);
+const cell = (className, ...children) => el('td', { role: 'cell', class: className }, children);
 
 const lastSync = doc => Math.max(0, ...Object.values(doc.syncMetadata.collections).map(c => Date.parse(c.lastSyncedAt ?? '') || 0));
 
@@ -92,14 +91,14 @@ function rowNode({ doc, names, chosen }) {
   const name = doc.name ?? doc.id;
   const shown = { id: doc.id, name };
   return el('tr', { role: 'row', 'data-id': doc.id, 'aria-selected': String(chosen) },
-    cell('', 'pick', el('input', { type: 'checkbox', 'data-focus': 'pick', 'aria-label': `Select ${name}`, checked: chosen, onchange: e => pick(doc, e.currentTarget.checked) })),
+    cell('pick', el('input', { type: 'checkbox', 'data-focus': 'pick', 'aria-label': `Select ${name}`, checked: chosen, onchange: e => pick(doc, e.currentTarget.checked) })),
     el('th', { role: 'rowheader', scope: 'row', class: 'name' }, el('a', { href: addressWith({ doc: doc.id }), 'data-focus': 'name' }, name)),
-    cell('Id', 'id', el('code', null, doc.id)),
-    cell('Status', 'state', el('span', { class: 'status', 'data-status': status }, status)),
-    cell('Collections', 'letters', badgeRow(names, doc.syncMetadata.collections, collection => go({ doc: doc.id, at: collection }))),
-    cell('Updated', 'when', updated ? timeNode(updated, 'since') : 'never'),
-    cell('', 'error-cell', errorCell(doc)),
-    cell('', 'row-actions',
+    cell('id', el('code', null, doc.id)),
+    cell('state', el('span', { class: 'status', 'data-status': status }, status)),
+    cell('letters', badgeRow(names, doc.syncMetadata.collections, collection => go({ doc: doc.id, at: collection }))),
+    cell('when', updated ? timeNode(updated, 'since') : 'never'),
+    cell('error-cell', errorCell(doc)),
+    cell('row-actions',
       el('button', { type: 'button', 'data-focus': 'sync', 'aria-label': `Sync ${name} now`, onclick: e => busy(e.currentTarget, () => syncOne(shown)) }, 'Sync Now'),
       el('button', { type: 'button', class: 'quiet', 'data-focus': 'reset', 'aria-label': `Reset ${name}`, onclick: e => busy(e.currentTarget, () => resetOne(shown)) }, 'Reset')));
 }

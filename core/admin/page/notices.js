@@ -3,8 +3,8 @@ import { byId, el } from './dom.js';
 
 const SHOWN_MS = 12000, MOST = 5;
 
-/** Shows a message: `kind` is done, failed or busy. Errors stay until they are dismissed. The returned functions change
- * it, and end it. */
+/** Shows a message: `kind` is done, failed or busy. Errors stay until they are dismissed. What is returned can
+ * change it. */
 export function notice(kind, title, lines = []) {
   const box = byId('notices');
   const node = el('div', { class: 'notice' });
@@ -22,7 +22,7 @@ export function notice(kind, title, lines = []) {
   box.append(node);
   while (box.children.length > MOST) box.firstElementChild.remove();
   node.addEventListener('pointerenter', () => clearTimeout(timer));
-  return { update, remove };
+  return { update };
 }
 
 /** What went wrong, as a sentence. */
