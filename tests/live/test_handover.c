@@ -251,7 +251,9 @@ START_TEST(an_interrupt_stops_the_job)
     EXPECT(&b.w, waitpid(child, &status, 0) == child);
     EXPECT_INT(&b.w, WIFEXITED(status) ? WEXITSTATUS(status) : -1, 1);
     faults_clear_all(&b.w, &b.w.embedder);
-    RUN(&b, 0, NULL, NULL, "retry", "--id", "made-1", "--url", b.url); /* what hung had no good answer */
+    /* what hung had no good answer, and who comes early hears of that */
+    WAIT_UNTIL(&b.w,
+               live_command(&b.w, "", NULL, NULL, "retry", "--id", "made-1", "--url", b.url, NULL) == 0);
     live_in_step(&b.w);
     live_close(&b.w);
 }
