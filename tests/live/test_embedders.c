@@ -185,7 +185,7 @@ START_TEST(retry_after_is_waited_for_when_it_is_longer)
           J("count" : 1, "status" : 429, "headers"
             : {"Retry-After" : 3}, "body"
             : {"error" : {"message" : "slow down"}}));
-    insert_made(&w, 100, 1);
+    insert(&w, J("id" : "made-100", "name" : "One text in all"));
     WAIT_UNTIL(&w, document_says(&w,
                                  J("id"
                                    : "made-100"),
