@@ -29,6 +29,7 @@ static void free_page(struct engine *e)
 void sweep_begin(struct engine *e)
 {
     free_page(e); /* of one that was broken off */
+    free_page(e); /* of one that was broken off */
     e->sweep.running = true;
     e->sweep.left = e->collection_count < 64 ? ((uint64_t)1 << e->collection_count) - 1 : UINT64_MAX;
     e->sweep.from[0] = '\0';

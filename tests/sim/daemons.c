@@ -89,10 +89,12 @@ static void note_points(struct run *run, const struct req *req)
     if (req->err.code != LKS_E_OK) return;
     if (req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD)
         for (size_t i = 0; i < req->write.count; i++)
-            run->sure[run->which[req->write.collection]][sim_key(req->write.points[i].point_id)] = in_time;
+            run->sure[run->which[req->write.collection]][sim_doc_number(req->write.points[i].doc)] = in_time;
     if (req->kind == REQ_LOOKUP)
         for (size_t i = 0; i < req->lookup.found_count; i++)
-            run->sure[run->which[req->lookup.collection]][sim_key(req->lookup.found[i].point_id)] = true;
+            if (req->lookup.found[i].doc)
+                run->sure[run->which[req->lookup.collection]][sim_doc_number(req->lookup.found[i].doc)] =
+                    true;
 }
 
 static void deliver(struct world *w, void *arg, uint64_t number)

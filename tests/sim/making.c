@@ -40,6 +40,11 @@ void sim_point_id(int key, char id[POINT_ID_BYTES])
     for (char *at = id + 35; key > 0; key /= 10) *at-- = (char)('0' + key % 10);
 }
 
+int sim_doc_number(const char *json)
+{
+    return (int)strtol(json + strlen("{\"$numberInt\":\""), NULL, 10);
+}
+
 int sim_key(const char *point_id)
 {
     return (int)strtol(point_id + 24, NULL, 10);

@@ -78,6 +78,12 @@ static struct entry_log *next_entry(struct world *w)
     return en;
 }
 
+void mongo_init(struct world *w)
+{
+    next_entry(w)->own = true; /* no position is 0, as no cluster time is */
+    w->mongo.log[0].commit_ms = w->mongo.last_commit_ms = 0;
+}
+
 /* Appends an entry; `doc` is copied, its record too. */
 struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const struct sim_doc *doc)
 {

@@ -220,7 +220,7 @@ void promise_record(struct world *w, const struct run *run, int id, size_t colle
                      "Hash: document %d, collection %zu: recorded as synced with %s %s, which the point "
                      "never said",
                      id, collection, after->content_hash, after->payload_hash);
-        else if (after->point_id[0] && !run->sure[collection][sim_key(after->point_id)])
+        else if (after->point_id[0] && !run->sure[collection][id])
             sim_fail(w,
                      "Hash: document %d, collection %zu: a reply that came after the lease's end is believed",
                      id, collection);

@@ -16,11 +16,6 @@ static size_t number_of(const struct world *w, const struct sim_collection *c)
     return (size_t)(c - w->qdrant);
 }
 
-static int doc_in(const char *json)
-{
-    return (int)strtol(json + strlen("{\"$numberInt\":\""), NULL, 10);
-}
-
 struct sim_point *qdrant_point(struct sim_collection *c, int key)
 {
     for (size_t i = 0; i < c->count; i++)
@@ -57,7 +52,7 @@ static void drop_point(struct world *w, struct sim_collection *c, struct sim_poi
 
 static void fill_point(struct world *w, struct sim_point *point, const struct point_write *p, int64_t version)
 {
-    point->doc = doc_in(p->doc);
+    point->doc = sim_doc_number(p->doc);
     point->payload = (int)strtol(p->payload + strlen("{\"p\":"), NULL, 10);
     point->version = version;
     point->epoch = p->epoch;
@@ -87,7 +82,7 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         if (payload_only) p->code = LKS_E_MISSED;
         return;
     }
-    promise_write(w, trip, key, doc_in(p->doc), version, number_of(w, c));
+    promise_write(w, trip, key, sim_doc_number(p->doc), version, number_of(w, c));
     if (!point) {
         if (c->count == SIM_POINTS) abort();
         point = &c->points[c->count++];
@@ -158,7 +153,7 @@ static bool asked_for(const struct req *req, const struct sim_point *p)
     for (size_t i = 0; i < req->lookup.point_count; i++)
         if (sim_key(req->lookup.point_ids[i]) == p->key) return true;
     for (size_t i = 0; i < req->lookup.doc_count && !p->foreign; i++)
-        if (doc_in(req->lookup.docs[i]) == p->doc) return true;
+        if (sim_doc_number(req->lookup.docs[i]) == p->doc) return true;
     return false;
 }
 

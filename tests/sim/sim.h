@@ -201,8 +201,9 @@ struct run {
     struct trip *waiting; /* its REQ_STREAM_NEXT, while there is nothing to say */
     int64_t received;     /* entries whose events it has */
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
-    int64_t lease_until_ms;               /* as it knows itself */
-    bool sure[SIM_COLLECTIONS][SIM_KEYS]; /* the last it heard of the point was heard in time, or seen */
+    int64_t lease_until_ms; /* as it knows itself */
+    bool sure[SIM_COLLECTIONS]
+             [SIM_MAX_IDS]; /* what it heard last of a document's point came in time, or was seen */
 };
 
 struct event {
@@ -296,6 +297,7 @@ void sim_reply(struct world *w, struct trip *trip, int64_t at);
 void sim_discard(struct trip *trip);
 
 /* ---- mongo.c: oplog, documents, the application, faults ---- */
+void mongo_init(struct world *w);
 void mongo_app_write(struct world *w);
 void mongo_fault(struct world *w);
 /* The document now; NULL if there is none. */
@@ -336,6 +338,7 @@ void embedders_fault(struct world *w);
 void sim_make(const struct setup *setup, const struct sim_doc *doc, size_t collection, struct made *made);
 void sim_point_id(int key, char id[POINT_ID_BYTES]);
 int sim_key(const char *point_id);
+int sim_doc_number(const char *json);
 int sim_vector(const struct setup *setup, size_t collection, int text);
 
 /* ---- promises.c: checked while everything happens; each names what broke ---- */

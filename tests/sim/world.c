@@ -386,6 +386,7 @@ bool sim_world(uint64_t seed, const struct limits *limits, bool trace, struct wo
     w->trace = trace;
     seed_generators(w);
     draw(w);
+    mongo_init(w);
     for (uint64_t i = 0, n = draw_below(w, 20); i < n && w->writes < limits->writes; i++, w->writes++)
         mongo_app_write(w); /* what is there before the first start */
     daemon_start(w);
