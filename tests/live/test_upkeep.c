@@ -159,6 +159,47 @@ START_TEST(a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothi
 }
 END_TEST
 
+/* ---- a plugin given up for a declaration ---- */
+
+START_TEST(the_model_collections_declared_in_the_ini_file_have_the_same_hashes)
+{
+    static const char *const declared[LIVE_COLLECTIONS][2] = {
+        {"name 3, description 2, longDescription 1.5, tagline 1", NULL},
+        {"functionality 2.5, categories 2", "Features: {functionality}, Categories: {categories}"},
+        {"industries 2, userTypes 2, deployment 1.5",
+         "\"Designed for {userTypes| and } in {industries} industries\", Deployment options: {deployment}"},
+        {"interface 2, pricingModel 1.5, status 1",
+         "Available interfaces: {interface}, Pricing model: {pricingModel}, Current status: {status}"},
+    };
+    struct live w = {.folder = ""};
+    live_open(&w, "declared");
+    insert_sample(&w);
+    daemon_start(&w);
+    live_in_step(&w);
+    daemon_stop(&w);
+    counters_reset(&w);
+    for (size_t i = 0; i < LIVE_COLLECTIONS; i++) {
+        char section[64];
+        snprintf(section, sizeof section, "collection:%s", live_collections[i]);
+        live_set(&w, section, "plugin", "fields");
+        live_set(&w, section, "watched", declared[i][0]);
+        live_set(&w, section, "sentences", declared[i][1]);
+        live_set(&w, section, "payload",
+                 "id as toolId, name, slug, categories, functionality, interface, industries, userTypes, "
+                 "deployment, pricingModel, status, pricing, pricingUrl, website, documentation, logoUrl");
+    }
+    daemon_start(&w);
+    live_in_step(&w); /* whose payloads and hashes are by now those of the declarations */
+    insert_made(&w, 0, 1);
+    live_in_step(&w);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "declaration changed")); /* all were compared */
+    EXPECT_INT(&w, counters(&w).texts, 4);
+    EXPECT_INT(&w, counters(&w).upserted, 4);
+    EXPECT_INT(&w, counters(&w).payloads, 0);
+    live_close(&w);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 #define ROUNDS 10
@@ -278,6 +319,7 @@ int main(void)
         an_embedder_is_reached_by_tls,
         a_reload_takes_up_everything_that_may_change,
         a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothing_equal,
+        the_model_collections_declared_in_the_ini_file_have_the_same_hashes,
         a_backlog_of_an_outage_waits_in_mongodb_and_not_in_memory,
         config_show_says_where_each_value_comes_from,
         a_variable_that_fits_nothing_is_refused,
