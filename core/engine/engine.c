@@ -196,6 +196,7 @@ static int64_t next_time(struct engine *e)
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
         AT_MOST(e->stream.open_at_ms);
         AT_MOST(e->tombs.next_ms);
+        AT_MOST(e->tombs.idle_ms);
         AT_MOST(e->sweep.next_ms);
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
         AT_MOST(e->heal.wanted ? e->heal.next_ms : e->heal.idle_ms);

@@ -276,6 +276,7 @@ struct engine {
         bool requested;
         bool all;  /* the next list is of all tombs, not only of those whose time is over */
         bool busy; /* the last list was not empty */
+        int64_t idle_ms;
         int64_t next_ms;
         int64_t last_put_wall_ms; /* the newest tomb, or NO_TIME */
     } tombs;

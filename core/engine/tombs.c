@@ -7,6 +7,8 @@
 #include "engine/internal.h"
 
 #define PAGE_TOMBS 200
+/* All of them once in a while: clocks may have jumped, and then their times say nothing. */
+#define IDLE_MS 300000
 #define FULL_PAGE_MS 500 /* the next page, once these are in work */
 
 static int64_t keep_ms(const struct engine *e)
@@ -17,13 +19,14 @@ static int64_t keep_ms(const struct engine *e)
 void tombs_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN || e->tombs.requested || mongo_paused(e)) return;
+    if (e->tombs.idle_ms && now_ms(e) >= e->tombs.idle_ms) e->tombs.all = true;
     bool any = e->tombs.all || e->tombs.busy || e->tombs.last_put_wall_ms != NO_TIME;
     /* What is listed has to be so still when the list is here: none is put or dropped meanwhile. */
     if (e->tomb_puts.in_flight + e->tomb_drops.in_flight > 0) return;
     if (!any || now_ms(e) < e->tombs.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
     struct req *req = req_new(REQ_TOMBS_LIST, NULL);
     if (!req) return;
-    req->tombs.older_than_ms = wall_ms(e) - (e->tombs.all ? 0 : keep_ms(e));
+    req->tombs.older_than_ms = e->tombs.all ? INT64_MAX : wall_ms(e) - keep_ms(e);
     size_t room = e->config->max_docs - e->docs_in_work;
     req->tombs.max = room < PAGE_TOMBS ? room : PAGE_TOMBS;
     e->tombs.requested = true;
@@ -53,6 +56,7 @@ void tombs_handle(struct engine *e, struct req *req)
     bool newer = e->tombs.last_put_wall_ms != NO_TIME && e->tombs.last_put_wall_ms > req->tombs.older_than_ms;
     e->tombs.busy = req->tombs.count > 0;
     e->tombs.all = false;
+    e->tombs.idle_ms = now_ms(e) + IDLE_MS;
     e->tombs.next_ms = now_ms(e) + (full ? FULL_PAGE_MS : keep_ms(e) / 2 + 1);
     if (!newer && !e->tombs.busy) e->tombs.last_put_wall_ms = NO_TIME;
 }
