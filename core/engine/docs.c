@@ -286,6 +286,18 @@ bool doc_mark(struct engine *e, const struct docid *id, struct why *why)
     return true;
 }
 
+void docs_mark_held(struct engine *e, struct watermark *until)
+{
+    for (size_t i = 0; i < e->bucket_count; i++)
+        for (struct doc *doc = e->buckets[i]; doc; doc = doc->chain) {
+            if (doc->state == DOC_LINGER) continue;
+            struct why why = {.doubt = true, .only = e->config->errand.only};
+            struct mark *mark = watermark_hold(until, NULL);
+            if (!mark || !why_add_hold(&why, mark)) e->unknown = true;
+            doc_mark(e, doc->id, &why);
+        }
+}
+
 void doc_reading(struct doc *doc)
 {
     doc->state = DOC_READING;

@@ -328,6 +328,8 @@ struct doc *docs_find(struct engine *e, const struct docid *id);
 /* Says a document has to be looked at. Takes the contents of `why`. False when memory is out (the holds stay
  * held). */
 bool doc_mark(struct engine *e, const struct docid *id, struct why *why);
+/* Everything that is in work is looked at once more, and holds that mark until then. */
+void docs_mark_held(struct engine *e, struct watermark *until);
 /* It is in a read request now; what comes from here on makes it dirty again. */
 void doc_reading(struct doc *doc);
 /* The read failed: all reasons stay, and it waits again. */

@@ -36,6 +36,8 @@ void sweep_begin(struct engine *e)
     e->sweep.suspects = 0;
     e->sweep.began_ms = now_ms(e);
     e->sweep.next_ms = 0;
+    /* What was read before what we sweep for may be written after we came by. */
+    docs_mark_held(e, &e->sweep.mark);
 }
 
 void sweep_fini(struct engine *e)

@@ -181,7 +181,8 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
         if (!m->tombed[id]) continue;
         m->tombs[id] = req->tombs.tombs[i];
         /* since it was sent; or, put once more, since the first: it has been gone all along */
-        if (anew) m->tombed_ms[id] = m->tombs[id].since_ms - SIM_EPOCH_MS;
+        int64_t since = m->tombs[id].since_ms - SIM_EPOCH_MS;
+        if (anew || since < m->tombed_ms[id]) m->tombed_ms[id] = since;
         memset(&req->tombs.tombs[i], 0, sizeof req->tombs.tombs[i]);
         req->tombs.tombs[i].id = sim_id(id);
     }
