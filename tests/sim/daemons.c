@@ -195,6 +195,8 @@ static void submit(void *self, struct req *req)
         else if (sim_chance_times(w, FAULT_CRASH, req->kind == REQ_RECORD ? 0.3 : 0.02))
             end_daemon(w, run, "crashes with a request in hand");
     }
+    /* What such a daemon has in its hands is often no longer so when it, or another one, goes on. */
+    if ((w->now < run->paused_until || !run->alive) && sim_below(w, BY_STEP, 2)) w->take_back = true;
     sim_send(w, w->now, leave, trip);
 }
 

@@ -205,7 +205,8 @@ void mongo_app_write(struct world *w)
 {
     int id = (int)app(w, (uint64_t)w->ids);
     const struct sim_doc *now = mongo_doc(w, id);
-    if (app(w, 8) == 0) {
+    if (app(w, 8) == 0 || w->take_back) {
+        w->take_back = false;
         take_back(w);
         return;
     }

@@ -227,6 +227,7 @@ struct world {
     int64_t chaos_ms;
     int64_t pause_ms; /* the application writes as long, and is silent as long; 0: never silent */
     uint64_t writes;
+    bool take_back;                         /* the application changes its last write back next */
     bool polls;                             /* no change streams here */
     int broken_embedder, broken_collection; /* one that stays broken for a while after the chaos; -1: none */
     int breakage;
