@@ -245,6 +245,7 @@ struct engine {
 
     struct {
         bool running, requested, last;
+        bool outdated;     /* what was requested belongs to a sweep that was broken off */
         uint64_t left;     /* set of collections that are not done */
         size_t collection; /* the one of them that is gone through now */
         char from[POINT_ID_BYTES];

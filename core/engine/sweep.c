@@ -28,8 +28,10 @@ static void free_page(struct engine *e)
 
 void sweep_begin(struct engine *e)
 {
-    free_page(e); /* of one that was broken off */
-    free_page(e); /* of one that was broken off */
+    if (e->sweep.requested) /* by one that was broken off: its page is borrowed until that comes back */
+        e->sweep.outdated = true;
+    else
+        free_page(e);
     e->sweep.running = true;
     e->sweep.left = e->collection_count < 64 ? ((uint64_t)1 << e->collection_count) - 1 : UINT64_MAX;
     e->sweep.from[0] = '\0';
@@ -212,8 +214,9 @@ static void documents_back(struct engine *e, struct req *req)
 
 void sweep_handle(struct engine *e, struct req *req)
 {
-    e->sweep.requested = false;
-    if (!e->sweep.running) {
+    bool outdated = e->sweep.outdated;
+    e->sweep.requested = e->sweep.outdated = false;
+    if (!e->sweep.running || outdated) {
         free_page(e);
     } else if (req->kind == REQ_SCROLL) {
         points_back(e, req);

@@ -20,11 +20,15 @@ struct view {
     struct engine_snapshot snapshot;
 };
 
-/* A wish that nobody waits for. */
+#define ABANDONED_MS 60000 /* an attempt that takes longer is not waited for by the next one */
+
+/* A wish that nobody waits for, or not any more. */
 struct nudge {
     struct nudge *next;
     size_t source;
     struct docid *id; /* owned; NULL: a cycle */
+    uint64_t epoch;   /* of the engine that has it */
+    int64_t until_ms; /* monotonic */
 };
 
 struct control {
@@ -32,6 +36,7 @@ struct control {
     pthread_cond_t answered;
     struct control_order *orders; /* oldest first */
     struct nudge *nudges;         /* newest first: their order doesn't matter */
+    struct nudge *abandoned;      /* documents that an engine is at, and whose outcome is nobody's */
     struct view *views;
     size_t count;
     bool closed;
@@ -60,19 +65,36 @@ struct control *control_new(size_t source_count, void (*wake)(void *self), void 
     return c;
 }
 
+/* NULL without memory. */
+static struct nudge *nudge_new(size_t source, const struct docid *id)
+{
+    struct nudge *nudge = calloc(1, sizeof *nudge);
+    if (!nudge) return NULL;
+    nudge->source = source;
+    if (!id || (nudge->id = docid_copy(id)) != NULL) return nudge;
+    free(nudge);
+    return NULL;
+}
+
 static void nudge_free(struct nudge *nudge)
 {
     docid_free(nudge->id);
     free(nudge);
 }
 
+static void nudges_free(struct nudge *list)
+{
+    for (struct nudge *next; list; list = next) {
+        next = list->next;
+        nudge_free(list);
+    }
+}
+
 void control_free(struct control *c)
 {
     if (!c) return;
-    for (struct nudge *n = c->nudges, *next; n; n = next) {
-        next = n->next;
-        nudge_free(n);
-    }
+    nudges_free(c->nudges);
+    nudges_free(c->abandoned);
     pthread_cond_destroy(&c->answered);
     pthread_mutex_destroy(&c->lock);
     free(c->views);
@@ -88,7 +110,33 @@ static bool handed_already(const struct control *c, const struct control_order *
         if (o->state == ORDER_HANDED && o->source == order->source && o->kind == ORDER_TOUCH &&
             docid_equal(o->id, order->id))
             return true;
+    for (const struct nudge *n = c->abandoned; n; n = n->next)
+        if (n->source == order->source && docid_equal(n->id, order->id)) return true;
     return false;
+}
+
+/* What comes back for this document is not for whoever asks next. */
+static void abandon(struct control *c, struct nudge *n, uint64_t epoch)
+{
+    n->epoch = epoch;
+    n->until_ms = clock_ms() + ABANDONED_MS;
+    n->next = c->abandoned;
+    c->abandoned = n;
+}
+
+/* Those of a source that came back (`id`), or that no engine is at any more. */
+static void drop_abandoned(struct control *c, size_t source, const struct docid *id, uint64_t epoch)
+{
+    int64_t now = clock_ms();
+    for (struct nudge **at = &c->abandoned, *n; (n = *at) != NULL;) {
+        bool over = id ? docid_equal(n->id, id) : n->epoch != epoch || now >= n->until_ms;
+        if (n->source != source || !over) {
+            at = &n->next;
+            continue;
+        }
+        *at = n->next;
+        nudge_free(n);
+    }
 }
 
 static void finish(struct control *c, struct control_order *order)
@@ -165,7 +213,8 @@ static void follow(struct control *c, struct control_order *o, struct engine *e,
     }
 }
 
-static void pass_on_nudges(struct control *c, size_t source, struct engine *e, enum engine_phase phase)
+static void pass_on_nudges(struct control *c, size_t source, struct engine *e,
+                           const struct engine_snapshot *s)
 {
     for (struct nudge **at = &c->nudges, *n; (n = *at) != NULL;) {
         if (n->source != source) {
@@ -173,10 +222,12 @@ static void pass_on_nudges(struct control *c, size_t source, struct engine *e, e
             continue;
         }
         *at = n->next;
-        if (phase == PHASE_RUN && n->id)
+        if (s->phase == PHASE_RUN && n->id) {
             engine_touch(e, n->id, 0, false); /* without memory: the record says that it is due */
-        else if (phase == PHASE_RUN)
-            engine_cycle(e);
+            abandon(c, n, s->epoch);
+            continue;
+        }
+        if (s->phase == PHASE_RUN) engine_cycle(e);
         nudge_free(n);
     }
 }
@@ -203,6 +254,7 @@ void control_serve(struct control *c, size_t source, struct engine *e)
     view->taken_ms = now;
     if (view->wanted) pthread_cond_broadcast(&c->answered);
     view->wanted = false;
+    drop_abandoned(c, source, NULL, view->snapshot.epoch);
     for (struct control_order *o = c->orders; o; o = o->next) {
         if (o->source != source) continue;
         if (o->state == ORDER_NEW)
@@ -210,7 +262,7 @@ void control_serve(struct control *c, size_t source, struct engine *e)
         else if (o->state == ORDER_HANDED)
             follow(c, o, e, &view->snapshot);
     }
-    pass_on_nudges(c, source, e, view->snapshot.phase);
+    pass_on_nudges(c, source, e, &view->snapshot);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -237,6 +289,7 @@ void control_touched(struct control *c, size_t source, const struct engine_touch
         if (!copy_answer(&o->answer, what)) lks_fail(&o->err, LKS_E_NOMEM, "out of memory");
         finish(c, o);
     }
+    drop_abandoned(c, source, what->id, 0);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -354,6 +407,10 @@ static void take_out(struct control *c, struct control_order *order)
     pthread_mutex_lock(&c->lock);
     while (*at != order) at = &(*at)->next;
     *at = order->next;
+    if (order->kind == ORDER_TOUCH && order->state == ORDER_HANDED) {
+        struct nudge *n = nudge_new(order->source, order->id);
+        if (n) abandon(c, n, order->epoch); /* without memory the next one may get its outcome */
+    }
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -404,12 +461,10 @@ enum lks_code control_cycle(struct control *c, size_t source, int64_t wait_ms, s
 
 void control_nudge(struct control *c, size_t source, const struct docid *id)
 {
-    struct nudge *nudge = calloc(1, sizeof *nudge);
+    struct nudge *nudge = nudge_new(source, id);
     if (!nudge) return;
-    nudge->source = source;
-    nudge->id = id ? docid_copy(id) : NULL;
     pthread_mutex_lock(&c->lock);
-    bool taken = !c->closed && source < c->count && c->views[source].known && (!id || nudge->id);
+    bool taken = !c->closed && source < c->count && c->views[source].known;
     if (taken) {
         nudge->next = c->nudges;
         c->nudges = nudge;

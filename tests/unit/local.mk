@@ -230,6 +230,13 @@ test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)
 # engine: stopping while it starts
 check_PROGRAMS += test_engine_start
 TESTS += test_engine_start
-test_engine_start_SOURCES = %D%/test_engine_start.c
+test_engine_start_SOURCES = %D%/test_engine_start.c %D%/idle_world.c %D%/idle_world.h
 test_engine_start_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_start_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+
+# control: between those who ask and the engine
+check_PROGRAMS += test_control
+TESTS += test_control
+test_control_SOURCES = %D%/test_control.c %D%/idle_world.c %D%/idle_world.h
+test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
+test_control_LDADD = libservice.la libengine.la libcollection.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,116 @@
+/* idle_world.c - see idle_world.h. */
+#include "idle_world.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define PATIENCE 3000 /* rounds of 10 virtual milliseconds */
+
+static void submit(void *self, struct req *req)
+{
+    struct idle_world *w = self;
+    struct req **end = &w->asked;
+    while (*end) end = &(*end)->next;
+    req->next = NULL;
+    *end = req;
+}
+
+static int64_t now_ms(void *self)
+{
+    return ((struct idle_world *)self)->now_ms;
+}
+
+static uint64_t random_bits(void *self)
+{
+    (void)self;
+    return 4;
+}
+
+static void answer(struct req *req)
+{
+    switch (req->kind) {
+    case REQ_LEASE:
+        req->lease.held = req->lease.op != LEASE_RELEASE;
+        req->lease.epoch = 7;
+        break;
+    case REQ_STATE_LOAD:
+        req->state_load.state = (struct engine_state){.token = bson_new(), .clean = true};
+        break;
+    case REQ_EMBED_PROBE:
+        req->embed_probe.dimensions = 4;
+        break;
+    case REQ_STREAM_OPEN:
+        req->stream_open.opened_at = req->stream_open.now = 1;
+        break;
+    case REQ_READ:
+        req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
+        for (size_t i = 0; i < req->read.count; i++) req->read.docs[i].id = docid_copy(req->read.ids[i]);
+        break;
+    case REQ_SCAN:
+        req->scan.end = true;
+        break;
+    case REQ_DUE:
+        req->due.end = true;
+        req->due.next_ms = NO_TIME;
+        break;
+    case REQ_TALLY:
+        req->tally.with_point = calloc(1, sizeof *req->tally.with_point);
+        break;
+    default: /* nothing is there: zero says it */
+        break;
+    }
+}
+
+bool idle_step(struct idle_world *w, struct engine *e)
+{
+    engine_run(e);
+    struct req *req = w->asked;
+    w->now_ms += 10;
+    if (!req) return false;
+    w->asked = req->next;
+    req->next = NULL;
+    if (req->kind == REQ_SCAN && !req->scan.from)
+        (*(req->scan.recent_only ? &w->recent_scans : &w->full_scans))++;
+    answer(req);
+    engine_handle(e, req);
+    w->answered++;
+    return true;
+}
+
+static const char *const embedder = "e";
+static const struct engine_collection collection = {.name = "tools", .digest = "d"};
+
+void idle_configure(struct engine_config *config)
+{
+    engine_config_defaults(config);
+    config->source = "tools";
+    config->collections = &collection;
+    config->collection_count = 1;
+    config->embedders = &embedder;
+    config->embedder_count = 1;
+    config->lease_ms = 10000;
+    config->index_timeout_ms = 1000;
+    config->interval_ms = 60000;
+}
+
+struct engine *idle_engine(struct idle_world *w, const struct engine_config *config)
+{
+    const struct port port = {w, submit};
+    const struct ports ports = {.source = port,
+                                .store = port,
+                                .maker = port,
+                                .embedder = port,
+                                .index = port,
+                                .clock = {w, now_ms, now_ms, random_bits}};
+    return engine_new(config, &ports);
+}
+
+void idle_end(struct idle_world *w, struct engine *e)
+{
+    engine_run(e); /* what it asks for now is under way when it is told to stop */
+    engine_stop(e);
+    for (int i = 0; i < PATIENCE && !engine_done(e); i++) idle_step(w, e);
+    ck_assert_msg(engine_done(e), "stopped after %zu answers, it is in phase %d", w->answered,
+                  engine_phase(e));
+    engine_free(e);
+}

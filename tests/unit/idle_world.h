@@ -1,0 +1,26 @@
+/*
+ * idle_world.h - an engine in a world where everybody answers at once and has nothing to tell: no documents,
+ * no points, a virtual clock. For tests of what an engine does by itself.
+ */
+#ifndef LOCKSTEP_TESTS_IDLE_WORLD_H
+#define LOCKSTEP_TESTS_IDLE_WORLD_H
+
+#include "engine/engine.h"
+
+struct idle_world {
+    struct req *asked; /* oldest first */
+    int64_t now_ms;
+    size_t answered;
+    size_t full_scans, recent_scans;
+};
+
+/* One collection, one embedder, and times that suit a test. */
+void idle_configure(struct engine_config *config);
+/* `config` must outlive it. */
+struct engine *idle_engine(struct idle_world *w, const struct engine_config *config);
+/* Runs the engine and answers the oldest request; false if there was none. 10 milliseconds pass. */
+bool idle_step(struct idle_world *w, struct engine *e);
+/* Tells it to stop; it must end. Frees it. */
+void idle_end(struct idle_world *w, struct engine *e);
+
+#endif
