@@ -307,6 +307,7 @@ static void restart(struct world *w, void *arg, uint64_t number)
     (void)arg;
     (void)number;
     w->starting--;
+    if (sim_chance_times(w, FAULT_TRUNCATE, 20)) mongo_truncate(w); /* nobody was there to read */
     if (!w->ending) daemon_start(w);
 }
 

@@ -285,14 +285,16 @@ static void forget_state(struct world *w)
     m->down_until = w->now + w->index_timeout_ms + w->lease_ms;
 }
 
+void mongo_truncate(struct world *w)
+{
+    w->mongo.first = mongo_committed(w);
+    sim_trace(w, "the oplog forgets all before %zu", w->mongo.first);
+}
+
 void mongo_fault(struct world *w)
 {
-    struct sim_mongo *m = &w->mongo;
     if (sim_chance(w, FAULT_ROLLBACK)) roll_back(w);
-    if (sim_chance(w, FAULT_TRUNCATE)) {
-        sim_trace(w, "the oplog forgets all before %zu", mongo_committed(w));
-        m->first = mongo_committed(w);
-    }
+    if (sim_chance(w, FAULT_TRUNCATE)) mongo_truncate(w);
     if (sim_chance(w, FAULT_INVALIDATE)) invalidate(w);
     if (sim_chance(w, FAULT_STATE_LOST)) {
         daemons_crash(w);

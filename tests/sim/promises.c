@@ -70,12 +70,12 @@ static bool open_business(const struct world *w, int id, size_t collection, size
 }
 
 /*
- * A daemon died between deleting the point of a document that another one had taken the business id from, and
- * writing that down. If the other one let go of it meanwhile, no event tells; the count of points does.
+ * A daemon died between deleting a point that two documents had to do with, and looking at the other one. If
+ * by then the first is gone, or holds another business id, no event tells; the count of points does.
  */
-static bool died_deleting(const struct world *w, const struct run *run, int id, size_t collection)
+static bool died_deleting(const struct world *w, const struct run *run, int key, size_t collection)
 {
-    const struct run *by = w->deleted_by[collection][id];
+    const struct run *by = w->deleted_by[collection][key];
     return by && by != run;
 }
 
@@ -105,7 +105,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
         bad = found(f, "Order", id, collection, "synced, although another document owns its business id");
     else if (ghost_of(c, id, made.kind == MADE_POINT ? doc->key : SIM_NO_KEY))
         bad = found(f, "Deletes", id, collection, "synced, and a point is left that it should not have");
-    else if (made.kind == MADE_POINT && !p && died_deleting(w, run, id, collection))
+    else if (made.kind == MADE_POINT && !p && died_deleting(w, run, doc->key, collection))
         bad = false;
     else if (made.kind == MADE_POINT && (!p || p->foreign))
         bad = found(f, "Hash", id, collection, "synced, and there is no point");
@@ -210,7 +210,6 @@ void promise_record(struct world *w, const struct run *run, int id, size_t colle
                 before->last_attempt_ms == after->last_attempt_ms &&
                 before->retry_count == after->retry_count;
     if (same) return;
-    w->deleted_by[collection][id] = NULL;
     sim_trace(w, "%s records %d, collection %zu: %s, %s %s, %d retries%s%s", run->owner, id, collection,
               sync_status_name(after->status), after->content_hash, after->payload_hash, after->retry_count,
               after->last_error ? ": " : "", after->last_error ? after->last_error : "");
@@ -273,7 +272,7 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
 {
     one_writer(w, trip);
-    if (!point->foreign) w->deleted_by[collection][point->doc] = trip->run;
+    if (!point->foreign) w->deleted_by[collection][point->key] = trip->run;
     if (point->foreign && w->now > point->foreign_since_ms + 2 * w->index_timeout_ms)
         sim_fail(w, "Others: point %d of another writer was deleted from collection %zu", point->key,
                  collection);

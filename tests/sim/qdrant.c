@@ -82,6 +82,12 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         if (payload_only) p->code = LKS_E_MISSED;
         return;
     }
+    /* What it would take from another document, which no event brings to mind, nothing could guard; that the
+     * adapter's clock stops it is all there is. */
+    if (trip->held && w->now >= trip->deadline_ms && point && point->doc != sim_doc_number(p->doc)) {
+        p->code = LKS_E_QDRANT_TIMEOUT;
+        return;
+    }
     promise_write(w, trip, key, sim_doc_number(p->doc), version, number_of(w, c));
     if (!point) {
         if (c->count == SIM_POINTS) abort();

@@ -244,9 +244,8 @@ struct world {
     int64_t embedder_down_until[SIM_EMBEDDERS];
     struct said history[SIM_HISTORY];
     uint64_t said;
-    uint64_t writer_epoch; /* the newest that wrote to Qdrant */
-    /* Who deleted a point of this document since its record was written. */
-    const struct run *deleted_by[SIM_COLLECTIONS][SIM_MAX_IDS];
+    uint64_t writer_epoch;                                   /* the newest that wrote to Qdrant */
+    const struct run *deleted_by[SIM_COLLECTIONS][SIM_KEYS]; /* the last that deleted a point of this id */
     int64_t server_jumped_ms;
     bool clocks_jumped;
     uint64_t embedded, upserted, payloads, deleted, events, repeats;
@@ -301,6 +300,7 @@ void sim_discard(struct trip *trip);
 void mongo_init(struct world *w);
 void mongo_app_write(struct world *w);
 void mongo_fault(struct world *w);
+void mongo_truncate(struct world *w);
 /* The document now; NULL if there is none. */
 const struct sim_doc *mongo_doc(const struct world *w, int id);
 /* The document as of the first `entries` entries of the oplog; NULL if there was none. */

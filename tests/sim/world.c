@@ -30,7 +30,7 @@ static const struct {
     [FAULT_STALE_READ] = {"stale-read", 400},
     [FAULT_ROLLBACK] = {"rollback", 20},
     [FAULT_TRUNCATE] = {"truncate", 20},
-    [FAULT_UNPROVEN] = {"unproven", 500},
+    [FAULT_UNPROVEN] = {"unproven", 900},
     [FAULT_INVALIDATE] = {"invalidate", 5},
     [FAULT_STATE_LOST] = {"state-lost", 5},
     [FAULT_OLD_RECORD] = {"old-record", 500},
