@@ -174,7 +174,8 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
     for (size_t i = 0; i < req->tombs.count; i++) {
         int id = sim_id_number(req->tombs.tombs[i].id);
         if (m->tombed[id] && req->kind == REQ_TOMBS_DROP) promise_tomb_dropped(w, run, id);
-        bool anew = !m->tombed[id] || m->log[m->last_of[id] - 1].commit_ms > m->tombed_ms[id];
+        size_t last = m->last_of[id]; /* 0: an election undid all that was ever written of it */
+        bool anew = !m->tombed[id] || (last && m->log[last - 1].commit_ms > m->tombed_ms[id]);
         if (m->tombed[id]) tomb_fini(&m->tombs[id]);
         m->tombed[id] = req->kind == REQ_TOMBS_PUT;
         sim_trace(w, "%s %s the tomb of %d", run->owner, m->tombed[id] ? "puts" : "drops", id);
