@@ -226,9 +226,13 @@ void metadata_filter(bson_t *filter, const struct record *before, char *const *n
         filter_text(filter, entry_path(path, names[i], "pointId"), e->point_id);
         filter_count(filter, entry_path(path, names[i], "vectorVersion"), e->vector_version);
         filter_count(filter, entry_path(path, names[i], "retryCount"), e->retry_count);
-        /* Values may have gone to others and come back meanwhile; a time doesn't. */
+        /* Values may have gone to others and come back meanwhile; a time
+         * doesn't. */
         if (e->last_synced_ms != NO_TIME)
             BSON_APPEND_DATE_TIME(filter, entry_path(path, names[i], "lastSyncedAt"), e->last_synced_ms);
+        if (e->last_attempt_ms != NO_TIME)
+            BSON_APPEND_DATE_TIME(filter, entry_path(path, names[i], "lastSyncAttemptAt"),
+                                  e->last_attempt_ms);
     }
 }
 

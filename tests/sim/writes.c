@@ -17,6 +17,7 @@ static bool same_entry(const struct entry *a, const struct entry *b)
     if (a->present != b->present) return false;
     return a->status == b->status && a->retry_count == b->retry_count &&
            (b->last_synced_ms == NO_TIME || a->last_synced_ms == b->last_synced_ms) &&
+           (b->last_attempt_ms == NO_TIME || a->last_attempt_ms == b->last_attempt_ms) &&
            a->vector_version == b->vector_version && strcmp(a->content_hash, b->content_hash) == 0 &&
            strcmp(a->payload_hash, b->payload_hash) == 0 && strcmp(a->point_id, b->point_id) == 0;
 }

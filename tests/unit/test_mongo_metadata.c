@@ -299,6 +299,7 @@ START_TEST(the_filter_says_what_was_read)
                          "'syncMetadata.collections.tools.vectorVersion':{'$numberLong':'3'},"
                          "'syncMetadata.collections.tools.retryCount':{'$numberLong':'2'},"
                          "'syncMetadata.collections.tools.lastSyncedAt':{'$date':{'$numberLong':'1000'}},"
+                         "'syncMetadata.collections.tools.lastSyncAttemptAt':{'$date':{'$numberLong':'2000'}},"
                          "'syncMetadata.collections.usecases.status':null}");
     bson_destroy(&filter);
     record_fini(&before);
