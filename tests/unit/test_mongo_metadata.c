@@ -292,15 +292,16 @@ START_TEST(the_filter_says_what_was_read)
     bson_t filter = BSON_INITIALIZER;
     before.entries[0].retry_count = 2;
     metadata_filter(&filter, &before, names);
-    assert_bson(&filter, "{'syncMetadata.collections.tools.status':'synced',"
-                         "'syncMetadata.collections.tools.contentHash':'" HASH_A "',"
-                         "'syncMetadata.collections.tools.payloadHash':'" HASH_B "',"
-                         "'syncMetadata.collections.tools.pointId':'" POINT "',"
-                         "'syncMetadata.collections.tools.vectorVersion':{'$numberLong':'3'},"
-                         "'syncMetadata.collections.tools.retryCount':{'$numberLong':'2'},"
-                         "'syncMetadata.collections.tools.lastSyncedAt':{'$date':{'$numberLong':'1000'}},"
-                         "'syncMetadata.collections.tools.lastSyncAttemptAt':{'$date':{'$numberLong':'2000'}},"
-                         "'syncMetadata.collections.usecases.status':null}");
+    assert_bson(&filter,
+                "{'syncMetadata.collections.tools.status':'synced',"
+                "'syncMetadata.collections.tools.contentHash':'" HASH_A "',"
+                "'syncMetadata.collections.tools.payloadHash':'" HASH_B "',"
+                "'syncMetadata.collections.tools.pointId':'" POINT "',"
+                "'syncMetadata.collections.tools.vectorVersion':{'$numberLong':'3'},"
+                "'syncMetadata.collections.tools.retryCount':{'$numberLong':'2'},"
+                "'syncMetadata.collections.tools.lastSyncedAt':{'$date':{'$numberLong':'1000'}},"
+                "'syncMetadata.collections.tools.lastSyncAttemptAt':{'$date':{'$numberLong':'2000'}},"
+                "'syncMetadata.collections.usecases.status':null}");
     bson_destroy(&filter);
     record_fini(&before);
 }
