@@ -159,6 +159,7 @@ struct sim_collection {
     size_t durable_count;
     bool durable_exists;
     bool damaged; /* somebody else changed it: the records can't know */
+    int64_t damaged_ms;
     int64_t down_until, busy_until;
 };
 
