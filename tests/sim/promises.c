@@ -109,7 +109,8 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
         bad = false;
     else if (made.kind == MADE_POINT && (!p || p->foreign))
         bad = found(f, "Hash", id, collection, "synced, and there is no point");
-    else if (made.kind == MADE_POINT && p->doc != id && open_business(w, p->doc, collection, at))
+    else if (made.kind == MADE_POINT && p->doc != id &&
+             (hot->doc[p->doc] || open_business(w, p->doc, collection, at)))
         bad = false; /* it will be freed, and then this one is looked at again */
     else if (made.kind == MADE_POINT && p->doc != id)
         bad = found(f, "Order", id, collection, "synced, and the point is another document's");
