@@ -197,6 +197,23 @@ static int timeout_ms(struct server *s, int64_t tick)
     return first <= now ? 0 : first - now > 60000 ? 60000 : (int)(first - now);
 }
 
+/* Signals come while we wait and at no other time, so that none is missed just before. */
+static sigset_t while_waiting;
+
+static void listen_to_signals(void)
+{
+    const struct sigaction act = {.sa_handler = on_signal};
+    sigset_t ours;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ours, &while_waiting);
+    sigdelset(&while_waiting, SIGINT);
+    sigdelset(&while_waiting, SIGTERM);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+}
+
 static int serve(struct server *s, int listener)
 {
     struct epoll_event events[64], e = {.events = EPOLLIN, .data.ptr = NULL};
@@ -209,7 +226,7 @@ static int serve(struct server *s, int listener)
     while (!stopping) {
         int64_t tick = server_tick(s);
         settle(s, ep);
-        int n = epoll_wait(ep, events, 64, timeout_ms(s, tick));
+        int n = epoll_pwait(ep, events, 64, timeout_ms(s, tick), &while_waiting);
         for (int i = 0; i < n; i++) {
             struct conn *c = events[i].data.ptr;
             if (!c) {
@@ -234,9 +251,7 @@ int main(int argc, char **argv)
     if (rc) return rc == 1 ? 0 : 2;
     setlocale(LC_CTYPE, "C.UTF-8"); /* regular expressions see characters */
     signal(SIGPIPE, SIG_IGN);
-    struct sigaction act = {.sa_handler = on_signal};
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
+    listen_to_signals();
     fprintf(
         stderr,
         "mongod: this is Lockstep's stand-in for MongoDB 4.4 (%s%s), not MongoDB: data is kept in memory%s\n",
