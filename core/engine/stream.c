@@ -193,9 +193,12 @@ static void take_change(struct engine *e, const struct change *change)
         watermark_pass(&e->stream.mark, position);
         return;
     }
+    /* A document that is there again after its delete may have another id by now, and a record that a scan
+     * page wrote without a look at what the one before had. */
+    bool begun_anew = change->replaced || change->op == CHANGE_DELETE;
     struct why why = {.after = change->at,
                       .happened_ms = happened,
-                      .doubt = change->replaced || change->at <= e->stream.doubt_until};
+                      .doubt = begun_anew || change->at <= e->stream.doubt_until};
     if (change->op == CHANGE_UPDATE && change->keys)
         for (char **key = change->keys; *key; key++) why_add_key(&why, *key);
     if (held_before(e, docs_find(e, change->id))) {
