@@ -44,7 +44,9 @@ static void answer(struct req *req)
         break;
     case REQ_READ:
         req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
-        for (size_t i = 0; i < req->read.count; i++) req->read.docs[i].id = docid_copy(req->read.ids[i]);
+        for (size_t i = 0; i < req->read.count; i++)
+            if (!(req->read.docs[i].id = docid_copy(req->read.ids[i])))
+                lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
         break;
     case REQ_SCAN:
         req->scan.end = true;
@@ -102,7 +104,9 @@ struct engine *idle_engine(struct idle_world *w, const struct engine_config *con
                                 .embedder = port,
                                 .index = port,
                                 .clock = {w, now_ms, now_ms, random_bits}};
-    return engine_new(config, &ports);
+    struct engine *e = engine_new(config, &ports);
+    ck_assert_ptr_nonnull(e);
+    return e;
 }
 
 void idle_end(struct idle_world *w, struct engine *e)
