@@ -19,6 +19,7 @@ static struct docid *document(void)
     BSON_APPEND_INT32(&doc, "_id", 1);
     struct docid *id = docid_of(&doc);
     bson_destroy(&doc);
+    ck_assert_ptr_nonnull(id);
     return id;
 }
 
