@@ -279,6 +279,15 @@ static json_t *worker_by_command(struct live *w)
     return worker;
 }
 
+/* What the daemon tells may be some moments old where its engine has no time to say more. */
+static bool says_running(struct live *w)
+{
+    json_t *worker = worker_by_command(w);
+    bool running = json_is_true(json_object_get(worker, "running"));
+    json_decref(worker);
+    return running;
+}
+
 START_TEST(the_status_command_adds_what_the_daemon_says)
 {
     struct live w = {.folder = ""};
@@ -289,16 +298,14 @@ START_TEST(the_status_command_adds_what_the_daemon_says)
     insert_made(&w, 0, 2);
     daemon_start(&w);
     live_in_step(&w);
-    json_t *worker = worker_by_command(&w);
-    EXPECT(&w, json_is_true(json_object_get(worker, "running")));
-    json_decref(worker);
+    WAIT_UNTIL(&w, says_running(&w));
     struct buf out;
     buf_init(&out, 0);
     EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", NULL), 0);
     EXPECT(&w, strstr(out.data, "  worker ") != NULL);
     buf_fini(&out);
     daemon_stop(&w);
-    worker = worker_by_command(&w);
+    json_t *worker = worker_by_command(&w);
     EXPECT(&w, json_is_null(worker));
     json_decref(worker);
     live_close(&w);
