@@ -327,7 +327,9 @@ static bool snapshot(struct control *c, size_t source, int64_t wait_ms, struct e
     if (source >= c->count) return false;
     struct view *view = &c->views[source];
     pthread_mutex_lock(&c->lock);
-    if (view->known && clock_ms() >= view->taken_ms + SNAPSHOT_MS) wait_for_newer(c, view, wait_ms);
+    /* While it starts or ends, moments make a difference: it may have done much since. */
+    bool old = clock_ms() >= view->taken_ms + SNAPSHOT_MS || view->snapshot.phase != PHASE_RUN;
+    if (view->known && old) wait_for_newer(c, view, wait_ms);
     bool known = view->known;
     if (known) *out = view->snapshot;
     pthread_mutex_unlock(&c->lock);
