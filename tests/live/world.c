@@ -292,11 +292,15 @@ void daemon_stop(struct live *w)
 
 /* ---- commands ---- */
 
+/* In one step: a daemon that has just been started may be reading the one before. */
 static void put_file(struct live *w, const char *name, const char *text, char *path, size_t bytes)
 {
+    char half[720];
     snprintf(path, bytes, "%s/%s", w->folder, name);
-    FILE *file = fopen(path, "we");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0) FAIL(w, "%s: %s", path, strerror(errno));
+    snprintf(half, sizeof half, "%s.half", path);
+    FILE *file = fopen(half, "we");
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0 || rename(half, path) != 0)
+        FAIL(w, "%s: %s", path, strerror(errno));
 }
 
 static pid_t start_command(char *const argv[], const char *in, const char *out, const char *err)
