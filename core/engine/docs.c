@@ -171,7 +171,7 @@ static void drop_contents(struct engine *e, struct doc *doc)
     free(doc->freed);
     doc->freed = NULL;
     doc->freed_count = 0;
-    doc->gone = doc->tombed = false;
+    doc->gone = false;
 }
 
 static void doc_free(struct engine *e, struct doc *doc)
@@ -562,8 +562,6 @@ void doc_holders_known(struct engine *e, struct doc *doc)
 
 void doc_tomb_written(struct engine *e, struct doc *doc)
 {
-    e->tombs.last_put_wall_ms = wall_ms(e);
-    if (doc->is_dirty) doc->dirty.tomb_since_ms = wall_ms(e); /* what was listed meanwhile is replaced */
     tell_recorded(e, doc);
     finish(e, doc);
 }

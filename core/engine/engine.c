@@ -36,6 +36,7 @@ static void init_lanes(struct engine *e)
     lane_init(&e->holders, 1, 256);
     lane_init(&e->tomb_puts, 1, 256);
     lane_init(&e->tomb_drops, 1, 256);
+    lane_init(&e->claims, 1, 256);
     for (size_t i = 0; i < e->collection_count; i++) {
         struct collection_state *c = &e->collections[i];
         lane_init(&c->make, 2, 256);

@@ -5,8 +5,8 @@
  * follows from that is durable. It has one part per enabled collection; each part moves through its stages by
  * itself:
  *
- *     make -> turn -> look -> embed -> upsert ----> strays -> settled
- *                        \--> payload --------/
+ *     make -> turn -> look [-> claim] -> embed -> upsert ----> strays -> settled
+ *                                    \--> payload --------/
  *
  * docs.c owns the map and a document's life, part.c a part's stages, send.c turns queues into requests and
  * results back, stream.c, scan.c, worker.c and tombs.c say which documents to look at, start.c takes and
@@ -56,6 +56,7 @@ struct why {
 enum part_stage {
     PART_MAKE,
     PART_LOOK,
+    PART_CLAIM, /* a tomb is put for the document whose point it takes over */
     PART_EMBED,
     PART_UPSERT,
     PART_PAYLOAD,
@@ -81,6 +82,7 @@ struct part {
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
     size_t dimensions;
+    struct docid *displaced;        /* owned: the document whose point it takes over */
     char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
     size_t stray_count;
 };
@@ -109,8 +111,7 @@ struct doc {
     struct why work;  /* what it was read for */
     struct source_doc src;
     struct record after;
-    bool gone;   /* a majority read found no such document */
-    bool tombed; /* its tomb is durable */
+    bool gone; /* a majority read found no such document */
     size_t parts_open;
     size_t bytes; /* counted in the engine's bytes_in_work */
     int64_t begun_ms;
@@ -182,7 +183,7 @@ struct engine {
         int64_t unnamed_wall_ms; /* the oldest that there was no room for; NO_TIME: none */
     } behind;
     bool rivals_overflow; /* some were not remembered: the cycle asks for them */
-    struct lane reads, records, holders, tomb_puts, tomb_drops;
+    struct lane reads, records, holders, tomb_puts, tomb_drops, claims;
 
     struct { /* MongoDB is not answering: everything that needs it waits */
         int failures;
@@ -384,6 +385,7 @@ void part_embedded(struct engine *e, struct part *part, float *vector, size_t di
 void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err);
 void part_written(struct engine *e, struct part *part);
 void part_deleted(struct engine *e, struct part *part);
+void part_claimed(struct engine *e, struct part *part);
 /* A payload overwrite found no point (LKS_E_NOT_FOUND), or one that a leftover epoch guards (LKS_E_MISSED).
  */
 void part_repair(struct engine *e, struct part *part, enum lks_code code);

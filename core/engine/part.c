@@ -36,6 +36,7 @@ void part_fini(struct engine *e, struct part *part)
     give_turn_back(e, part);
     made_fini(&part->made);
     free(part->vector);
+    docid_free(part->displaced);
     free(part->strays);
     *part = (struct part){.doc = part->doc, .collection = part->collection, .stage = PART_SETTLED};
 }
@@ -165,6 +166,8 @@ static struct lane *lane_of(struct engine *e, struct part *part)
     case PART_LOOK:
     case PART_STRAY_LOOK:
         return &c->look;
+    case PART_CLAIM:
+        return &e->claims;
     case PART_EMBED:
         return &e->embedders[c->config->embedder].embed;
     case PART_UPSERT:
@@ -281,10 +284,12 @@ static bool refuse_duplicate(struct part *part)
     return true;
 }
 
-/* While everything is compared there is a reason not to believe records, whatever brings us here. */
+/* While everything is compared there is a reason not to believe records, whatever brings us here. And the
+ * point of a business id that another document holds too may be that one's by now. */
 static bool in_doubt(const struct engine *e, const struct doc *doc)
 {
-    return doc->work.doubt || doc->gone || (e->scan.doubt && (e->scan.wanted || e->scan.running));
+    return doc->work.doubt || doc->gone || doc->src.contested ||
+           (e->scan.doubt && (e->scan.wanted || e->scan.running));
 }
 
 static void decide(struct engine *e, struct part *part)
@@ -316,7 +321,7 @@ static void decide(struct engine *e, struct part *part)
                                    .payload_hash = part->made.payload_hash,
                                    .doc = doc->json};
     /* A first scan into a collection that was empty when we came needn't ask for what nobody has written. */
-    bool first = c->virgin && doc->work.scanned && !entry->present;
+    bool first = c->virgin && doc->work.scanned && !entry->present && !doc->src.contested;
     if (first ? part->wanted.point || !doc->gone
               : !classify_needs_witness(&part->wanted, entry, in_doubt(e, doc))) {
         enum action action = classify_by_entry(&part->wanted, entry);
@@ -399,6 +404,30 @@ static bool needs_stamp(const struct engine *e, const struct witness *own)
     return own->epoch > e->lease.epoch || (!e->lease.clean_start && own->epoch < e->lease.epoch);
 }
 
+/*
+ * Takes the point of another document over. That one's record may say that it is synced, and from the first
+ * write on it isn't; so it is first written down that somebody has to come back to it. Only then, as the
+ * reason that brings us here may be done with by the time it is looked at.
+ */
+static void take_over(struct engine *e, struct part *part, const struct witness *own, enum action action)
+{
+    doc_add_freed(e, part->doc, part->made.key);
+    docid_free(part->displaced);
+    part->displaced = own->doc ? docid_parse(own->doc) : NULL;
+    if (!part->displaced) { /* no document has such an id */
+        act(e, part, action);
+        return;
+    }
+    part->action = action;
+    part->stage = PART_CLAIM;
+    queue(e, part);
+}
+
+void part_claimed(struct engine *e, struct part *part)
+{
+    act(e, part, part->action);
+}
+
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
 {
     if (part->stage == PART_STRAY_LOOK) {
@@ -418,12 +447,14 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
         }
     }
     note_witness(part, own);
-    if (classify_takes_over(&part->wanted, own)) doc_add_freed(e, part->doc, part->made.key);
     part->unguarded = own && own->epoch > e->lease.epoch; /* our lease runs, so that epoch is a leftover */
     bool anew = part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
     bool force = anew && part->wanted.point && !part->embedded;
     enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);
-    act(e, part, action == ACTION_NONE && needs_stamp(e, own) ? ACTION_PAYLOAD : action);
+    if (classify_takes_over(&part->wanted, own))
+        take_over(e, part, own, action);
+    else
+        act(e, part, action == ACTION_NONE && needs_stamp(e, own) ? ACTION_PAYLOAD : action);
 }
 
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions)

@@ -136,8 +136,10 @@ struct record_write {
 };
 
 /*
- * A document whose points must go. Durable before the resume token passes its delete event; dropped after its
- * points were looked for once more when every request of an earlier writer is over.
+ * A document that somebody has to come back to, whatever happens: its points must go, or another document
+ * takes its point over. Of a deleted document it is durable before the resume token passes the delete event,
+ * and dropped after its points were looked for once more when every request of an earlier writer is over. Of
+ * one that is there it is durable before the point is taken, and dropped once its own record is written.
  */
 struct tomb {
     struct docid *id; /* owned */
@@ -145,6 +147,7 @@ struct tomb {
                 */
     cluster_time after; /* the delete event: a read must be no older */
     int64_t since_ms;   /* wall clock: when it was made */
+    bool displaced;     /* PUT: the document may well be there, so a record beside it stays */
 };
 
 /* What a source's state document in `lockstep.state` holds for the engine. */
@@ -263,7 +266,8 @@ struct req {
             struct engine_state state; /* owned */
             uint64_t epoch;
         } state_save;
-        /* PUT adds or replaces tombs, LIST brings the oldest, DROP removes them (by id). */
+        /* PUT adds or replaces tombs (no key: the one that is there stays), LIST brings the oldest, DROP
+           removes them, by id and `since_ms`: not one that was put after the one that is meant. */
         struct {
             int64_t older_than_ms; /* LIST: only with since_ms <= this (wall clock) */
             size_t max;            /* LIST: at most so many */

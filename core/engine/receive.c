@@ -86,8 +86,11 @@ static void tombs_back(struct engine *e, struct batch *batch, struct req *req)
         return;
     }
     mongo_answered(e);
+    if (req->kind == REQ_TOMBS_PUT) e->tombs.last_put_wall_ms = wall_ms(e);
     for (size_t i = 0; i < batch->count; i++) {
-        if (req->kind == REQ_TOMBS_PUT)
+        if (batch->lane == &e->claims)
+            part_claimed(e, batch->items[i]);
+        else if (req->kind == REQ_TOMBS_PUT)
             doc_tomb_written(e, batch->items[i]);
         else
             doc_untombed(e, batch->items[i]);

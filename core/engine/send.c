@@ -155,28 +155,33 @@ static void send_holders(struct engine *e)
     submit(e, &e->ports.source, req);
 }
 
+/* The tomb of a document, or that of the one whose point a part takes over. False when memory is out. */
+static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, struct tomb *tomb)
+{
+    bool claim = batch->lane == &e->claims, drop = batch->lane == &e->tomb_drops;
+    const struct part *part = claim ? batch->items[i] : NULL;
+    const struct doc *doc = claim ? part->doc : batch->items[i];
+    *tomb = (struct tomb){.id = docid_copy(claim ? part->displaced : doc->id),
+                          .after = doc->work.after,
+                          .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),
+                          .displaced = claim};
+    if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
+    if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
+    return tomb->id && (claim || !doc->freed_count || tomb->key);
+}
+
 static void send_tombs(struct engine *e, struct lane *lane, enum req_kind kind)
 {
     struct batch *batch;
     struct req *req = request_for(lane, kind, &batch);
     if (!req) return;
     req->tombs.tombs = calloc(batch->count, sizeof *req->tombs.tombs);
-    if (!req->tombs.tombs) {
+    bool ok = req->tombs.tombs != NULL;
+    for (size_t i = 0; ok && i < batch->count; i++)
+        ok = fill_tomb(e, batch, i, &req->tombs.tombs[req->tombs.count++]);
+    if (!ok) {
         give_up_batch(batch, req);
         return;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
-        struct doc *doc = batch->items[i];
-        struct tomb *tomb = &req->tombs.tombs[i];
-        tomb->id = docid_copy(doc->id);
-        if (!tomb->id) {
-            give_up_batch(batch, req);
-            return;
-        }
-        req->tombs.count++;
-        tomb->after = doc->work.after;
-        tomb->since_ms = wall_ms(e);
-        if (doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
     }
     submit(e, &e->ports.store, req);
 }
@@ -304,6 +309,7 @@ void send_ready(struct engine *e)
         if (mongo && lane_ready(&e->records)) send_records(e);
         if (mongo && lane_ready(&e->holders)) send_holders(e);
         if (tombs && lane_ready(&e->tomb_puts)) send_tombs(e, &e->tomb_puts, REQ_TOMBS_PUT);
+        if (tombs && lane_ready(&e->claims)) send_tombs(e, &e->claims, REQ_TOMBS_PUT);
         if (tombs && lane_ready(&e->tomb_drops)) send_tombs(e, &e->tomb_drops, REQ_TOMBS_DROP);
         for (size_t i = 0; i < e->collection_count; i++) {
             struct collection_state *c = &e->collections[i];

@@ -1,6 +1,7 @@
 /*
- * tombs.c - comes back to deleted documents: once at start, then when no request of an earlier writer can be
- * under way any more, and as long as one of their points could not be deleted.
+ * tombs.c - comes back to deleted documents, and to those whose point another one took over: once at start,
+ * then when no request of an earlier writer can be under way any more, and as long as a point could not be
+ * deleted.
  */
 #include <string.h>
 
@@ -22,7 +23,7 @@ void tombs_run(struct engine *e)
     if (e->tombs.idle_ms && now_ms(e) >= e->tombs.idle_ms) e->tombs.all = true;
     bool any = e->tombs.all || e->tombs.busy || e->tombs.last_put_wall_ms != NO_TIME;
     /* What is listed has to be so still when the list is here: none is put or dropped meanwhile. */
-    if (e->tomb_puts.in_flight + e->tomb_drops.in_flight > 0) return;
+    if (e->tomb_puts.in_flight + e->tomb_drops.in_flight + e->claims.in_flight > 0) return;
     if (!any || now_ms(e) < e->tombs.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
     struct req *req = req_new(REQ_TOMBS_LIST, NULL);
     if (!req) return;

@@ -1,5 +1,5 @@
 /*
- * tombs.c - deleted documents whose points must go, durable in lockstep.state.
+ * tombs.c - documents that somebody has to come back to, as their points must go, durable in lockstep.state.
  *
  * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, id: {_id: <value>}, after, key}. The
  * text in `_id` keeps ids apart that are numerically equal but of different types.
@@ -30,10 +30,7 @@ static void append_tomb(struct mongo *m, bson_t *to, const struct tomb *tomb)
     docid_append(tomb->id, &wrap, "_id");
     bson_append_document_end(to, &wrap);
     BSON_APPEND_TIMESTAMP(to, "after", (uint32_t)(tomb->after >> 32), (uint32_t)tomb->after);
-    if (tomb->key)
-        BSON_APPEND_UTF8(to, "key", tomb->key);
-    else
-        BSON_APPEND_NULL(to, "key");
+    if (tomb->key) BSON_APPEND_UTF8(to, "key", tomb->key); /* else the one that is there stays */
 }
 
 /* One element of `updates` or `deletes`. False when memory is out. */
@@ -48,6 +45,7 @@ static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct
     BSON_APPEND_DOCUMENT_BEGIN(list, index, &step);
     BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &inner);
     append_key(m, &inner, "_id", doc);
+    if (!put) BSON_APPEND_DATE_TIME(&inner, "since", tomb->since_ms); /* not one that was put since */
     bson_append_document_end(&step, &inner);
     if (put) {
         BSON_APPEND_DOCUMENT_BEGIN(&step, "u", &inner);
@@ -107,10 +105,12 @@ static enum lks_code drop_records(struct mongo *m, mongoc_client_t *client, cons
     bson_t command = BSON_INITIALIZER, list, step, query;
     char buffer[16];
     const char *index;
+    uint32_t steps = 0;
     BSON_APPEND_UTF8(&command, "delete", m->sidecar);
     BSON_APPEND_ARRAY_BEGIN(&command, "deletes", &list);
     for (size_t i = 0; i < count; i++) {
-        bson_uint32_to_string((uint32_t)i, &index, buffer, sizeof buffer);
+        if (tombs[i].displaced) continue;
+        bson_uint32_to_string(steps++, &index, buffer, sizeof buffer);
         BSON_APPEND_DOCUMENT_BEGIN(&list, index, &step);
         BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &query);
         docid_append(tombs[i].id, &query, "_id");
@@ -120,7 +120,8 @@ static enum lks_code drop_records(struct mongo *m, mongoc_client_t *client, cons
     }
     bson_append_array_end(&command, &list);
     BSON_APPEND_BOOL(&command, "ordered", false);
-    enum lks_code code = run_write(m, client, &command, "removing records of deleted documents", err);
+    enum lks_code code =
+        steps ? run_write(m, client, &command, "removing records of deleted documents", err) : LKS_E_OK;
     bson_destroy(&command);
     return code;
 }

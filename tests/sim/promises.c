@@ -69,16 +69,6 @@ static bool open_business(const struct world *w, int id, size_t collection, size
     return !doc->record.entries || doc->record.entries[collection].status != SYNC_SYNCED;
 }
 
-/*
- * A daemon died between deleting a point that two documents had to do with, and looking at the other one. If
- * by then the first is gone, or holds another business id, no event tells; the count of points does.
- */
-static bool died_deleting(const struct world *w, const struct run *run, int key, size_t collection)
-{
-    const struct run *by = w->deleted_by[collection][key];
-    return by && by != run;
-}
-
 /* Is something wrong with this document's point that nothing written down will bring anybody back to? */
 static bool undone(struct world *w, const struct run *run, int id, size_t collection, const struct hot *hot,
                    struct finding *f)
@@ -87,9 +77,9 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     size_t at = mongo_committed(w);
     const struct sim_doc *doc = mongo_doc_at(w, id, at);
     struct made made;
-    if (hot->doc[id]) return false;
+    if (hot->doc[id] || w->mongo.tombed[id]) return false;
     if (!doc) {
-        const struct sim_point *ghost = w->mongo.tombed[id] ? NULL : ghost_of(c, id, SIM_NO_KEY);
+        const struct sim_point *ghost = ghost_of(c, id, SIM_NO_KEY);
         return ghost && !hot->key[ghost->key] &&
                found(f, "Deletes", id, collection, "it is gone, has no tomb, and its point is there");
     }
@@ -105,8 +95,6 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
         bad = found(f, "Order", id, collection, "synced, although another document owns its business id");
     else if (ghost_of(c, id, made.kind == MADE_POINT ? doc->key : SIM_NO_KEY))
         bad = found(f, "Deletes", id, collection, "synced, and a point is left that it should not have");
-    else if (made.kind == MADE_POINT && !p && died_deleting(w, run, doc->key, collection))
-        bad = false;
     else if (made.kind == MADE_POINT && (!p || p->foreign))
         bad = found(f, "Hash", id, collection, "synced, and there is no point");
     else if (made.kind == MADE_POINT && p->doc != id &&
@@ -278,7 +266,6 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
 {
     one_writer(w, trip);
-    if (!point->foreign) w->deleted_by[collection][point->key] = trip->run;
     if (point->foreign && w->now > point->foreign_since_ms + 2 * w->index_timeout_ms)
         sim_fail(w, "Others: point %d of another writer was deleted from collection %zu", point->key,
                  collection);

@@ -245,8 +245,7 @@ struct world {
     int64_t embedder_down_until[SIM_EMBEDDERS];
     struct said history[SIM_HISTORY];
     uint64_t said;
-    uint64_t writer_epoch;                                   /* the newest that wrote to Qdrant */
-    const struct run *deleted_by[SIM_COLLECTIONS][SIM_KEYS]; /* the last that deleted a point of this id */
+    uint64_t writer_epoch; /* the newest that wrote to Qdrant */
     int64_t server_jumped_ms;
     bool clocks_jumped;
     uint64_t embedded, upserted, payloads, deleted, events, repeats;

@@ -174,14 +174,24 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
     struct sim_mongo *m = &w->mongo;
     for (size_t i = 0; i < req->tombs.count; i++) {
         int id = sim_id_number(req->tombs.tombs[i].id);
-        if (m->tombed[id] && req->kind == REQ_TOMBS_DROP) promise_tomb_dropped(w, run, id);
+        const struct tomb *asked = &req->tombs.tombs[i];
+        if (req->kind == REQ_TOMBS_DROP) {
+            if (!m->tombed[id] || m->tombs[id].since_ms != asked->since_ms) continue;
+            promise_tomb_dropped(w, run, id);
+        }
         size_t last = m->last_of[id]; /* 0: an election undid all that was ever written of it */
         bool anew = !m->tombed[id] || (last && m->log[last - 1].commit_ms > m->tombed_ms[id]);
-        if (m->tombed[id]) tomb_fini(&m->tombs[id]);
+        char *key = m->tombed[id] ? m->tombs[id].key : NULL; /* stays, unless there is a new one */
+        if (m->tombed[id]) m->tombs[id].key = NULL, tomb_fini(&m->tombs[id]);
         m->tombed[id] = req->kind == REQ_TOMBS_PUT;
         sim_trace(w, "%s %s the tomb of %d", run->owner, m->tombed[id] ? "puts" : "drops", id);
+        if (!m->tombed[id] || req->tombs.tombs[i].key) {
+            free(key);
+            key = NULL;
+        }
         if (!m->tombed[id]) continue;
         m->tombs[id] = req->tombs.tombs[i];
+        if (key) m->tombs[id].key = key;
         /* since it was sent; or, put once more, since the first: it has been gone all along */
         int64_t since = m->tombs[id].since_ms - SIM_EPOCH_MS;
         if (anew || since < m->tombed_ms[id]) m->tombed_ms[id] = since;

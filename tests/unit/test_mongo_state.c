@@ -355,6 +355,26 @@ START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
 }
 END_TEST
 
+START_TEST(a_tomb_that_was_put_since_is_not_dropped)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 2, 1)));
+    struct req *newer = tombs_req(REQ_TOMBS_PUT, 2, 1);
+    newer->tombs.tombs[0].since_ms = 3000;
+    free(newer->tombs.tombs[0].key);
+    newer->tombs.tombs[0].key = NULL;
+    req_free(fixture_ok(&f, newer));
+    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_DROP, 2, 1))); /* means the one of before */
+    struct req *req = list_tombs(5000, 10);
+    ck_assert_uint_eq(req->tombs.count, 1);
+    ck_assert_int_eq(req->tombs.tombs[0].since_ms, 3000);
+    ck_assert_str_eq(req->tombs.tombs[0].key, "key"); /* its holders are still to be looked at */
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_tomb_ends_the_record_beside_its_document)
 {
     fixture_start(&f, _i, NULL);
@@ -364,6 +384,22 @@ START_TEST(a_tomb_ends_the_record_beside_its_document)
     req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 0, 1)));
     ck_assert_ptr_null(fixture_find(&f, "c.lockstep", "1"));
     bson_t *left = fixture_find(&f, "c.lockstep", "2");
+    ck_assert_ptr_nonnull(left);
+    bson_destroy(left);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_record_beside_a_document_whose_point_is_taken_over_stays)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c.lockstep", "{'_id':1,'syncMetadata':{}}");
+    f.config.metadata = MONGO_SIDECAR;
+    fixture_open(&f);
+    struct req *req = tombs_req(REQ_TOMBS_PUT, 0, 1);
+    req->tombs.tombs[0].displaced = true;
+    req_free(fixture_ok(&f, req));
+    bson_t *left = fixture_find(&f, "c.lockstep", "1");
     ck_assert_ptr_nonnull(left);
     bson_destroy(left);
     fixture_end(&f);
@@ -459,7 +495,9 @@ int main(void)
     suite_add_tcase(suite, tc);
     tc = tcase_create("tombs");
     tcase_add_loop_test(tc, tombs_are_listed_oldest_first_until_they_are_dropped, 0, servers);
+    tcase_add_loop_test(tc, a_tomb_that_was_put_since_is_not_dropped, 0, servers);
     tcase_add_loop_test(tc, a_tomb_ends_the_record_beside_its_document, 0, servers);
+    tcase_add_loop_test(tc, a_record_beside_a_document_whose_point_is_taken_over_stays, 0, servers);
     suite_add_tcase(suite, tc);
     tc = tcase_create("opening");
     tcase_add_loop_test(tc, a_bad_uri_is_refused_without_showing_its_password, 0, 4);
