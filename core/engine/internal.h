@@ -8,8 +8,8 @@
  *     make -> turn -> look [-> claim] -> embed -> upsert ----> strays -> settled
  *                                    \--> payload --------/
  *
- * docs.c owns the map and a document's life, part.c a part's stages, send.c turns queues into requests and
- * results back, stream.c, scan.c, worker.c and tombs.c say which documents to look at, start.c takes and
+ * docs.c owns the map, doc.c has a document's life, part.c a part's stages, send.c turns queues into requests
+ * and results back, stream.c, scan.c, worker.c and tombs.c say which documents to look at, start.c takes and
  * keeps the lease.
  */
 #ifndef LOCKSTEP_ENGINE_INTERNAL_H
@@ -323,6 +323,18 @@ static inline uint64_t chance(struct engine *e)
     return e->ports.clock.random(e->ports.clock.self);
 }
 
+/* ---- why.c ---- */
+/* Adds `more` to `to`, taking its contents. */
+void why_merge(struct why *to, struct why *more);
+void why_move(struct why *to, struct why *from);
+bool why_add_hold(struct why *why, struct mark *mark);
+/* Remembers the top-level field that a changed path lies in. */
+void why_add_key(struct why *why, const char *path);
+/* What it stood for is durable: whoever waits for it is told. */
+void why_release(struct why *why);
+/* Frees it. What it holds stays held. */
+void why_fini(struct why *why);
+
 /* ---- docs.c ---- */
 bool docs_init(struct engine *e);
 void docs_fini(struct engine *e);
@@ -332,14 +344,28 @@ struct doc *docs_find(struct engine *e, const struct docid *id);
 bool doc_mark(struct engine *e, const struct docid *id, struct why *why);
 /* Everything that is in work is looked at once more, and holds that mark until then. */
 void docs_mark_held(struct engine *e, struct watermark *until);
+/* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out. */
+struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why);
 /* It is in a read request now; what comes from here on makes it dirty again. */
 void doc_reading(struct doc *doc);
 /* The read failed: all reasons stay, and it waits again. */
 void doc_unread(struct engine *e, struct doc *doc);
+/* The work on it is over. Unless something new came meanwhile, it leaves the map: at once, if it was seen by
+ * a scan (the next page begins after it), else not before the page that was asked for has come. */
+void docs_let_go(struct engine *e, struct doc *doc, bool scanned);
+/* Lets finished documents go that were kept for a scan page. */
+void docs_unlinger(struct engine *e);
+/* Drops documents that only wait to be read (their marks stay held, so that nothing after them is saved). */
+void docs_drop_queued(struct engine *e);
+void docs_drop_all(struct engine *e);
+/* Frees what the work on a document brought along; its reasons stay. */
+void doc_drop_contents(struct engine *e, struct doc *doc);
+
+/* ---- doc.c ---- */
 /* The contents of a document are here (taken from `src`); starts its parts. */
 void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src);
-/* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out. */
-struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why);
+/* A point made of this business id was freed or changed its owner. */
+void doc_add_freed(struct engine *e, struct doc *doc, const char *key);
 /* A part of it was settled. */
 void doc_part_settled(struct engine *e, struct doc *doc);
 /* Results of the document lanes. */
@@ -347,19 +373,10 @@ void doc_holders_known(struct engine *e, struct doc *doc);
 void doc_tomb_written(struct engine *e, struct doc *doc);
 void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code);
 void doc_untombed(struct engine *e, struct doc *doc);
-/* A point made of this business id was freed or changed its owner. */
-void doc_add_freed(struct engine *e, struct doc *doc, const char *key);
-/* Lets finished documents go that were kept for a scan page. */
-void docs_unlinger(struct engine *e);
-/* Drops documents that only wait to be read (their marks stay held, so that nothing after them is saved). */
-void docs_drop_queued(struct engine *e);
-void docs_drop_all(struct engine *e);
+
+/* ---- relieve.c ---- */
 /* Takes parts that wait for a slow collection off documents when others starve. */
 void docs_relieve(struct engine *e);
-void why_fini(struct why *why);
-bool why_add_hold(struct why *why, struct mark *mark);
-/* Remembers the top-level field that a changed path lies in. */
-void why_add_key(struct why *why, const char *path);
 
 /* ---- rivals.c ---- */
 /* The document has no point: its `src.owner` holds `key` too. It is looked at again when that changes. */

@@ -4,6 +4,7 @@ libengine_la_SOURCES = \
 	%D%/behind.c \
 	%D%/circuit.c %D%/circuit.h \
 	%D%/classify.c %D%/classify.h \
+	%D%/doc.c \
 	%D%/docs.c \
 	%D%/engine.c %D%/engine.h \
 	%D%/heal.c \
@@ -14,6 +15,7 @@ libengine_la_SOURCES = \
 	%D%/probes.c \
 	%D%/receive.c \
 	%D%/record.c %D%/record.h \
+	%D%/relieve.c \
 	%D%/retry.c %D%/retry.h \
 	%D%/rivals.c \
 	%D%/scan.c \
@@ -24,5 +26,6 @@ libengine_la_SOURCES = \
 	%D%/tombs.c \
 	%D%/turn.c %D%/turn.h \
 	%D%/watermark.c %D%/watermark.h \
+	%D%/why.c \
 	%D%/worker.c
 libengine_la_LIBADD = libcollection.la libbase.la

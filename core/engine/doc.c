@@ -1,0 +1,269 @@
+/*
+ * doc.c - the life of one document in work: its parts begin, and when all of them are settled, what follows
+ * is written down: record, tomb, or nothing.
+ *
+ * Never talks to a port; it puts the document into lanes, and send.c empties those.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
+{
+    doc->src = *src;
+    memset(src, 0, sizeof *src);
+    doc->gone = doc->src.body == NULL;
+    doc->state = DOC_WORKING;
+    doc->begun_ms = now_ms(e);
+    doc->bytes = doc->src.bytes;
+    e->bytes_in_work += doc->bytes;
+    e->stats.documents++;
+    if (doc->gone) e->stats.gone++;
+    if (doc->src.record.entry_count != e->collection_count) {
+        record_fini(&doc->src.record);
+        record_init(&doc->src.record, e->collection_count);
+    }
+    if (!doc->src.record.entries || !record_copy(&doc->after, &doc->src.record)) {
+        log_error("out of memory: a document waits", LOG_STR("source", e->config->source),
+                  LOG_STR("doc", doc->json));
+        doc_drop_contents(e, doc);
+        doc_unread(e, doc);
+        return;
+    }
+    if (doc->work.tomb_key) doc_add_freed(e, doc, doc->work.tomb_key);
+    doc->parts_open = e->collection_count + 1; /* one for this loop: parts may settle on the spot */
+    for (size_t i = 0; i < e->collection_count; i++) {
+        struct part *part = &doc->parts[i];
+        if (!doc->gone && doc->work.only && !(doc->work.only >> i & 1))
+            doc_part_settled(e, doc);
+        else
+            part_start(e, part);
+    }
+    doc_part_settled(e, doc);
+}
+
+void doc_add_freed(struct engine *e, struct doc *doc, const char *key)
+{
+    (void)e;
+    if (!key) return;
+    for (size_t i = 0; i < doc->freed_count; i++)
+        if (strcmp(doc->freed[i], key) == 0) return;
+    char **freed = realloc(doc->freed, (doc->freed_count + 1) * sizeof *freed);
+    if (!freed) return;
+    doc->freed = freed;
+    freed[doc->freed_count] = strdup(key);
+    if (freed[doc->freed_count]) doc->freed_count++;
+}
+
+static bool any_failed(const struct engine *e, const struct doc *doc)
+{
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (doc->parts[i].failed) return true;
+    return false;
+}
+
+static bool any_wrote(const struct engine *e, const struct doc *doc)
+{
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (doc->parts[i].wrote) return true;
+    return false;
+}
+
+/* The business id it holds, as far as its parts were made. */
+static const char *key_of(const struct engine *e, const struct doc *doc)
+{
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (doc->parts[i].made.key) return doc->parts[i].made.key;
+    return NULL;
+}
+
+/* Tells whoever asked for it what became of it. */
+static void tell(struct engine *e, const struct doc *doc)
+{
+    struct engine_outcome outcomes[ENGINE_MAX_COLLECTIONS];
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const struct part *part = &doc->parts[i];
+        const struct entry *entry = i < doc->after.entry_count ? &doc->after.entries[i] : NULL;
+        outcomes[i] = (struct engine_outcome){.asked = false};
+        if (!doc->gone && doc->work.only && !(doc->work.only >> i & 1)) continue;
+        outcomes[i] = (struct engine_outcome){.asked = true,
+                                              .success = !part->failed,
+                                              .action = part->action,
+                                              .embedded = part->embedded,
+                                              .duration_ms = part->settled_ms - doc->begun_ms};
+        if (!part->failed || !entry) continue;
+        outcomes[i].error = entry->error ? entry->error : LKS_E_UNKNOWN;
+        outcomes[i].text = entry->last_error;
+    }
+    struct engine_touched touched = {.id = doc->id,
+                                     .gone = doc->gone,
+                                     .overall = record_overall(&doc->after),
+                                     .outcomes = outcomes,
+                                     .count = e->collection_count};
+    e->config->on_touched(e->config->on_touched_self, &touched);
+}
+
+/* Tells that it is known what became of it: its record stands, or its tomb. */
+static void tell_recorded(struct engine *e, const struct doc *doc)
+{
+    enum sync_status statuses[ENGINE_MAX_COLLECTIONS];
+    size_t count = doc->gone ? 0 : doc->after.entry_count;
+    if (!e->config->on_recorded) return;
+    for (size_t i = 0; i < count; i++) statuses[i] = doc->after.entries[i].status;
+    const char *key = key_of(e, doc);
+    struct engine_recorded recorded = {.id = doc->id,
+                                       .key = key ? key : doc->work.tomb_key,
+                                       .gone = doc->gone,
+                                       .overall = record_overall(&doc->after),
+                                       .statuses = statuses,
+                                       .count = count};
+    e->config->on_recorded(e->config->on_recorded_self, &recorded);
+}
+
+static void finish(struct engine *e, struct doc *doc)
+{
+    if (doc->work.explicit_ask && e->config->on_touched) tell(e, doc);
+    if (doc->gone || key_of(e, doc) || !doc->work.only) rivals_recheck(e, doc, key_of(e, doc));
+    bool scanned = doc->work.scanned;
+    if (doc->work.cycle) worker_doc_done(e, any_failed(e, doc));
+    behind_done(e, doc);
+    doc_drop_contents(e, doc);
+    why_release(&doc->work);
+    docs_let_go(e, doc, scanned);
+}
+
+/* What it was read for isn't done: all reasons stay, and it is read again, compared with the points
+ * themselves. */
+static void again(struct engine *e, struct doc *doc)
+{
+    doc->work.doubt = true;
+    doc->work.scanned = false;
+    doc_drop_contents(e, doc);
+    doc_unread(e, doc);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool entry_same(const struct entry *a, const struct entry *b)
+{
+    return a->present == b->present && a->status == b->status && a->error == b->error &&
+           a->retry_count == b->retry_count && a->last_synced_ms == b->last_synced_ms &&
+           a->last_attempt_ms == b->last_attempt_ms && a->next_retry_ms == b->next_retry_ms &&
+           a->vector_version == b->vector_version && strcmp(a->content_hash, b->content_hash) == 0 &&
+           strcmp(a->payload_hash, b->payload_hash) == 0 && strcmp(a->point_id, b->point_id) == 0 &&
+           same_text(a->last_error, b->last_error);
+}
+
+static bool record_changed(const struct doc *doc)
+{
+    for (size_t i = 0; i < doc->after.entry_count; i++)
+        if (!entry_same(&doc->after.entries[i], &doc->src.record.entries[i])) return true;
+    return false;
+}
+
+/* Hands the names of the changed fields over to the record. */
+static void name_modified_fields(struct doc *doc)
+{
+    if (!doc->work.key_count) return;
+    char **names = calloc(doc->work.key_count + 1, sizeof *names);
+    if (!names) return;
+    memcpy(names, doc->work.keys, doc->work.key_count * sizeof *names);
+    free(doc->work.keys);
+    doc->work.keys = NULL;
+    doc->work.key_count = 0;
+    for (char **old = doc->after.modified_fields; old && *old; old++)
+        free(*old); /* as read: of an earlier change */
+    free(doc->after.modified_fields);
+    doc->after.modified_fields = names;
+}
+
+static int64_t tomb_keep_ms(const struct engine *e)
+{
+    return e->config->index_timeout_ms + e->config->lease_ms;
+}
+
+/* Its tomb has done its work: no request of an earlier writer can be under way, and nothing was found this
+ * time. */
+static bool tomb_is_over(struct engine *e, const struct doc *doc)
+{
+    int64_t keep = tomb_keep_ms(e) * (doc->work.tomb_key ? 3 : 1);
+    return !any_failed(e, doc) && !any_wrote(e, doc) && doc->work.tomb_since_ms <= wall_ms(e) - keep;
+}
+
+static void settle(struct engine *e, struct doc *doc)
+{
+    if (doc->gone && !(doc->work.tomb && doc->work.tomb_alone)) { /* also over one of an earlier delete */
+        doc->state = DOC_TOMB;
+        lane_push(&e->tomb_puts, &doc->node);
+    } else if (!doc->gone && record_changed(doc)) {
+        name_modified_fields(doc);
+        doc->state = DOC_RECORDING;
+        lane_push(&e->records, &doc->node);
+    } else if (doc->work.tomb && (!doc->gone || tomb_is_over(e, doc))) {
+        doc->state = DOC_UNTOMB;
+        lane_push(&e->tomb_drops, &doc->node);
+    } else {
+        finish(e, doc);
+    }
+}
+
+void doc_part_settled(struct engine *e, struct doc *doc)
+{
+    if (--doc->parts_open > 0) return;
+    if (doc->freed_count > 0) {
+        doc->state = DOC_HOLDERS;
+        lane_push(&e->holders, &doc->node);
+    } else {
+        settle(e, doc);
+    }
+}
+
+void doc_holders_known(struct engine *e, struct doc *doc)
+{
+    settle(e, doc);
+}
+
+void doc_tomb_written(struct engine *e, struct doc *doc)
+{
+    tell_recorded(e, doc);
+    finish(e, doc);
+}
+
+void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
+{
+    switch (code) {
+    case LKS_E_OK:
+        e->stats.records++;
+        tell_recorded(e, doc);
+        /* A read that is no older than a change from before this write may still show the record of before.
+         */
+        if (doc->is_dirty) doc->dirty.doubt = true;
+        if (doc->work.tomb) {
+            doc->state = DOC_UNTOMB;
+            lane_push(&e->tomb_drops, &doc->node);
+            return;
+        }
+        finish(e, doc);
+        return;
+    case LKS_E_MISSED:
+    case LKS_E_NOT_FOUND:
+        e->stats.missed++;
+        again(e, doc);
+        return;
+    default:
+        log_error(
+            "a document's record can't be written, not even beside it; its state is known to this run only",
+            LOG_STR("source", e->config->source), LOG_STR("doc", doc->json));
+        finish(e, doc);
+    }
+}
+
+void doc_untombed(struct engine *e, struct doc *doc)
+{
+    finish(e, doc);
+}
