@@ -5,6 +5,7 @@
 #include "admin/shape.h"
 #include "base/clock.h"
 #include "service/lookup.h"
+#include "service/report.h"
 
 #define RETRY_WAIT_MS 60000 /* for one, or all of a batch */
 #define MOST_IDS 50
@@ -55,39 +56,6 @@ static bool read_wish(struct call *call, const json_t *body, const struct servic
     return false;
 }
 
-static json_t *shape_outcome(const char *name, const struct engine_outcome *o)
-{
-    json_t *out = json_pack("{s:s, s:b, s:I}", "collection", name, "success", o->success, "duration",
-                            (json_int_t)o->duration_ms);
-    if (o->success && o->action == ACTION_NONE) {
-        json_object_set_new(out, "skipped", json_true());
-        json_object_set_new(out, "reason", json_string("the point is what the document calls for"));
-    }
-    if (!o->success) {
-        json_object_set_new(out, "error", o->text ? shape_text(o->text) : json_string("not done"));
-        json_object_set_new(out, "errorCode", json_string(lks_code_name(o->error)));
-    }
-    return out;
-}
-
-static json_t *shape_answer(const struct service_source *source, const char *id,
-                            const struct control_answer *answer)
-{
-    json_t *collections = json_array();
-    int64_t total = 0;
-    bool success = true;
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct engine_outcome *o = &answer->outcomes[i];
-        if (!o->asked) continue;
-        success &= o->success;
-        if (o->duration_ms > total) total = o->duration_ms; /* they go side by side */
-        json_array_append_new(collections, shape_outcome(source->all.names[i], o));
-    }
-    return json_pack("{s:o, s:b, s:I, s:s, s:o}", "toolId", shape_text(id), "success", success,
-                     "totalDuration", (json_int_t)total, "overallStatus", sync_status_name(answer->overall),
-                     "collections", collections);
-}
-
 /* Waits for what becomes of one document; NULL: it could not be done, and `err` says why. */
 static json_t *touch(struct call *call, const struct service_source *source, const struct source_doc *doc,
                      const struct retry_wish *wish, int64_t wait_ms, struct lks_err *err)
@@ -100,7 +68,9 @@ static json_t *touch(struct call *call, const struct service_source *source, con
         lks_fail(err, LKS_E_NOT_FOUND, "the document was deleted meanwhile");
     } else if (code == LKS_E_OK) {
         char *id = lookup_id(source, doc);
-        out = shape_answer(source, id, &answer);
+        struct engine_touched touched = {
+            .id = doc->id, .overall = answer.overall, .outcomes = answer.outcomes, .count = answer.count};
+        out = report_touched(source->all.names, id, &touched);
         free(id);
     }
     control_answer_fini(&answer);

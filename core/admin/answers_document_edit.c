@@ -185,7 +185,8 @@ static json_t *read_document(struct call *call)
     return NULL;
 }
 
-void answer_create(struct call *call)
+/* Creates what the body says, or changes document `id` by it. */
+static void write_document(struct call *call, const char *id, int status)
 {
     const struct service_source *source = call_source_part(call, 1);
     struct documents_written written;
@@ -193,35 +194,27 @@ void answer_create(struct call *call)
     struct lks_err err;
     json_t *body = source && read_wait(call, &wait) ? read_document(call) : NULL;
     if (!body) return;
-    if (documents_create(source, body, &written, &err) != LKS_E_OK) {
+    if ((id ? documents_patch(source, id, body, &written, &err)
+            : documents_create(source, body, &written, &err)) != LKS_E_OK) {
         fail_edit(call, &err);
     } else {
         say_affected(call, source, written.affects);
-        say_location(call, source, &written.doc);
+        if (!id) say_location(call, source, &written.doc);
         wait_as_wished(call, source, written.doc.id, &wait);
-        call_json(call, 201, document_json(written.doc.body));
+        call_json(call, status, document_json(written.doc.body));
         source_doc_fini(&written.doc);
     }
     json_decref(body);
 }
 
+void answer_create(struct call *call)
+{
+    write_document(call, NULL, 201);
+}
+
 void answer_patch(struct call *call)
 {
-    const struct service_source *source = call_source_part(call, 1);
-    struct documents_written written;
-    struct wait_wish wait;
-    struct lks_err err;
-    json_t *body = source && read_wait(call, &wait) ? read_document(call) : NULL;
-    if (!body) return;
-    if (documents_patch(source, call->parts[2], body, &written, &err) != LKS_E_OK) {
-        fail_edit(call, &err);
-    } else {
-        say_affected(call, source, written.affects);
-        wait_as_wished(call, source, written.doc.id, &wait);
-        call_json(call, 200, document_json(written.doc.body));
-        source_doc_fini(&written.doc);
-    }
-    json_decref(body);
+    write_document(call, call->parts[2], 200);
 }
 
 void answer_delete(struct call *call)

@@ -52,8 +52,8 @@ const struct option options[] = {
      .help = "The collection of the documents."},
     {MONGODB(name), .key = "name", .type = OPTION_NAME, .fallback_help = "the collection's name",
      .help = "The name of this source, in paths of the API (`/api/sync/NAME`) and in `source = NAME`. Not "
-             "`sync`, "
-             "`search` or `jobs`."},
+             "a word that those paths use: `sync`, `search`, `jobs`, `events`, `status`, `worker`, `batch`, "
+             "`all-pending`, `reset`."},
     {MONGODB(id_field), .key = "id_field", .type = OPTION_FIELD, .fallback = "id", .flags = OPTION_SHARED,
      .help = "The field that holds a document's business id, from which its point ids are made. `_id` is "
              "allowed."},

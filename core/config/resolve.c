@@ -117,10 +117,13 @@ static void resolve_source(struct config_parts *parts, const struct section *s, 
     source->ns = parts_printf(parts, "%s.%s", source->database, source->collection);
     if (strcmp(source->collection, "lockstep.state") == 0)
         wrong(parts, s, "collection", "this is where Lockstep keeps its own state");
-    static const char *const taken[] = {"sync", "search", "jobs"};
+    /* /api/NAME and /api/sync/NAME are a source's. */
+    static const char *const taken[] = {"sync",   "search", "jobs",        "events", "status",
+                                        "worker", "batch",  "all-pending", "reset"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcmp(source->name, taken[i]) == 0)
-            wrong(parts, s, "name", "no source can have this name, because the API's paths use it");
+            wrong(parts, s, "name",
+                  "no source can have this name, because the API's paths use it; give it another");
 }
 
 static void resolve_sources(struct config_parts *parts, struct config *config)

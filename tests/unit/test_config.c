@@ -186,11 +186,13 @@ static const struct {
     /* names */
     {"[mongodb]\ndatabase = d\ncollection = my.goods\n[collection:a]\n", NULL,
      "t.ini:3: [mongodb] collection: its name can't be that of the source; set `name`\n"},
-    {"[mongodb]\ndatabase = d\ncollection = sync\n[source:jobs]\ncollection = "
+    {"[mongodb]\ndatabase = d\ncollection = events\n[source:jobs]\ncollection = "
      "c\n[source:x]\n[collection:a]\nsource = y\n",
      NULL,
-     "t.ini:1: [mongodb] name: no source can have this name, because the API's paths use it\n"
-     "t.ini:4: [source:jobs] name: no source can have this name, because the API's paths use it\n"
+     "t.ini:1: [mongodb] name: no source can have this name, because the API's paths use it; give it "
+     "another\n"
+     "t.ini:4: [source:jobs] name: no source can have this name, because the API's paths use it; give it "
+     "another\n"
      "t.ini:6: [source:x] collection: it must be set\n"
      "t.ini:8: [collection:a] source: there is no source of this name\n"},
     {"[mongodb]\ndatabase = d\ncollection = c\n[source:c]\ncollection = e\n[source:f]\ncollection = "
