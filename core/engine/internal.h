@@ -56,7 +56,7 @@ struct why {
 enum part_stage {
     PART_MAKE,
     PART_LOOK,
-    PART_CLAIM, /* a tomb is put for the document whose point it takes over */
+    PART_CLAIM, /* a tomb is put for a document that will not be what its record says */
     PART_EMBED,
     PART_UPSERT,
     PART_PAYLOAD,
@@ -82,7 +82,8 @@ struct part {
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
     size_t dimensions;
-    struct docid *displaced;        /* owned: the document whose point it takes over */
+    struct docid *claimed; /* owned: the document that the tomb is put for */
+    enum part_stage after_claim;
     char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
     size_t stray_count;
 };

@@ -36,7 +36,7 @@ void part_fini(struct engine *e, struct part *part)
     give_turn_back(e, part);
     made_fini(&part->made);
     free(part->vector);
-    docid_free(part->displaced);
+    docid_free(part->claimed);
     free(part->strays);
     *part = (struct part){.doc = part->doc, .collection = part->collection, .stage = PART_SETTLED};
 }
@@ -231,21 +231,41 @@ static bool add_stray(struct part *part, const char *point_id)
     return true;
 }
 
+/* Where an action that writes the point begins. */
+static enum part_stage stage_for(const struct part *part, enum action action)
+{
+    if (action == ACTION_PAYLOAD) return PART_PAYLOAD;
+    return part->vector ? PART_UPSERT : PART_EMBED;
+}
+
 static void act(struct engine *e, struct part *part, enum action action)
 {
     part->action = action;
-    switch (action) {
-    case ACTION_NONE:
-    case ACTION_CLEAR:
+    if (action == ACTION_NONE || action == ACTION_CLEAR)
         next_stray(e, part);
-        return;
-    case ACTION_PAYLOAD:
-        go_in_turn(e, part, PART_PAYLOAD, part->made.point_id);
-        return;
-    case ACTION_EMBED:
-        go_in_turn(e, part, part->vector ? PART_UPSERT : PART_EMBED, part->made.point_id);
-        return;
-    }
+    else
+        go_in_turn(e, part, stage_for(part, action), part->made.point_id);
+}
+
+/*
+ * What comes next makes the record of document `id` (taken) untrue, so it is first written down that somebody
+ * has to come back to it, whatever becomes of us: the reason that brings us here may be done with before that
+ * record is.
+ */
+static void claim(struct engine *e, struct part *part, struct docid *id, enum part_stage then)
+{
+    docid_free(part->claimed);
+    part->claimed = id;
+    part->after_claim = then;
+    part->stage = PART_CLAIM;
+    queue(e, part);
+}
+
+void part_claimed(struct engine *e, struct part *part)
+{
+    enum part_stage then = part->after_claim;
+    go_in_turn(e, part, then,
+               then == PART_STRAY_DELETE ? part->strays[part->stray_count - 1] : part->made.point_id);
 }
 
 /* Asks the points: its own, in its turn, and all that were made from this document. */
@@ -363,6 +383,27 @@ void part_made(struct engine *e, struct part *part, struct made *made)
     decide(e, part);
 }
 
+/*
+ * Its record says of this point that it is synced. If it must go because its document changed, that change
+ * brings us back; but not if another document has come to hold the business id, which may be gone by then.
+ */
+static bool needs_claim(const struct part *part, const char *stray)
+{
+    const struct entry *entry = &part->doc->src.record.entries[part->collection];
+    return !part->doc->gone && part->doc->src.owner && entry->present && entry->status == SYNC_SYNCED &&
+           strcmp(entry->point_id, stray) == 0;
+}
+
+static void delete_stray(struct engine *e, struct part *part, const struct witness *stray)
+{
+    struct docid *id = needs_claim(part, stray->point_id) ? docid_copy(part->doc->id) : NULL;
+    doc_add_freed(e, part->doc, stray->key);
+    if (id)
+        claim(e, part, id, PART_STRAY_DELETE);
+    else
+        go_in_turn(e, part, PART_STRAY_DELETE, stray->point_id);
+}
+
 /* Is this stray still ours to delete? It was read in its turn. */
 static void stray_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
 {
@@ -371,8 +412,7 @@ static void stray_looked(struct engine *e, struct part *part, const struct witne
         const struct witness *w = &found[i];
         if (strcmp(w->point_id, stray) != 0 || !w->ours || !w->doc || strcmp(w->doc, part->doc->json) != 0)
             continue;
-        doc_add_freed(e, part->doc, w->key);
-        go_in_turn(e, part, PART_STRAY_DELETE, stray);
+        delete_stray(e, part, w);
         return;
     }
     part->stray_count--;
@@ -406,26 +446,18 @@ static bool needs_stamp(const struct engine *e, const struct witness *own)
 
 /*
  * Takes the point of another document over. That one's record may say that it is synced, and from the first
- * write on it isn't; so it is first written down that somebody has to come back to it. Only then, as the
- * reason that brings us here may be done with by the time it is looked at.
+ * write on it isn't.
  */
 static void take_over(struct engine *e, struct part *part, const struct witness *own, enum action action)
 {
+    struct docid *id = own->doc ? docid_parse(own->doc) : NULL;
     doc_add_freed(e, part->doc, part->made.key);
-    docid_free(part->displaced);
-    part->displaced = own->doc ? docid_parse(own->doc) : NULL;
-    if (!part->displaced) { /* no document has such an id */
+    if (!id) { /* no document has such an id */
         act(e, part, action);
         return;
     }
     part->action = action;
-    part->stage = PART_CLAIM;
-    queue(e, part);
-}
-
-void part_claimed(struct engine *e, struct part *part)
-{
-    act(e, part, part->action);
+    claim(e, part, id, stage_for(part, action));
 }
 
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)

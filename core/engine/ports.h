@@ -137,9 +137,10 @@ struct record_write {
 
 /*
  * A document that somebody has to come back to, whatever happens: its points must go, or another document
- * takes its point over. Of a deleted document it is durable before the resume token passes the delete event,
- * and dropped after its points were looked for once more when every request of an earlier writer is over. Of
- * one that is there it is durable before the point is taken, and dropped once its own record is written.
+ * takes its point, or its business id. Of a deleted document it is durable before the resume token passes the
+ * delete event, and dropped after its points were looked for once more when every request of an earlier
+ * writer is over. Of one that is there it is durable before the point is taken, and dropped once its own
+ * record is written.
  */
 struct tomb {
     struct docid *id; /* owned */
@@ -147,7 +148,7 @@ struct tomb {
                 */
     cluster_time after; /* the delete event: a read must be no older */
     int64_t since_ms;   /* wall clock: when it was made */
-    bool displaced;     /* PUT: the document may well be there, so a record beside it stays */
+    bool claim;         /* PUT: the document may well be there, so a record beside it stays */
 };
 
 /* What a source's state document in `lockstep.state` holds for the engine. */

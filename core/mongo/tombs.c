@@ -109,7 +109,7 @@ static enum lks_code drop_records(struct mongo *m, mongoc_client_t *client, cons
     BSON_APPEND_UTF8(&command, "delete", m->sidecar);
     BSON_APPEND_ARRAY_BEGIN(&command, "deletes", &list);
     for (size_t i = 0; i < count; i++) {
-        if (tombs[i].displaced) continue;
+        if (tombs[i].claim) continue;
         bson_uint32_to_string(steps++, &index, buffer, sizeof buffer);
         BSON_APPEND_DOCUMENT_BEGIN(&list, index, &step);
         BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &query);

@@ -397,7 +397,7 @@ START_TEST(a_record_beside_a_document_whose_point_is_taken_over_stays)
     f.config.metadata = MONGO_SIDECAR;
     fixture_open(&f);
     struct req *req = tombs_req(REQ_TOMBS_PUT, 0, 1);
-    req->tombs.tombs[0].displaced = true;
+    req->tombs.tombs[0].claim = true;
     req_free(fixture_ok(&f, req));
     bson_t *left = fixture_find(&f, "c.lockstep", "1");
     ck_assert_ptr_nonnull(left);
