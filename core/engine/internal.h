@@ -77,6 +77,7 @@ struct part {
     bool embedded;  /* a new vector was made */
     bool wrote;     /* something was written to Qdrant */
     bool unguarded; /* the epoch on the point is a leftover */
+    bool looked;    /* the points were asked */
     bool failed;    /* settled without reaching what is wanted */
     int64_t settled_ms;
     int rounds;    /* how often it went back to an earlier stage */

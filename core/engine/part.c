@@ -197,6 +197,8 @@ static void queue(struct engine *e, struct part *part)
 
 void part_turn_come(struct engine *e, struct part *part)
 {
+    bool writes = part->stage == PART_EMBED || part->stage == PART_UPSERT;
+    if (writes && !part->looked && part->doc->work.doubt) part->stage = PART_LOOK; /* of late: see claim() */
     queue(e, part);
 }
 
@@ -254,6 +256,8 @@ static void act(struct engine *e, struct part *part, enum action action)
  */
 static void claim(struct engine *e, struct part *part, struct docid *id, enum part_stage then)
 {
+    struct doc *other = docs_find(e, id);
+    if (other) other->work.doubt = true; /* if it is at work, what it has read is out of date */
     docid_free(part->claimed);
     part->claimed = id;
     part->after_claim = then;
@@ -467,6 +471,7 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
         return;
     }
     const struct witness *own = NULL;
+    part->looked = true;
     part->stray_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct witness *w = &found[i];
