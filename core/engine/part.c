@@ -60,6 +60,16 @@ static void clear_hashes(struct entry *entry)
     entry->content_hash[0] = entry->payload_hash[0] = entry->point_id[0] = '\0';
 }
 
+/*
+ * The last holder did not end well: it may be paused with a record in its hands that was read when the
+ * document was another. Its compare-and-set must miss, so whatever a change comes to leaves a trace. (Scans
+ * and rivals follow no change.)
+ */
+static bool must_leave_trace(const struct engine *e, const struct doc *doc)
+{
+    return !e->lease.clean_start && !doc->work.scanned && !doc->work.rival;
+}
+
 static void settle_synced(struct engine *e, struct part *part)
 {
     struct collection_state *c = collection_of(e, part);
@@ -81,6 +91,7 @@ static void settle_synced(struct engine *e, struct part *part)
         as_before = as_before && !before->point_id[0];
         clear_hashes(entry);
     }
+    if (part->doc->work.doubt && must_leave_trace(e, part->doc)) as_before = false;
     if (as_before) {
         c->stats.unchanged++;
     } else {
@@ -122,7 +133,7 @@ void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
     bool waits_as_before = retry_kind_of(err->code) == RETRY_ON_CHANGE && entry->status == SYNC_FAILED &&
                            entry->error == err->code && entry->last_error &&
                            strcmp(entry->last_error, err->text) == 0;
-    if (waits_as_before && !part->doc->work.explicit_ask) {
+    if (waits_as_before && !part->doc->work.explicit_ask && !must_leave_trace(e, part->doc)) {
         settled(e, part);
         return;
     }
@@ -150,6 +161,7 @@ void part_park(struct engine *e, struct part *part)
         entry->status = entry->last_synced_ms != NO_TIME || entry->point_id[0] ? SYNC_STALE : SYNC_PENDING;
         entry->present = true;
         entry->next_retry_ms = NO_TIME;
+        if (must_leave_trace(e, part->doc)) entry->last_attempt_ms = wall_ms(e);
     }
     settled(e, part);
 }
@@ -202,10 +214,21 @@ void part_turn_come(struct engine *e, struct part *part)
     queue(e, part);
 }
 
+/*
+ * What is written while the stream tells of every change needn't be asked for by the first scan: if the
+ * document goes, or comes back as another, its event raises the doubt. What was written before that can't be
+ * told from what was not.
+ */
+static void note_write(struct engine *e, struct part *part)
+{
+    if (!e->stream.ever_opened && !part->doc->work.scanned) collection_of(e, part)->virgin = false;
+}
+
 /* To a stage that reads or writes this point: in its turn. */
 static void go_in_turn(struct engine *e, struct part *part, enum part_stage stage, const char *point_id)
 {
     part->stage = stage;
+    if (stage == PART_UPSERT || stage == PART_PAYLOAD) note_write(e, part);
     if (part->turn.has || turn_take(&e->turns, &part->turn, part->collection, point_id)) queue(e, part);
 }
 
