@@ -12,6 +12,7 @@
 
 #include "base/docid.h"
 #include "cmd/app.h"
+#include "live/ends.h"
 #include "live/harness.h"
 
 #define MOST_DIFFERENCES 8
@@ -357,7 +358,10 @@ void live_in_step_at(struct live *w, const char *file, int line)
     int64_t until = live_now_ms() + LIVE_PATIENCE_MS;
     for (;;) {
         char *difference = live_difference(w);
-        if (!difference) return;
+        if (!difference) {
+            ends_look(w);
+            return;
+        }
         if (live_now_ms() > until) live_fail(w, file, line, "not in step: %s", difference);
         free(difference);
         if (w->daemon.pid > 0 && !process_runs(&w->daemon))

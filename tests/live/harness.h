@@ -39,6 +39,7 @@ struct live_process {
     int port;  /* once it has run; it comes back on the same one */
     char log[640];
     const char *real; /* the address of a real server, which nobody started here; else NULL */
+    int crashed_by;   /* the signal that ended it, unless that was SIGKILL; the harness looks at it (ends.c) */
 };
 
 struct live_setting {

@@ -7,6 +7,7 @@ noinst_LTLIBRARIES += %D%/liblive.la
 	%D%/calls.c %D%/calls.h \
 	%D%/documents.c \
 	%D%/edits.c %D%/edits.h \
+	%D%/ends.c %D%/ends.h \
 	%D%/equal.c \
 	%D%/harness.h \
 	%D%/real.c %D%/real.h \
@@ -33,6 +34,7 @@ live_tests = \
 	%D%/changes \
 	%D%/chaos \
 	%D%/commands \
+	%D%/harness \
 	%D%/ids \
 	%D%/outages \
 	%D%/settings
@@ -80,6 +82,9 @@ TESTS += $(live_tests)
 %C%_commands_SOURCES = %D%/test_commands.c
 %C%_commands_CPPFLAGS = $(live_cppflags)
 %C%_commands_LDADD = $(live_libs)
+%C%_harness_SOURCES = %D%/test_harness.c
+%C%_harness_CPPFLAGS = $(live_cppflags)
+%C%_harness_LDADD = $(live_libs)
 %C%_chaos_SOURCES = %D%/test_chaos.c
 %C%_chaos_CPPFLAGS = $(live_cppflags)
 %C%_chaos_LDADD = $(live_libs)

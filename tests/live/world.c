@@ -19,6 +19,7 @@
 
 #include "cmd/app.h"
 #include "http/http.h"
+#include "live/ends.h"
 #include "live/harness.h"
 #include "live/real.h"
 #include "unit/suite.h"
@@ -77,18 +78,30 @@ bool log_has(const struct live_process *p, const char *text)
     return has;
 }
 
+static void show(const char *name, char *text)
+{
+    char *line;
+    printf("# ---- %s\n", name);
+    while ((line = strsep(&text, "\n")))
+        if (*line) printf("# %.400s\n", line);
+}
+
 static void show_tail(const char *name, const struct live_process *p)
 {
     struct buf log;
     buf_init(&log, 0);
     if (*p->log) read_file(p->log, &log);
-    if (log.bytes) {
-        char *rest = log.data + (log.bytes > LOG_TAIL_BYTES ? log.bytes - LOG_TAIL_BYTES : 0), *line;
-        printf("# ---- %s\n", name);
-        while ((line = strsep(&rest, "\n")))
-            if (*line) printf("# %.400s\n", line);
-    }
+    if (log.bytes) show(name, log.data + (log.bytes > LOG_TAIL_BYTES ? log.bytes - LOG_TAIL_BYTES : 0));
     buf_fini(&log);
+}
+
+static void show_reports(const struct live *w)
+{
+    struct buf reports;
+    buf_init(&reports, 0);
+    ends_reports(w, &reports);
+    if (reports.bytes) show("sanitizers", reports.data);
+    buf_fini(&reports);
 }
 
 _Noreturn void live_fail(struct live *w, const char *file, int line, const char *format, ...)
@@ -104,6 +117,7 @@ _Noreturn void live_fail(struct live *w, const char *file, int line, const char 
     show_tail("embedder", &w->embedder);
     show_tail("second daemon", &w->second);
     show_tail("daemon", &w->daemon);
+    show_reports(w);
     fflush(stdout);
     ck_abort_msg("%s:%d: %s", file, line, text);
     abort(); /* not reached */
@@ -126,31 +140,12 @@ static void become(char *const argv[], const char *log)
 static void start(struct live *w, struct live_process *p, const char *name, char *const argv[])
 {
     if (p->pid > 0) FAIL(w, "%s runs already", name);
+    ends_look(w);
     bool elsewhere = w->daemon_log && (p == &w->daemon || p == &w->second);
     snprintf(p->log, sizeof p->log, "%s/%s.log", w->folder, name);
     p->pid = fork();
     if (p->pid == 0) become(argv, elsewhere ? w->daemon_log : p->log);
     if (p->pid < 0) FAIL(w, "fork: %s", strerror(errno));
-}
-
-bool process_runs(struct live_process *p)
-{
-    if (p->pid > 0 && waitpid(p->pid, NULL, WNOHANG) != 0) p->pid = 0;
-    return p->pid > 0;
-}
-
-void process_signal(struct live_process *p, int signal)
-{
-    if (p->pid > 0) kill(p->pid, signal);
-}
-
-void process_kill(struct live_process *p)
-{
-    if (p->real) real_skip("a server that is killed");
-    if (p->pid <= 0) return;
-    kill(p->pid, SIGKILL);
-    waitpid(p->pid, NULL, 0);
-    p->pid = 0;
 }
 
 /* The last "listening on 127.0.0.1:N" that a stand-in has said; `count` gets how often it did. */
@@ -269,24 +264,12 @@ void daemon_kill(struct live *w)
     process_kill(&w->daemon);
 }
 
-/* Waits for the end of a process. Its exit status, 128 + signal, or -1 if it doesn't end. */
-static int end_of(struct live_process *p)
-{
-    int64_t until = live_now_ms() + LIVE_PATIENCE_MS;
-    int status = 0;
-    while (waitpid(p->pid, &status, WNOHANG) == 0) {
-        if (live_now_ms() > until) return -1;
-        live_pause();
-    }
-    p->pid = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 void daemon_stop(struct live *w)
 {
     if (w->daemon.pid <= 0) FAIL(w, "the daemon does not run");
     kill(w->daemon.pid, SIGTERM);
-    int status = end_of(&w->daemon);
+    int status = ends_wait(&w->daemon);
+    ends_look(w);
     if (status != 0) FAIL(w, "the daemon ended with %d after SIGTERM", status);
 }
 
@@ -331,8 +314,10 @@ int live_command(struct live *w, const char *input, struct buf *out, struct buf 
     snprintf(out_path, sizeof out_path, "%s/command.out", w->folder);
     snprintf(err_path, sizeof err_path, "%s/command.err", w->folder);
     struct live_process p = {.pid = start_command(argv, in_path, out_path, err_path)};
-    int status = p.pid > 0 ? end_of(&p) : -1;
+    int status = p.pid > 0 ? ends_wait(&p) : -1;
     if (status < 0) FAIL(w, "`lockstep %s` does not end", argv[3]);
+    ends_look(w);
+    if (p.crashed_by) FAIL(w, "`lockstep %s` crashed: %s", argv[3], strsignal(p.crashed_by));
     if (out) read_file(out_path, out);
     if (err) read_file(err_path, err);
     return status;
@@ -462,6 +447,7 @@ void live_open(struct live *w, const char *test)
     real_choose(w);
     snprintf(w->folder, sizeof w->folder, "%s/tests/live/%s.XXXXXX", top_builddir(), test);
     if (!mkdtemp(w->folder)) FAIL(w, "%s: %s", w->folder, strerror(errno));
+    ends_watch(w);
     mongoc_init();
     mongod_start(w);
     qdrant_start(w);
@@ -487,6 +473,7 @@ void live_close(struct live *w)
 {
     process_kill(&w->second);
     process_kill(&w->daemon);
+    ends_look(w);
     real_clean(w);
     json_decref(w->vectors);
     app_free(w->app);

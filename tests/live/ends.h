@@ -1,0 +1,17 @@
+/* ends.h - how processes of a test ended, and what sanitizers said of them. For the harness itself. */
+#ifndef LOCKSTEP_TESTS_LIVE_ENDS_H
+#define LOCKSTEP_TESTS_LIVE_ENDS_H
+
+#include "base/buf.h"
+#include "live/harness.h"
+
+/* Once the folder is there: sanitizers of all processes that start from now on report into it. */
+void ends_watch(const struct live *w);
+/* Fails the test if a daemon crashed, or a sanitizer reported anything, since the last look. */
+void ends_look(struct live *w);
+/* What sanitizers have reported, of any process; nothing if they did not. */
+void ends_reports(const struct live *w, struct buf *out);
+/* Waits for a process that was told to end. Its exit status, 128 + signal, or -1 if it doesn't end. */
+int ends_wait(struct live_process *p);
+
+#endif
