@@ -5,11 +5,13 @@
  * which every protocol here notices (a length, or "HTTP"); any other byte might as well be one of the
  * contents, and who could tell that from the truth?
  */
+#define _GNU_SOURCE /* memmem */
 #include "fault/proxy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -38,14 +40,17 @@ struct pair {
     struct flow up, down;
     uint64_t replied_bytes, replies;
     bool asked; /* the client has sent something since the last reply */
+    bool held;  /* PROXY_HOLD: what it waits for has come, and waits in `up` */
 };
 
 struct proxy {
-    int listener, to_port, port;
+    int listener, port;
+    struct sockaddr_in to;
     pthread_t thread;
     atomic_bool ending;
     atomic_int mode;
     atomic_uint_fast64_t amount, hits;
+    const char *_Atomic text; /* PROXY_HOLD: what to wait for */
     struct pair *pairs[MOST_PAIRS];
     size_t count;
 };
@@ -107,10 +112,9 @@ static void take_client(struct proxy *p)
         end(client, true);
         return;
     }
-    struct sockaddr_in to = loopback(p->to_port);
     struct pair *pair = calloc(1, sizeof *pair);
     int server = loopback_socket();
-    if (!pair || server < 0 || connect(server, (struct sockaddr *)&to, sizeof to) != 0) {
+    if (!pair || server < 0 || connect(server, (struct sockaddr *)&p->to, sizeof p->to) != 0) {
         end(client, true); /* the server is not there: as it would be without us */
         if (server >= 0) close(server);
         free(pair);
@@ -151,6 +155,14 @@ static bool treat_reply(struct proxy *p, struct pair *pair)
     return true;
 }
 
+/* Whether what the client has just sent is what PROXY_HOLD waits for. */
+static bool is_to_be_held(struct proxy *p, const struct flow *up)
+{
+    const char *text = atomic_load(&p->text);
+    return atomic_load(&p->mode) == PROXY_HOLD && text &&
+           memmem(up->bytes + up->from, up->to - up->from, text, strlen(text));
+}
+
 /* Reads into an empty flow. False: that end is closed. */
 static bool fill(int fd, struct flow *flow)
 {
@@ -182,6 +194,11 @@ static void serve(struct proxy *p, struct pair *pair, short client, short server
             return;
         }
         if (!is_empty(&pair->up)) pair->asked = true;
+        if (is_to_be_held(p, &pair->up)) {
+            pair->held = true;
+            hit(p);
+            return;
+        }
     }
     if (pair->server >= 0 && (server & (POLLIN | POLLHUP | POLLERR)) && is_empty(&pair->down)) {
         if (!fill(pair->server, &pair->down)) {
@@ -231,16 +248,18 @@ static void *run(void *self)
                 hit(p);
                 end_pair(pair, true);
             }
+            pair->held = pair->held && mode == PROXY_HOLD;
+            bool deaf = hole || pair->held;
             fds[1 + 2 * i] =
-                (struct pollfd){.fd = hole ? -1 : pair->client, .events = wish(&pair->up, &pair->down)};
+                (struct pollfd){.fd = deaf ? -1 : pair->client, .events = wish(&pair->up, &pair->down)};
             fds[2 + 2 * i] =
-                (struct pollfd){.fd = hole ? -1 : pair->server, .events = wish(&pair->down, &pair->up)};
+                (struct pollfd){.fd = deaf ? -1 : pair->server, .events = wish(&pair->down, &pair->up)};
         }
         if (poll(fds, (nfds_t)(1 + 2 * count), TICK_MS) < 0 && errno != EINTR) break;
         if (hole && count) hit(p);
         if (fds[0].revents) take_client(p);
         for (size_t i = 0; !hole && i < count; i++)
-            if (p->pairs[i]->client >= 0)
+            if (p->pairs[i]->client >= 0 && !p->pairs[i]->held)
                 serve(p, p->pairs[i], fds[1 + 2 * i].revents, fds[2 + 2 * i].revents);
         forget_ended(p);
     }
@@ -261,13 +280,25 @@ static bool listen_on_loopback(struct proxy *p)
     return true;
 }
 
-struct proxy *proxy_open(int to_port)
+static bool find_server(const char *host, int port, struct sockaddr_in *to)
+{
+    const struct addrinfo wanted = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(host, NULL, &wanted, &found) != 0) return false;
+    memcpy(to, found->ai_addr, sizeof *to);
+    to->sin_port = htons((uint16_t)port);
+    freeaddrinfo(found);
+    return true;
+}
+
+struct proxy *proxy_open(const char *host, int port)
 {
     struct proxy *p = calloc(1, sizeof *p);
     if (!p) return NULL;
-    p->to_port = to_port;
     p->listener = -1;
-    if (listen_on_loopback(p) && pthread_create(&p->thread, NULL, run, p) == 0) return p;
+    if (find_server(host, port, &p->to) && listen_on_loopback(p) &&
+        pthread_create(&p->thread, NULL, run, p) == 0)
+        return p;
     if (p->listener >= 0) close(p->listener);
     free(p);
     return NULL;
@@ -284,6 +315,12 @@ void proxy_set(struct proxy *p, enum proxy_mode mode, uint64_t amount)
     atomic_store(&p->mode, (int)mode);
 }
 
+void proxy_hold(struct proxy *p, const char *text)
+{
+    atomic_store(&p->text, text);
+    proxy_set(p, PROXY_HOLD, 0);
+}
+
 uint64_t proxy_hits(struct proxy *p)
 {
     return atomic_load(&p->hits);
@@ -294,7 +331,7 @@ const char *proxy_mode_name(enum proxy_mode mode)
     static const char *const names[PROXY_MODE_COUNT] = {
         [PROXY_PASS] = "pass",     [PROXY_DELAY] = "delay",     [PROXY_CUT] = "cut",
         [PROXY_RESET] = "reset",   [PROXY_HOLE] = "black hole", [PROXY_REFUSE] = "refuse",
-        [PROXY_GARBLE] = "garble",
+        [PROXY_GARBLE] = "garble", [PROXY_HOLD] = "hold",
     };
     return names[mode];
 }

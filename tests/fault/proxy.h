@@ -17,15 +17,20 @@ enum proxy_mode {
     PROXY_HOLE,   /* nothing passes, in either direction, and nobody is told; new connections are taken */
     PROXY_REFUSE, /* open connections end, new ones too, before a byte has passed */
     PROXY_GARBLE, /* the first bytes of every `amount`th reply are not what the server sent */
+    PROXY_FAULT_COUNT,
+    PROXY_HOLD = PROXY_FAULT_COUNT, /* proxy_hold() */
     PROXY_MODE_COUNT
 };
 
 struct proxy;
 
-/* To a port on loopback. NULL without a socket, memory or thread. */
-struct proxy *proxy_open(int to_port);
+/* NULL without a socket, memory or thread, or if there is no such host. */
+struct proxy *proxy_open(const char *host, int port);
 int proxy_port(const struct proxy *p);
 void proxy_set(struct proxy *p, enum proxy_mode mode, uint64_t amount);
+/* A connection over which a client sends this text (it must stay) is held as it is, the text included, until
+ * another mode is set: then the text goes on its way, whatever has become of the client. A hit is counted. */
+void proxy_hold(struct proxy *p, const char *text);
 /* How many replies were delayed, cut, held back, refused or garbled so far: a test that broke nothing shows
  * nothing.
  */

@@ -89,7 +89,6 @@ START_TEST(killed_at_every_step_it_loses_nothing)
     unsigned wanted = kills_wanted();
     c.chance.state = chance_seed(1);
     printf("# seed %llu\n", (unsigned long long)c.chance.state);
-    c.w.stand_ins = true;
     live_open(&c.w, "kill");
     c.w.program = "tests/fault/lockstep";
     network_open(&c.network, &c.w);

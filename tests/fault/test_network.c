@@ -38,7 +38,7 @@ static void try_all(enum network_server server, const char *name)
     static const struct fault faults[] = {{PROXY_DELAY, 150}, {PROXY_CUT, 0},  {PROXY_CUT, 3000},
                                           {PROXY_RESET, 700}, {PROXY_HOLE, 0}, {PROXY_REFUSE, 0},
                                           {PROXY_GARBLE, 3}};
-    struct live w = {.folder = "", .stand_ins = true};
+    struct live w = {.folder = ""};
     struct network n;
     live_open(&w, name);
     network_open(&n, &w);

@@ -34,12 +34,9 @@ static void *run(void *self)
 
 struct writer *writer_start(struct live *w, uint64_t seed, uint64_t ids, int pause_ms)
 {
-    char uri[160];
     struct writer *writer = calloc(1, sizeof *writer);
-    snprintf(uri, sizeof uri, "mongodb://127.0.0.1:%d/?appname=writer&serverSelectionTimeoutMS=3000",
-             w->mongod.port);
-    writer->client = mongoc_client_new(uri);
-    writer->collection = mongoc_client_get_collection(writer->client, "live", "tools");
+    writer->client = live_connect(w, "writer", 3000);
+    writer->collection = mongoc_client_get_collection(writer->client, w->database, "tools");
     writer->chance.state = seed;
     writer->ids = ids;
     writer->pause_ms = pause_ms;

@@ -7,7 +7,7 @@
 
 /* Once the folder is there: sanitizers of all processes that start from now on report into it. */
 void ends_watch(const struct live *w);
-/* Fails the test if a daemon crashed, or a sanitizer reported anything, since the last look. */
+/* Fails the test if a process crashed, or a sanitizer reported anything, since the last look. */
 void ends_look(struct live *w);
 /* What sanitizers have reported, of any process; nothing if they did not. */
 void ends_reports(const struct live *w, struct buf *out);

@@ -39,7 +39,6 @@ struct live_process {
     int port;  /* once it has run; it comes back on the same one */
     char log[640];
     const char *real; /* the address of a real server, which nobody started here; else NULL */
-    int crashed_by;   /* the signal that ended it, unless that was SIGKILL; the harness looks at it (ends.c) */
 };
 
 struct live_setting {
@@ -93,6 +92,8 @@ void daemon_stop(struct live *w);
 void daemon_kill(struct live *w);
 /* Another one with the same configuration. */
 void second_start(struct live *w);
+/* One more, which is the test's to end; `name` is that of its log. */
+void daemon_start_as(struct live *w, struct live_process *p, const char *name);
 void process_signal(struct live_process *p, int signal);
 /* True while it runs; a daemon that has ended by itself is a failure where the test goes on to count on it.
  */
@@ -139,6 +140,9 @@ void live_pause(void);
 /* True if the daemon's log holds this text. */
 bool log_has(const struct live_process *p, const char *text);
 void log_text(const struct live_process *p, struct buf *out);
+
+/* Another connection to MongoDB, for another thread. mongoc_client_destroy() it. */
+mongoc_client_t *live_connect(struct live *w, const char *name, int patience_ms);
 
 /* ---- documents.c: the application, in MongoDB ---- */
 

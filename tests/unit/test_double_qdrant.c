@@ -518,6 +518,18 @@ START_TEST(a_restart_takes_back_what_did_not_wait)
 }
 END_TEST
 
+START_TEST(a_restart_takes_back_what_was_called_acknowledged)
+{
+    create();
+    ask("POST", "/__double/faults", "{\"kind\":\"upsert\",\"result_status\":\"acknowledged\"}");
+    ok("PUT", "/collections/c/points?wait=true", "{\"points\":[{\"id\":1,\"vector\":[0,1]}]}");
+    ck_assert_ptr_nonnull(strstr(response.body.data, "\"acknowledged\""));
+    ck_assert_int_eq(count_of("{}"), 1);
+    ask("POST", "/__double/restart", "");
+    ck_assert_int_eq(count_of("{}"), 0);
+}
+END_TEST
+
 START_TEST(the_file_keeps_data_over_a_restart)
 {
     char path[] = "/tmp/lockstep-double-XXXXXX";
@@ -587,6 +599,7 @@ int main(void)
     tcase_add_test(faults, a_fault_hits_as_often_as_it_says_and_nothing_is_done);
     tcase_add_test(faults, a_fault_may_come_after_the_deed_or_lie_about_it);
     tcase_add_test(faults, a_restart_takes_back_what_did_not_wait);
+    tcase_add_test(faults, a_restart_takes_back_what_was_called_acknowledged);
     tcase_add_test(faults, the_file_keeps_data_over_a_restart);
     suite_add_tcase(suite, faults);
     return suite_run(suite);

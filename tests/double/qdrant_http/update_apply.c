@@ -87,9 +87,15 @@ static bool *guarded(struct call *c, struct update *u)
     return keep;
 }
 
+/* What a fault makes say that it is only acknowledged is no more than that. */
+static bool waits(const struct call *c)
+{
+    return c->wait && !c->forced_status;
+}
+
 static void note(struct call *c, const struct pointid *id)
 {
-    if (!c->wait) collection_note_undo(c->collection, id);
+    if (!waits(c)) collection_note_undo(c->collection, id);
 }
 
 static bool empty_request(struct call *c)
@@ -274,6 +280,6 @@ bool update_apply(struct call *c, struct update *u)
     default:
         ok = change_targets(c, u);
     }
-    if (c->wait) collection_forget_undo(c->collection);
+    if (waits(c)) collection_forget_undo(c->collection);
     return ok;
 }
