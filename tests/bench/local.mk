@@ -29,6 +29,10 @@ check_PROGRAMS += %D%/bench_writes
 %C%_bench_writes_SOURCES = %D%/bench_writes.c
 %C%_bench_writes_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
 %C%_bench_writes_LDADD = $(MONGOC_LIBS)
+check_PROGRAMS += %D%/bench_lag
+%C%_bench_lag_SOURCES = %D%/bench_lag.c
+%C%_bench_lag_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS)
+%C%_bench_lag_LDADD = libhttp.la libbase.la $(MONGOC_LIBS) $(JANSSON_LIBS)
 EXTRA_DIST += %D%/overload
 
 # who asks in tests/bench/status

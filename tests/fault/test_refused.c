@@ -26,13 +26,13 @@ static const struct command {
     {.name = "aggregate"},
     {.name = "getMore"},
     {.name = "find"},
-    {.name = "count"},
+    {.name = "count", .unknown_source = true},
     {.name = "update", .writes = true},
     {.name = "findAndModify", .writes = true},
     {.name = "delete", .writes = true}, /* of tombs */
     {.name = "listIndexes"},
     {.name = "createIndexes", .writes = true},
-    {.name = "killCursors", .at_end = true},
+    {.name = "killCursors"},
     {.name = "endSessions", .at_end = true},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
