@@ -11,6 +11,7 @@
 
 #include "fault/network.h"
 #include "fault/writer.h"
+#include "live/ends.h"
 
 #define IDS 30
 #define STEP_PATIENCE_MS 2500 /* a step that has not come by then is not waited for: any moment will do */
@@ -31,7 +32,7 @@ struct campaign {
     struct live w;
     struct network network;
     struct chance chance;
-    unsigned reached[STEPS], kills, by_hand;
+    unsigned reached[STEPS], kills, by_hand, by_driver;
 };
 
 static unsigned kills_wanted(void)
@@ -50,10 +51,13 @@ static void kill_at(struct campaign *c, size_t step)
     daemon_start(&c->w);
     unsetenv("LOCKSTEP_TEST_CRASH");
     int64_t until_ms = live_now_ms() + STEP_PATIENCE_MS + (int64_t)chance_draw(&c->chance, 500);
+    unsigned by_driver = ends_by_driver();
     while (process_runs(&c->w.daemon) && live_now_ms() < until_ms) live_pause();
     if (process_runs(&c->w.daemon)) {
         daemon_kill(&c->w);
         c->by_hand++;
+    } else if (ends_by_driver() > by_driver) {
+        c->by_driver++;
     } else {
         c->reached[step]++;
     }
@@ -76,7 +80,8 @@ static void compare(struct campaign *c)
 
 static void report(const struct campaign *c)
 {
-    printf("# %u kills, %u of them at a moment of ours; steps reached:\n", c->kills, c->by_hand);
+    printf("# %u kills, %u of them at a moment of ours, %u by libmongoc (ends.h); steps reached:\n", c->kills,
+           c->by_hand, c->by_driver);
     for (size_t k = 0; k < KINDS; k++)
         printf("# %-12s submit %u, sent %u, reply %u\n", kinds[k], c->reached[k * MOMENTS],
                c->reached[k * MOMENTS + 1], c->reached[k * MOMENTS + 2]);

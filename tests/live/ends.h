@@ -11,6 +11,9 @@ void ends_watch(const struct live *w);
 void ends_look(struct live *w);
 /* What sanitizers have reported, of any process; nothing if they did not. */
 void ends_reports(const struct live *w, struct buf *out);
+/* How many processes an assertion of libmongoc has ended, which are no crashes of ours: its thread that
+ * watches the servers does so when a reply is garbled. */
+unsigned ends_by_driver(void);
 /* Waits for a process that was told to end. Its exit status, 128 + signal, or -1 if it doesn't end. */
 int ends_wait(struct live_process *p);
 

@@ -14,8 +14,8 @@
  * and wakes what hangs. GET /__double/counters answers {"requests": {KIND: n}, "failures": {KIND: n},
  * "points": {"upserted": n, "payload_overwritten": n, "deleted": n, ...}, "collections": {NAME: the same
  * three}}. POST /__double/reset clears faults and counters; {"data": true} also drops all collections. POST
- * /__double/restart undoes the writes that did not wait, or that a result_status called less than completed, as
- *   a crash may: in each collection those after the last one that waited.
+ * /__double/restart undoes the writes that did not wait, or that a result_status called less than completed,
+ * as a crash may: in each collection those after the last one that waited.
  */
 #include <stdlib.h>
 #include <string.h>
