@@ -83,8 +83,8 @@ struct part {
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
     size_t dimensions;
-    struct docid *claimed; /* owned: the document that the tomb is put for */
-    enum part_stage after_claim;
+    struct docid *claimed;          /* owned: the document that the tomb is put for */
+    enum part_stage after_claim;    /* what it looks at again then */
     char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
     size_t stray_count;
 };

@@ -256,43 +256,39 @@ static bool add_stray(struct part *part, const char *point_id)
     return true;
 }
 
-/* Where an action that writes the point begins. */
-static enum part_stage stage_for(const struct part *part, enum action action)
-{
-    if (action == ACTION_PAYLOAD) return PART_PAYLOAD;
-    return part->vector ? PART_UPSERT : PART_EMBED;
-}
-
 static void act(struct engine *e, struct part *part, enum action action)
 {
+    enum part_stage writes = part->vector ? PART_UPSERT : PART_EMBED;
     part->action = action;
     if (action == ACTION_NONE || action == ACTION_CLEAR)
         next_stray(e, part);
     else
-        go_in_turn(e, part, stage_for(part, action), part->made.point_id);
+        go_in_turn(e, part, action == ACTION_PAYLOAD ? PART_PAYLOAD : writes, part->made.point_id);
 }
 
 /*
  * What comes next makes the record of document `id` (taken) untrue, so it is first written down that somebody
  * has to come back to it, whatever becomes of us: the reason that brings us here may be done with before that
- * record is.
+ * record is. True once that is so; false: it is under way, and then the point is looked at once more.
  */
-static void claim(struct engine *e, struct part *part, struct docid *id, enum part_stage then)
+static bool claim(struct engine *e, struct part *part, struct docid *id)
 {
+    bool again = part->claimed && docid_equal(part->claimed, id);
     struct doc *other = docs_find(e, id);
-    if (other) other->work.doubt = true; /* if it is at work, what it has read is out of date */
     docid_free(part->claimed);
     part->claimed = id;
-    part->after_claim = then;
+    if (again) return true;
+    if (other) other->work.doubt = true; /* if it is at work, what it has read is out of date */
+    part->after_claim = part->stage;
     part->stage = PART_CLAIM;
     queue(e, part);
+    return false;
 }
 
 void part_claimed(struct engine *e, struct part *part)
 {
-    enum part_stage then = part->after_claim;
-    go_in_turn(e, part, then,
-               then == PART_STRAY_DELETE ? part->strays[part->stray_count - 1] : part->made.point_id);
+    bool stray = part->after_claim == PART_STRAY_LOOK;
+    go_in_turn(e, part, part->after_claim, stray ? part->strays[part->stray_count - 1] : part->made.point_id);
 }
 
 /* Asks the points: its own, in its turn, and all that were made from this document. */
@@ -425,10 +421,7 @@ static void delete_stray(struct engine *e, struct part *part, const struct witne
 {
     struct docid *id = needs_claim(part, stray->point_id) ? docid_copy(part->doc->id) : NULL;
     doc_add_freed(e, part->doc, stray->key);
-    if (id)
-        claim(e, part, id, PART_STRAY_DELETE);
-    else
-        go_in_turn(e, part, PART_STRAY_DELETE, stray->point_id);
+    if (!id || claim(e, part, id)) go_in_turn(e, part, PART_STRAY_DELETE, stray->point_id);
 }
 
 /* Is this stray still ours to delete? It was read in its turn. */
@@ -479,12 +472,7 @@ static void take_over(struct engine *e, struct part *part, const struct witness 
 {
     struct docid *id = own->doc ? docid_parse(own->doc) : NULL;
     doc_add_freed(e, part->doc, part->made.key);
-    if (!id) { /* no document has such an id */
-        act(e, part, action);
-        return;
-    }
-    part->action = action;
-    claim(e, part, id, stage_for(part, action));
+    if (!id || claim(e, part, id)) act(e, part, action); /* no id: no document can have it */
 }
 
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)

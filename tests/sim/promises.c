@@ -115,20 +115,53 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     return bad;
 }
 
+/* Would nobody who begins at this position come back to the document, although something is wrong with it? */
+static bool passed_over(struct world *w, const struct run *run, const struct engine_state *state,
+                        const struct hot *hot, int id, size_t collection, struct finding *f)
+{
+    int scanned = state->scan_after ? sim_id_number(state->scan_after) : -1;
+    const struct sim_doc *doc = mongo_doc_at(w, id, mongo_committed(w));
+    if (!run->setup.on[collection] || w->qdrant[collection].damaged) return false;
+    if (state->scan_running && (!doc || id > scanned)) return false; /* the scan comes by, and the sweep */
+    return undone(w, run, id, collection, hot, f);
+}
+
 void promise_token(struct world *w, const struct run *run, const struct engine_state *state)
 {
     struct hot hot;
     struct finding f;
     if (!state->token) return;
-    int scanned = state->scan_after ? sim_id_number(state->scan_after) : -1;
     find_hot(w, (size_t)state->token_time, &hot);
-    for (int id = 0; id < w->ids; id++) {
-        const struct sim_doc *doc = mongo_doc_at(w, id, mongo_committed(w));
-        if (state->scan_running && (!doc || id > scanned)) continue; /* the scan comes by, and the sweep */
+    for (int id = 0; id < w->ids; id++)
         for (size_t c = 0; c < SIM_COLLECTIONS; c++)
-            if (run->setup.on[c] && !w->qdrant[c].damaged && undone(w, run, id, c, &hot, &f))
+            if (passed_over(w, run, state, &hot, id, c, &f))
                 sim_fail(w, "Token: %s saved position %llu too early: %s", run->owner,
                          (unsigned long long)state->token_time, f.text);
+}
+
+/* It was configured otherwise when that was saved, so that whoever begins there compares everything. */
+static bool configured_anew(const struct world *w, const struct run *run, size_t collection)
+{
+    for (size_t i = 0; i < run->config.collection_count; i++)
+        if (run->which[i] == collection)
+            return strcmp(w->mongo.saved.digests[collection], run->digests[i]) != 0;
+    return true;
+}
+
+void promise_crash(struct world *w, const struct trip *trip, int key, int doc, size_t collection)
+{
+    const struct engine_state *state = &w->mongo.saved.state;
+    struct hot hot;
+    struct finding f;
+    if (!state->token || state->token_time < w->mongo.first || trip->run->epoch < w->writer_epoch ||
+        configured_anew(w, trip->run, collection))
+        return;
+    find_hot(w, (size_t)state->token_time, &hot);
+    for (int id = 0; id < w->ids; id++) {
+        const struct sim_doc *is = mongo_doc(w, id);
+        if ((id == doc || (is && is->key == key)) &&
+            passed_over(w, trip->run, state, &hot, id, collection, &f))
+            sim_fail(w, "Token: if %s died now, nobody would come back: %s", trip->run->owner, f.text);
     }
 }
 

@@ -96,13 +96,11 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
     } else {
         promise_said(w, number_of(w, c), point);
     }
+    int displaced = point->doc;
     fill_point(w, point, p, version);
-    if (payload_only) {
-        w->payloads++;
-        return;
-    }
-    point->vector = (int)p->vector[0];
-    w->upserted++;
+    if (!payload_only) point->vector = (int)p->vector[0];
+    promise_crash(w, trip, key, displaced, number_of(w, c));
+    payload_only ? w->payloads++ : w->upserted++;
 }
 
 static void do_delete(struct world *w, struct sim_collection *c, struct trip *trip)
@@ -115,7 +113,9 @@ static void do_delete(struct world *w, struct sim_collection *c, struct trip *tr
                   p ? p->doc : -1);
         if (!p) continue;
         promise_delete(w, trip, p, number_of(w, c));
+        int doc = p->doc;
         drop_point(w, c, p);
+        promise_crash(w, trip, key, doc, number_of(w, c));
         w->deleted++;
     }
 }

@@ -345,6 +345,8 @@ int sim_vector(const struct setup *setup, size_t collection, int text);
 /* ---- promises.c: checked while everything happens; each names what broke ---- */
 /* 1. The saved position never passes an event whose effect is not durable. */
 void promise_token(struct world *w, const struct run *run, const struct engine_state *state);
+/* The same of the position that is saved now: a point of this business id was written or deleted. */
+void promise_crash(struct world *w, const struct trip *trip, int key, int doc, size_t collection);
 /* 2. A record says `synced` only of what the point held. 4. Failures are counted. */
 void promise_record(struct world *w, const struct run *run, int id, size_t collection,
                     const struct entry *before, const struct entry *after);
