@@ -86,16 +86,27 @@ static char *valid_key(struct buf *key)
     return text;
 }
 
+/* Of equal names the first one, unlike elsewhere (view.h): it is the one that MongoDB's own queries and
+ * indexes see, and so what tells who else holds the id. */
+static bool find_id(const struct making *m, struct found *found)
+{
+    const char *path = m->collection->id_field;
+    size_t head = path_head(path);
+    bson_iter_t iter;
+    bool spread = false;
+    if (bson_iter_init_find_w_len(&iter, m->view.doc, path, (int)head))
+        path_each(&iter, path[head] ? path + head + 1 : NULL, &spread, remember, found);
+    return found->count && !spread;
+}
+
 enum lks_code point_id_write(const struct making *m, struct made *out, struct lks_err *err)
 {
     const struct collection *c = m->collection;
     struct found found = {.count = 0};
     struct buf key;
-    bool spread;
     enum lks_code code;
     buf_init(&key, 0);
-    view_each(&m->view, c->id_field, &spread, remember, &found);
-    if (!found.count || spread) {
+    if (!find_id(m, &found)) {
         code = lks_fail(err, LKS_E_VALIDATION,
                         "the id field `%s` is %s: give the document one, or choose another `id_field`",
                         c->id_field, found.count ? "inside an array" : "missing");

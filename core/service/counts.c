@@ -10,7 +10,8 @@
 
 #define FRESH_MS 200        /* this old is as good as new */
 #define SHARE 50            /* counting takes at most one part in so many of MongoDB's time ... */
-#define MOST_FRESH_MS 15000 /* ... unless an answer would be older than this */
+#define MOST_FRESH_MS 15000 /* ... unless an answer would be older than this; but never more than ... */
+#define MOST_SHARE 10       /* ... one part in so many */
 #define SHORT_WAIT_MS 5     /* for a newer one, where one is there that will do */
 #define WILL_DO_MS 5000     /* beyond that, for who would have to wait long */
 #define LONG_WAIT_MS 10000
@@ -132,11 +133,18 @@ static bool copy(struct mongo_counts *to, const struct mongo_counts *from)
 }
 
 /* Counting is work for MongoDB, and whoever watches a backfill must not hold it up. */
-static int64_t fresh_ms(const struct last *last)
+int64_t counts_fresh_ms(int64_t took_ms)
 {
-    int64_t ms = last->took_ms * SHARE;
+    int64_t ms = took_ms * SHARE, least = took_ms * MOST_SHARE;
     if (ms > MOST_FRESH_MS) ms = MOST_FRESH_MS;
+    if (ms < least) ms = least;
     return ms > FRESH_MS ? ms : FRESH_MS;
+}
+
+/* The next count may take twice as long as the last one. */
+static int64_t will_do_ms(int64_t took_ms)
+{
+    return counts_fresh_ms(took_ms) + (2 * took_ms > WILL_DO_MS ? 2 * took_ms : WILL_DO_MS);
 }
 
 /* True if there is an answer (good or bad) to an attempt made since `attempts`, within the time. */
@@ -154,9 +162,9 @@ enum lks_code counts_get(struct counts *c, size_t source, struct mongo_counts *o
     struct last *last = &c->last[source];
     int64_t age = last->known ? clock_ms() - last->begun_ms : INT64_MAX;
     enum lks_code code = LKS_E_OK;
-    if (age > fresh_ms(last)) {
+    if (age > counts_fresh_ms(last->took_ms)) {
         uint64_t attempts = last->attempts;
-        bool will_do = age <= fresh_ms(last) + WILL_DO_MS;
+        bool will_do = age <= will_do_ms(last->took_ms);
         int64_t wait_ms = !will_do ? LONG_WAIT_MS : last->took_ms < SHORT_WAIT_MS ? SHORT_WAIT_MS : 0;
         last->wanted = true;
         pthread_cond_broadcast(&c->changed);

@@ -35,9 +35,12 @@ static bool try_again(struct live *w, const bson_error_t *error, int64_t until_m
 void insert_bson(struct live *w, const bson_t *document)
 {
     bson_error_t error;
+    bson_t opts = BSON_INITIALIZER;
     int64_t until = live_now_ms() + LIVE_PATIENCE_MS;
-    while (!mongoc_collection_insert_one(w->tools, document, NULL, NULL, &error) && error.code != 11000)
+    BSON_APPEND_BOOL(&opts, "validate", false); /* what a careless application writes, MongoDB takes */
+    while (!mongoc_collection_insert_one(w->tools, document, &opts, NULL, &error) && error.code != 11000)
         try_again(w, &error, until, "insert");
+    bson_destroy(&opts);
 }
 
 void insert(struct live *w, const char *document)

@@ -2,6 +2,7 @@
 servers_tests = \
 	tests/live/embedders \
 	tests/live/hostile \
+	tests/live/hostile_ids \
 	tests/live/model \
 	tests/live/mongodb \
 	tests/live/promises \
@@ -18,12 +19,15 @@ tests_live_qdrant_LDADD = $(live_libs)
 tests_live_embedders_SOURCES = tests/live/test_embedders.c
 tests_live_embedders_CPPFLAGS = $(live_cppflags)
 tests_live_embedders_LDADD = $(live_libs)
-tests_live_hostile_SOURCES = tests/live/test_hostile.c
+tests_live_hostile_SOURCES = tests/live/test_hostile.c tests/live/hostile.c tests/live/hostile.h
 tests_live_hostile_CPPFLAGS = $(live_cppflags)
 tests_live_hostile_LDADD = $(live_libs)
 tests_live_model_SOURCES = tests/live/test_model.c
 tests_live_model_CPPFLAGS = $(live_cppflags)
 tests_live_model_LDADD = $(live_libs)
+tests_live_hostile_ids_SOURCES = tests/live/test_hostile_ids.c tests/live/hostile.c tests/live/hostile.h
+tests_live_hostile_ids_CPPFLAGS = $(live_cppflags)
+tests_live_hostile_ids_LDADD = $(live_libs)
 tests_live_upkeep_SOURCES = tests/live/test_upkeep.c tests/live/tls.c tests/live/tls.h
 tests_live_upkeep_CPPFLAGS = $(live_cppflags)
 tests_live_upkeep_LDADD = $(live_libs) -lssl $(CRYPTO_LIBS) -lpthread

@@ -4,56 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live/harness.h"
-
-#define ENTRY(collection, key) "syncMetadata.collections." collection "." key
-#define NEIGHBOURS 20
-#define MEGABYTE ((size_t)1 << 20)
-
-static void open_world(struct live *w, const char *test)
-{
-    live_open(w, test);
-    insert_made(w, 0, NEIGHBOURS / 2);
-}
-
-/* Starts the daemon among them, and waits until everybody has come to the end that is called for. */
-static void run_among_neighbours(struct live *w)
-{
-    insert_made(w, NEIGHBOURS / 2, NEIGHBOURS / 2);
-    daemon_start(w);
-    live_in_step(w);
-    EXPECT(w, process_runs(&w->daemon));
-}
-
-/* The neighbours were done once, without a failure. */
-static void neighbours_are_undisturbed(struct live *w)
-{
-    EXPECT_INT(w,
-               count_documents(w, J("slug"
-                                    : {"$regex" : "^made-"}, "syncMetadata.overallStatus"
-                                    : "synced", "syncMetadata.collections.tools.vectorVersion" : 1,
-                                      "syncMetadata.collections.usecases.vectorVersion" : 1,
-                                      "syncMetadata.collections.tools.retryCount" : 0)),
-               NEIGHBOURS);
-}
-
-static void says(struct live *w, const char *id, const char *path, const char *text)
-{
-    char filter[100];
-    snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", id);
-    char *found = document_text(w, filter, path);
-    if (strcmp(found, text) != 0) FAIL(w, "%s of %s is \"%.300s\", not \"%s\"", path, id, found, text);
-    free(found);
-}
-
-static void mentions(struct live *w, const char *id, const char *path, const char *part)
-{
-    char filter[100];
-    snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", id);
-    char *found = document_text(w, filter, path);
-    if (!strstr(found, part)) FAIL(w, "%s of %s is \"%.300s\": not a word of \"%s\"", path, id, found, part);
-    free(found);
-}
+#include "live/hostile.h"
 
 /* ---- every type in every field ---- */
 
@@ -99,7 +50,7 @@ START_TEST(every_type_in_every_watched_field_is_in_step)
 {
     struct live w = {.folder = ""};
     char text[300];
-    open_world(&w, "types");
+    open_among_neighbours(&w, "types");
     for (size_t v = 0; v < VALUES; v++)
         for (size_t f = 0; f < WATCHED; f++) {
             snprintf(text, sizeof text,
@@ -147,7 +98,7 @@ static void insert_filled(struct live *w, const char *id, const char *field, siz
 START_TEST(documents_of_16_megabytes_are_synced_with_their_record_beside_them)
 {
     struct live w = {.folder = ""};
-    open_world(&w, "16-mb");
+    open_among_neighbours(&w, "16-mb");
     live_set(&w, "qdrant", "timeout_ms", "3500"); /* much to send */
     /* all that MongoDB allows, in a field that is nobody's; and in one that is embedded */
     insert_filled(&w, "full", "notes", 16 * MEGABYTE - 200, 'x');
@@ -170,7 +121,7 @@ END_TEST
 START_TEST(a_payload_that_qdrant_could_not_take_is_refused_before_it_is_sent)
 {
     struct live w = {.folder = ""};
-    open_world(&w, "payload");
+    open_among_neighbours(&w, "payload");
     insert_filled(&w, "escapes", "description", 5 * MEGABYTE, '\001'); /* six bytes each in JSON */
     insert_filled(&w, "long", "name", MEGABYTE, 'x');
     run_among_neighbours(&w);
@@ -230,7 +181,7 @@ static void insert_nested(struct live *w, const char *id, const char *field, int
 START_TEST(long_lists_and_deep_ones_are_synced)
 {
     struct live w = {.folder = ""};
-    open_world(&w, "lists");
+    open_among_neighbours(&w, "lists");
     insert_elements(&w, "long-list", "categories", 10000);
     insert_elements(&w, "long-payload", "pricing", 10000);
     insert_nested(&w, "deep-list", "categories", 90, true);
@@ -245,7 +196,98 @@ START_TEST(long_lists_and_deep_ones_are_synced)
 }
 END_TEST
 
+START_TEST(what_is_huge_is_synced_whichever_watched_field_it_is_in)
+{
+    struct live w = {.folder = ""};
+    char id[40];
+    open_among_neighbours(&w, "huge");
+    live_set(&w, "qdrant", "timeout_ms", "3500");
+    for (size_t f = 0; f < WATCHED; f++) {
+        snprintf(id, sizeof id, "list-%zu", f);
+        if (strcmp(watched[f], "name") != 0) insert_elements(&w, id, watched[f], 10000);
+        snprintf(id, sizeof id, "deep-%zu", f);
+        if (strcmp(watched[f], "name") != 0) insert_nested(&w, id, watched[f], 90, true);
+        snprintf(id, sizeof id, "long-%zu", f);
+        insert_filled(&w, id, watched[f], MEGABYTE, 'x');
+    }
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    EXPECT_INT(&w,
+               count_documents(&w, J("syncMetadata.overallStatus"
+                                     : "synced")),
+               NEIGHBOURS + 3 * (int64_t)WATCHED - 2);
+    update(&w, J("_id" : "list-5"), J("$set" : {"categories" : ["short by now"]}));
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
 /* ---- bytes ---- */
+
+/* Everything a string may hold that is no text, in every field; and every such field twice. */
+START_TEST(bytes_that_are_no_text_in_any_watched_field_are_synced_and_so_is_a_field_twice)
+{
+    static const char bad[] = "a\xff\xc3(\xed\xa0\x80z";
+    struct live w = {.folder = ""};
+    open_among_neighbours(&w, "bad-bytes");
+    for (size_t f = 0; f < WATCHED; f++) {
+        char id[40], other[40];
+        bson_t doc = BSON_INITIALIZER, twice = BSON_INITIALIZER;
+        snprintf(id, sizeof id, "bytes-%zu", f);
+        snprintf(other, sizeof other, "twice-%zu", f);
+        BSON_APPEND_UTF8(&doc, "_id", id);
+        BSON_APPEND_UTF8(&doc, "id", id);
+        bson_append_utf8(&doc, watched[f], -1, bad, (int)sizeof bad - 1);
+        insert_bson(&w, &doc);
+        BSON_APPEND_UTF8(&twice, "_id", other);
+        BSON_APPEND_UTF8(&twice, "id", other);
+        BSON_APPEND_INT32(&twice, watched[f], 7);
+        BSON_APPEND_UTF8(&twice, watched[f], "the second");
+        bson_append_utf8(&twice, watched[f], -1, bad, (int)sizeof bad - 1);
+        insert_bson(&w, &twice);
+        bson_destroy(&doc);
+        bson_destroy(&twice);
+    }
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    EXPECT_INT(&w,
+               count_documents(&w, J("syncMetadata.overallStatus"
+                                     : "synced")),
+               NEIGHBOURS + 2 * (int64_t)WATCHED);
+    live_close(&w);
+}
+END_TEST
+
+static void insert_pricing(struct live *w, const char *id)
+{
+    bson_t doc = BSON_INITIALIZER, names;
+    BSON_APPEND_UTF8(&doc, "_id", id);
+    BSON_APPEND_UTF8(&doc, "id", id);
+    BSON_APPEND_UTF8(&doc, "name", id);
+    BSON_APPEND_DOCUMENT_BEGIN(&doc, "pricing", &names);
+    BSON_APPEND_INT32(&names, "", 1);
+    BSON_APPEND_INT32(&names, "a.b", 2);
+    BSON_APPEND_INT32(&names, "\"quoted\\", 3);
+    BSON_APPEND_INT32(&names, "\xff\xfe", 4);
+    BSON_APPEND_INT32(&names, "same", 5);
+    BSON_APPEND_INT32(&names, "same", 6);
+    BSON_APPEND_INT32(&names, "_lockstep", 7);
+    bson_append_document_end(&doc, &names);
+    insert_bson(w, &doc);
+    bson_destroy(&doc);
+}
+
+START_TEST(names_of_fields_may_be_anything)
+{
+    struct live w = {.folder = ""};
+    open_among_neighbours(&w, "names");
+    insert_pricing(&w, "odd-names");
+    run_among_neighbours(&w);
+    neighbours_are_undisturbed(&w);
+    says(&w, "odd-names", "syncMetadata.overallStatus", "synced");
+    live_close(&w);
+}
+END_TEST
 
 static void insert_bytes(struct live *w, const char *id, const char *name, int bytes)
 {
@@ -261,7 +303,7 @@ static void insert_bytes(struct live *w, const char *id, const char *name, int b
 START_TEST(bytes_that_are_no_text_and_keys_that_come_twice_are_synced)
 {
     struct live w = {.folder = ""};
-    open_world(&w, "bytes");
+    open_among_neighbours(&w, "bytes");
     insert_bytes(&w, "invalid", "a\xff\xc3(\xed\xa0\x80z", 8); /* a stray byte, a cut pair, a surrogate */
     insert_bytes(&w, "nul", "a\0b", 3);
     insert_bytes(&w, "controls", "\001\t\n\x7f\xc2\x80", 6);
@@ -275,70 +317,6 @@ START_TEST(bytes_that_are_no_text_and_keys_that_come_twice_are_synced)
     run_among_neighbours(&w);
     neighbours_are_undisturbed(&w);
     EXPECT_INT(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")), NEIGHBOURS + 4);
-    live_close(&w);
-}
-END_TEST
-
-/* ---- business ids ---- */
-
-static const struct {
-    const char *id, *field; /* as a member of the document, with its comma; "" where there is none */
-    const char *complaint;  /* NULL: it has points */
-} ids[] = {
-    {"missing", "", "missing"},
-    {"null", "\"id\":null,", "null"},
-    {"undefined", "\"id\":{\"$undefined\":true},", "null"},
-    {"array", "\"id\":[\"a\",\"b\"],", "array"},
-    {"list-of-one", "\"id\":[\"a\"],", "array"},
-    {"document", "\"id\":{\"a\":1},", "document"},
-    {"empty", "\"id\":\"\",", "blank"},
-    {"blank", "\"id\":\" \\t\",", "blank"},
-    {"with-nul", "\"id\":\"a\\u0000b\",", "NUL"},
-    {"number", "\"id\":42,", NULL},
-    {"double", "\"id\":{\"$numberDouble\":\"NaN\"},", NULL},
-    {"decimal", "\"id\":{\"$numberDecimal\":\"42\"},", NULL},
-    {"object-id", "\"id\":{\"$oid\":\"0123456789abcdef01234567\"},", NULL},
-    {"its-digits", "\"id\":\"0123456789abcdef01234567\",", NULL},
-    {"date", "\"id\":{\"$date\":{\"$numberLong\":\"0\"}},", NULL},
-    {"boolean", "\"id\":false,", NULL},
-};
-#define IDS (sizeof ids / sizeof *ids)
-
-START_TEST(ids_that_are_none_are_refused_and_others_of_any_type_are_ids)
-{
-    struct live w = {.folder = ""};
-    char text[300];
-    int64_t good = 0;
-    open_world(&w, "business-ids");
-    for (size_t i = 0; i < IDS; i++) {
-        snprintf(text, sizeof text, "{\"_id\":\"%s\",%s\"name\":\"Of %s\",\"status\":\"beta\"}", ids[i].id,
-                 ids[i].field, ids[i].id);
-        insert(&w, text);
-    }
-    run_among_neighbours(&w);
-    neighbours_are_undisturbed(&w);
-    for (size_t i = 0; i < IDS; i++) {
-        says(&w, ids[i].id, ENTRY("tools", "errorCode"), ids[i].complaint ? "VALIDATION_ERROR" : "");
-        if (ids[i].complaint) mentions(&w, ids[i].id, ENTRY("tools", "lastError"), ids[i].complaint);
-        good += ids[i].complaint == NULL;
-    }
-    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS + good);
-    for (size_t i = 0; i < IDS; i++) { /* each gets a good one, and gives it up again */
-        char filter[64];
-        snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", ids[i].id);
-        snprintf(text, sizeof text, "{\"$set\":{\"id\":\"good-%zu\"}}", i);
-        update(&w, filter, text);
-    }
-    live_in_step(&w);
-    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS + IDS);
-    for (size_t i = 0; i < IDS; i++) {
-        char filter[64];
-        snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", ids[i].id);
-        snprintf(text, sizeof text, i % 2 ? "{\"$unset\":{\"id\":1}}" : "{\"$set\":{\"id\":[%zu]}}", i);
-        update(&w, filter, text);
-    }
-    live_in_step(&w);
-    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS); /* the point of an id that is none is no ghost */
     live_close(&w);
 }
 END_TEST
@@ -360,7 +338,7 @@ START_TEST(something_under_sync_metadata_that_is_no_record_is_replaced)
     };
     struct live w = {.folder = ""};
     char text[400];
-    open_world(&w, "messes");
+    open_among_neighbours(&w, "messes");
     for (size_t i = 0; i < sizeof messes / sizeof *messes; i++) {
         snprintf(text, sizeof text, "{\"_id\":\"m-%zu\",\"id\":\"m-%zu\",\"name\":\"M\",\"syncMetadata\":%s}",
                  i, i, messes[i]);
@@ -386,8 +364,10 @@ int main(void)
         documents_of_16_megabytes_are_synced_with_their_record_beside_them,
         a_payload_that_qdrant_could_not_take_is_refused_before_it_is_sent,
         long_lists_and_deep_ones_are_synced,
+        what_is_huge_is_synced_whichever_watched_field_it_is_in,
         bytes_that_are_no_text_and_keys_that_come_twice_are_synced,
-        ids_that_are_none_are_refused_and_others_of_any_type_are_ids,
+        bytes_that_are_no_text_in_any_watched_field_are_synced_and_so_is_a_field_twice,
+        names_of_fields_may_be_anything,
         something_under_sync_metadata_that_is_no_record_is_replaced,
     };
     return live_main("hostile", tests, sizeof tests / sizeof *tests);

@@ -240,3 +240,10 @@ TESTS += test_control
 test_control_SOURCES = %D%/test_control.c %D%/idle_world.c %D%/idle_world.h
 test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(JANSSON_CFLAGS)
 test_control_LDADD = libservice.la libengine.la libcollection.la libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
+# counts: how many documents are in which state
+check_PROGRAMS += test_counts
+TESTS += test_counts
+test_counts_SOURCES = %D%/test_counts.c
+test_counts_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_counts_LDADD = libservice.la libmongo.la libengine.la libcollection.la libbase.la $(JANSSON_LIBS) $(MONGOC_LIBS) $(CHECK_LIBS)

@@ -98,6 +98,20 @@ START_TEST(an_id_inside_an_array_is_no_id)
 }
 END_TEST
 
+START_TEST(of_an_id_that_is_there_twice_the_first_one_counts)
+{
+    struct made made = make_of("id", COLLECTION_UUIDV5, "{\"id\":\"figma\",\"w\":\"x\",\"id\":\"another\"}");
+    ck_assert_int_eq(made.kind, MADE_POINT);
+    ck_assert_str_eq(made.key, "figma");
+    made_fini(&made);
+    made = make_of("a.b", COLLECTION_UUIDV5,
+                   "{\"a\":{\"b\":\"figma\",\"b\":7},\"w\":\"x\",\"a\":{\"b\":\"other\"}}");
+    ck_assert_int_eq(made.kind, MADE_POINT);
+    ck_assert_str_eq(made.key, "figma");
+    made_fini(&made);
+}
+END_TEST
+
 START_TEST(with_nothing_to_say_a_document_needs_no_id)
 {
     struct made made = make_of("id", COLLECTION_UUIDV5, "{\"w\":\"\"}");
@@ -136,6 +150,7 @@ int main(void)
     tcase_add_loop_test(tc, without_a_usable_id_the_document_is_refused_with_the_fields_name, 0,
                         COUNT(unusable));
     tcase_add_test(tc, an_id_inside_an_array_is_no_id);
+    tcase_add_test(tc, of_an_id_that_is_there_twice_the_first_one_counts);
     tcase_add_test(tc, with_nothing_to_say_a_document_needs_no_id);
     tcase_add_test(tc, an_invalid_string_is_hashed_as_it_is_and_shown_as_valid);
     suite_add_tcase(suite, tc);
