@@ -46,15 +46,16 @@ void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
 
 void doc_add_freed(struct engine *e, struct doc *doc, const char *key)
 {
-    (void)e;
     if (!key) return;
     for (size_t i = 0; i < doc->freed_count; i++)
         if (strcmp(doc->freed[i], key) == 0) return;
     char **freed = realloc(doc->freed, (doc->freed_count + 1) * sizeof *freed);
-    if (!freed) return;
-    doc->freed = freed;
-    freed[doc->freed_count] = strdup(key);
-    if (freed[doc->freed_count]) doc->freed_count++;
+    if (freed) doc->freed = freed;
+    char *copy = freed ? strdup(key) : NULL;
+    if (copy)
+        freed[doc->freed_count++] = copy;
+    else
+        e->rivals_overflow = true; /* the worker comes by whoever waits for it */
 }
 
 static bool any_failed(const struct engine *e, const struct doc *doc)

@@ -186,8 +186,7 @@ bool doc_mark(struct engine *e, const struct docid *id, struct why *why)
     if (!doc) {
         doc = doc_new(e, id);
         if (!doc) {
-            log_error("out of memory: a change waits for a restart", LOG_STR("source", e->config->source));
-            why_fini(why);
+            log_error("out of memory: a document waits", LOG_STR("source", e->config->source));
             return false;
         }
         why_move(&doc->dirty, why);
@@ -211,7 +210,11 @@ void docs_mark_held(struct engine *e, struct watermark *until)
             if (doc->state == DOC_LINGER) continue;
             struct why why = {.doubt = true, .only = e->config->errand.only};
             struct mark *mark = watermark_hold(until, NULL);
-            if (!mark || !why_add_hold(&why, mark)) e->unknown = true;
+            if (mark && !why_add_hold(&why, mark)) {
+                watermark_retract(mark);
+                mark = NULL;
+            }
+            if (!mark) e->unknown = true;
             doc_mark(e, doc->id, &why);
         }
 }
@@ -234,10 +237,7 @@ void doc_unread(struct engine *e, struct doc *doc)
 struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why)
 {
     struct doc *doc = doc_new(e, src->id);
-    if (!doc) {
-        why_fini(why);
-        return NULL;
-    }
+    if (!doc) return NULL;
     why_move(&doc->work, why);
     doc_begin(e, doc, src);
     return doc;

@@ -341,12 +341,13 @@ void why_fini(struct why *why);
 bool docs_init(struct engine *e);
 void docs_fini(struct engine *e);
 struct doc *docs_find(struct engine *e, const struct docid *id);
-/* Says a document has to be looked at. Takes the contents of `why`. False when memory is out (the holds stay
- * held). */
+/* Says a document has to be looked at. Takes the contents of `why`; not so when it returns false, since memory
+ * is out. Of a document that is in work or queued it never is. */
 bool doc_mark(struct engine *e, const struct docid *id, struct why *why);
 /* Everything that is in work is looked at once more, and holds that mark until then. */
 void docs_mark_held(struct engine *e, struct watermark *until);
-/* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out. */
+/* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out, and `src` and
+ * `why` are as they were. */
 struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why);
 /* It is in a read request now; what comes from here on makes it dirty again. */
 void doc_reading(struct doc *doc);
@@ -383,6 +384,8 @@ void docs_relieve(struct engine *e);
 /* ---- rivals.c ---- */
 /* The document has no point: its `src.owner` holds `key` too. It is looked at again when that changes. */
 void rival_lost(struct engine *e, const struct doc *doc, const char *key);
+/* Memory is out for one who waits for a business id: the worker will come by. Releases `why`. */
+void rival_unmarked(struct engine *e, struct why *why);
 /* The document was looked at: whoever waits for a business id that it doesn't hold (any more) is looked at
  * again. */
 void rivals_recheck(struct engine *e, const struct doc *doc, const char *key);

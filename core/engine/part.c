@@ -518,14 +518,17 @@ void part_embedded(struct engine *e, struct part *part, float *vector, size_t di
 
 void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err)
 {
-    bool for_good = retry_kind_of(err->code) == RETRY_ON_CHANGE && part->stray_count > 0;
-    if (for_good && (part->made.err || (part->made.err = malloc(sizeof *err)))) {
-        *part->made.err = *err;
-        part->made.kind = MADE_FAILED; /* once what it had under other ids is gone */
-        next_stray(e, part);
+    if (retry_kind_of(err->code) != RETRY_ON_CHANGE || part->stray_count == 0) {
+        part_failed(e, part, err);
         return;
     }
-    part_failed(e, part, err);
+    if (!part->made.err && !(part->made.err = malloc(sizeof *err))) {
+        out_of_memory(e, part);
+        return;
+    }
+    *part->made.err = *err;
+    part->made.kind = MADE_FAILED; /* once what it had under other ids is gone */
+    next_stray(e, part);
 }
 
 /* The outcome of one write: `part->node` is in no lane; the code stands in what was sent. */

@@ -53,17 +53,23 @@ static bool concerns(struct engine *e, const struct doc *doc, const struct docid
 }
 
 /* Every other holder of a freed business id has to be looked at, and this document's marks wait for them too.
- */
-static void mark_holders(struct engine *e, struct doc *doc, const struct req *req)
+ * False when memory is out. */
+static bool mark_holders(struct engine *e, struct doc *doc, const struct req *req)
 {
     for (size_t i = 0; i < req->holders.id_count; i++) {
         const struct docid *id = req->holders.ids[i];
         struct why why = {.doubt = true, .rival = true, .after = doc->work.after};
         if (docid_equal(id, doc->id) || !concerns(e, doc, id)) continue;
-        for (struct hold *h = doc->work.holds; h; h = h->next)
-            if (why_add_hold(&why, h->mark)) watermark_retain(h->mark);
-        doc_mark(e, id, &why);
+        bool held = true;
+        for (struct hold *h = doc->work.holds; h && held; h = h->next) {
+            held = why_add_hold(&why, h->mark);
+            if (held) watermark_retain(h->mark);
+        }
+        if (held && doc_mark(e, id, &why)) continue;
+        why_release(&why);
+        return false;
     }
+    return true;
 }
 
 static void holders_back(struct engine *e, struct batch *batch, struct req *req)
@@ -74,7 +80,11 @@ static void holders_back(struct engine *e, struct batch *batch, struct req *req)
         return;
     }
     mongo_answered(e);
-    for (size_t i = 0; i < batch->count; i++) mark_holders(e, batch->items[i], req);
+    for (size_t i = 0; i < batch->count; i++)
+        if (!mark_holders(e, batch->items[i], req)) { /* they are asked for once more */
+            batch_put_back(batch);
+            return;
+        }
     for (size_t i = 0; i < batch->count; i++) doc_holders_known(e, batch->items[i]);
 }
 

@@ -64,16 +64,12 @@ bool entry_copy(struct entry *to, const struct entry *from)
 
 bool entry_set_error(struct entry *e, enum lks_code code, const char *text)
 {
-    char *copy = NULL;
-    if (text) {
-        copy = malloc(MAX_ERROR_BYTES + 1);
-        if (!copy) return false;
-        copy[utf8_clean(copy, MAX_ERROR_BYTES, text, strlen(text))] = '\0';
-    }
+    char *copy = text ? malloc(MAX_ERROR_BYTES + 1) : NULL;
+    if (copy) copy[utf8_clean(copy, MAX_ERROR_BYTES, text, strlen(text))] = '\0';
     free(e->last_error);
     e->last_error = copy;
     e->error = code;
-    return true;
+    return copy || !text;
 }
 
 bool record_init(struct record *r, size_t entry_count)

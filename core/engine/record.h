@@ -54,7 +54,7 @@ void record_fini(struct record *r);
 void entry_init(struct entry *e);
 bool entry_copy(struct entry *to, const struct entry *from);
 void entry_fini(struct entry *e);
-/* Replaces the error message (copied; NULL for null). */
+/* Replaces the error and its message (copied; NULL for null). False when memory is out: then it has none. */
 bool entry_set_error(struct entry *e, enum lks_code code, const char *text);
 
 /* The worst of the entries: failed > pending > stale > synced (absent counts as pending). With none: synced.

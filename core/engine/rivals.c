@@ -65,13 +65,19 @@ static void remember(struct engine *e, const struct doc *doc, const char *key)
     e->rival_count++;
 }
 
+void rival_unmarked(struct engine *e, struct why *why)
+{
+    why_release(why);
+    e->rivals_overflow = true;
+}
+
 void rival_lost(struct engine *e, const struct doc *doc, const char *key)
 {
     if (known(e, doc, key)) return;
     remember(e, doc, key);
     /* The owner may have gone between the read that saw it and now. */
     struct why why = {.after = doc->work.after, .rival = true};
-    doc_mark(e, doc->src.owner, &why);
+    if (!doc_mark(e, doc->src.owner, &why)) rival_unmarked(e, &why);
 }
 
 void rivals_recheck(struct engine *e, const struct doc *doc, const char *key)
@@ -87,7 +93,7 @@ void rivals_recheck(struct engine *e, const struct doc *doc, const char *key)
         struct why why = {.after = doc->work.after, .rival = true};
         for (const struct hold *h = doc->work.holds; h; h = h->next)
             if (why_add_hold(&why, h->mark)) watermark_retain(h->mark);
-        doc_mark(e, r->loser, &why);
+        if (!doc_mark(e, r->loser, &why)) rival_unmarked(e, &why); /* its record says that it failed */
         rival_free(r);
     }
 }

@@ -144,19 +144,30 @@ static void next_page(struct engine *e)
     submit(e, &e->ports.source, req);
 }
 
-static void take_scanned(struct engine *e, struct source_doc *src)
+/* False when memory is out: it has to come by again. */
+static bool take_scanned(struct engine *e, struct source_doc *src)
 {
-    struct docid *position = docid_copy(src->id);
-    struct mark *mark = position ? watermark_hold(&e->scan.mark, position) : NULL;
+    struct docid *position = docid_copy(src->id), *from = docid_copy(src->id);
+    struct mark *mark = position && from ? watermark_hold(&e->scan.mark, position) : NULL;
+    if (position && !from) docid_free(position);
     struct engine_compare wish = scan_wish(e);
     struct why why = {.doubt = e->scan.doubt, .scanned = true, .only = wish.only, .force = wish.force};
-    if (mark) why_add_hold(&why, mark);
-    if (docs_find(e, src->id)) {
+    bool taken = mark && why_add_hold(&why, mark);
+    if (taken && docs_find(e, src->id)) {
         why.scanned = false;
-        doc_mark(e, src->id, &why);
-    } else {
-        doc_adopt(e, src, &why);
+        taken = doc_mark(e, src->id, &why);
+    } else if (taken) {
+        taken = doc_adopt(e, src, &why) != NULL;
     }
+    if (taken) {
+        docid_free(e->scan.from);
+        e->scan.from = from;
+        return true;
+    }
+    why_fini(&why);
+    docid_free(from);
+    if (mark) watermark_retract(mark);
+    return false;
 }
 
 static void page(struct engine *e, struct req *req)
@@ -167,16 +178,12 @@ static void page(struct engine *e, struct req *req)
         mongo_failed(e, &req->err, "scan");
     } else if (current) {
         mongo_answered(e);
-        e->scan.seen += req->scan.count;
-        note_pace(e);
         if (req->scan.total_estimate >= 0) e->scan.total = req->scan.total_estimate;
-        if (req->scan.count > 0) {
-            docid_free(e->scan.from);
-            e->scan.from = docid_copy(req->scan.docs[req->scan.count - 1].id);
-            if (!e->scan.from) scan_start(e, false); /* out of memory: from the start again */
-        }
-        e->scan.ended = req->scan.end;
-        for (size_t i = 0; i < req->scan.count; i++) take_scanned(e, &req->scan.docs[i]);
+        size_t taken = 0;
+        while (taken < req->scan.count && take_scanned(e, &req->scan.docs[taken])) taken++;
+        e->scan.seen += taken;
+        note_pace(e);
+        e->scan.ended = req->scan.end && taken == req->scan.count;
     }
     docs_unlinger(e);
 }

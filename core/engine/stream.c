@@ -182,16 +182,17 @@ static bool held_before(const struct engine *e, const struct doc *doc)
     return false;
 }
 
-static void take_change(struct engine *e, const struct change *change)
+/* False when memory is out: then nothing has come of it, and it has to come again. */
+static bool take_change(struct engine *e, const struct change *change)
 {
     struct stream_position *position = position_new(change->token, change->at);
-    if (!position) return;
+    if (!position) return false;
     e->stream.events++;
     int64_t happened = change->wall_ms ? change->wall_ms : (int64_t)(change->at >> 32) * 1000;
     e->stream.lag_ms = wall_ms(e) > happened ? wall_ms(e) - happened : 0;
     if (!touches(e, change)) {
         watermark_pass(&e->stream.mark, position);
-        return;
+        return true;
     }
     /* A document that is there again after its delete may have another id by now, and a record that a scan
      * page wrote without a look at what the one before had. */
@@ -203,19 +204,24 @@ static void take_change(struct engine *e, const struct change *change)
         for (char **key = change->keys; *key; key++) why_add_key(&why, *key);
     if (held_before(e, docs_find(e, change->id))) {
         watermark_pass(&e->stream.mark, position);
-    } else {
-        struct mark *mark = watermark_hold(&e->stream.mark, position);
-        if (!mark || !why_add_hold(&why, mark))
-            log_error("out of memory: the resume token stays where it is");
+        return doc_mark(e, change->id, &why);
     }
-    doc_mark(e, change->id, &why);
+    struct mark *mark = watermark_hold(&e->stream.mark, position);
+    if (mark && why_add_hold(&why, mark) && doc_mark(e, change->id, &why)) return true;
+    why_fini(&why);
+    if (mark) watermark_retract(mark);
+    return false;
 }
 
 static void events(struct engine *e, struct req *req)
 {
     e->stream.requested = false;
     for (size_t i = 0; i < req->stream_next.change_count; i++) {
-        take_change(e, &req->stream_next.changes[i]);
+        if (!take_change(e, &req->stream_next.changes[i])) { /* opened again, it tells of this one anew */
+            lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
+            broke(e, &req->err);
+            return;
+        }
         received(e, req->stream_next.changes[i].token, req->stream_next.changes[i].at);
     }
     if (req->err.code == LKS_E_OK) {

@@ -204,9 +204,13 @@ static void documents_back(struct engine *e, struct req *req)
         if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
         struct why why = {.doubt = true, .only = scan_wish(e).only};
         struct mark *mark = watermark_hold(&e->sweep.mark, NULL);
-        if (!mark || !why_add_hold(&why, mark)) e->unknown = true;
         e->sweep.suspects++;
-        doc_mark(e, e->sweep.ids[i], &why);
+        if (mark && why_add_hold(&why, mark) && doc_mark(e, e->sweep.ids[i], &why)) continue;
+        why_fini(&why); /* memory is out: from the beginning, then */
+        if (mark) watermark_retract(mark);
+        free_page(e);
+        scan_start(e, true);
+        return;
     }
     free_page(e);
     if (e->sweep.last) collection_done(e, e->sweep.collection);

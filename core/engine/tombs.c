@@ -51,7 +51,7 @@ void tombs_handle(struct engine *e, struct req *req)
                           .tomb_key = tomb->key,
                           .after = tomb->after};
         tomb->key = NULL;
-        doc_mark(e, tomb->id, &why);
+        if (!doc_mark(e, tomb->id, &why)) why_fini(&why); /* the tomb stays, and is listed again */
     }
     bool full = req->tombs.count >= req->tombs.max;
     bool newer = e->tombs.last_put_wall_ms != NO_TIME && e->tombs.last_put_wall_ms > req->tombs.older_than_ms;

@@ -62,6 +62,12 @@ struct mark *watermark_hold(struct watermark *w, void *position)
     return append(w, position, 1);
 }
 
+void watermark_retract(struct mark *mark)
+{
+    mark->of->free_position(mark->position);
+    unlink_mark(mark);
+}
+
 void watermark_pass(struct watermark *w, void *position)
 {
     if (!w->head) {

@@ -37,6 +37,8 @@ void watermark_pass(struct watermark *w, void *position);
 void watermark_retain(struct mark *mark);
 /* One hold less; with the last one the mark may be gone. */
 void watermark_release(struct mark *mark);
+/* Takes the newest mark away again, as if it had never been held: its position is not passed. */
+void watermark_retract(struct mark *mark);
 /* Nothing is held. */
 bool watermark_idle(const struct watermark *w);
 
