@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/queue.h"
 #include "http/transfer.h"
@@ -19,6 +20,7 @@
 #define CONNECTIONS_DEFAULT 16
 #define IDLE_HANDLES_MAX 32
 #define POLL_MS 1000
+#define POLL_FAILED_MS 50 /* short enough for the transfers, long enough for the processor */
 
 struct http {
     CURLM *multi;
@@ -132,9 +134,9 @@ static void end_finished(struct http *http)
     for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left));) {
         if (message->msg != CURLMSG_DONE) continue;
         CURLcode result = message->data.result;
-        struct http_call *call = NULL;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-        call_end(http, call, result, false);
+        struct http_call *call = http->active;
+        while (call && call->easy != message->easy_handle) call = call->next;
+        if (call) call_end(http, call, result, false);
     }
 }
 
@@ -156,7 +158,9 @@ static void *loop(void *context)
         curl_multi_perform(http->multi, &running);
         end_finished(http);
         end_cancelled(http);
-        if (!queue_count(&http->incoming)) curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
+        if (queue_count(&http->incoming)) continue;
+        if (curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL) != CURLM_OK)
+            nanosleep(&(struct timespec){.tv_nsec = POLL_FAILED_MS * 1000000L}, NULL);
     }
     /* done() may send again: until nothing is left, everything is cancelled */
     while (http->active || queue_count(&http->incoming)) {

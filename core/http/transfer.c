@@ -135,7 +135,7 @@ static bool add_header(struct http_call *call, const char *name, const char *val
     return true;
 }
 
-static bool set_headers(struct http_call *call, CURL *easy)
+static bool set_headers(struct http_call *call)
 {
     for (size_t i = 0; i < call->header_count; i++)
         if (!add_header(call, call->headers[i].name, call->headers[i].value)) return false;
@@ -147,34 +147,55 @@ static bool set_headers(struct http_call *call, CURL *easy)
         return false;
     }
     call->header_list = list;
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
     return true;
 }
 
-static void set_body(struct http_call *call, CURL *easy)
+/* An option without which it would be another request than the one asked for, or go elsewhere: false when
+ * curl doesn't take it. */
+#define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
+
+static bool set_body(const struct http_call *call, CURL *easy)
 {
     const struct zipped *zipped = call->zipped;
     if (call->body) {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)(zipped ? zipped->bytes : call->body_bytes));
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, zipped ? (const void *)zipped->data : call->body);
         curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
-    } else if (!strcmp(call->method, "HEAD")) {
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    } else {
-        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        return SET(CURLOPT_POST, 1L) &&
+               SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(zipped ? zipped->bytes : call->body_bytes)) &&
+               SET(CURLOPT_POSTFIELDS, zipped ? (const void *)zipped->data : call->body);
     }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
+    return strcmp(call->method, "HEAD") == 0 ? SET(CURLOPT_NOBODY, 1L) : SET(CURLOPT_HTTPGET, 1L);
 }
 
-static void set_protocols(CURL *easy)
+static bool set_protocols(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    return SET(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    return SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
+}
+
+/* Where it goes, and whom it trusts there. */
+static bool set_target(const struct http_call *call, CURL *easy, const char *ca_file)
+{
+    const char *trusted = call->trust_file ? call->trust_file : ca_file;
+    return SET(CURLOPT_URL, call->url) && set_protocols(easy) &&
+           (!http_url_loopback(call->url) || SET(CURLOPT_PROXY, "")) &&
+           (!call->unix_socket || SET(CURLOPT_UNIX_SOCKET_PATH, call->unix_socket)) &&
+           (!call->trust_file || SET(CURLOPT_SSL_VERIFYHOST, 0L)) &&
+           (!trusted || SET(CURLOPT_CAINFO, trusted));
+}
+
+static bool set_answer(struct http_call *call, CURL *easy)
+{
+    return SET(CURLOPT_WRITEFUNCTION, take_body) && SET(CURLOPT_WRITEDATA, call) &&
+           SET(CURLOPT_HEADERFUNCTION, take_header) && SET(CURLOPT_HEADERDATA, call);
+}
+
+static bool set_times(const struct http_call *call, CURL *easy)
+{
+    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_TIMEOUT_MS, (long)call->timeout_ms) &&
+           (!call->connect_timeout_ms || SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms));
 }
 
 bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
@@ -184,34 +205,21 @@ bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
         return false;
     }
     buf_init(&call->reply, call->max_reply_bytes ? call->max_reply_bytes : REPLY_BYTES_DEFAULT);
-    if (!set_headers(call, easy)) return false;
-    set_body(call, easy);
-    set_protocols(easy);
+    if (!set_headers(call)) return false;
     call->curl_error[0] = '\0';
     call->overflowed = false;
-    curl_easy_setopt(easy, CURLOPT_URL, call->url);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    /* what it can do without is not looked at */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "lockstep/" PACKAGE_VERSION);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-    if (call->connect_timeout_ms)
-        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms);
     if (call->accept_gzip) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-    if (http_url_loopback(call->url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    if (call->unix_socket) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
-    if (call->trust_file) {
-        ca_file = call->trust_file;
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    if (ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-    return true;
+    if (set_body(call, easy) && SET(CURLOPT_CUSTOMREQUEST, call->method) &&
+        SET(CURLOPT_HTTPHEADER, (struct curl_slist *)call->header_list) && set_target(call, easy, ca_file) &&
+        set_times(call, easy) && set_answer(call, easy))
+        return true;
+    transfer_fail(call, HTTP_NOMEM, "the transfer could not be prepared: memory is out");
+    return false;
 }
 
 static enum http_failure failure_of(CURLcode result, const struct http_call *call)
@@ -259,10 +267,11 @@ void transfer_finish(struct http_call *call, CURL *easy, CURLcode result)
     long request_bytes = 0;
     curl_off_t ready_us = 0;
     call->status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
-    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-    call->sent = result == CURLE_OK || request_bytes > 0 || ready_us > 0;
+    bool known = curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes) == CURLE_OK &&
+                 curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK;
+    call->sent = result == CURLE_OK || request_bytes > 0 || ready_us > 0 || !known;
+    CURLcode told = curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
+    if (result == CURLE_OK) result = told;
     call->failure = failure_of(result, call);
     if (call->failure == HTTP_TOO_LARGE) {
         char what[80];

@@ -168,8 +168,9 @@ static enum lks_code walk_judge(struct mongo *m, mongoc_client_t *client, struct
     for (size_t i = 0; i < page->count; i++) {
         docs[i].id = docid_copy(page->ids[i]);
         docs[i].body = bson_new(); /* it is there: all that reads_sidecar() asks */
+        if (!docs[i].id) code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     }
-    code = reads_sidecar(m, client, docs, page->count, 0, &req->err);
+    if (!code) code = reads_sidecar(m, client, docs, page->count, 0, &req->err);
     for (size_t i = 0; !code && i < page->count; i++) {
         if (!metadata_is_due(&docs[i].record, &rule, &ignored)) continue;
         if (due->count == req->due.max_docs) {
@@ -187,18 +188,20 @@ static enum lks_code walk_judge(struct mongo *m, mongoc_client_t *client, struct
 static enum lks_code due_by_walking(struct mongo *m, mongoc_client_t *client, struct req *req,
                                     struct page *due)
 {
-    struct docid *from = req->due.from ? docid_copy(req->due.from) : NULL;
+    struct page page = {0}, before = {0};
+    const struct docid *from = req->due.from;
     enum lks_code code = LKS_E_OK;
     do {
-        struct page page = {0};
+        page_fini(&before);
+        before = page; /* `from` is in there */
+        page = (struct page){0};
         code = walk_page(m, client, from, &page, &req->err);
         due->end = page.end;
         if (!code) code = walk_judge(m, client, req, &page, due);
-        docid_free(from);
-        from = page.count ? docid_copy(page.ids[page.count - 1]) : NULL;
-        page_fini(&page);
+        from = page.count ? page.ids[page.count - 1] : NULL;
     } while (!code && !due->end && from && due->count < req->due.max_docs);
-    docid_free(from);
+    page_fini(&before);
+    page_fini(&page);
     return code;
 }
 

@@ -104,11 +104,19 @@ static struct stored *stored_new(const char *id, const char *kind, const char *s
     return s;
 }
 
+/* Whoever listens, or comes back, has missed something. With the lock held. */
+static void forget_all(struct events *e)
+{
+    while (e->oldest < e->next) drop_oldest(e);
+    e->oldest = ++e->next; /* a number that no event has */
+}
+
+/* `data` NULL: memory is out, and the event is one that everybody has missed. */
 static void store(struct events *e, const char *kind, const char *source, const char *data)
 {
     char id[48];
     pthread_mutex_lock(&e->lock);
-    struct stored *s = stored_new(events_id(e, e->next, id), kind, source, data);
+    struct stored *s = data ? stored_new(events_id(e, e->next, id), kind, source, data) : NULL;
     if (s && s->event.bytes <= RING_BYTES) {
         s->event.sequence = e->next;
         while (e->oldest < e->next &&
@@ -116,18 +124,21 @@ static void store(struct events *e, const char *kind, const char *source, const 
             drop_oldest(e);
         e->ring[e->next++ % RING_EVENTS] = s;
         e->bytes += s->event.bytes;
-        pthread_cond_broadcast(&e->happened);
     } else {
         free(s);
+        forget_all(e);
     }
+    pthread_cond_broadcast(&e->happened);
     pthread_mutex_unlock(&e->lock);
 }
 
 void events_publish(struct events *e, const char *kind, const char *source, json_t *data)
 {
-    char *text = events_wanted(e) && data ? json_dumps(data, JSON_COMPACT) : NULL;
-    if (text) store(e, kind, source, text);
-    free(text);
+    if (events_wanted(e)) {
+        char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+        store(e, kind, source, text);
+        free(text);
+    }
     json_decref(data); /* last: `source` may be a text in it */
 }
 
@@ -153,14 +164,20 @@ void events_recorded(struct events *e, const char *source, const char *const *na
     if (!events_wanted(e) || !within_rate(e)) return;
     char *plain = what->key ? NULL : docid_plain(what->id);
     json_t *collections = json_object();
+    int failed = 0;
     for (size_t i = 0; !what->gone && i < what->count; i++)
-        json_object_set_new(collections, names[i], json_string(sync_status_name(what->statuses[i])));
+        failed |=
+            json_object_set_new(collections, names[i], json_string(sync_status_name(what->statuses[i])));
     json_t *data = json_pack("{s:s, s:s?, s:o}", "source", source, "id", what->key ? what->key : plain,
                              "collections", collections);
     if (what->gone)
-        json_object_set_new(data, "deleted", json_true());
+        failed |= json_object_set_new(data, "deleted", json_true());
     else
-        json_object_set_new(data, "overallStatus", json_string(sync_status_name(what->overall)));
+        failed |= json_object_set_new(data, "overallStatus", json_string(sync_status_name(what->overall)));
+    if (failed || (!what->key && !plain)) {
+        json_decref(data);
+        data = NULL;
+    }
     events_publish(e, "document", source, data);
     free(plain);
 }
@@ -193,8 +210,7 @@ void events_tick(struct events *e)
     pthread_mutex_lock(&e->lock);
     if (e->listeners == 0 && atomic_load(&e->wanted) && clock_ms() - e->left_at_ms > KEEP_MS) {
         atomic_store(&e->wanted, false);
-        while (e->oldest < e->next) drop_oldest(e);
-        e->oldest = ++e->next; /* a number that no event has: whoever comes back has missed something */
+        forget_all(e);
     }
     pthread_mutex_unlock(&e->lock);
 }

@@ -292,7 +292,7 @@ enum lks_code jobs_add(struct jobs *j, size_t source, const json_t *body, json_t
     pthread_mutex_unlock(&j->lock);
     if (failed) {
         job_free(job);
-    } else if (object) { /* `job` itself may be over and forgotten by now */
+    } else { /* `job` itself may be over and forgotten by now */
         events_publish(j->config.service->events, "job", json_string_value(json_object_get(object, "source")),
                        object);
     }
@@ -347,7 +347,7 @@ json_t *jobs_stop(struct jobs *j, const char *id, int64_t wait_ms)
         if (pthread_cond_timedwait(&j->changed, &j->lock, &deadline) == ETIMEDOUT) break;
     if (job) object = job_json(job);
     pthread_mutex_unlock(&j->lock);
-    if (told)
+    if (waited)
         events_publish(j->config.service->events, "job", json_string_value(json_object_get(told, "source")),
                        told);
     return object;

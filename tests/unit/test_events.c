@@ -114,6 +114,26 @@ START_TEST(large_events_push_out_more_of_the_old_ones)
 }
 END_TEST
 
+/* What memory was out for could not be told, so it is missed, not left out without a word. */
+START_TEST(an_event_that_cannot_be_made_is_one_that_was_missed)
+{
+    struct events *e = events_new();
+    char id[48];
+    events_join(e);
+    publish(e, "tools", 1);
+    uint64_t place = events_newest(e), known = 0;
+    events_id(e, place, id);
+    events_publish(e, "document", "tools", NULL);
+    ck_assert_ptr_null(next(e, NULL, &place));
+    ck_assert(!events_place(e, id, &known));
+    place = events_newest(e);
+    publish(e, "tools", 2);
+    ck_assert_ptr_nonnull(strstr(next(e, NULL, &place), "{\"n\":2}"));
+    ck_assert_str_eq(next(e, NULL, &place), "");
+    events_free(e);
+}
+END_TEST
+
 START_TEST(an_id_names_a_place_of_this_run)
 {
     struct events *e = events_new();
@@ -192,6 +212,7 @@ int main(void)
     tcase_add_test(t, the_source_may_be_named_by_the_data);
     tcase_add_test(t, who_is_too_slow_is_told_so);
     tcase_add_test(t, large_events_push_out_more_of_the_old_ones);
+    tcase_add_test(t, an_event_that_cannot_be_made_is_one_that_was_missed);
     tcase_add_test(t, an_id_names_a_place_of_this_run);
     tcase_add_test(t, a_flood_of_documents_is_told_in_part);
     tcase_add_test(t, many_may_publish_while_one_reads);
