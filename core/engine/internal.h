@@ -341,13 +341,13 @@ void why_fini(struct why *why);
 bool docs_init(struct engine *e);
 void docs_fini(struct engine *e);
 struct doc *docs_find(struct engine *e, const struct docid *id);
-/* Says a document has to be looked at. Takes the contents of `why`; not so when it returns false, since memory
- * is out. Of a document that is in work or queued it never is. */
+/* Says a document has to be looked at. Takes the contents of `why`; not so when it returns false, since
+ * memory is out. Of a document that is in work or queued it never is. */
 bool doc_mark(struct engine *e, const struct docid *id, struct why *why);
 /* Everything that is in work is looked at once more, and holds that mark until then. */
 void docs_mark_held(struct engine *e, struct watermark *until);
-/* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out, and `src` and
- * `why` are as they were. */
+/* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out, and `src`
+ * and `why` are as they were. */
 struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why);
 /* It is in a read request now; what comes from here on makes it dirty again. */
 void doc_reading(struct doc *doc);

@@ -6,10 +6,26 @@ check_PROGRAMS += %D%/lockstep
 %C%_lockstep_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mongo_source_port -Wl,--wrap=mongo_store_port \
 	-Wl,--wrap=embed_port -Wl,--wrap=qdrant_port -Wl,--wrap=engine_handle
 
+# the same program with an allocation or a call that fails: the linker hands those it makes itself to torture.h
+check_PROGRAMS += %D%/tortured
+torture_sources = %D%/torture.c %D%/torture.h %D%/torture_calls.c %D%/torture_libraries.c
+%C%_tortured_SOURCES = $(lockstep_SOURCES) $(torture_sources)
+%C%_tortured_CPPFLAGS = $(lockstep_CPPFLAGS) -I$(top_srcdir)/tests $(MONGOC_CFLAGS) $(MICROHTTPD_CFLAGS) $(CRYPTO_CFLAGS) \
+	$(ZLIB_CFLAGS)
+%C%_tortured_LDADD = $(lockstep_LDADD)
+%C%_tortured_LDFLAGS = $(AM_LDFLAGS) -Wl,@%D%/torture.wraps
+%C%_tortured_DEPENDENCIES = $(lockstep_DEPENDENCIES) %D%/torture.wraps
+CLEANFILES += %D%/torture.wraps
+%D%/torture.wraps: $(torture_sources)
+	$(AM_V_at)$(MKDIR_P) %D%
+	$(AM_V_GEN)for f in $(torture_sources); do sed -nE -e 's/^(CALL|ALLOCATION)\(([A-Za-z_0-9]+),.*/--wrap=\2/p' \
+	    -e 's/^OPTION_CALL\(([a-z_]+),.*/--wrap=\1/p' -e 's/^[a-zA-Z].*__wrap_([A-Za-z_0-9]+)\(.*[,;]$$/--wrap=\1/p' \
+	    $(top_srcdir)/$$f; done >$@
+
 noinst_LTLIBRARIES += %D%/libfault.la
 %C%_libfault_la_SOURCES = %D%/network.c %D%/network.h %D%/proxy.c %D%/proxy.h %D%/writer.c %D%/writer.h
 %C%_libfault_la_CPPFLAGS = $(live_cppflags)
-EXTRA_DIST += %D%/run
+EXTRA_DIST += %D%/run %D%/torture
 fault_libs = %D%/libfault.la $(live_libs)
 
 fault_tests = %D%/daemons %D%/history %D%/kill %D%/network %D%/refused %D%/starved

@@ -1,56 +1,51 @@
 /*
- * torture.h - lets one allocation fail: the LOCKSTEP_TORTURE-th of the program's own code in each test.
- * Included before everything else by the build that tests/fault/torture makes (-include), and by no other.
+ * torture.h - one allocation, or one call that can fail, fails once: the countdown, and how a call is put
+ * under it.
  *
- * Only what core/ and plugins/ allocate themselves, or let jansson allocate, is counted: the tests' own
- * memory never fails, and libbson ends the process without memory, by its own design.
+ * A program that is linked with the wrapped calls (torture.c, torture_calls.c, torture_libraries.c; ld's
+ * --wrap, by the list that local.mk draws from their CALL lines) reads from its environment
+ *
+ *     LOCKSTEP_TORTURE=KIND:N[:SITE]     the N-th `allocation` or `call` fails; with SITE, the N-th from
+ * there LOCKSTEP_TORTURE_PROGRAM=NAME      and only in the program of this name, not in what it starts
+ *     LOCKSTEP_TORTURE_SPARE=A-B,C-D,    nothing that functions at these addresses call, or have called
+ *     LOCKSTEP_TORTURE_SITES=FILE        appends the sites that it comes by: KIND SITE NAME ADDRESS...
+ *
+ * A site is where the call was made from: the innermost frames of the program itself, as one number in
+ * hexadecimal. What was failed is told on standard error: `torture: NAME failed at ADDRESS...` (for
+ * addr2line).
+ *
+ * Only calls of this tree's own code are wrapped: what a shared library allocates or calls never fails here.
  */
 #ifndef LOCKSTEP_TESTS_FAULT_TORTURE_H
 #define LOCKSTEP_TESTS_FAULT_TORTURE_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <errno.h>
-#include <malloc.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdbool.h>
 
-/* One for the whole program, though every file brings it. */
-__attribute__((weak)) long torture_left;
+/* The linker looks for the wrapped names in shared libraries, too, and stops at those that are hidden. */
+#pragma GCC visibility push(default)
 
-void json_set_alloc_funcs(void *(*)(size_t), void (*)(void *)) __attribute__((weak));
+enum torture_kind { TORTURE_ALLOCATION = 1, TORTURE_CALL };
 
-/* True once, when the count has come down. Check forks: each test has a count of its own. */
-static inline int torture_strikes(void)
-{
-    static const char said[] = "torture: an allocation failed\n";
-    if (torture_left <= 0 || __atomic_sub_fetch(&torture_left, 1, __ATOMIC_RELAXED) != 0) return 0;
-    if (write(STDERR_FILENO, said, sizeof said - 1) < 0) return 1;
-    errno = ENOMEM;
-    return 1;
-}
+/* True once: when the count that the environment gave has come down. Thread-safe. */
+bool torture_strikes(enum torture_kind kind, const char *name);
 
-static inline void *torture_json_malloc(size_t bytes)
-{
-    return torture_strikes() ? NULL : malloc(bytes);
-}
-
-__attribute__((constructor)) static void torture_begin(void)
-{
-    const char *count = getenv("LOCKSTEP_TORTURE");
-    if (count) torture_left = strtol(count, NULL, 10);
-    if (json_set_alloc_funcs) json_set_alloc_funcs(torture_json_malloc, free);
-}
-
-#define TORTURED (strstr(__FILE__, "core/") || strstr(__FILE__, "plugins/"))
-#define malloc(bytes) (TORTURED && torture_strikes() ? NULL : malloc(bytes))
-#define calloc(count, bytes) (TORTURED && torture_strikes() ? NULL : calloc(count, bytes))
-#define realloc(old, bytes) (TORTURED && torture_strikes() ? NULL : realloc(old, bytes))
-#undef strdup
-#undef strndup
-#define strdup(text) (TORTURED && torture_strikes() ? NULL : strdup(text))
-#define strndup(text, bytes) (TORTURED && torture_strikes() ? NULL : strndup(text, bytes))
+/*
+ * Wraps a function: when its turn has come it isn't called, `failing` is done, and `failed` returned.
+ * The name comes first on the line: the linker's list is drawn from there.
+ */
+#define WRAPPED(kind, name, type, parameters, arguments, failed, failing)                                    \
+    type __real_##name parameters;                                                                           \
+    type __wrap_##name parameters;                                                                           \
+    type __wrap_##name parameters                                                                            \
+    {                                                                                                        \
+        if (torture_strikes(kind, #name)) {                                                                  \
+            failing;                                                                                         \
+            return failed;                                                                                   \
+        }                                                                                                    \
+        return __real_##name arguments;                                                                      \
+    }
+#define CALL(...) WRAPPED(TORTURE_CALL, __VA_ARGS__)
+#define ALLOCATION(...) WRAPPED(TORTURE_ALLOCATION, __VA_ARGS__)
 
 #endif

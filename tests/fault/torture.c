@@ -1,0 +1,167 @@
+/*
+ * torture.c - the countdown of torture.h: reads what is wanted, counts, and tells what it failed.
+ * Linked into test programs alone. Owns the one count of the process; a fork has a count of its own.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "fault/torture.h"
+
+#include <execinfo.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FRAMES 24     /* jansson's and our own before one of the program's */
+#define SITE_FRAMES 4 /* of these a site is made: buffers grow in one place, for many */
+#define MOST_SPARED 64
+#define MOST_SITES 8192 /* a power of two */
+
+struct site {
+    uintptr_t at[SITE_FRAMES]; /* offsets in the program, as in its file */
+    int count;
+    uint32_t number;
+    bool spared;
+};
+
+static struct torture {
+    enum torture_kind kind; /* 0: nothing is to fail */
+    long left;
+    uint32_t site; /* 0: any */
+    int record;    /* the file of sites, or -1 */
+    uintptr_t base, end;
+    pid_t first; /* who forks the tests */
+    uintptr_t spared[MOST_SPARED][2];
+    int spared_count;
+    uint32_t seen[MOST_SITES];
+} torture = {.record = -1};
+
+static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    torture.base = info->dlpi_addr;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        uintptr_t end = info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && end > torture.end) torture.end = end;
+    }
+    return 1; /* the program itself comes first */
+}
+
+/* START-END,START-END,... in hexadecimal, as nm says them. */
+static void read_spared(const char *text)
+{
+    for (int used; text && *text && torture.spared_count < MOST_SPARED; text += used) {
+        uintptr_t *range = torture.spared[torture.spared_count];
+        used = 0;
+        if (sscanf(text, "%lx-%lx,%n", &range[0], &range[1], &used) < 2 || used == 0) break;
+        torture.spared_count++;
+    }
+}
+
+static bool is_spared(uintptr_t at)
+{
+    for (int i = 0; i < torture.spared_count; i++)
+        if (at >= torture.spared[i][0] && at < torture.spared[i][1]) return true;
+    return false;
+}
+
+/* Check runs each test in a fork; which test met what can be told by their order. */
+static void tell_of_fork(void)
+{
+    static const char said[] = "torture: a test begins\n";
+    if (getppid() == torture.first && write(STDERR_FILENO, said, sizeof said - 1) < 0) torture.first = 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *wish = getenv("LOCKSTEP_TORTURE"), *program = getenv("LOCKSTEP_TORTURE_PROGRAM");
+    const char *sites = getenv("LOCKSTEP_TORTURE_SITES");
+    char kind[16] = "";
+    if ((!wish && !sites) || (program && strcmp(program, program_invocation_short_name) != 0)) return;
+    dl_iterate_phdr(find_program, NULL);
+    read_spared(getenv("LOCKSTEP_TORTURE_SPARE"));
+    if (sites) torture.record = open(sites, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (!wish) return;
+    if (sscanf(wish, "%15[a-z]:%ld:%x", kind, &torture.left, &torture.site) < 2) {
+        fprintf(stderr, "LOCKSTEP_TORTURE: KIND:N[:SITE] is wanted, not %s\n", wish);
+        _exit(2);
+    }
+    torture.kind = strcmp(kind, "call") == 0 ? TORTURE_CALL : TORTURE_ALLOCATION;
+    torture.first = getpid();
+    pthread_atfork(NULL, NULL, tell_of_fork);
+}
+
+/* Where we are: the innermost frames of the program but for those of the wrapping itself. */
+__attribute__((noinline)) static struct site here(void)
+{
+    void *frames[FRAMES];
+    struct site site = {.number = 2166136261u};
+    int count = backtrace(frames, FRAMES);
+    for (int i = 3; i < count; i++) {                           /* here(), torture_strikes(), __wrap_NAME() */
+        uintptr_t at = (uintptr_t)frames[i] - torture.base - 1; /* of the call, not of what follows it */
+        site.spared |= is_spared(at);
+        if (at >= torture.end || site.count == SITE_FRAMES) continue;
+        site.at[site.count++] = at;
+        site.number = (site.number ^ (uint32_t)at) * 16777619u;
+    }
+    site.number |= site.number == 0;
+    return site;
+}
+
+static size_t site_text(const struct site *site, char *out, size_t size, const char *head)
+{
+    int length = snprintf(out, size, "%s", head);
+    for (int i = 0; i < site->count; i++)
+        length += snprintf(out + length, size - (size_t)length, " 0x%lx", (unsigned long)site->at[i]);
+    length += snprintf(out + length, size - (size_t)length, "\n");
+    return (size_t)length;
+}
+
+/* Writes a site down when it is met for the first time. */
+static void record(const struct site *site, enum torture_kind kind, const char *name)
+{
+    char head[96], text[256];
+    for (uint32_t i = 0; i < MOST_SITES; i++) {
+        uint32_t *slot = &torture.seen[(site->number + i) % MOST_SITES], empty = 0;
+        if (__atomic_load_n(slot, __ATOMIC_RELAXED) == site->number) return;
+        if (__atomic_compare_exchange_n(slot, &empty, site->number, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            break;
+        if (empty == site->number) return;
+    }
+    snprintf(head, sizeof head, "%s %x %s", kind == TORTURE_CALL ? "call" : "allocation", site->number, name);
+    size_t length = site_text(site, text, sizeof text, head);
+    if (write(torture.record, text, length) < 0) return;
+}
+
+__attribute__((noinline)) bool torture_strikes(enum torture_kind kind, const char *name)
+{
+    static __thread bool inside; /* what we call ourselves is not counted */
+    char head[96], text[256];
+    if ((torture.kind != kind && torture.record < 0) || inside) return false;
+    bool everywhere = torture.kind == kind && torture.site == 0;
+    if (torture.record < 0 && everywhere && __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) != 0)
+        return false;
+    inside = true;
+    struct site site = here();
+    if (torture.record >= 0 && !site.spared) record(&site, kind, name);
+    bool strikes = torture.kind == kind && (everywhere ? torture.record < 0 : torture.site == site.number);
+    if (strikes && !everywhere) strikes = __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) == 0;
+    if (strikes && site.spared) { /* the next one, then */
+        __atomic_store_n(&torture.left, 1, __ATOMIC_RELAXED);
+        strikes = false;
+    }
+    if (strikes) {
+        snprintf(head, sizeof head, "torture: %s failed at", name);
+        size_t length = site_text(&site, text, sizeof text, head);
+        if (write(STDERR_FILENO, text, length) < 0) strikes = true; /* there is nobody to tell */
+    }
+    inside = false;
+    return strikes;
+}
