@@ -37,6 +37,7 @@ void remote_fail_probe(struct embedder *e, struct batch *b, const struct lks_err
         b->probe = NULL;
     } else {
         e->remote->probe_open = false;
+        remote_fail_list(e, &e->remote->suspects, err); /* which waited for it */
     }
 }
 

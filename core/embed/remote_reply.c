@@ -56,7 +56,8 @@ static void suspect(struct embedder *e, struct batch *b)
         return;
     }
     struct batch *probe = r->probe_open ? NULL : batch_new(e, BATCH_PROBE, 0);
-    if (!probe && !r->probe_open) {
+    if (!probe && !r->probe_open) { /* who is to blame can't be found out */
+        remote_out_of_memory(&b->err);
         remote_fail_items(e, b, &b->err);
         batch_free(b);
         return;

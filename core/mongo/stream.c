@@ -209,11 +209,12 @@ static bson_t *take_document(const bson_iter_t *value)
     return bson_new_from_data(data, bytes);
 }
 
-static struct docid *take_id(const bson_iter_t *key)
+/* False when memory is out: an event without the id would be one of nothing. */
+static bool take_id(const bson_iter_t *key, struct change *change)
 {
     bson_iter_t inner;
-    if (!bson_iter_recurse(key, &inner) || !bson_iter_find(&inner, "_id")) return NULL;
-    return docid_new(&inner);
+    if (!bson_iter_recurse(key, &inner) || !bson_iter_find(&inner, "_id")) return true;
+    return (change->id = docid_new(&inner)) != NULL;
 }
 
 /* Reads one event, all but its operation. */
@@ -225,7 +226,8 @@ static bool take_fields(bson_iter_t *fields, struct change *change)
         if (!strcmp(key, "clusterTime")) change->at = mongo_cluster_time(fields);
         if (!strcmp(key, "wallTime") && BSON_ITER_HOLDS_DATE_TIME(fields))
             change->wall_ms = bson_iter_date_time(fields);
-        if (!strcmp(key, "documentKey") && BSON_ITER_HOLDS_DOCUMENT(fields)) change->id = take_id(fields);
+        if (!strcmp(key, "documentKey") && BSON_ITER_HOLDS_DOCUMENT(fields) && !take_id(fields, change))
+            return false;
         if (!strcmp(key, "keys") && change->op == CHANGE_UPDATE && !take_keys(fields, change)) return false;
     }
     if (!change->wall_ms) change->wall_ms = (int64_t)(change->at >> 32) * 1000;
