@@ -49,9 +49,9 @@ static void wake(struct world *w, void *arg, uint64_t number)
 
 /* ---- requests ---- */
 
-static void pause_now(struct world *w, struct run *run)
+static void pause_now(struct world *w, struct run *run, int64_t least_ms)
 {
-    int64_t until = w->now + (int64_t)sim_below(w, FAULT_PAUSE, 4 * (uint64_t)w->lease_ms);
+    int64_t until = w->now + least_ms + (int64_t)sim_below(w, FAULT_PAUSE, 4 * (uint64_t)w->lease_ms);
     if (run->paused_until < until) run->paused_until = until;
     sim_trace(w, "%s is paused until %lld", run->owner, (long long)run->paused_until);
 }
@@ -63,18 +63,30 @@ static void end_daemon(struct world *w, struct run *run, const char *how)
     daemon_start_later(w, 3000);
 }
 
+static void note_records(struct run *run, const struct req *req)
+{
+    const struct sim_mongo *m = &run->world->mongo;
+    for (size_t i = 0; i < req->record.count; i++) {
+        int id = sim_id_number(req->record.writes[i].id);
+        bool last = m->last_of[id] && m->log[m->last_of[id] - 1].own;
+        run->recorded[id] = last && req->record.writes[i].code == LKS_E_OK ? m->last_of[id] : 0;
+    }
+    /* a primary shows what it has said is written */
+    if (run->saw < mongo_committed(run->world)) run->saw = mongo_committed(run->world);
+}
+
 /* What a new lease, and new events, say to whoever checks promises. */
 static void note(struct run *run, const struct req *req)
 {
     if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.op == LEASE_TAKE && req->lease.held)
         run->epoch = req->lease.epoch;
-    if (req->kind == REQ_RECORD && req->err.code == LKS_E_OK && run->saw < mongo_committed(run->world))
-        run->saw = mongo_committed(run->world); /* a primary shows what it has said is written */
+    if (req->kind == REQ_RECORD && req->err.code == LKS_E_OK) note_records(run, req);
     if (req->kind == REQ_ENSURE && req->err.code == LKS_E_OK && req->ensure.empty)
         run->was_empty[run->which[req->ensure.collection]] = true;
     if (req->kind != REQ_STREAM_NEXT && req->kind != REQ_STREAM_OPEN) return;
     if (req->err.code == LKS_E_STREAM_LOST) {
         run->received = 0;
+        run->skipped_until = 0;
         memset(run->seen, 0, sizeof run->seen);
     } else if (req->kind == REQ_STREAM_NEXT && req->err.code == LKS_E_OK) {
         for (size_t i = 0; i < req->stream_next.change_count; i++)
@@ -97,6 +109,27 @@ static void note_points(struct run *run, const struct req *req)
                     true;
 }
 
+/* The document that a request would write, the first of several. */
+static int written_doc(const struct req *req)
+{
+    if (req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD) return sim_doc_number(req->write.points[0].doc);
+    return req->kind == REQ_RECORD ? sim_id_number(req->record.writes[0].id) : NEWEST_DOC;
+}
+
+/* What a paused or dead daemon has in its hands is often no longer so when it, or another one, goes on. */
+static void leave_to_app(struct world *w, const struct req *req)
+{
+    if (sim_below(w, BY_STEP, 4)) mongo_take_back(w, written_doc(req));
+}
+
+/* How likely it dies with what it is to hear. */
+static double fateful(const struct trip *trip)
+{
+    if (trip->moves) return 10;
+    if (trip->changes) return 4;
+    return trip->req->kind == REQ_UPSERT || trip->req->kind == REQ_PAYLOAD ? 0.6 : 0.02;
+}
+
 static void deliver(struct world *w, void *arg, uint64_t number)
 {
     struct trip *trip = arg;
@@ -107,7 +140,10 @@ static void deliver(struct world *w, void *arg, uint64_t number)
         sim_send(w, run->paused_until, deliver, trip);
         return;
     }
-    if (run->alive && sim_chance_times(w, FAULT_CRASH, 0.02)) end_daemon(w, run, "crashes before it hears");
+    if (run->alive && sim_chance_times(w, FAULT_CRASH, fateful(trip))) {
+        end_daemon(w, run, "crashes before it hears");
+        leave_to_app(w, req);
+    }
     run->outstanding--;
     if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.held)
         run->lease_until_ms = trip->sent_ms + w->lease_ms;
@@ -147,17 +183,20 @@ static bool stopped_by_adapter(struct world *w, const struct trip *trip)
 {
     if (!trip->held || w->now < trip->deadline_ms) return false;
     if (trip->req->kind != REQ_UPSERT && trip->req->kind != REQ_PAYLOAD) return true;
-    return sim_below(w, FAULT_PAUSE, 2) == 0;
+    return sim_below(w, FAULT_PAUSE, 4) == 0;
 }
 
-/* It leaves the process, unless that was paused, or died, with it in its hands. */
+/* It leaves the process, unless that was paused, or died, with it in its hands: then it may just have left.
+ */
 static void leave(struct world *w, void *arg, uint64_t number)
 {
     struct trip *trip = arg;
     struct run *run = trip->run;
     enum req_kind kind = trip->req->kind;
     (void)number;
-    if (!run->alive) {
+    if (!run->alive && to_qdrant(kind) && !trip->held && sim_chance(w, FAULT_QDRANT_LATE)) {
+        qdrant_submit(trip);
+    } else if (!run->alive) {
         lks_fail(&trip->req->err, LKS_E_CANCELLED, "the process died");
         sim_reply(w, trip, w->now);
     } else if (w->now < run->paused_until) {
@@ -179,6 +218,22 @@ static void leave(struct world *w, void *arg, uint64_t number)
     }
 }
 
+/* How often something happens to the daemon just as it sends, against how often in a step of chaos. */
+static double perilous(enum req_kind kind)
+{
+    switch (kind) {
+    case REQ_UPSERT:
+    case REQ_PAYLOAD:
+        return 5.0;
+    case REQ_DELETE:
+        return 1.0;
+    case REQ_RECORD:
+        return 0.3;
+    default:
+        return 0.03;
+    }
+}
+
 static void submit(void *self, struct req *req)
 {
     struct run *run = self;
@@ -189,14 +244,13 @@ static void submit(void *self, struct req *req)
     if (to_qdrant(req->kind)) trip->deadline_ms = w->now + w->index_timeout_ms;
     run->outstanding++;
     if (run->alive && req->kind != REQ_STREAM_NEXT) {
-        bool writes = req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD;
-        if (sim_chance_times(w, FAULT_PAUSE, writes ? 1.0 : 0.05))
-            pause_now(w, run);
-        else if (sim_chance_times(w, FAULT_CRASH, req->kind == REQ_RECORD ? 0.3 : 0.02))
+        double times = perilous(req->kind);
+        if (sim_chance_times(w, FAULT_PAUSE, times))
+            pause_now(w, run, times > 1 ? w->lease_ms : 0); /* long enough for somebody to take over */
+        else if (sim_chance_times(w, FAULT_CRASH, req->kind == REQ_RECORD ? 0.5 : times / 5))
             end_daemon(w, run, "crashes with a request in hand");
+        if (w->now < run->paused_until || !run->alive) leave_to_app(w, req);
     }
-    /* What such a daemon has in its hands is often no longer so when it, or another one, goes on. */
-    if ((w->now < run->paused_until || !run->alive) && sim_below(w, BY_STEP, 2)) w->take_back = true;
     sim_send(w, w->now, leave, trip);
 }
 
@@ -264,6 +318,9 @@ static void reconfigure(struct world *w)
         sim_trace(w, "the plugin of collection %zu is a new version", i);
         break;
     default:
+        if (sim_below(w, FAULT_CONFIG, 2)) /* what is off comes back, sooner or later */
+            for (size_t k = 1; k < w->limits.collections; k++)
+                if (!w->setup.on[k]) i = k;
         if (i == 0 || i >= w->limits.collections) return;
         w->setup.on[i] = !w->setup.on[i];
         sim_trace(w, "collection %zu is switched %s", i, w->setup.on[i] ? "on" : "off");
@@ -307,7 +364,13 @@ static void restart(struct world *w, void *arg, uint64_t number)
     (void)arg;
     (void)number;
     w->starting--;
-    if (sim_chance_times(w, FAULT_TRUNCATE, 20)) mongo_truncate(w); /* nobody was there to read */
+    if (sim_chance_times(w, FAULT_TRUNCATE, 20)) { /* nobody was there to read */
+        mongo_truncate(w);
+        /* and nothing comes after that would show it */
+        if (sim_below(w, FAULT_TRUNCATE, 4))
+            w->silent_until =
+                w->now + w->lease_ms + w->index_timeout_ms + (int64_t)sim_below(w, FAULT_TRUNCATE, 30000);
+    }
     if (!w->ending) daemon_start(w);
 }
 
@@ -377,7 +440,7 @@ void daemons_fault(struct world *w)
     }
     if (sim_chance(w, FAULT_PAUSE)) {
         struct run *run = some_daemon(w, FAULT_PAUSE);
-        if (run) pause_now(w, run);
+        if (run) pause_now(w, run, 0);
     }
     if (sim_chance(w, FAULT_CLOCK)) {
         struct run *run = some_daemon(w, FAULT_CLOCK);

@@ -168,12 +168,13 @@ static const struct sim_doc *earlier_doc(struct world *w, int id)
     return m->log[at - 1].doc.exists ? &m->log[at - 1].doc : NULL;
 }
 
-/* What was changed last is changed back: records that say it never was are believed too easily. */
-static void take_back(struct world *w)
+/* A document's last change is changed back: records that say it never was are believed too easily. */
+static void take_back(struct world *w, int which)
 {
     struct sim_mongo *m = &w->mongo;
-    size_t at = m->count;
-    while (at > 0 && (m->log[at - 1].own || m->log[at - 1].id < 0)) at--;
+    size_t at = which >= 0 ? m->last_of[which] : m->count;
+    while (at > 0 && (m->log[at - 1].own || m->log[at - 1].id < 0))
+        at = which >= 0 ? m->log[at - 1].before : at - 1;
     if (!at || !m->log[at - 1].before) return;
     int id = m->log[at - 1].id;
     size_t before = m->log[at - 1].before;
@@ -205,9 +206,8 @@ void mongo_app_write(struct world *w)
 {
     int id = (int)app(w, (uint64_t)w->ids);
     const struct sim_doc *now = mongo_doc(w, id);
-    if (app(w, 8) == 0 || w->take_back) {
-        w->take_back = false;
-        take_back(w);
+    if (app(w, 8) == 0) {
+        take_back(w, NEWEST_DOC);
         return;
     }
     if (!now) {
@@ -228,6 +228,33 @@ void mongo_app_write(struct world *w)
     if (app(w, 3)) return;
     int other = app(w, 2) ? id : (int)app(w, (uint64_t)w->ids); /* created again, perhaps under another _id */
     if (!mongo_doc(w, other)) insert(w, other, key);
+}
+
+static bool may_write(struct world *w)
+{
+    return !w->quiet && w->writes++ < w->limits.writes;
+}
+
+static void taken_back(struct world *w, void *arg, uint64_t id)
+{
+    (void)arg;
+    if (may_write(w)) take_back(w, (int)id);
+}
+
+static void put_back(struct world *w, void *arg, uint64_t id)
+{
+    (void)arg;
+    if (!mongo_doc(w, (int)id) && may_write(w)) insert(w, (int)id, SIM_NO_KEY);
+}
+
+void mongo_take_back(struct world *w, int id)
+{
+    sim_at(w, w->now + 1 + (int64_t)sim_below(w, BY_STEP, 100), taken_back, NULL, (uint64_t)id);
+}
+
+void mongo_put_back(struct world *w, int id)
+{
+    sim_at(w, w->now + 1 + (int64_t)sim_below(w, BY_STEP, 100), put_back, NULL, (uint64_t)id);
 }
 
 /* ---- what happens to it ---- */

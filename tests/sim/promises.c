@@ -115,6 +115,17 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     return bad;
 }
 
+/* Events that nobody was ever told of, as the oplog had forgotten them: only comparing everything finds them.
+ */
+static void nothing_skipped(struct world *w, const struct run *run, const struct engine_state *state)
+{
+    if (state->scan_running && state->scan_doubt) return;
+    for (size_t i = run->skipped_from; i < run->skipped_until && i < state->token_time; i++)
+        if (!w->mongo.log[i].own)
+            sim_fail(w, "Token: %s saved position %llu, although nobody has heard of the change before %zu",
+                     run->owner, (unsigned long long)state->token_time, i + 1);
+}
+
 /* Would nobody who begins at this position come back to the document, although something is wrong with it? */
 static bool passed_over(struct world *w, const struct run *run, const struct engine_state *state,
                         const struct hot *hot, int id, size_t collection, struct finding *f)
@@ -131,6 +142,7 @@ void promise_token(struct world *w, const struct run *run, const struct engine_s
     struct hot hot;
     struct finding f;
     if (!state->token) return;
+    nothing_skipped(w, run, state);
     find_hot(w, (size_t)state->token_time, &hot);
     for (int id = 0; id < w->ids; id++)
         for (size_t c = 0; c < SIM_COLLECTIONS; c++)
@@ -296,9 +308,34 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
     *seen = (struct seen){.doc = doc, .version = version, .received = run->received};
 }
 
+/*
+ * This run has written that the document is synced, and knows that it is written; nothing has happened to the
+ * document, nor to its business id, since. What it was read for before can't have been about this.
+ */
+static bool known_to_be_there(const struct world *w, const struct run *run, const struct sim_point *point,
+                              size_t collection)
+{
+    int id = point->doc;
+    const struct sim_doc *doc = point->foreign ? NULL : mongo_doc(w, id);
+    struct made made;
+    struct hot hot;
+    if (!doc || !doc->record.entries || doc->record.entries[collection].status != SYNC_SYNCED) return false;
+    if (doc->key != point->key || mongo_owner(w, doc->key, w->mongo.count) != id) return false;
+    if (!run->recorded[id] || run->recorded[id] != w->mongo.last_of[id]) return false;
+    find_hot(w, run->recorded[id], &hot);
+    if (hot.doc[id] || hot.key[doc->key]) return false;
+    sim_make(&run->setup, doc, collection, &made);
+    return made.kind == MADE_POINT && strcmp(point->content_hash, made.content_hash) == 0 &&
+           strcmp(point->payload_hash, made.payload_hash) == 0;
+}
+
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
 {
     one_writer(w, trip);
+    if (known_to_be_there(w, trip->run, point, collection))
+        sim_fail(w,
+                 "Deletes: the point of document %d in collection %zu is deleted, and the document is there",
+                 point->doc, collection);
     if (point->foreign && w->now > point->foreign_since_ms + 2 * w->index_timeout_ms)
         sim_fail(w, "Others: point %d of another writer was deleted from collection %zu", point->key,
                  collection);

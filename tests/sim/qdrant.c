@@ -94,6 +94,10 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         point = &c->points[c->count++];
         *point = (struct sim_point){.key = key};
     } else {
+        bool own = !point->foreign && point->doc == sim_doc_number(p->doc);
+        trip->moves |= !point->foreign && !own;
+        trip->changes |= own && (strcmp(point->content_hash, p->content_hash) != 0 ||
+                                 strcmp(point->payload_hash, p->payload_hash) != 0);
         promise_said(w, number_of(w, c), point);
     }
     int displaced = point->doc;
@@ -114,6 +118,7 @@ static void do_delete(struct world *w, struct sim_collection *c, struct trip *tr
         if (!p) continue;
         promise_delete(w, trip, p, number_of(w, c));
         int doc = p->doc;
+        trip->moves |= mongo_owner(w, key, w->mongo.count) >= 0;
         drop_point(w, c, p);
         promise_crash(w, trip, key, doc, number_of(w, c));
         w->deleted++;
@@ -166,8 +171,13 @@ static bool asked_for(const struct req *req, const struct sim_point *p)
 static void do_lookup(struct sim_collection *c, struct req *req)
 {
     req->lookup.found = calloc(c->count + 1, sizeof *req->lookup.found);
-    for (size_t i = 0; i < c->count; i++)
-        if (asked_for(req, &c->points[i])) see(&c->points[i], &req->lookup.found[req->lookup.found_count++]);
+    for (size_t i = 0; i < c->count; i++) {
+        if (!asked_for(req, &c->points[i])) continue;
+        struct witness *found = &req->lookup.found[req->lookup.found_count++];
+        see(&c->points[i], found);
+        if (req->lookup.whole && found->ours) /* what is really there, whatever it says of itself */
+            sim_text(found->payload_hash, sizeof found->payload_hash, "payload-", c->points[i].payload);
+    }
     qsort(req->lookup.found, req->lookup.found_count, sizeof *req->lookup.found, witness_compare);
 }
 
@@ -197,7 +207,18 @@ static void do_ensure(struct world *w, struct sim_collection *c, struct req *req
     if (req->ensure.created) sim_trace(w, "collection %zu is made", number_of(w, c));
 }
 
+/* Somebody else takes a point away. */
+static void lose(struct world *w, struct sim_collection *c, struct sim_point *p)
+{
+    sim_trace(w, "another writer deletes point %d of collection %zu", p->key, number_of(w, c));
+    all_durable(c);
+    c->damaged |= !p->foreign;
+    drop_point(w, c, p);
+}
+
 /* ---- requests ---- */
+
+static void act(struct world *w, void *arg, uint64_t number);
 
 static size_t local_collection(const struct req *req)
 {
@@ -241,6 +262,10 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
         do_delete(w, c, trip);
         break;
     default:
+        if (req->kind == REQ_PAYLOAD && sim_chance_times(w, FAULT_QDRANT_OTHERS, 5)) {
+            struct sim_point *p = qdrant_point(c, sim_key(req->write.points[0].point_id));
+            if (p) lose(w, c, p); /* since it was looked at */
+        }
         if (sim_chance(w, FAULT_QDRANT_PARTIAL)) {
             write_some(w, c, trip);
             return;
@@ -267,13 +292,38 @@ static bool turned_away(struct world *w, struct sim_collection *c, struct trip *
     return err->code != LKS_E_OK;
 }
 
+/*
+ * It lay in a queue when its sender died, and comes up when the time that it was given is over; but not later
+ * than as long again, which whoever takes over waits for. Where a clock jumped, a lease ends too early for
+ * that.
+ */
+static bool comes_late(struct world *w, struct trip *trip)
+{
+    bool writes = trip->req->kind >= REQ_UPSERT && trip->req->kind <= REQ_DELETE;
+    if (trip->run->alive || trip->late || !writes || !sim_chance(w, FAULT_QDRANT_LATE)) return false;
+    trip->late = true;
+    int64_t at = trip->deadline_ms + (int64_t)sim_below(w, FAULT_QDRANT_LATE, (uint64_t)w->index_timeout_ms);
+    sim_send(w, at > w->now ? at : w->now, act, trip);
+    return true;
+}
+
+/* Gone for good: the clocks jumped meanwhile, and it might be later than anybody waits. */
+static bool too_late(const struct world *w, const struct trip *trip)
+{
+    return trip->late && w->clocks_jumped;
+}
+
 static void act(struct world *w, void *arg, uint64_t number)
 {
     struct trip *trip = arg;
     struct sim_collection *c = &w->qdrant[trip->run->which[local_collection(trip->req)]];
     int64_t at = w->now + 1 + (int64_t)sim_below(w, BY_NET, 10);
     (void)number;
-    if (!turned_away(w, c, trip, &at)) {
+    if (comes_late(w, trip)) return;
+    if (trip->late) sim_trace(w, "%s is dead, and something it sent is carried out", trip->run->owner);
+    if (too_late(w, trip)) {
+        lks_fail(&trip->req->err, LKS_E_CANCELLED, "the process died");
+    } else if (!turned_away(w, c, trip, &at)) {
         bool lost = sim_chance(w, FAULT_QDRANT_LOST_REPLY);
         if (lost)
             not_durable(c);
@@ -285,7 +335,8 @@ static void act(struct world *w, void *arg, uint64_t number)
             at = trip->deadline_ms;
         }
     }
-    sim_reply(w, trip, at < trip->deadline_ms ? at : trip->deadline_ms);
+    int64_t latest = trip->late ? w->now : trip->deadline_ms;
+    sim_reply(w, trip, at < latest ? at : latest);
 }
 
 void qdrant_submit(struct trip *trip)
@@ -307,9 +358,7 @@ static void others(struct world *w, struct sim_collection *c)
     if (!c->exists) return;
     all_durable(c);
     if (p && sim_below(w, FAULT_QDRANT_OTHERS, 2)) {
-        sim_trace(w, "another writer deletes point %d of collection %zu", key, number_of(w, c));
-        c->damaged |= !p->foreign;
-        drop_point(w, c, p);
+        lose(w, c, p);
         return;
     }
     sim_trace(w, "another writer's point %d in collection %zu", key, number_of(w, c));
@@ -358,6 +407,37 @@ void qdrant_fault(struct world *w)
         if (sim_chance(w, FAULT_QDRANT_OTHERS)) others(w, c);
         if (sim_chance(w, FAULT_QDRANT_RESTART)) restart(w, c);
     }
+}
+
+/* One of our points, of a document that can be embedded. */
+static struct sim_point *some_point(struct world *w, struct sim_collection **of)
+{
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
+        *of = &w->qdrant[i];
+        for (size_t k = 0; k < (*of)->count && w->setup.on[i]; k++) {
+            struct sim_point *p = &(*of)->points[k];
+            const struct sim_doc *doc = p->foreign ? NULL : mongo_doc(w, p->doc);
+            if (doc && doc->text[i] != SIM_POISON) return p;
+        }
+    }
+    return NULL;
+}
+
+void qdrant_lose_one(struct world *w)
+{
+    struct sim_collection *c;
+    struct sim_point *p = some_point(w, &c);
+    if (p) lose(w, c, p);
+}
+
+bool qdrant_tamper(struct world *w)
+{
+    struct sim_collection *c;
+    struct sim_point *p = some_point(w, &c);
+    if (!p) return false;
+    sim_trace(w, "somebody changes what point %d of collection %zu shows", p->key, number_of(w, c));
+    p->payload += 1000;
+    return true;
 }
 
 void qdrant_free(struct world *w)

@@ -61,16 +61,35 @@ static void read_doc(struct world *w, const struct run *run, int id, size_t at, 
     }
 }
 
-static void do_read(struct world *w, const struct run *run, struct req *req)
+static bool has_point(const struct world *w, int id)
 {
-    size_t at = snapshot(w, run, req->read.after);
-    req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
-    for (size_t i = 0; i < req->read.count; i++)
-        read_doc(w, run, sim_id_number(req->read.ids[i]), at, &req->read.docs[i]);
+    for (size_t c = 0; c < SIM_COLLECTIONS; c++)
+        for (size_t i = 0; i < w->qdrant[c].count; i++)
+            if (!w->qdrant[c].points[i].foreign && w->qdrant[c].points[i].doc == id) return true;
+    return false;
 }
 
-static void do_scan(struct world *w, const struct run *run, struct req *req)
+/* One that isn't there may be there again before this is heard. */
+static void do_read(struct world *w, struct trip *trip)
 {
+    struct req *req = trip->req;
+    size_t at = snapshot(w, trip->run, req->read.after);
+    req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
+    for (size_t i = 0; i < req->read.count; i++) {
+        int id = sim_id_number(req->read.ids[i]);
+        read_doc(w, trip->run, id, at, &req->read.docs[i]);
+        bool missed = !req->read.docs[i].body && has_point(w, id);
+        if (!missed || !sim_chance_times(w, FAULT_MONGO_SLOW, 20)) continue;
+        mongo_put_back(w, id);
+        trip->wait_ms = 500 + (int64_t)sim_below(w, FAULT_MONGO_SLOW, 3000);
+    }
+}
+
+/* What it tells may be old when it is heard. */
+static void do_scan(struct world *w, struct trip *trip)
+{
+    struct req *req = trip->req;
+    const struct run *run = trip->run;
     size_t at = snapshot(w, run, req->scan.after);
     size_t max = req->scan.max_docs < PAGE_DOCS ? req->scan.max_docs : PAGE_DOCS;
     int id = req->scan.from ? sim_id_number(req->scan.from) + 1 : 0;
@@ -78,6 +97,10 @@ static void do_scan(struct world *w, const struct run *run, struct req *req)
     req->scan.total_estimate = -1;
     for (; id < w->ids && req->scan.count < max; id++)
         if (mongo_doc_at(w, id, at)) read_doc(w, run, id, at, &req->scan.docs[req->scan.count++]);
+    if (req->scan.count > 0 && sim_chance_times(w, FAULT_MONGO_SLOW, 5)) {
+        mongo_take_back(w, sim_id_number(req->scan.docs[sim_below(w, FAULT_MONGO_SLOW, req->scan.count)].id));
+        trip->wait_ms = 500 + (int64_t)sim_below(w, FAULT_MONGO_SLOW, 3000);
+    }
     req->scan.end = true;
     for (; id < w->ids; id++)
         if (mongo_doc_at(w, id, at)) req->scan.end = false;
@@ -153,10 +176,10 @@ void mongo_read(struct world *w, struct trip *trip)
 {
     switch (trip->req->kind) {
     case REQ_READ:
-        do_read(w, trip->run, trip->req);
+        do_read(w, trip);
         break;
     case REQ_SCAN:
-        do_scan(w, trip->run, trip->req);
+        do_scan(w, trip);
         break;
     case REQ_DUE:
         do_due(w, trip->run, trip->req);

@@ -18,6 +18,7 @@
 #define SIM_MAX_IDS 40 /* documents have the ids 0 .. w->ids - 1 */
 #define SIM_KEYS 20    /* business ids, so that some are held twice */
 #define SIM_NO_KEY (-1)
+#define NEWEST_DOC (-1) /* the one that was written last */
 #define SIM_TEXTS 15
 #define SIM_POISON 13 /* a text with this number never embeds */
 #define SIM_POINTS (SIM_KEYS * 2)
@@ -42,6 +43,7 @@ enum fault {
     FAULT_QDRANT_BUSY, /* 429 with Retry-After */
     FAULT_QDRANT_LOST_REPLY,
     FAULT_QDRANT_SLOW,
+    FAULT_QDRANT_LATE,    /* what a dead daemon had sent is carried out long after its time */
     FAULT_QDRANT_PARTIAL, /* some points of a request are written, some not */
     FAULT_QDRANT_OUTAGE,
     FAULT_QDRANT_RESTART, /* loses what was accepted, not confirmed, and not seen since */
@@ -116,6 +118,7 @@ struct sim_mongo {
     struct entry_log *log;
     size_t count, capacity;
     size_t first;                /* older ones are forgotten by the stream */
+    size_t told;                 /* some stream has told of all before */
     size_t last_of[SIM_MAX_IDS]; /* plus one; 0: never there */
     struct sim_state saved;
     uint64_t epoch;
@@ -169,6 +172,10 @@ struct trip {
     struct run *run;
     int64_t sent_ms, deadline_ms, until_ms;
     bool held;          /* was in the daemon's hands when that was paused */
+    bool late;          /* its sender died, and it is carried out after its time */
+    bool changes;       /* a point says something else by it */
+    bool moves;         /* a point changed its owner by it, or was freed for another */
+    int64_t wait_ms;    /* its reply takes so much longer */
     uint64_t elections; /* how many there had been when it was written */
 };
 
@@ -198,11 +205,14 @@ struct run {
     bool was_empty[SIM_COLLECTIONS]; /* when it came */
     bool stream_open, stream_lost, stream_proven;
     uint64_t stream_at;   /* entries up to this one were given out */
+    size_t skipped_from;  /* what its stream passed over is from here on */
+    size_t skipped_until; /* to here */
     cluster_time saw;     /* its adapter reads no older than this */
     struct trip *waiting; /* its REQ_STREAM_NEXT, while there is nothing to say */
     int64_t received;     /* entries whose events it has */
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
-    int64_t lease_until_ms; /* as it knows itself */
+    size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
+    int64_t lease_until_ms;       /* as it knows itself */
     bool sure[SIM_COLLECTIONS]
              [SIM_MAX_IDS]; /* what it heard last of a document's point came in time, or was seen */
 };
@@ -228,8 +238,9 @@ struct world {
     int64_t chaos_ms;
     int64_t pause_ms; /* the application writes as long, and is silent as long; 0: never silent */
     uint64_t writes;
-    bool take_back;                         /* the application changes its last write back next */
-    bool polls;                             /* no change streams here */
+    int64_t silent_until;
+    bool strike, tamper; /* what others still do to our points when everything is in step */
+    bool polls;          /* no change streams here */
     int broken_embedder, broken_collection; /* one that stays broken for a while after the chaos; -1: none */
     int breakage;
     int64_t lease_ms, index_timeout_ms, embed_timeout_ms;
@@ -299,6 +310,9 @@ void sim_discard(struct trip *trip);
 /* ---- mongo.c: oplog, documents, the application, faults ---- */
 void mongo_init(struct world *w);
 void mongo_app_write(struct world *w);
+/* At once, the application takes back its last change of a document, or inserts one that is not there. */
+void mongo_take_back(struct world *w, int id);
+void mongo_put_back(struct world *w, int id);
 void mongo_fault(struct world *w);
 void mongo_truncate(struct world *w);
 /* The document now; NULL if there is none. */
@@ -326,6 +340,10 @@ bool mongo_write(struct world *w, struct trip *trip);
 /* ---- qdrant.c ---- */
 void qdrant_submit(struct trip *trip);
 void qdrant_fault(struct world *w);
+/* When all is in step, somebody takes one of our points away, */
+void qdrant_lose_one(struct world *w);
+/* or changes its payload under the hashes that tell of it. False if there is none. */
+bool qdrant_tamper(struct world *w);
 void qdrant_free(struct world *w);
 struct sim_point *qdrant_point(struct sim_collection *c, int key);
 

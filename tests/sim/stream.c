@@ -31,8 +31,13 @@ static void open_stream(struct world *w, struct run *run, struct req *req)
         from = (size_t)req->stream_open.at;
     run->stream_lost = from < w->mongo.first; /* a quiet collection lets that look fine */
     run->stream_at = run->stream_lost ? w->mongo.first : from;
+    if (run->stream_lost) {
+        run->skipped_from = from > w->mongo.told ? from : w->mongo.told;
+        run->skipped_until = w->mongo.first;
+    }
     run->stream_proven = !req->stream_open.token && !req->stream_open.at;
     if (!run->stream_proven && probe(w, run, req) != LKS_E_OK) return;
+    if (run->stream_lost) sim_trace(w, "%s follows, and does not know yet that history was lost", run->owner);
     run->stream_open = true;
     req->stream_open.opened_at = from;
     req->stream_open.now = w->mongo.count;
@@ -74,6 +79,7 @@ static void give_events(struct world *w, struct run *run, struct req *req, size_
                         &req->stream_next.changes[req->stream_next.change_count++]);
     }
     if (run->saw < run->stream_at) run->saw = run->stream_at;
+    if (w->mongo.told < run->stream_at) w->mongo.told = (size_t)run->stream_at;
     if (req->stream_next.change_count > 0) run->stream_proven = true;
     if (!run->stream_proven && req->stream_next.change_count == 0 && probe(w, run, req) != LKS_E_OK) {
         run->stream_open = false;

@@ -30,7 +30,7 @@ static const struct {
     [FAULT_STALE_READ] = {"stale-read", 400},
     [FAULT_ROLLBACK] = {"rollback", 20},
     [FAULT_TRUNCATE] = {"truncate", 20},
-    [FAULT_UNPROVEN] = {"unproven", 900},
+    [FAULT_UNPROVEN] = {"unproven", 1000},
     [FAULT_INVALIDATE] = {"invalidate", 5},
     [FAULT_STATE_LOST] = {"state-lost", 5},
     [FAULT_OLD_RECORD] = {"old-record", 500},
@@ -38,6 +38,7 @@ static const struct {
     [FAULT_QDRANT_BUSY] = {"qdrant-busy", 40},
     [FAULT_QDRANT_LOST_REPLY] = {"qdrant-lost-reply", 60},
     [FAULT_QDRANT_SLOW] = {"qdrant-slow", 60},
+    [FAULT_QDRANT_LATE] = {"qdrant-late", 1000},
     [FAULT_QDRANT_PARTIAL] = {"qdrant-partial", 60},
     [FAULT_QDRANT_OUTAGE] = {"qdrant-outage", 10},
     [FAULT_QDRANT_RESTART] = {"qdrant-restart", 10},
@@ -196,7 +197,7 @@ static void step(struct world *w, void *arg, uint64_t number)
         daemons_right_clocks(w);
         return;
     }
-    bool calm = w->pause_ms && w->now / w->pause_ms % 2 == 1;
+    bool calm = w->now < w->silent_until || (w->pause_ms && w->now / w->pause_ms % 2 == 1);
     if (sim_below(w, BY_STEP, 3) == 0 && w->writes < w->limits.writes && !calm) {
         w->writes++;
         mongo_app_write(w);
@@ -229,6 +230,8 @@ static void draw_faults(struct world *w)
     }
     /* A point too many and one that is missing leave the count as it was, and then nothing tells of them. */
     if (w->rate[FAULT_PAUSE]) w->rate[FAULT_QDRANT_OTHERS] = 0;
+    if (w->rate[FAULT_UNPROVEN] && draw_below(w, 2)) w->rate[FAULT_UNPROVEN] = 990; /* it is not allowed to */
+    if (w->rate[FAULT_PAUSE] && draw_below(w, 2)) w->rate[FAULT_SECOND] = 1000;     /* there to take over */
     for (int i = 0; i < FAULT_COUNT; i++)
         if (w->limits.without >> i & 1) w->rate[i] = 0;
 }
@@ -241,7 +244,9 @@ static void draw(struct world *w)
     w->polls = draw_below(w, 8) == 0;
     w->pause_ms = draw_below(w, 2) ? 1000 + (int64_t)draw_below(w, 5000) : 0;
     w->lease_ms = 3000 + (int64_t)draw_below(w, 7001);
-    w->index_timeout_ms = w->lease_ms / 4 + (int64_t)draw_below(w, (uint64_t)w->lease_ms / 4);
+    w->index_timeout_ms = w->lease_ms / (draw_below(w, 2) ? 2 : 4); /* half a lease at most */
+    if (w->index_timeout_ms == w->lease_ms / 4)
+        w->index_timeout_ms += (int64_t)draw_below(w, (uint64_t)w->lease_ms / 4);
     w->embed_timeout_ms = 1000 + (int64_t)draw_below(w, 20000);
     w->batch_size = 1 + draw_below(w, 10);
     w->max_docs = 8 + draw_below(w, 40);
@@ -249,6 +254,8 @@ static void draw(struct world *w)
     w->write_batch = 1 + draw_below(w, 8);
     w->broken_embedder = w->broken_collection = -1;
     w->breakage = (int)draw_below(w, 3);
+    w->strike = draw_below(w, 2) && w->rate[FAULT_QDRANT_OTHERS];
+    w->tamper = draw_below(w, 4) == 0;
     if (draw_below(w, 4) == 0) {
         if (draw_below(w, 2))
             w->broken_embedder = (int)draw_below(w, SIM_EMBEDDERS);
@@ -262,11 +269,13 @@ static void draw(struct world *w)
     if (w->limits.one_batch) w->batch_size = w->embed_batch = w->write_batch = 1;
 }
 
-enum stage { CHAOS, OTHERS_SETTLE, SETTLE, STOP, LOOK, OVER };
+enum stage { CHAOS, OTHERS_SETTLE, SETTLE, REPAIR, STOP, LOOK, OVER };
 
 struct course {
     enum stage stage;
     int64_t until, next_check;
+    const struct run *asked;    /* for a comparison */
+    uint64_t compares;          /* how many were over when it was */
     uint64_t embedded, written; /* when everything had stopped */
     bool clean;
 };
@@ -276,6 +285,7 @@ static void enter(struct world *w, struct course *c, enum stage stage, int64_t w
     static const char *const names[] = {"chaos",
                                         "all but what is broken must come into step",
                                         "everything must come into step",
+                                        "a person has everything compared, payloads too",
                                         "all daemons stop",
                                         "one starts again and must find nothing to do",
                                         "over"};
@@ -297,6 +307,61 @@ static void nothing_done(struct world *w, const struct course *c)
         sim_fail(w, "Needless: a daemon that started when all was in step had something embedded");
     if (writes_to_qdrant(w) != c->written)
         sim_fail(w, "Needless: a daemon that started when all was in step wrote to Qdrant");
+}
+
+static void end_all(struct world *w, struct course *c)
+{
+    w->ending = true;
+    enter(w, c, STOP, END_MS);
+}
+
+static void ask_to_compare(struct course *c, const struct run *run)
+{
+    struct engine_snapshot s;
+    engine_snapshot(run->engine, &s);
+    c->asked = run;
+    c->compares = s.compares;
+    engine_compare(run->engine, &(struct engine_compare){.whole = true});
+}
+
+/* Everything is in step: what others do to our points now, nobody tells of. */
+static void settled(struct world *w, struct course *c, const struct run *run)
+{
+    struct engine_snapshot s;
+    engine_snapshot(run->engine, &s);
+    if (w->strike) {
+        w->strike = false;
+        qdrant_lose_one(w);
+        enter(w, c, SETTLE, SETTLE_MS);
+    } else if (w->tamper && s.compare_asked) {
+        engine_compare_stop(run->engine); /* of the chaos: it need not be as thorough */
+    } else if (w->tamper && qdrant_tamper(w)) {
+        w->tamper = false;
+        ask_to_compare(c, run);
+        enter(w, c, REPAIR, SETTLE_MS);
+    } else {
+        end_all(w, c);
+    }
+}
+
+static bool repaired(struct world *w, struct course *c)
+{
+    struct engine_snapshot s;
+    const struct run *run = daemon_at_work(w);
+    if (run && run != c->asked) ask_to_compare(c, run); /* that one was not to be the last */
+    if (!run) return false;
+    engine_snapshot(run->engine, &s);
+    if (s.compares == c->compares) return false;
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++)
+        for (size_t k = 0; k < w->qdrant[i].count && w->setup.on[i]; k++) {
+            const struct sim_point *p = &w->qdrant[i].points[k];
+            if (!p->foreign && p->payload >= 1000)
+                sim_fail(w,
+                         "Self-healing: point %d of collection %zu shows what it should not, and a "
+                         "comparison of whole payloads is over",
+                         p->key, i);
+        }
+    return true;
 }
 
 /* Is it time for the next stage? */
@@ -324,14 +389,19 @@ static void advance(struct world *w, struct course *c)
             if (!daemons_calm(w)) {
                 if (last) sim_fail(w, "Liveness: a daemon is paused for ever");
             } else if (run && engine_docs_in_work(run->engine) == 0) {
-                w->ending = true;
-                enter(w, c, STOP, END_MS);
+                settled(w, c, run);
             } else if (last) {
                 sim_fail(w, "Memory: everything is in step, and yet documents are in work");
             }
         } else if (!last) {
             w->failure[0] = '\0';
         }
+        break;
+    case REPAIR:
+        if (repaired(w, c))
+            end_all(w, c);
+        else if (last)
+            sim_fail(w, "Self-healing: a person asked for a comparison, and it does not end");
         break;
     case STOP:
         if (daemons_stop(w)) {

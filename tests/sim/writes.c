@@ -270,7 +270,7 @@ static void act(struct world *w, void *arg, uint64_t number)
         return;
     if (req->err.code == LKS_E_OK && sim_chance(w, FAULT_MONGO_LOST_REPLY))
         lks_fail(&req->err, LKS_E_MONGO, "connection closed before the reply");
-    sim_reply(w, trip, w->now + delay(w));
+    sim_reply(w, trip, w->now + trip->wait_ms + delay(w));
 }
 
 void mongo_submit(struct trip *trip)
