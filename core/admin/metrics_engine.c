@@ -33,7 +33,8 @@ static double last_cycle(const snap *s)
     X("lockstep_lease_held", "gauge", "1 if this process keeps the source in step.", s->lease_held)          \
     X("lockstep_mongodb_up", "gauge", "1 unless MongoDB is waited for.", s->mongo_error[0] == '\0')          \
     X("lockstep_stream_open", "gauge", "1 while the change stream is open.", s->stream_open)                 \
-    X("lockstep_stream_lag_seconds", "gauge", "How old the last change event was when it came.", lag(s))     \
+    X("lockstep_stream_lag_seconds", "gauge",                                                                \
+      "How old the last change event was when it came, or how old one may be that has not come.", lag(s))    \
     X("lockstep_events_total", "counter", "Change events that came.", s->events)                             \
     X("lockstep_oldest_unsynced_seconds", "gauge",                                                           \
       "Age of the oldest change that has not reached its points; 0 if nothing waits.", waited(s))            \

@@ -77,6 +77,7 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     watermark_init(&e->sweep.mark, docid_position_free);
     e->scan.total = -1;
     e->stream.lag_ms = -1;
+    e->stream.heard_ms = NO_TIME;
     e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
     e->tombs.last_put_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
     e->phase = PHASE_LEASE;
@@ -308,7 +309,7 @@ static void snapshot_stream(const struct engine *e, struct engine_snapshot *out)
     out->stream_proven = e->stream.proven;
     snprintf(out->stream_error, sizeof out->stream_error, "%s", e->stream.error);
     out->stream_broke_wall_ms = e->stream.open ? NO_TIME : e->stream.broke_wall_ms;
-    out->stream_lag_ms = e->stream.lag_ms;
+    out->stream_lag_ms = stream_lag_ms(e);
     out->events = e->stream.events;
     bool waits = e->pause.failures > 0;
     snprintf(out->mongo_error, sizeof out->mongo_error, "%s", waits ? e->pause.error : "");

@@ -159,7 +159,8 @@ struct engine_snapshot {
     enum watch_mode watch;
     char mongo_error[256];       /* why MongoDB is waited for; "" if it answers */
     int64_t mongo_broke_wall_ms; /* since when; NO_TIME if it answers */
-    int64_t stream_lag_ms;       /* how far behind the last event was when it came; -1: none yet */
+    int64_t stream_lag_ms;       /* how far behind the last event was when it came, or more where the
+                                    server has not answered since; -1: none yet */
     uint64_t events, documents, gone, reads, records, missed;
     uint64_t settled;         /* documents whose work ended with everything in step */
     struct histogram latency; /* of those that a change event named: from the change to its confirmation */

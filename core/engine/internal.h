@@ -217,7 +217,8 @@ struct engine {
         int failures;
         char error[256];
         int64_t broke_wall_ms; /* since when it is not open; NO_TIME: it never broke */
-        int64_t lag_ms;
+        int64_t lag_ms;        /* how old the last event was when it came; -1: none yet */
+        int64_t heard_ms;      /* when the server last answered; NO_TIME: never */
         uint64_t events;
     } stream;
 
@@ -312,11 +313,11 @@ struct engine {
 };
 
 /* ---- clock ---- */
-static inline int64_t now_ms(struct engine *e)
+static inline int64_t now_ms(const struct engine *e)
 {
     return e->ports.clock.now_ms(e->ports.clock.self);
 }
-static inline int64_t wall_ms(struct engine *e)
+static inline int64_t wall_ms(const struct engine *e)
 {
     return e->ports.clock.wall_ms(e->ports.clock.self);
 }
@@ -445,6 +446,8 @@ void circuits_handle(struct engine *e, struct req *req);
  * back ---- */
 void stream_run(struct engine *e);
 void stream_handle(struct engine *e, struct req *req);
+/* How far behind it is, or may be: what it has not heard of cannot be older. -1: nothing is known. */
+int64_t stream_lag_ms(const struct engine *e);
 void scan_run(struct engine *e);
 void scan_handle(struct engine *e, struct req *req);
 /* Begins a scan from the start (or, already running, adds doubt and sweep to it and begins again). */

@@ -11,6 +11,7 @@
 
 #define WAIT_MS 1000    /* how long the server may hold an empty getMore */
 #define ONCE_WAIT_MS 50 /* the same for one pass, which ends when nothing more comes */
+#define SILENCE_MS 2500 /* longer than that it does not take if all is well */
 #define MAX_EVENTS 1000
 #define REOPEN_MIN_MS 100
 #define REOPEN_MAX_MS 10000
@@ -160,6 +161,7 @@ static void opened(struct engine *e, struct req *req)
     if (!e->stream.received.token && !e->stream.received.at)
         e->stream.received.at = req->stream_open.opened_at;
     e->stream.open = e->stream.ever_opened = true;
+    if (e->stream.heard_ms == NO_TIME) e->stream.heard_ms = now_ms(e);
     e->stream.proven = req->stream_open.proven;
     e->stream.failures = 0;
     e->stream.error[0] = '\0';
@@ -225,6 +227,7 @@ static void events(struct engine *e, struct req *req)
         received(e, req->stream_next.changes[i].token, req->stream_next.changes[i].at);
     }
     if (req->err.code == LKS_E_OK) {
+        e->stream.heard_ms = now_ms(e);
         e->stream.proven = req->stream_next.proven;
         e->stream.quiet = req->stream_next.change_count == 0;
         if (e->stream.quiet || e->stream.received.at > e->stream.doubt_until) e->stream.replayed = true;
@@ -255,4 +258,15 @@ void stream_handle(struct engine *e, struct req *req)
         opened(e, req);
     else
         events(e, req);
+}
+
+/* After an answer without events nothing is missing that was there by then; after another one, what follows
+ * may be as old as its last event was. */
+int64_t stream_lag_ms(const struct engine *e)
+{
+    int64_t lag = e->stream.lag_ms;
+    if (e->stream.heard_ms == NO_TIME || e->phase != PHASE_RUN || !streams(e)) return lag;
+    int64_t silence = now_ms(e) - e->stream.heard_ms;
+    int64_t unheard = silence + (e->stream.quiet || lag < 0 ? 0 : lag);
+    return silence > SILENCE_MS && unheard > lag ? unheard : lag;
 }

@@ -280,9 +280,53 @@ START_TEST(a_daemon_that_stands_by_says_who_is_at_work)
 }
 END_TEST
 
+static int64_t told_lag_ms(struct live *w, const struct live_process *server)
+{
+    json_t *state = answer(w, server, 200, "GET", "/api/sync/worker/state", NULL);
+    json_t *lag = value_at(state, "stream.lagMs");
+    int64_t ms = json_is_integer(lag) ? json_integer_value(lag) : -1;
+    json_decref(state);
+    return ms;
+}
+
+static bool hears_of_a_change(struct live *w, const struct live_process *server)
+{
+    update(w, J("id" : "made-0"), J("$inc" : {"changes" : 1}));
+    return told_lag_ms(w, server) < 3000;
+}
+
+/* The last change that it heard of was young; the one that it can't hear of isn't. */
+START_TEST(a_stream_that_gets_no_answer_says_how_far_behind_it_may_be)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "held-up");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    insert_made(&w, 0, 3);
+    daemon_start(&w);
+    live_in_step(&w);
+    struct live_process server = api(&w);
+    insert_made(&w, 3, 1);
+    live_in_step(&w);
+    admin(&w, J("configureFailPoint"
+                : "failCommand", "mode"
+                : {"times" : 1}, "data"
+                : {
+                    "failCommands" : ["getMore"],
+                    "appName" : "lockstep",
+                    "blockConnection" : true,
+                    "blockTimeMS" : 12000
+                }));
+    WAIT_UNTIL(&w, told_lag_ms(&w, &server) > 5000);
+    WAIT_UNTIL(&w, hears_of_a_change(&w, &server));
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        a_stream_that_gets_no_answer_says_how_far_behind_it_may_be,
         the_state_says_what_the_engine_does,
         what_waits_for_an_embedder_is_seen_to_wait,
         the_history_keeps_what_was_done_and_how_long_changes_took,
