@@ -82,9 +82,10 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         if (payload_only) p->code = LKS_E_MISSED;
         return;
     }
-    /* What it would take from another document, which no event brings to mind, nothing could guard; that the
-     * adapter's clock stops it is all there is. */
-    if (trip->held && w->now >= trip->deadline_ms && point && point->doc != sim_doc_number(p->doc)) {
+    /* What it would take from another document, which no event brings to mind, nothing could guard, nor what
+     * is sent without the guard; that the adapter's clock stops it is all there is. */
+    bool takes = point && point->doc != sim_doc_number(p->doc);
+    if (trip->held && w->now >= trip->deadline_ms && (takes || p->unguarded)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
         return;
     }
