@@ -276,6 +276,7 @@ struct course {
     int64_t until, next_check;
     const struct run *asked;    /* for a comparison */
     uint64_t compares;          /* how many were over when it was */
+    uint64_t parked;            /* and parts that had been put aside */
     uint64_t embedded, written; /* when everything had stopped */
     bool clean;
 };
@@ -315,12 +316,20 @@ static void end_all(struct world *w, struct course *c)
     enter(w, c, STOP, END_MS);
 }
 
+static uint64_t parked(const struct engine_snapshot *s)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < s->collection_count; i++) sum += s->collections[i].parked;
+    return sum;
+}
+
 static void ask_to_compare(struct course *c, const struct run *run)
 {
     struct engine_snapshot s;
     engine_snapshot(run->engine, &s);
     c->asked = run;
     c->compares = s.compares;
+    c->parked = parked(&s);
     engine_compare(run->engine, &(struct engine_compare){.whole = true});
 }
 
@@ -352,6 +361,11 @@ static bool repaired(struct world *w, struct course *c)
     if (!run) return false;
     engine_snapshot(run->engine, &s);
     if (s.compares == c->compares) return false;
+    if (s.compare_partial ||
+        parked(&s) != c->parked) { /* a collection was not ready, as the person is told */
+        ask_to_compare(c, run);
+        return false;
+    }
     for (size_t i = 0; i < SIM_COLLECTIONS; i++)
         for (size_t k = 0; k < w->qdrant[i].count && w->setup.on[i]; k++) {
             const struct sim_point *p = &w->qdrant[i].points[k];
