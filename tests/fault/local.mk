@@ -22,13 +22,25 @@ CLEANFILES += %D%/torture.wraps
 	    -e 's/^OPTION_CALL\(([a-z_]+),.*/--wrap=\1/p' -e 's/^[a-zA-Z].*__wrap_([A-Za-z_0-9]+)\(.*[,;]$$/--wrap=\1/p' \
 	    $(top_srcdir)/$$f; done >$@
 
+# memory: what is refused one allocation within a test
+check_PROGRAMS += %D%/memory
+TESTS += %D%/memory
+%C%_memory_SOURCES = %D%/test_memory.c $(torture_sources) tests/unit/mongo_fixture.c tests/unit/mongo_fixture.h \
+	tests/unit/stand_in.c tests/unit/stand_in.h
+%C%_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) \
+	$(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
+%C%_memory_LDADD = libmongo.la libembed.la libengine.la libhttp.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(LTDL_LIBS) \
+	$(CRYPTO_LIBS) $(ZLIB_LIBS) $(CURL_LIBS) $(CHECK_LIBS)
+%C%_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,@%D%/torture.wraps
+%C%_memory_DEPENDENCIES = libmongo.la libembed.la libengine.la libhttp.la libbase.la %D%/torture.wraps
+
 noinst_LTLIBRARIES += %D%/libfault.la
 %C%_libfault_la_SOURCES = %D%/network.c %D%/network.h %D%/proxy.c %D%/proxy.h %D%/writer.c %D%/writer.h
 %C%_libfault_la_CPPFLAGS = $(live_cppflags)
 EXTRA_DIST += %D%/run %D%/torture
 fault_libs = %D%/libfault.la $(live_libs)
 
-fault_tests = %D%/daemons %D%/history %D%/kill %D%/network %D%/refused %D%/starved
+fault_tests = %D%/calls %D%/daemons %D%/history %D%/kill %D%/network %D%/refused %D%/starved
 check_PROGRAMS += $(fault_tests)
 TESTS += $(fault_tests)
 %C%_kill_SOURCES = %D%/test_kill.c
@@ -49,3 +61,6 @@ TESTS += $(fault_tests)
 %C%_history_SOURCES = %D%/test_history.c
 %C%_history_CPPFLAGS = $(live_cppflags)
 %C%_history_LDADD = $(fault_libs)
+%C%_calls_SOURCES = %D%/test_calls.c
+%C%_calls_CPPFLAGS = $(live_cppflags)
+%C%_calls_LDADD = $(fault_libs)

@@ -41,6 +41,8 @@ static struct torture {
     uint32_t seen[MOST_SITES];
 } torture = {.record = -1};
 
+static __thread bool paused;
+
 static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
 {
     (void)size;
@@ -80,16 +82,16 @@ static void tell_of_fork(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-    const char *wish = getenv("LOCKSTEP_TORTURE"), *program = getenv("LOCKSTEP_TORTURE_PROGRAM");
-    const char *sites = getenv("LOCKSTEP_TORTURE_SITES");
+    const char *wish = getenv("LOCKSTEP_TEST_TORTURE"), *program = getenv("LOCKSTEP_TEST_TORTURE_PROGRAM");
+    const char *sites = getenv("LOCKSTEP_TEST_TORTURE_SITES");
     char kind[16] = "";
-    if ((!wish && !sites) || (program && strcmp(program, program_invocation_short_name) != 0)) return;
     dl_iterate_phdr(find_program, NULL);
-    read_spared(getenv("LOCKSTEP_TORTURE_SPARE"));
+    if ((!wish && !sites) || (program && strcmp(program, program_invocation_short_name) != 0)) return;
+    read_spared(getenv("LOCKSTEP_TEST_TORTURE_SPARE"));
     if (sites) torture.record = open(sites, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (!wish) return;
     if (sscanf(wish, "%15[a-z]:%ld:%x", kind, &torture.left, &torture.site) < 2) {
-        fprintf(stderr, "LOCKSTEP_TORTURE: KIND:N[:SITE] is wanted, not %s\n", wish);
+        fprintf(stderr, "LOCKSTEP_TEST_TORTURE: KIND:N[:SITE] is wanted, not %s\n", wish);
         _exit(2);
     }
     torture.kind = strcmp(kind, "call") == 0 ? TORTURE_CALL : TORTURE_ALLOCATION;
@@ -140,11 +142,29 @@ static void record(const struct site *site, enum torture_kind kind, const char *
     if (write(torture.record, text, length) < 0) return;
 }
 
+void torture_arm(enum torture_kind kind, long n)
+{
+    torture.left = n;
+    __atomic_store_n(&torture.kind, kind, __ATOMIC_SEQ_CST);
+}
+
+void torture_pause(bool pause)
+{
+    paused = pause;
+}
+
+bool torture_disarm(void)
+{
+    __atomic_store_n(&torture.kind, 0, __ATOMIC_SEQ_CST);
+    paused = false;
+    return __atomic_load_n(&torture.left, __ATOMIC_SEQ_CST) <= 0;
+}
+
 __attribute__((noinline)) bool torture_strikes(enum torture_kind kind, const char *name)
 {
     static __thread bool inside; /* what we call ourselves is not counted */
     char head[96], text[256];
-    if ((torture.kind != kind && torture.record < 0) || inside) return false;
+    if ((torture.kind != kind && torture.record < 0) || inside || paused) return false;
     bool everywhere = torture.kind == kind && torture.site == 0;
     if (torture.record < 0 && everywhere && __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) != 0)
         return false;

@@ -5,10 +5,10 @@
  * A program that is linked with the wrapped calls (torture.c, torture_calls.c, torture_libraries.c; ld's
  * --wrap, by the list that local.mk draws from their CALL lines) reads from its environment
  *
- *     LOCKSTEP_TORTURE=KIND:N[:SITE]     the N-th `allocation` or `call` fails; with SITE, the N-th from
- * there LOCKSTEP_TORTURE_PROGRAM=NAME      and only in the program of this name, not in what it starts
- *     LOCKSTEP_TORTURE_SPARE=A-B,C-D,    nothing that functions at these addresses call, or have called
- *     LOCKSTEP_TORTURE_SITES=FILE        appends the sites that it comes by: KIND SITE NAME ADDRESS...
+ *     LOCKSTEP_TEST_TORTURE=KIND:N[:SITE]     the N-th `allocation` or `call` fails; with SITE, the N-th from
+ * there LOCKSTEP_TEST_TORTURE_PROGRAM=NAME      and only in the program of this name, not in what it starts
+ *     LOCKSTEP_TEST_TORTURE_SPARE=A-B,C-D,    nothing that functions at these addresses call, or have called
+ *     LOCKSTEP_TEST_TORTURE_SITES=FILE        appends the sites that it comes by: KIND SITE NAME ADDRESS...
  *
  * A site is where the call was made from: the innermost frames of the program itself, as one number in
  * hexadecimal. What was failed is told on standard error: `torture: NAME failed at ADDRESS...` (for
@@ -29,6 +29,13 @@ enum torture_kind { TORTURE_ALLOCATION = 1, TORTURE_CALL };
 
 /* True once: when the count that the environment gave has come down. Thread-safe. */
 bool torture_strikes(enum torture_kind kind, const char *name);
+
+/* For tests that fail something within themselves: from now on the N-th of `kind` fails, if it comes before
+ * torture_disarm(), which tells whether it came. Counts in all threads; torture_pause() leaves
+ * what its caller does from here on out of the count, or takes it in again. */
+void torture_arm(enum torture_kind kind, long n);
+void torture_pause(bool pause);
+bool torture_disarm(void);
 
 /*
  * Wraps a function: when its turn has come it isn't called, `failing` is done, and `failed` returned.

@@ -27,8 +27,7 @@ static void *allocate_for_json(size_t bytes)
 
 __attribute__((constructor)) static void feed_jansson(void)
 {
-    if (getenv("LOCKSTEP_TORTURE") || getenv("LOCKSTEP_TORTURE_SITES"))
-        json_set_alloc_funcs(allocate_for_json, free);
+    json_set_alloc_funcs(allocate_for_json, free);
 }
 
 /* ---- libcurl's calls with an argument of any type: all are as wide as a pointer ---- */
