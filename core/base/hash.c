@@ -8,12 +8,18 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t context_key;
 static bool have_key;
-static EVP_MD *sha256, *sha1;
+/* What OpenSSL was asked for once; asked again where it had no memory for it. */
+struct algorithm {
+    const char *name;
+    _Atomic(EVP_MD *) fetched;
+};
+static struct algorithm sha256 = {.name = "SHA256"}, sha1 = {.name = "SHA1"};
 
 static void free_context(void *context)
 {
@@ -23,14 +29,22 @@ static void free_context(void *context)
 static void init(void)
 {
     have_key = pthread_key_create(&context_key, free_context) == 0;
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 }
 
-/* The calling thread's context; NULL when memory is out. */
+static EVP_MD *fetch(struct algorithm *a)
+{
+    EVP_MD *there = atomic_load(&a->fetched);
+    if (there) return there;
+    EVP_MD *md = EVP_MD_fetch(NULL, a->name, NULL);
+    if (!md || atomic_compare_exchange_strong(&a->fetched, &there, md)) return md;
+    EVP_MD_free(md); /* another thread was faster */
+    return there;
+}
+
+/* The calling thread's context, or one for this time; NULL when memory is out. */
 static EVP_MD_CTX *context(void)
 {
-    if (!have_key) return NULL;
+    if (!have_key) return EVP_MD_CTX_new();
     EVP_MD_CTX *c = pthread_getspecific(context_key);
     if (c) return c;
     c = EVP_MD_CTX_new();
@@ -41,20 +55,28 @@ static EVP_MD_CTX *context(void)
     return c;
 }
 
-static bool digest(EVP_MD *const *algorithm, const struct hash_span *spans, size_t count, uint8_t *out,
+static bool digest_in(EVP_MD_CTX *c, const EVP_MD *md, const struct hash_span *spans, size_t count,
+                      uint8_t *out, size_t out_bytes)
+{
+    unsigned char result[EVP_MAX_MD_SIZE];
+    unsigned written;
+    if (!c || !md || EVP_DigestInit_ex2(c, md, NULL) != 1) return false;
+    for (size_t i = 0; i < count; i++)
+        if (EVP_DigestUpdate(c, spans[i].data, spans[i].bytes) != 1) return false;
+    if (EVP_DigestFinal_ex(c, result, &written) != 1 || written != out_bytes) return false;
+    memcpy(out, result, out_bytes);
+    return true;
+}
+
+static bool digest(struct algorithm *algorithm, const struct hash_span *spans, size_t count, uint8_t *out,
                    size_t out_bytes)
 {
     memset(out, 0, out_bytes);
     if (pthread_once(&once, init) != 0) return false;
     EVP_MD_CTX *c = context();
-    if (!c || !*algorithm || EVP_DigestInit_ex2(c, *algorithm, NULL) != 1) return false;
-    for (size_t i = 0; i < count; i++)
-        if (EVP_DigestUpdate(c, spans[i].data, spans[i].bytes) != 1) return false;
-    unsigned char result[EVP_MAX_MD_SIZE];
-    unsigned written;
-    if (EVP_DigestFinal_ex(c, result, &written) != 1 || written != out_bytes) return false;
-    memcpy(out, result, out_bytes);
-    return true;
+    bool ok = digest_in(c, fetch(algorithm), spans, count, out, out_bytes);
+    if (!have_key) EVP_MD_CTX_free(c);
+    return ok;
 }
 
 bool hash_sha256(const struct hash_span *spans, size_t count, uint8_t out[SHA256_BYTES])

@@ -222,8 +222,15 @@ static void renew_if_lost(struct loop *loop, struct loop_engine *le)
     if (!engine_done(le->engine) || !engine_lease_lost(le->engine) || loop->stop_by_ms != INT64_MAX ||
         loop->once)
         return;
-    engine_free(le->engine);
-    if (start_engine(le, &err) != LKS_E_OK) abort(); /* nothing can be done without memory for one engine */
+    struct engine *lost = le->engine;
+    if (start_engine(le, &err) == LKS_E_OK) {
+        engine_free(lost);
+        return;
+    }
+    le->engine =
+        lost; /* if it is the only one the program ends with it, and whoever watches starts it anew */
+    log_error("a source is not followed any more", LOG_STR("source", le->config.source),
+              LOG_STR("error", err.text));
 }
 
 static bool all_done(const struct loop *loop)

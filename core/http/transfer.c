@@ -277,6 +277,8 @@ void transfer_finish(struct http_call *call, CURL *easy, CURLcode result)
         char what[80];
         snprintf(what, sizeof what, "the reply is larger than %zu bytes", call->reply.max_bytes);
         transfer_fail(call, HTTP_TOO_LARGE, what);
+    } else if (call->failure == HTTP_NOMEM) {
+        transfer_fail(call, HTTP_NOMEM, "memory is out");
     } else if (call->failure == HTTP_TIMEOUT) {
         transfer_fail(call, HTTP_TIMEOUT,
                       call->sent ? "no answer in time" : "no connection in time, nothing was sent");

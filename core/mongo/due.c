@@ -121,16 +121,18 @@ static enum lks_code drop_refuged(struct mongo *m, mongoc_client_t *client, stru
 static enum lks_code due_in_documents(struct mongo *m, mongoc_client_t *client, struct req *req,
                                       struct page *page)
 {
-    struct docid *from = req->due.from ? docid_copy(req->due.from) : NULL;
+    struct docid *copy = NULL; /* of the last id of a page, which may be taken out of it */
+    const struct docid *from = req->due.from;
     enum lks_code code = LKS_E_OK;
     do {
         size_t start = page->count;
         code = due_page(m, client, m->collection, req, from, req->due.recorded_only, page, &req->err);
-        docid_free(from);
-        from = page->count > start ? docid_copy(page->ids[page->count - 1]) : NULL;
+        docid_free(copy);
+        from = copy = page->count > start ? docid_copy(page->ids[page->count - 1]) : NULL;
+        if (!code && page->count > start && !copy) code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
         if (!code) code = drop_refuged(m, client, page, start, &req->err);
     } while (!code && !page->end && from && page->count < req->due.max_docs);
-    docid_free(from);
+    docid_free(copy);
     return code;
 }
 

@@ -150,7 +150,8 @@ static enum lks_code read_holder(struct mongo *m, mongoc_client_t *client, char 
         if (bson_iter_init_find(&iter, row, "left") && BSON_ITER_HOLDS_NUMBER(&iter))
             *left_ms = bson_iter_as_int64(&iter);
         if (bson_iter_init_find(&iter, row, "owner") && BSON_ITER_HOLDS_UTF8(&iter))
-            *holder = strdup(bson_iter_utf8(&iter, NULL));
+            if (!(*holder = strdup(bson_iter_utf8(&iter, NULL)))) /* none would mean that nobody has it */
+                code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     bson_destroy(&command);

@@ -149,25 +149,31 @@ enum lks_code tombs_drop(struct mongo *m, mongoc_client_t *client, struct req *r
 
 /* ---- listing ---- */
 
-static bool load_tomb(const bson_t *row, struct tomb *tomb)
+/* LKS_E_NOT_FOUND: it is none. LKS_E_NOMEM: less than the whole of it would be a promise broken. */
+static enum lks_code load_tomb(const bson_t *row, struct tomb *tomb)
 {
     bson_iter_t iter, inner;
+    bool has_id = false, has_key = false;
     *tomb = (struct tomb){0};
-    if (!bson_iter_init(&iter, row)) return false;
+    if (!bson_iter_init(&iter, row)) return LKS_E_NOT_FOUND;
     while (bson_iter_next(&iter)) {
         const char *key = bson_iter_key(&iter);
         if (!strcmp(key, "id") && BSON_ITER_HOLDS_DOCUMENT(&iter) && bson_iter_recurse(&iter, &inner) &&
-            bson_iter_find(&inner, "_id") && !tomb->id)
+            bson_iter_find(&inner, "_id") && !has_id) {
+            has_id = true;
             tomb->id = docid_new(&inner);
+        }
         if (!strcmp(key, "after")) tomb->after = mongo_cluster_time(&iter);
         if (!strcmp(key, "since") && BSON_ITER_HOLDS_DATE_TIME(&iter))
             tomb->since_ms = bson_iter_date_time(&iter);
-        if (!strcmp(key, "key") && BSON_ITER_HOLDS_UTF8(&iter) && !tomb->key)
+        if (!strcmp(key, "key") && BSON_ITER_HOLDS_UTF8(&iter) && !has_key) {
+            has_key = true;
             tomb->key = strdup(bson_iter_utf8(&iter, NULL));
+        }
     }
-    if (tomb->id) return true;
+    if (tomb->id && (tomb->key || !has_key)) return LKS_E_OK;
     tomb_fini(tomb);
-    return false;
+    return has_id ? LKS_E_NOMEM : LKS_E_NOT_FOUND;
 }
 
 static void list_command(struct mongo *m, bson_t *command, const struct req *req)
@@ -186,6 +192,19 @@ static void list_command(struct mongo *m, bson_t *command, const struct req *req
     if (req->tombs.max) BSON_APPEND_INT64(command, "limit", (int64_t)req->tombs.max);
 }
 
+static bool tombs_add(struct req *req, size_t *room, const struct tomb *tomb)
+{
+    if (req->tombs.count == *room) {
+        size_t more = *room ? *room * 2 : 16;
+        struct tomb *grown = realloc(req->tombs.tombs, more * sizeof *grown);
+        if (!grown) return false;
+        req->tombs.tombs = grown;
+        *room = more;
+    }
+    req->tombs.tombs[req->tombs.count++] = *tomb;
+    return true;
+}
+
 enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     static const char what[] = "listing tombs";
@@ -197,19 +216,11 @@ enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *r
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
     while (!code && rows_next(&rows, &row)) {
         struct tomb tomb;
-        if (!load_tomb(row, &tomb)) continue;
-        if (req->tombs.count == room) {
-            size_t more = room ? room * 2 : 16;
-            struct tomb *grown = realloc(req->tombs.tombs, more * sizeof *grown);
-            if (!grown) {
-                tomb_fini(&tomb);
-                code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
-                break;
-            }
-            req->tombs.tombs = grown;
-            room = more;
-        }
-        req->tombs.tombs[req->tombs.count++] = tomb;
+        enum lks_code loaded = load_tomb(row, &tomb);
+        if (loaded == LKS_E_NOT_FOUND) continue;
+        if (loaded == LKS_E_OK && tombs_add(req, &room, &tomb)) continue;
+        tomb_fini(&tomb);
+        code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);

@@ -37,6 +37,7 @@ static void one_line(char *out, size_t out_bytes, const char *text, size_t bytes
 struct answer {
     bool json; /* it is an object with a `status` */
     bool ok;
+    bool nomem; /* `said` is not known */
     struct slice result;
     char said[SAID_BYTES];
 };
@@ -75,6 +76,7 @@ static void read_answer(struct answer *a, const struct http_call *call)
             }
         }
         if (s.bad) a->json = a->ok = false;
+        a->nomem = s.nomem;
     }
     if (!a->json && call->reply.bytes) /* a page or plain text: its beginning may help a person */
         one_line(a->said, 121, call->reply.data, call->reply.bytes);
@@ -192,6 +194,11 @@ void verdict_read(struct verdict *v, const struct http_call *call, const char *w
         read_answer(&a, call);
         judge_status(v, call, &a, &hint);
         if (!v->code) return;
+        if (a.nomem) { /* what kind of refusal it is stands in the words */
+            v->code = LKS_E_NOMEM;
+            v->content = false;
+            hint = ": memory is out for its words";
+        }
         blot(a.said, secret);
         lks_fail(&v->err, v->code, "%s: HTTP %ld%s%s%s", what, call->status, a.said[0] ? " " : "", a.said,
                  hint);

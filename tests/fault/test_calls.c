@@ -97,10 +97,11 @@ static bool live_without(struct live *w, const char *wish)
     bool before = struck(w);
     stop(w);
     if (!struck(w)) return false;
-    if (!before) { /* at its end: what does the next one find? */
+    if (!before) { /* at its end: does the next one find what came meanwhile? */
+        update(w, J("id" : "made-0"), J("$set" : {"description" : "the text before last"}));
         daemon_start(w);
         live_in_step(w);
-        daemon_stop(w);
+        daemon_kill(w);
     }
     printf("# %s: kept its promise\n", wish);
     return true;

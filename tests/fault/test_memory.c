@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/queue.h"
 #include "embed/embed.h"
 #include "engine/engine.h"
 #include "fault/torture.h"
+#include "qdrant/verdict.h"
 #include "unit/mongo_fixture.h"
 #include "unit/suite.h"
 
@@ -335,6 +337,40 @@ START_TEST(a_change_is_told_of_or_the_request_fails)
 }
 END_TEST
 
+/* ---- hashes: what fails while OpenSSL is set up is not failed for ever ---- */
+
+START_TEST(a_hash_that_failed_can_be_had_the_next_time)
+{
+    const struct hash_span span = {"abc", 3};
+    char before[SHA256_HEX_BYTES], after[SHA256_HEX_BYTES];
+    torture_arm(TORTURE_CALL, _i);
+    bool had = hash_sha256_hex(&span, 1, before);
+    ck_assert(torture_disarm());
+    ck_assert(hash_sha256_hex(&span, 1, after));
+    ck_assert_int_eq(strncmp(after, "ba7816bf", 8), 0);
+    if (had) ck_assert_str_eq(before, after);
+}
+END_TEST
+
+/* ---- what Qdrant refused ---- */
+
+START_TEST(a_refusal_that_cannot_be_read_is_not_taken_for_another)
+{
+    static const char reply[] = "{\"status\":{\"error\":\"Not found: Collection `x` doesn't exist!\"}}";
+    long n = 1;
+    for (bool struck = true; struck && n < MOST; n++) {
+        struct http_call call = {.status = 404, .reply = {.data = (char *)reply, .bytes = sizeof reply - 1}};
+        struct verdict v;
+        torture_arm(TORTURE_ALLOCATION, n);
+        verdict_read(&v, &call, "look", NULL);
+        struck = torture_disarm();
+        ck_assert_int_eq(v.code, struck ? LKS_E_NOMEM : LKS_E_NOT_FOUND);
+        ck_assert_int_eq(v.err.code, v.code);
+    }
+    ck_assert_int_gt(n, 2);
+}
+END_TEST
+
 /* ---- texts, one of which the server refuses ---- */
 
 #define TEXTS 6
@@ -438,6 +474,8 @@ int main(void)
     tcase_set_timeout(tc, 150);
     tcase_add_test(tc, the_engine_looks_at_every_document_all_the_same);
     tcase_add_test(tc, a_change_is_told_of_or_the_request_fails);
+    tcase_add_loop_test(tc, a_hash_that_failed_can_be_had_the_next_time, 1, 6);
+    tcase_add_test(tc, a_refusal_that_cannot_be_read_is_not_taken_for_another);
     tcase_add_test(tc, each_text_has_an_outcome_and_only_the_poison_is_blamed);
     suite_add_tcase(suite, tc);
     return suite_run(suite);

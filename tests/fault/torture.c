@@ -41,6 +41,8 @@ static struct torture {
     uint32_t seen[MOST_SITES];
 } torture = {.record = -1};
 
+ssize_t __real_write(int fd, const void *data, size_t bytes);
+
 static __thread bool paused;
 
 static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
@@ -77,7 +79,8 @@ static bool is_spared(uintptr_t at)
 static void tell_of_fork(void)
 {
     static const char said[] = "torture: a test begins\n";
-    if (getppid() == torture.first && write(STDERR_FILENO, said, sizeof said - 1) < 0) torture.first = 0;
+    if (getppid() == torture.first && __real_write(STDERR_FILENO, said, sizeof said - 1) < 0)
+        torture.first = 0;
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -139,7 +142,7 @@ static void record(const struct site *site, enum torture_kind kind, const char *
     }
     snprintf(head, sizeof head, "%s %x %s", kind == TORTURE_CALL ? "call" : "allocation", site->number, name);
     size_t length = site_text(site, text, sizeof text, head);
-    if (write(torture.record, text, length) < 0) return;
+    if (__real_write(torture.record, text, length) < 0) return;
 }
 
 void torture_arm(enum torture_kind kind, long n)
@@ -180,7 +183,7 @@ __attribute__((noinline)) bool torture_strikes(enum torture_kind kind, const cha
     if (strikes) {
         snprintf(head, sizeof head, "torture: %s failed at", name);
         size_t length = site_text(&site, text, sizeof text, head);
-        if (write(STDERR_FILENO, text, length) < 0) strikes = true; /* there is nobody to tell */
+        if (__real_write(STDERR_FILENO, text, length) < 0) strikes = true; /* there is nobody to tell */
     }
     inside = false;
     return strikes;
