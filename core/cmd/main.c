@@ -138,7 +138,10 @@ int main(int argc, char **argv)
         inv.program = own;
     }
     char **all = calloc((size_t)argc + 1, sizeof *all);
-    if (!all) return EXIT_FAILED;
+    if (!all) {
+        fputs("lockstep: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
     memcpy(all, argv, (size_t)argc * sizeof *all);
     inv.all_arguments = all;
     signals_block();

@@ -206,8 +206,11 @@ enum lks_code http_open(const struct http_options *options, struct http **out, s
         return lks_fail(err, LKS_E_NOMEM, "memory is out");
     }
     long connections = options->connections_per_host ? options->connections_per_host : CONNECTIONS_DEFAULT;
-    curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
-    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 4 * connections);
+    if (curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 4 * connections) != CURLM_OK) {
+        http_free(http);
+        return lks_fail(err, LKS_E_IO, "libcurl does not take a limit of %ld connections", connections);
+    }
     if (!queue_init(&http->incoming, offsetof(struct http_call, next))) {
         http_free(http);
         return lks_fail(err, LKS_E_IO, "no mutex to be had");

@@ -278,8 +278,11 @@ static enum lks_code take_event(struct stream *s, struct req *req, const bson_it
     if (change.at > s->last) s->last = change.at;
     if (kind == EVENT_END) take_end(s, &change);
     if (kind != EVENT_CHANGE || !change.id || !change.token) {
+        bool damaged = kind == EVENT_CHANGE;
         change_fini(&change);
-        return LKS_E_OK;
+        /* left out it would be a change that nobody hears of */
+        return damaged ? lks_fail(&req->err, LKS_E_MONGO, "an event without its token or its document's key")
+                       : LKS_E_OK;
     }
     if (req->stream_next.change_count == *room) {
         size_t more = *room ? *room * 2 : 64;

@@ -17,7 +17,7 @@
 #include "live/harness.h"
 
 #define MOST_PLACES 8000
-#define PLACES 12
+#define PLACES 8
 #define DOCUMENTS 3
 
 struct place {
