@@ -35,7 +35,11 @@ void answer_documents(struct call *call)
         return;
     }
     json_t *data = json_array();
-    for (size_t i = 0; i < list.count; i++) json_array_append_new(data, document_json(list.docs[i].body));
+    for (size_t i = 0; data && i < list.count; i++)
+        if (json_array_append_new(data, document_json(list.docs[i].body)) != 0) {
+            json_decref(data);
+            data = NULL; /* memory is out, which call_json() says */
+        }
     call_json(call, 200,
               json_pack("{s:o, s:o}", "data", data, "pagination", list_pagination(&list, &wish, page)));
     call_tag(call);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json_memory.h"
+
 void call_fini(struct call *call)
 {
     for (size_t i = 0; i < call->answer_header_count; i++) free((char *)call->answer_headers[i].value);
@@ -31,6 +33,10 @@ void call_json(struct call *call, int status, json_t *json)
 {
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
+    if (json_memory_was_out()) { /* it lacks something */
+        free(text);
+        text = NULL;
+    }
     call_text(call, status, "application/json", text, text ? strlen(text) : 0);
 }
 
@@ -125,8 +131,11 @@ json_t *call_object(struct call *call)
     json_error_t wrong;
     if (call->body.bytes == 0) return json_object();
     json_t *json = json_loadb(call->body.data, call->body.bytes, JSON_REJECT_DUPLICATES, &wrong);
-    if (json_is_object(json)) return json;
-    if (json)
+    bool whole = !json_memory_was_out();
+    if (whole && json_is_object(json)) return json;
+    if (!whole)
+        call_fail(call, 500, "UNKNOWN", "out of memory");
+    else if (json)
         call_fail(call, 400, "BAD_REQUEST", "the body must be a JSON object");
     else
         call_fail(call, 400, "BAD_REQUEST", "the body is no JSON: line %d, column %d: %s", wrong.line,

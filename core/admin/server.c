@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/queue.h"
+#include "base/json_memory.h"
 
 #define ANSWERING_THREADS 6
 #define MOST_CONNECTIONS 1024
@@ -51,6 +52,7 @@ static void *answer_calls(void *self)
 {
     struct admin *a = self;
     for (struct call *call; (call = queue_take(&a->queue, -1)) != NULL;) {
+        (void)json_memory_was_out(); /* an earlier answer is none of this one's business */
         call->route->answer(call);
         if (!call->status) call_fail(call, 500, "INTERNAL", "no answer was made");
         encode_answer(call);

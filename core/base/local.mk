@@ -11,6 +11,7 @@ libbase_la_SOURCES = \
 	%D%/hash.c %D%/hash.h \
 	%D%/histogram.c %D%/histogram.h \
 	%D%/json.c %D%/json.h %D%/number.c \
+	%D%/json_memory.c %D%/json_memory.h \
 	%D%/log.c %D%/log.h \
 	%D%/meter.c %D%/meter.h \
 	%D%/float.c %D%/float.h \

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/json_memory.h"
 #include "base/siphash.h"
 #include "cmd/cmd.h"
 #include "cmd/signals.h"
@@ -144,6 +145,7 @@ int main(int argc, char **argv)
     }
     memcpy(all, argv, (size_t)argc * sizeof *all);
     inv.all_arguments = all;
+    json_memory_watch();
     signals_block();
     tame_malloc();
     seed_hashes();
@@ -176,6 +178,10 @@ int main(int argc, char **argv)
         }
     }
     free(all);
+    if (status == EXIT_DONE && json_memory_was_out() && strcmp(argv[1], "run") != 0) {
+        fputs("lockstep: out of memory: what was printed is not whole\n", stderr);
+        status = EXIT_FAILED;
+    }
     if (fflush(stdout) != 0 && status == EXIT_DONE) {
         fprintf(stderr, "lockstep: standard output: %s\n", strerror(errno));
         status = EXIT_FAILED;

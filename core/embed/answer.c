@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_memory.h"
+
 #define DIMENSIONS_MAX 65536 /* Qdrant's own limit */
 
 bool answer_init(struct answer *a, size_t count)
@@ -84,7 +86,13 @@ void body_texts(struct buf *out, const struct ask *ask)
 json_t *answer_parse(const char *reply, size_t bytes, struct lks_err *err)
 {
     json_error_t why;
+    (void)json_memory_was_out();
     json_t *root = json_loadb(reply ? reply : "", reply ? bytes : 0, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    if (json_memory_was_out()) { /* jansson may have left out a digit */
+        json_decref(root);
+        (void)lks_fail(err, LKS_E_NOMEM, "out of memory for the embedding server's answer");
+        return NULL;
+    }
     if (root) return root;
     char *quote = strstr(why.text, " near "); /* from here on it repeats the answer, whatever is in that */
     if (quote) *quote = '\0';

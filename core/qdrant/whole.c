@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/json_memory.h"
 
 struct member {
     const char *key;
@@ -93,8 +94,13 @@ static bool put(struct buf *out, json_t *value, int depth)
 enum reply_state whole_hash(const char *payload, size_t bytes, char out[SHA256_HEX_BYTES])
 {
     struct buf text;
+    (void)json_memory_was_out();
     json_t *object = json_loadb(payload, bytes, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
     out[0] = '\0';
+    if (json_memory_was_out()) {
+        json_decref(object);
+        return REPLY_NOMEM;
+    }
     if (!json_is_object(object)) {
         json_decref(object);
         return REPLY_OK;

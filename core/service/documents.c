@@ -237,7 +237,7 @@ static enum lks_code patch_once(const struct service_source *source, const char 
     enum lks_code code = lookup_document(source, id, &doc, err);
     if (code) return code;
     if (!document_merge(doc.body, patch, &merged)) {
-        code = too_large(err);
+        code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     } else if (bson_empty(&merged.set) && bson_empty(&merged.unset)) {
         out->doc = doc;
         doc = (struct source_doc){.id = NULL};

@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/json_memory.h"
+#include "base/utf8.h"
 
 #define MAX_DEPTH 99 /* below the document itself: MongoDB takes 100 levels */
 
@@ -150,6 +152,10 @@ json_t *document_value(const bson_iter_t *iter)
     bool ok = json_put_value(&text, iter) && !text.failed;
     json_t *out = ok ? json_loadb(text.data, text.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
     buf_fini(&text);
+    if (json_memory_was_out()) {
+        json_decref(out);
+        out = NULL;
+    }
     return out;
 }
 
@@ -157,13 +163,14 @@ json_t *document_json(const bson_t *body)
 {
     json_t *out = json_object();
     bson_iter_t iter;
-    if (!bson_iter_init(&iter, body)) return out;
+    if (!out || !bson_iter_init(&iter, body)) return out;
     while (bson_iter_next(&iter)) {
         const char *key = bson_iter_key(&iter);
-        if (document_hides(key)) continue;
-        json_t *value = document_value(&iter);
         /* names that are no UTF-8 can't be shown */
-        json_object_set_new(out, key, value ? value : json_null());
+        if (document_hides(key) || !utf8_valid(key, strlen(key))) continue;
+        if (json_object_set_new(out, key, document_value(&iter)) == 0) continue;
+        json_decref(out); /* less than the whole would be another document */
+        return NULL;
     }
     return out;
 }
@@ -175,13 +182,14 @@ static void note_change(struct document_patch *out, const char *path)
     BSON_APPEND_BOOL(&out->changed, path, true);
 }
 
-/* Does the value that is there read as this one? */
-static bool reads_as(const bson_iter_t *there, const json_t *value)
+/* Does the value that is there read as this one? False when memory is out. */
+static bool reads_as(const bson_iter_t *there, const json_t *value, bool *same)
 {
     json_t *is = document_value(there);
-    bool same = is && json_equal(is, value);
+    bool known = is != NULL;
+    *same = known && json_equal(is, value);
     json_decref(is);
-    return same;
+    return known;
 }
 
 static bool merge_into(struct document_patch *out, bson_t *to, const char *key, const bson_iter_t *there,
@@ -220,11 +228,13 @@ static bool merge_into(struct document_patch *out, bson_t *to, const char *key, 
                        const json_t *patch, const char *path)
 {
     bson_t inner;
+    bool same = false;
     if (json_is_null(patch)) {
         if (there) note_change(out, path);
         return true;
     }
-    if (there && reads_as(there, patch)) return bson_append_iter(to, key, -1, there);
+    if (there && !reads_as(there, patch, &same)) return false;
+    if (same) return bson_append_iter(to, key, -1, there);
     if (!json_is_object(patch)) {
         note_change(out, path);
         return document_append(to, key, patch);

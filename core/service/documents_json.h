@@ -23,7 +23,7 @@ bool document_append(bson_t *to, const char *key, const json_t *value);
 
 /* The JSON form of a value, as payloads have it; NULL when memory is out. */
 json_t *document_value(const bson_iter_t *iter);
-/* A whole document without what is Lockstep's. */
+/* A whole document without what is Lockstep's; NULL when memory is out. */
 json_t *document_json(const bson_t *body);
 
 /*

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json_memory.h"
 
 #define RING_EVENTS 1024
 #define RING_BYTES ((size_t)2 << 20)
@@ -136,6 +137,10 @@ void events_publish(struct events *e, const char *kind, const char *source, json
 {
     if (events_wanted(e)) {
         char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+        if (json_memory_was_out()) { /* it lacks something */
+            free(text);
+            text = NULL;
+        }
         store(e, kind, source, text);
         free(text);
     }

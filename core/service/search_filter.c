@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_memory.h"
 #include "service/search.h"
 
 #define MOST_TERMS 32
@@ -29,26 +30,26 @@ static enum lks_code check_term(const char *term, size_t field_bytes, struct lks
     return LKS_E_OK;
 }
 
-static void add_match(json_t *any, const char *field, size_t bytes, json_t *value)
+/* What follows is false, or NULL, when memory is out: a filter that lacks a part would let others through. */
+static bool add_match(json_t *any, const char *field, size_t bytes, json_t *value)
 {
-    json_array_append_new(any, json_pack("{s:s%, s:{s:o}}", "key", field, bytes, "match", "value", value));
+    return json_array_append_new(
+               any, json_pack("{s:s%, s:{s:o}}", "key", field, bytes, "match", "value", value)) == 0;
 }
 
 /* A text stands for itself, and for the number or truth value that it may be: payloads have all of them. */
-static void add_value(json_t *any, const char *field, size_t bytes, const char *value)
+static bool add_value(json_t *any, const char *field, size_t bytes, const char *value)
 {
     char *end;
-    add_match(any, field, bytes, json_string(value));
-    if (!strcmp(value, "true") || !strcmp(value, "false")) {
-        add_match(any, field, bytes, json_boolean(*value == 't'));
-        return;
-    }
-    if (strspn(value, "+-.0123456789eE") != strlen(value)) return;
+    if (!any || !add_match(any, field, bytes, json_string(value))) return false;
+    if (!strcmp(value, "true") || !strcmp(value, "false"))
+        return add_match(any, field, bytes, json_boolean(*value == 't'));
+    if (strspn(value, "+-.0123456789eE") != strlen(value)) return true;
     errno = 0;
     double number = strtod(value, &end);
-    if (*end || !isfinite(number)) return;
-    json_array_append_new(
-        any, json_pack("{s:s%, s:{s:f, s:f}}", "key", field, bytes, "range", "gte", number, "lte", number));
+    if (*end || !isfinite(number)) return true;
+    return json_array_append_new(any, json_pack("{s:s%, s:{s:f, s:f}}", "key", field, bytes, "range", "gte",
+                                                number, "lte", number)) == 0;
 }
 
 /* The values of one field, of which any will do; made when its first term comes. */
@@ -57,9 +58,8 @@ static json_t *values_of(json_t *must, json_t *fields, const char *field, size_t
     json_t *any = json_object_getn(fields, field, bytes);
     if (any) return any;
     any = json_array();
-    json_object_setn_new(fields, field, bytes, any);
-    json_array_append_new(must, json_pack("{s:O}", "should", any));
-    return any;
+    if (json_object_setn_new(fields, field, bytes, any) != 0) return NULL;
+    return json_array_append_new(must, json_pack("{s:O}", "should", any)) == 0 ? any : NULL;
 }
 
 enum lks_code search_filter(const char *const *terms, size_t count, char **filter, struct lks_err *err)
@@ -73,12 +73,18 @@ enum lks_code search_filter(const char *const *terms, size_t count, char **filte
     for (size_t i = 0; !code && i < count; i++) {
         size_t bytes = strcspn(terms[i], ":");
         code = check_term(terms[i], bytes, err);
-        if (!code) add_value(values_of(must, fields, terms[i], bytes), terms[i], bytes, terms[i] + bytes + 1);
+        if (!code &&
+            !add_value(values_of(must, fields, terms[i], bytes), terms[i], bytes, terms[i] + bytes + 1))
+            code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
     json_t *whole = json_pack("{s:o}", "must", must);
     json_decref(fields);
-    if (!code && !(*filter = json_dumps(whole, JSON_COMPACT)))
-        code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    *filter = code ? NULL : json_dumps(whole, JSON_COMPACT);
     json_decref(whole);
+    if (json_memory_was_out() || (!code && !*filter)) {
+        free(*filter);
+        *filter = NULL;
+        code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    }
     return code;
 }

@@ -29,10 +29,10 @@ TESTS += %D%/memory
 	tests/unit/stand_in.c tests/unit/stand_in.h
 %C%_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
-%C%_memory_LDADD = libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(LTDL_LIBS) \
+%C%_memory_LDADD = libservice.la libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(LTDL_LIBS) \
 	$(CRYPTO_LIBS) $(ZLIB_LIBS) $(CURL_LIBS) $(CHECK_LIBS)
 %C%_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,@%D%/torture.wraps
-%C%_memory_DEPENDENCIES = libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la %D%/torture.wraps
+%C%_memory_DEPENDENCIES = libservice.la libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la %D%/torture.wraps
 
 noinst_LTLIBRARIES += %D%/libfault.la
 %C%_libfault_la_SOURCES = %D%/network.c %D%/network.h %D%/proxy.c %D%/proxy.h %D%/writer.c %D%/writer.h

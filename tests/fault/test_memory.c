@@ -10,11 +10,14 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/json_memory.h"
 #include "base/queue.h"
 #include "embed/embed.h"
 #include "engine/engine.h"
 #include "fault/torture.h"
 #include "qdrant/verdict.h"
+#include "service/documents_json.h"
+#include "service/search.h"
 #include "unit/mongo_fixture.h"
 #include "unit/suite.h"
 
@@ -371,6 +374,60 @@ START_TEST(a_refusal_that_cannot_be_read_is_not_taken_for_another)
 }
 END_TEST
 
+/* ---- the API: a filter or a document is whole, or there is none ---- */
+
+START_TEST(a_filter_that_cannot_be_made_lets_nothing_through)
+{
+    const char *const terms[] = {"a:x", "b:true", "a:2"};
+    char *whole = NULL;
+    struct lks_err err;
+    ck_assert_int_eq(search_filter(terms, 3, &whole, &err), LKS_E_OK);
+    long n = 1;
+    for (bool struck = true; struck && n < MOST; n++) {
+        char *filter = NULL;
+        torture_arm(TORTURE_ALLOCATION, n);
+        enum lks_code code = search_filter(terms, 3, &filter, &err);
+        struck = torture_disarm();
+        if (code)
+            ck_assert_int_eq(code, LKS_E_NOMEM);
+        else
+            ck_assert_str_eq(filter, whole);
+        free(filter);
+    }
+    ck_assert_int_gt(n, 20);
+    free(whole);
+}
+END_TEST
+
+START_TEST(a_patch_that_cannot_be_read_changes_nothing)
+{
+    bson_t *body = fixture_doc("{'a':5.0,'b':{'$date':'2026-01-01T00:00:00Z'},'c':{'d':1}}");
+    json_t *patch = json_loads("{\"a\":5,\"b\":\"2026-01-01T00:00:00.000Z\",\"c\":{\"d\":1}}", 0, NULL);
+    json_t *shown = document_json(body);
+    ck_assert(patch && shown);
+    long n = 1;
+    for (bool struck = true; struck && n < MOST; n++) {
+        struct document_patch merged;
+        (void)json_memory_was_out(); /* as before each answer */
+        torture_arm(TORTURE_ALLOCATION, n);
+        bool ok = document_merge(body, patch, &merged);
+        bool missed = torture_disarm();
+        ck_assert(ok || missed);
+        ck_assert(!ok || (bson_empty(&merged.set) && bson_empty(&merged.unset)));
+        document_patch_fini(&merged);
+        torture_arm(TORTURE_ALLOCATION, n);
+        json_t *again = document_json(body);
+        struck = torture_disarm() || missed;
+        ck_assert(!again || json_equal(again, shown));
+        json_decref(again);
+    }
+    ck_assert_int_gt(n, 5);
+    json_decref(patch);
+    json_decref(shown);
+    bson_destroy(body);
+}
+END_TEST
+
 /* ---- texts, one of which the server refuses ---- */
 
 #define TEXTS 6
@@ -469,6 +526,7 @@ END_TEST
 
 int main(void)
 {
+    json_memory_watch();
     Suite *suite = suite_create("memory");
     TCase *tc = tcase_create("memory");
     tcase_set_timeout(tc, 150);
@@ -476,6 +534,8 @@ int main(void)
     tcase_add_test(tc, a_change_is_told_of_or_the_request_fails);
     tcase_add_loop_test(tc, a_hash_that_failed_can_be_had_the_next_time, 1, 6);
     tcase_add_test(tc, a_refusal_that_cannot_be_read_is_not_taken_for_another);
+    tcase_add_test(tc, a_filter_that_cannot_be_made_lets_nothing_through);
+    tcase_add_test(tc, a_patch_that_cannot_be_read_changes_nothing);
     tcase_add_test(tc, each_text_has_an_outcome_and_only_the_poison_is_blamed);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
