@@ -16,9 +16,9 @@
 #include "admin/tally.h"
 #include "admin/tls.h"
 #include "base/clock.h"
+#include "base/json_memory.h"
 #include "base/log.h"
 #include "base/queue.h"
-#include "base/json_memory.h"
 
 #define ANSWERING_THREADS 6
 #define MOST_CONNECTIONS 1024
