@@ -455,13 +455,16 @@ static void note_witness(struct part *part, const struct witness *own)
 
 /*
  * The point is right, but for its epoch. A leftover one would keep out what is written later without a word.
- * And a lower one lets in what a last holder that did not end well may still send: it was paused with a write
- * in its hands, perhaps.
+ * And a lower one lets in what an earlier holder may still send: it was paused with a write in its hands,
+ * perhaps. The last one may not have ended well; or somebody since then, who ended well, left this document
+ * for later, and its record says so.
  */
-static bool needs_stamp(const struct engine *e, const struct witness *own)
+static bool needs_stamp(const struct engine *e, const struct part *part, const struct witness *own)
 {
+    const struct entry *before = &part->doc->src.record.entries[part->collection];
+    bool left = before->present && before->status != SYNC_SYNCED;
     if (!own || !own->ours) return false;
-    return own->epoch > e->lease.epoch || (!e->lease.clean_start && own->epoch < e->lease.epoch);
+    return own->epoch > e->lease.epoch || ((!e->lease.clean_start || left) && own->epoch < e->lease.epoch);
 }
 
 /*
@@ -502,7 +505,7 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
     if (classify_takes_over(&part->wanted, own))
         take_over(e, part, own, action);
     else
-        act(e, part, action == ACTION_NONE && needs_stamp(e, own) ? ACTION_PAYLOAD : action);
+        act(e, part, action == ACTION_NONE && needs_stamp(e, part, own) ? ACTION_PAYLOAD : action);
 }
 
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions)
