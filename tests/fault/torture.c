@@ -147,7 +147,7 @@ static void record(const struct site *site, enum torture_kind kind, const char *
 
 void torture_arm(enum torture_kind kind, long n)
 {
-    torture.left = n;
+    __atomic_store_n(&torture.left, n, __ATOMIC_SEQ_CST);
     __atomic_store_n(&torture.kind, kind, __ATOMIC_SEQ_CST);
 }
 
@@ -167,14 +167,15 @@ __attribute__((noinline)) bool torture_strikes(enum torture_kind kind, const cha
 {
     static __thread bool inside; /* what we call ourselves is not counted */
     char head[96], text[256];
-    if ((torture.kind != kind && torture.record < 0) || inside || paused) return false;
-    bool everywhere = torture.kind == kind && torture.site == 0;
+    bool wanted = __atomic_load_n(&torture.kind, __ATOMIC_ACQUIRE) == kind;
+    if ((!wanted && torture.record < 0) || inside || paused) return false;
+    bool everywhere = wanted && torture.site == 0;
     if (torture.record < 0 && everywhere && __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) != 0)
         return false;
     inside = true;
     struct site site = here();
     if (torture.record >= 0 && !site.spared) record(&site, kind, name);
-    bool strikes = torture.kind == kind && (everywhere ? torture.record < 0 : torture.site == site.number);
+    bool strikes = wanted && (everywhere ? torture.record < 0 : torture.site == site.number);
     if (strikes && !everywhere) strikes = __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) == 0;
     if (strikes && site.spared) { /* the next one, then */
         __atomic_store_n(&torture.left, 1, __ATOMIC_RELAXED);
