@@ -92,10 +92,15 @@ static bool find_id(const struct making *m, struct found *found)
 {
     const char *path = m->collection->id_field;
     size_t head = path_head(path);
-    bson_iter_t iter;
-    bool spread = false;
-    if (bson_iter_init_find_w_len(&iter, m->view.doc, path, (int)head))
-        path_each(&iter, path[head] ? path + head + 1 : NULL, &spread, remember, found);
+    bson_iter_t iter, inner;
+    bool spread = false, there = bson_iter_init_find_w_len(&iter, m->view.doc, path, (int)head);
+    while (there && path[head] && BSON_ITER_HOLDS_DOCUMENT(&iter)) {
+        path += head + 1;
+        head = path_head(path);
+        there = bson_iter_recurse(&iter, &inner) && bson_iter_find_w_len(&inner, path, (int)head);
+        if (there) iter = inner;
+    }
+    if (there) path_each(&iter, path[head] ? path + head + 1 : NULL, &spread, remember, found);
     return found->count && !spread;
 }
 
