@@ -133,7 +133,7 @@ void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
     bool waits_as_before = retry_kind_of(err->code) == RETRY_ON_CHANGE && entry->status == SYNC_FAILED &&
                            entry->error == err->code && entry->last_error &&
                            strcmp(entry->last_error, err->text) == 0;
-    if (waits_as_before && !part->doc->work.explicit_ask && !must_leave_trace(e, part->doc)) {
+    if (waits_as_before && !part->wrote && !part->doc->work.explicit_ask && !must_leave_trace(e, part->doc)) {
         settled(e, part);
         return;
     }
