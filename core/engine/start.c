@@ -310,7 +310,12 @@ void start_run(struct engine *e)
         if (first_look_done(e)) begin_running(e);
         break;
     case PHASE_RELEASE:
-        if ((e->save.final_done || !e->state_loaded) && !e->lease.requested && !e->save.requested)
+        if ((!e->save.final_done && e->state_loaded) || e->lease.requested || e->save.requested) break;
+        /* Until the requests of its last holder are over it runs out by itself: whoever takes a lease that
+           was given back doesn't wait for them. */
+        if (now < e->lease.settle_ms)
+            e->phase = PHASE_DONE;
+        else
             ask_for_lease(e, LEASE_RELEASE);
         break;
     case PHASE_RUN:

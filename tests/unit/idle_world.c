@@ -26,12 +26,14 @@ static uint64_t random_bits(void *self)
     return 4;
 }
 
-static void answer(struct req *req)
+static void answer(struct idle_world *w, struct req *req)
 {
     switch (req->kind) {
     case REQ_LEASE:
         req->lease.held = req->lease.op != LEASE_RELEASE;
         req->lease.epoch = 7;
+        req->lease.previous_expired = w->takes_over;
+        w->given_back += req->lease.op == LEASE_RELEASE;
         break;
     case REQ_STATE_LOAD:
         req->state_load.state = (struct engine_state){.token = bson_new(), .clean = true};
@@ -73,7 +75,7 @@ bool idle_step(struct idle_world *w, struct engine *e)
     req->next = NULL;
     if (req->kind == REQ_SCAN && !req->scan.from)
         (*(req->scan.recent_only ? &w->recent_scans : &w->full_scans))++;
-    answer(req);
+    answer(w, req);
     engine_handle(e, req);
     w->answered++;
     return true;

@@ -10,7 +10,8 @@
 struct idle_world {
     struct req *asked; /* oldest first */
     int64_t now_ms;
-    size_t answered;
+    bool takes_over; /* the last holder did not give its lease back */
+    size_t answered, given_back;
     size_t full_scans, recent_scans;
 };
 

@@ -18,6 +18,25 @@ START_TEST(asked_to_stop_at_any_step_of_its_start_it_ends)
 }
 END_TEST
 
+/* Who takes a lease that was given back doesn't wait for what an earlier holder may still have under way. */
+START_TEST(a_lease_is_not_given_back_while_requests_of_its_last_holder_are_waited_for)
+{
+    struct engine_config config;
+    idle_configure(&config);
+    for (int waited = 0; waited < 2; waited++) {
+        struct idle_world w = {.now_ms = 1000, .takes_over = true};
+        struct engine *e = idle_engine(&w, &config);
+        while (engine_phase(e) != PHASE_SETTLE) idle_step(&w, e);
+        if (waited) {
+            w.now_ms += config.index_timeout_ms;
+            while (engine_phase(e) != PHASE_RUN) idle_step(&w, e);
+        }
+        idle_end(&w, e);
+        ck_assert_uint_eq(w.given_back, (size_t)waited);
+    }
+}
+END_TEST
+
 START_TEST(polling_by_a_date_reads_everything_once_an_hour)
 {
     struct engine_config config;
@@ -43,6 +62,7 @@ int main(void)
     Suite *suite = suite_create("engine start");
     TCase *tc = tcase_create("start");
     tcase_add_loop_test(tc, asked_to_stop_at_any_step_of_its_start_it_ends, 0, MOST_STEPS);
+    tcase_add_test(tc, a_lease_is_not_given_back_while_requests_of_its_last_holder_are_waited_for);
     tcase_add_test(tc, polling_by_a_date_reads_everything_once_an_hour);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
