@@ -16,6 +16,7 @@ packages_tests=(
     node=nodejs npm=npm         # the clients nobody here wrote
     chromium=chromium chromedriver=chromium-driver # the dashboard in a browser
     clang-format=clang-format   # the check of the code's format
+    patch=patch                 # the deliberate bugs that the simulation must see
     xz=xz-utils                 # make dist
 )
 
