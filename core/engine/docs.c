@@ -154,6 +154,7 @@ void docs_drop_queued(struct engine *e)
         struct doc *doc = (struct doc *)node;
         e->docs_in_work--;
         if (doc->dirty.cycle) worker_doc_done(e, true);
+        if (doc->dirty.doubt) e->unknown = true; /* who comes next has to doubt it as well */
         if (doc->listed) {
             why_fini(&doc->dirty);
             doc->is_dirty = false;

@@ -297,10 +297,7 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
     struct run *run = trip->run;
     struct seen *seen = &run->seen[collection][key];
     one_writer(w, trip);
-    if (late(w, trip)) { /* it may bring back what was deleted meanwhile: the count of points tells */
-        if (!qdrant_point(&w->qdrant[collection], key)) w->qdrant[collection].damaged = true;
-        return;
-    }
+    if (late(w, trip)) return;
     if (seen->version && seen->doc == doc && seen->version <= seen->received && version < seen->version)
         sim_fail(
             w, "Order: document %d, collection %zu: %lld is written after %lld, of which the stream had told",
@@ -336,7 +333,8 @@ void promise_delete(struct world *w, struct trip *trip, const struct sim_point *
         sim_fail(w,
                  "Deletes: the point of document %d in collection %zu is deleted, and the document is there",
                  point->doc, collection);
-    if (point->foreign && w->now > point->foreign_since_ms + 2 * w->index_timeout_ms)
+    /* Looked at, a point may wait for the lease to be renewed, and then for the request. */
+    if (point->foreign && w->now > point->foreign_since_ms + 2 * w->index_timeout_ms + w->lease_ms)
         sim_fail(w, "Others: point %d of another writer was deleted from collection %zu", point->key,
                  collection);
 }

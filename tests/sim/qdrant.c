@@ -95,9 +95,9 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         return;
     }
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
-     * payload that goes over a vector which somebody even earlier wrote late, nor what is sent without the
-     * guard. That the adapter's clock stops it is all there is. */
-    bool takes = point && point->doc != sim_doc_number(p->doc);
+     * point that is not there, a payload that goes over a vector which somebody even earlier wrote late, nor
+     * what is sent without the guard. That the adapter's clock stops it is all there is. */
+    bool takes = !point || point->doc != sim_doc_number(p->doc);
     bool mixes = payload_only && strcmp(point->content_hash, p->content_hash) != 0;
     if (trip->held && w->now >= trip->deadline_ms && (takes || mixes || p->unguarded)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
