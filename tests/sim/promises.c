@@ -154,10 +154,7 @@ void promise_token(struct world *w, const struct run *run, const struct engine_s
 /* It was configured otherwise when that was saved, so that whoever begins there compares everything. */
 static bool configured_anew(const struct world *w, const struct run *run, size_t collection)
 {
-    for (size_t i = 0; i < run->config.collection_count; i++)
-        if (run->which[i] == collection)
-            return strcmp(w->mongo.saved.digests[collection], run->digests[i]) != 0;
-    return true;
+    return strcmp(w->mongo.saved.digests[collection], run->digests[collection]) != 0;
 }
 
 void promise_crash(struct world *w, const struct trip *trip, int key, int doc, size_t collection)
