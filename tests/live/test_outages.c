@@ -212,13 +212,24 @@ END_TEST
 /* A text for which no vector came twice when it was alone is given up until its document changes. */
 static bool in_step_after_the_rejected_have_changed(struct live *w)
 {
-    on_database(w, J("update"
-                     : "tools", "updates"
-                     : [ {
-                         "q" : {"syncMetadata.collections.functionality.errorCode" : "EMBEDDING_REJECTED"},
-                         "u" : {"$push" : {"categories" : "Again"}},
-                         "multi" : true
-                     } ]));
+    static const char *const fields[][2] = {{"tools", "tagline"},
+                                            {"functionality", "categories"},
+                                            {"usecases", "userTypes"},
+                                            {"interface", "status"}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        char command[400];
+        bool list = strcmp(fields[i][1], "categories") == 0 || strcmp(fields[i][1], "userTypes") == 0;
+        snprintf(command, sizeof command,
+                 J("update"
+                   : "tools", "updates"
+                   : [ {
+                       "q" : {"syncMetadata.collections.%s.errorCode" : "EMBEDDING_REJECTED"},
+                       "u" : {"%s" : {"%s" : "Again"}},
+                       "multi" : true
+                   } ]),
+                 fields[i][0], list ? "$push" : "$set", fields[i][1]);
+        on_database(w, command);
+    }
     char *difference = live_difference(w);
     bool none = !difference;
     free(difference);
