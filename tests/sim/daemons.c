@@ -323,6 +323,7 @@ static void reconfigure(struct world *w)
                 if (!w->setup.on[k]) i = k;
         if (i == 0 || i >= w->limits.collections) return;
         w->setup.on[i] = !w->setup.on[i];
+        w->qdrant[i].switched_ms = w->now;
         sim_trace(w, "collection %zu is switched %s", i, w->setup.on[i] ? "on" : "off");
         break;
     }

@@ -326,6 +326,8 @@ static bool known_to_be_there(const struct world *w, const struct run *run, cons
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
 {
     one_writer(w, trip);
+    /* MongoDB's clock ended a lease before its time: two write, and nothing guards a delete. */
+    if (trip->run->epoch < w->writer_epoch && clock_jumped(w)) w->qdrant[collection].damaged = true;
     if (known_to_be_there(w, trip->run, point, collection))
         sim_fail(w,
                  "Deletes: the point of document %d in collection %zu is deleted, and the document is there",

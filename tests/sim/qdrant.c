@@ -95,11 +95,13 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         return;
     }
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
-     * point that is not there, a payload that goes over a vector which somebody even earlier wrote late, nor
-     * what is sent without the guard. That the adapter's clock stops it is all there is. */
+     * point that is not there, a payload that goes over a vector which somebody even earlier wrote late, a
+     * point whose collection was off when somebody took over, so that nobody stamped it, nor what is sent
+     * without the guard. That the adapter's clock stops it is all there is. */
     bool takes = !point || point->doc != sim_doc_number(p->doc);
     bool mixes = payload_only && strcmp(point->content_hash, p->content_hash) != 0;
-    if (trip->held && w->now >= trip->deadline_ms && (takes || mixes || p->unguarded)) {
+    bool was_off = c->switched_ms > trip->deadline_ms - w->index_timeout_ms;
+    if (trip->held && w->now >= trip->deadline_ms && (takes || mixes || was_off || p->unguarded)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
         return;
     }

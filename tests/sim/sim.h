@@ -164,6 +164,7 @@ struct sim_collection {
     bool damaged; /* somebody else changed it: the records can't know */
     int64_t damaged_ms;
     int64_t down_until, busy_until;
+    int64_t switched_ms; /* on or off, the last time */
 };
 
 /* A request on its way. */
