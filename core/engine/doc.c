@@ -183,11 +183,6 @@ static void name_modified_fields(struct doc *doc)
     doc->after.modified_fields = names;
 }
 
-static int64_t tomb_keep_ms(const struct engine *e)
-{
-    return e->config->index_timeout_ms + e->config->lease_ms;
-}
-
 /* Its tomb has done its work: no request of an earlier writer can be under way, and nothing was found this
  * time. */
 static bool tomb_is_over(struct engine *e, const struct doc *doc)

@@ -204,6 +204,16 @@ bool doc_mark(struct engine *e, const struct docid *id, struct why *why)
     return true;
 }
 
+bool doc_mark_holding(struct engine *e, const struct docid *id, struct why *why, struct watermark *until,
+                      void *position)
+{
+    struct mark *mark = watermark_hold(until, position);
+    if (mark && why_add_hold(why, mark) && doc_mark(e, id, why)) return true;
+    why_fini(why);
+    if (mark) watermark_retract(mark);
+    return false;
+}
+
 void docs_mark_held(struct engine *e, struct watermark *until)
 {
     for (size_t i = 0; i < e->bucket_count; i++)

@@ -331,6 +331,8 @@ static inline uint64_t chance(struct engine *e)
 void why_merge(struct why *to, struct why *more);
 void why_move(struct why *to, struct why *from);
 bool why_add_hold(struct why *why, struct mark *mark);
+/* What waits for `from` waits for this one, too. False when memory is out, with some of it done. */
+bool why_share_holds(struct why *why, const struct why *from);
 /* Remembers the top-level field that a changed path lies in. */
 void why_add_key(struct why *why, const char *path);
 /* What it stood for is durable: whoever waits for it is told. */
@@ -345,6 +347,10 @@ struct doc *docs_find(struct engine *e, const struct docid *id);
 /* Says a document has to be looked at. Takes the contents of `why`; not so when it returns false, since
  * memory is out. Of a document that is in work or queued it never is. */
 bool doc_mark(struct engine *e, const struct docid *id, struct why *why);
+/* The same, and it holds this position (taken) until then. False when memory is out: then nothing has come of
+ * it, and `why` is empty. */
+bool doc_mark_holding(struct engine *e, const struct docid *id, struct why *why, struct watermark *until,
+                      void *position);
 /* Everything that is in work is looked at once more, and holds that mark until then. */
 void docs_mark_held(struct engine *e, struct watermark *until);
 /* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out, and `src`
@@ -468,6 +474,8 @@ void worker_handle(struct engine *e, struct req *req);
 void worker_doc_done(struct engine *e, bool failed);
 /* A failed entry was written that is due at this wall-clock time. */
 void worker_note_retry(struct engine *e, int64_t wall);
+/* After so long no request of an earlier writer can be under way any more. */
+int64_t tomb_keep_ms(const struct engine *e);
 void tombs_run(struct engine *e);
 void tombs_handle(struct engine *e, struct req *req);
 void heal_run(struct engine *e);

@@ -60,12 +60,7 @@ static bool mark_holders(struct engine *e, struct doc *doc, const struct req *re
         const struct docid *id = req->holders.ids[i];
         struct why why = {.doubt = true, .rival = true, .after = doc->work.after};
         if (docid_equal(id, doc->id) || !concerns(e, doc, id)) continue;
-        bool held = true;
-        for (struct hold *h = doc->work.holds; h && held; h = h->next) {
-            held = why_add_hold(&why, h->mark);
-            if (held) watermark_retain(h->mark);
-        }
-        if (held && doc_mark(e, id, &why)) continue;
+        if (why_share_holds(&why, &doc->work) && doc_mark(e, id, &why)) continue;
         why_release(&why);
         return false;
     }

@@ -91,9 +91,8 @@ void rivals_recheck(struct engine *e, const struct doc *doc, const char *key)
         *at = r->chain;
         e->rival_count--;
         struct why why = {.after = doc->work.after, .rival = true};
-        for (const struct hold *h = doc->work.holds; h; h = h->next)
-            if (why_add_hold(&why, h->mark)) watermark_retain(h->mark);
-        if (!doc_mark(e, r->loser, &why)) rival_unmarked(e, &why); /* its record says that it failed */
+        if (!why_share_holds(&why, &doc->work) || !doc_mark(e, r->loser, &why))
+            rival_unmarked(e, &why); /* its record says that it failed */
         rival_free(r);
     }
 }

@@ -206,13 +206,11 @@ static bool take_change(struct engine *e, const struct change *change)
         for (char **key = change->keys; *key; key++) why_add_key(&why, *key);
     if (held_before(e, docs_find(e, change->id))) {
         watermark_pass(&e->stream.mark, position);
-        return doc_mark(e, change->id, &why);
+        if (doc_mark(e, change->id, &why)) return true;
+        why_fini(&why);
+        return false;
     }
-    struct mark *mark = watermark_hold(&e->stream.mark, position);
-    if (mark && why_add_hold(&why, mark) && doc_mark(e, change->id, &why)) return true;
-    why_fini(&why);
-    if (mark) watermark_retract(mark);
-    return false;
+    return doc_mark_holding(e, change->id, &why, &e->stream.mark, position);
 }
 
 static void events(struct engine *e, struct req *req)

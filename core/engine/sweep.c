@@ -203,12 +203,9 @@ static void documents_back(struct engine *e, struct req *req)
     for (size_t i = 0; i < req->read.count; i++) {
         if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
         struct why why = {.doubt = true, .only = scan_wish(e).only};
-        struct mark *mark = watermark_hold(&e->sweep.mark, NULL);
         e->sweep.suspects++;
-        if (mark && why_add_hold(&why, mark) && doc_mark(e, e->sweep.ids[i], &why)) continue;
-        why_fini(&why); /* memory is out: from the beginning, then */
-        if (mark) watermark_retract(mark);
-        free_page(e);
+        if (doc_mark_holding(e, e->sweep.ids[i], &why, &e->sweep.mark, NULL)) continue;
+        free_page(e); /* memory is out: from the beginning, then */
         scan_start(e, true);
         return;
     }

@@ -12,7 +12,7 @@
 #define IDLE_MS 300000
 #define FULL_PAGE_MS 500 /* the next page, once these are in work */
 
-static int64_t keep_ms(const struct engine *e)
+int64_t tomb_keep_ms(const struct engine *e)
 {
     return e->config->index_timeout_ms + e->config->lease_ms;
 }
@@ -27,7 +27,7 @@ void tombs_run(struct engine *e)
     if (!any || now_ms(e) < e->tombs.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
     struct req *req = req_new(REQ_TOMBS_LIST, NULL);
     if (!req) return;
-    req->tombs.older_than_ms = e->tombs.all ? INT64_MAX : wall_ms(e) - keep_ms(e);
+    req->tombs.older_than_ms = e->tombs.all ? INT64_MAX : wall_ms(e) - tomb_keep_ms(e);
     size_t room = e->config->max_docs - e->docs_in_work;
     req->tombs.max = room < PAGE_TOMBS ? room : PAGE_TOMBS;
     e->tombs.requested = true;
@@ -58,6 +58,6 @@ void tombs_handle(struct engine *e, struct req *req)
     e->tombs.busy = req->tombs.count > 0;
     e->tombs.all = false;
     e->tombs.idle_ms = now_ms(e) + IDLE_MS;
-    e->tombs.next_ms = now_ms(e) + (full ? FULL_PAGE_MS : keep_ms(e) / 2 + 1);
+    e->tombs.next_ms = now_ms(e) + (full ? FULL_PAGE_MS : tomb_keep_ms(e) / 2 + 1);
     if (!newer && !e->tombs.busy) e->tombs.last_put_wall_ms = NO_TIME;
 }

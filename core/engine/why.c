@@ -30,6 +30,15 @@ bool why_add_hold(struct why *why, struct mark *mark)
     return true;
 }
 
+bool why_share_holds(struct why *why, const struct why *from)
+{
+    for (const struct hold *h = from->holds; h; h = h->next) {
+        if (!why_add_hold(why, h->mark)) return false;
+        watermark_retain(h->mark);
+    }
+    return true;
+}
+
 void why_add_key(struct why *why, const char *path)
 {
     size_t bytes = strcspn(path, ".");
