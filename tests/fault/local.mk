@@ -25,8 +25,8 @@ CLEANFILES += %D%/torture.wraps
 # memory: what is refused one allocation within a test
 check_PROGRAMS += %D%/memory
 TESTS += %D%/memory
-%C%_memory_SOURCES = %D%/test_memory.c $(torture_sources) tests/unit/mongo_fixture.c tests/unit/mongo_fixture.h \
-	tests/unit/stand_in.c tests/unit/stand_in.h
+%C%_memory_SOURCES = %D%/test_memory.c $(torture_sources) tests/unit/idle_world.c tests/unit/idle_world.h \
+	tests/unit/mongo_fixture.c tests/unit/mongo_fixture.h tests/unit/stand_in.c tests/unit/stand_in.h
 %C%_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
 %C%_memory_LDADD = libservice.la libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(LTDL_LIBS) \

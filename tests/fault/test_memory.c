@@ -18,6 +18,7 @@
 #include "qdrant/verdict.h"
 #include "service/documents_json.h"
 #include "service/search.h"
+#include "unit/idle_world.h"
 #include "unit/mongo_fixture.h"
 #include "unit/suite.h"
 
@@ -40,32 +41,11 @@ static struct docid *numbered(int number)
 #define PATIENCE 4000 /* steps of 10 virtual milliseconds */
 
 struct small_world {
-    struct req *asked; /* oldest first */
-    int64_t now_ms;
-    int told; /* changes that the stream has brought */
+    struct idle_world idle; /* answers what this one has nothing to say about */
+    int told;               /* changes that the stream has brought */
     bool made[SCANNED], read[CHANGES];
     bool all_saved; /* the position behind the last change */
 };
-
-static void submit(void *self, struct req *req)
-{
-    struct small_world *w = self;
-    struct req **end = &w->asked;
-    while (*end) end = &(*end)->next;
-    req->next = NULL;
-    *end = req;
-}
-
-static int64_t now_ms(void *self)
-{
-    return ((struct small_world *)self)->now_ms;
-}
-
-static uint64_t random_bits(void *self)
-{
-    (void)self;
-    return 4;
-}
 
 static bson_t *token_of(int number)
 {
@@ -142,10 +122,6 @@ static void answer(struct small_world *w, struct req *req)
 {
     bson_iter_t n;
     switch (req->kind) {
-    case REQ_LEASE:
-        req->lease.held = req->lease.op != LEASE_RELEASE;
-        req->lease.epoch = 7;
-        break;
     case REQ_STATE_LOAD:
         req->state_load.state = (struct engine_state){.token = token_of(0), .scan_running = true};
         break;
@@ -153,9 +129,6 @@ static void answer(struct small_world *w, struct req *req)
         if (req->state_save.state.token && bson_iter_init_find(&n, req->state_save.state.token, "n") &&
             bson_iter_int32(&n) == CHANGES)
             w->all_saved = true;
-        break;
-    case REQ_EMBED_PROBE:
-        req->embed_probe.dimensions = 4;
         break;
     case REQ_STREAM_OPEN:
         answer_open(w, req);
@@ -182,15 +155,8 @@ static void answer(struct small_world *w, struct req *req)
             if (req->record.writes[i].after->entries[0].status == SYNC_FAILED)
                 note(req->record.writes[i].id, 0, w->made, SCANNED);
         break;
-    case REQ_DUE:
-        req->due.end = true;
-        req->due.next_ms = NO_TIME;
-        break;
-    case REQ_TALLY:
-        req->tally.with_point = calloc(1, sizeof *req->tally.with_point);
-        break;
-    default: /* nothing is there, and all went well: zero says it */
-        break;
+    default:
+        idle_answer(&w->idle, req);
     }
 }
 
@@ -207,10 +173,10 @@ static void step(struct small_world *w, struct engine *e)
     torture_pause(false);
     engine_run(e);
     torture_pause(true);
-    struct req *req = w->asked;
-    w->now_ms += 10;
+    struct req *req = w->idle.asked;
+    w->idle.now_ms += 10;
     if (!req) return;
-    w->asked = req->next;
+    w->idle.asked = req->next;
     req->next = NULL;
     answer(w, req);
     torture_pause(false);
@@ -221,28 +187,11 @@ static void step(struct small_world *w, struct engine *e)
 /* A life in which the n-th allocation fails. True if it did. */
 static bool live_without(long n)
 {
-    static const char *const embedder = "e";
-    static const struct engine_collection collection = {.name = "tools", .digest = "d"};
-    struct small_world w = {.now_ms = 1000};
-    const struct port port = {&w, submit};
-    const struct ports ports = {.source = port,
-                                .store = port,
-                                .maker = port,
-                                .embedder = port,
-                                .index = port,
-                                .clock = {&w, now_ms, now_ms, random_bits}};
+    struct small_world w = {.idle = {.now_ms = 1000}};
     struct engine_config config;
-    engine_config_defaults(&config);
-    config.source = "tools";
-    config.collections = &collection;
-    config.collection_count = 1;
-    config.embedders = &embedder;
-    config.embedder_count = 1;
-    config.lease_ms = 10000;
-    config.index_timeout_ms = 1000;
+    idle_configure(&config);
     config.interval_ms = 5000;
-    struct engine *e = engine_new(&config, &ports);
-    ck_assert_ptr_nonnull(e);
+    struct engine *e = idle_engine(&w.idle, &config);
     torture_arm(TORTURE_ALLOCATION, n);
     for (int i = 0; i < PATIENCE && !everything_seen(&w); i++) step(&w, e);
     bool struck = torture_disarm();

@@ -26,7 +26,7 @@ static uint64_t random_bits(void *self)
     return 4;
 }
 
-static void answer(struct idle_world *w, struct req *req)
+void idle_answer(struct idle_world *w, struct req *req)
 {
     switch (req->kind) {
     case REQ_LEASE:
@@ -75,7 +75,7 @@ bool idle_step(struct idle_world *w, struct engine *e)
     req->next = NULL;
     if (req->kind == REQ_SCAN && !req->scan.from)
         (*(req->scan.recent_only ? &w->recent_scans : &w->full_scans))++;
-    answer(w, req);
+    idle_answer(w, req);
     engine_handle(e, req);
     w->answered++;
     return true;

@@ -19,6 +19,8 @@ struct idle_world {
 void idle_configure(struct engine_config *config);
 /* `config` must outlive it. */
 struct engine *idle_engine(struct idle_world *w, const struct engine_config *config);
+/* Answers a request as this world does, without handing it back. */
+void idle_answer(struct idle_world *w, struct req *req);
 /* Runs the engine and answers the oldest request; false if there was none. 10 milliseconds pass. */
 bool idle_step(struct idle_world *w, struct engine *e);
 /* Tells it to stop; it must end. Frees it. */
