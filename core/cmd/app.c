@@ -22,7 +22,8 @@ static enum lks_code load_config(struct app *app, const char *path, unsigned fla
 {
     struct config_problems problems = {.texts = NULL};
     enum lks_code code = config_load(&app->config, path, environ, flags, &problems, err);
-    for (size_t i = 0; i < problems.count; i++) complain(problems.texts[i]);
+    for (size_t i = 0; problems.count > 1 && i < problems.count; i++) /* a single one is the error itself */
+        complain(problems.texts[i]);
     config_problems_fini(&problems);
     return code;
 }
