@@ -19,7 +19,7 @@ const columns = [
 
 let rows = [];
 let pagination = { page: 1, limit: 20, total: 0, totalPages: 0 };
-let trouble = null, asked = 0;
+let trouble = null, asked = 0, listed = false; // until a list has come, nothing can be said of what is in it
 const selected = new Map(); // id -> document
 
 const sortKey = () => place('sort', 'name');
@@ -40,6 +40,7 @@ async function read() {
     if (mine !== asked) return;
     trouble = null;
     ({ data: rows, pagination } = answer);
+    listed = true;
     if (rows.length === 0 && pagination.page > 1) go({ page: Math.max(1, pagination.totalPages) }, { replace: true });
   } catch (e) {
     if (mine !== asked) return;
@@ -134,7 +135,7 @@ function drawHead() {
 function emptyText() {
   if (trouble) return trouble.status === 401 ? 'The daemon asks for a token before it shows documents.' : `No list: ${errorText(trouble)}.`;
   if (rows.length) return '';
-  if (!known.status) return 'Reading…';
+  if (!listed) return 'Reading…';
   return place('status') || place('collection') || place('search') ? 'No document is like that.' : 'There are no documents.';
 }
 
@@ -229,7 +230,7 @@ function startToolbar() {
 export function startDocuments() {
   startToolbar();
   on('place', placed);
-  on('source', () => { selected.clear(); rows = []; draw(); placed(); });
+  on('source', () => { selected.clear(); rows = []; listed = false; draw(); placed(); });
   on('collections', () => { drawFilters(); draw(); });
   on('document', heard);
   on('acted refresh', readSoon);
