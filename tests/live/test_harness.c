@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,19 +18,26 @@ static struct live *shared_world(void)
     return w;
 }
 
-/* The test `body`, in a process of its own; it has to fail. */
-static void must_fail(void (*body)(struct live *))
+/* The test `body`, in a process of its own; it has to fail, and to say these words. */
+static void must_fail(void (*body)(struct live *), const char *words)
 {
     struct live *w = shared_world();
-    char command[700];
+    char command[700], said[4096] = "";
     int status = 0;
+    FILE *output = tmpfile();
+    ck_assert_ptr_nonnull(output);
+    fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
+        dup2(fileno(output), STDOUT_FILENO);
         body(w);
         exit(EXIT_SUCCESS);
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(pread(fileno(output), said, sizeof said - 1, 0) > 0 && strstr(said, words),
+                  "it ended with wait status %#x, and said: %s", (unsigned)status, said);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) != EXIT_SUCCESS);
+    fclose(output);
     snprintf(command, sizeof command, "rm -r '%s'", w->folder);
     ck_assert_int_eq(system(command), 0);
     munmap(w, sizeof *w);
@@ -71,19 +79,19 @@ static void report_and_go_on(struct live *w)
 
 START_TEST(a_daemon_that_crashed_fails_the_test_though_it_is_killed)
 {
-    must_fail(crash_before_it_is_killed);
+    must_fail(crash_before_it_is_killed, "daemon.log crashed: Segmentation fault");
 }
 END_TEST
 
 START_TEST(a_daemon_that_crashed_fails_the_test_though_the_next_is_well)
 {
-    must_fail(crash_before_another_one);
+    must_fail(crash_before_another_one, "daemon.log crashed: Segmentation fault");
 }
 END_TEST
 
 START_TEST(a_report_of_a_sanitizer_fails_the_test)
 {
-    must_fail(report_and_go_on);
+    must_fail(report_and_go_on, "a sanitizer has something to say");
 }
 END_TEST
 

@@ -111,7 +111,7 @@ _Noreturn void live_fail(struct live *w, const char *file, int line, const char 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    printf("# %s failed; its logs:\n", w->test);
+    printf("# %s failed: %s; its logs:\n", w->test, text);
     show_tail("mongod", &w->mongod);
     show_tail("qdrant", &w->qdrant);
     show_tail("embedder", &w->embedder);
@@ -143,9 +143,10 @@ static void start(struct live *w, struct live_process *p, const char *name, char
     ends_look(w);
     bool elsewhere = w->daemon_log && (p == &w->daemon || p == &w->second);
     snprintf(p->log, sizeof p->log, "%s/%s.log", w->folder, name);
-    p->pid = fork();
-    if (p->pid == 0) become(argv, elsewhere ? w->daemon_log : p->log);
-    if (p->pid < 0) FAIL(w, "fork: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0) become(argv, elsewhere ? w->daemon_log : p->log); /* `p` may be in memory that is shared */
+    if (pid < 0) FAIL(w, "fork: %s", strerror(errno));
+    p->pid = pid;
 }
 
 /* The last "listening on 127.0.0.1:N" that a stand-in has said; `count` gets how often it did. */
