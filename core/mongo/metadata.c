@@ -211,6 +211,14 @@ static void filter_count(bson_t *filter, const char *path, int64_t count)
     bson_append_document_end(filter, &in);
 }
 
+static void append_time(bson_t *to, const char *key, int64_t time_ms)
+{
+    if (time_ms == NO_TIME)
+        BSON_APPEND_NULL(to, key);
+    else
+        BSON_APPEND_DATE_TIME(to, key, time_ms);
+}
+
 void metadata_filter(bson_t *filter, const struct record *before, char *const *names)
 {
     char path[PATH_BYTES];
@@ -228,11 +236,8 @@ void metadata_filter(bson_t *filter, const struct record *before, char *const *n
         filter_count(filter, entry_path(path, names[i], "retryCount"), e->retry_count);
         /* Values may have gone to others and come back meanwhile; a time
          * doesn't. */
-        if (e->last_synced_ms != NO_TIME)
-            BSON_APPEND_DATE_TIME(filter, entry_path(path, names[i], "lastSyncedAt"), e->last_synced_ms);
-        if (e->last_attempt_ms != NO_TIME)
-            BSON_APPEND_DATE_TIME(filter, entry_path(path, names[i], "lastSyncAttemptAt"),
-                                  e->last_attempt_ms);
+        append_time(filter, entry_path(path, names[i], "lastSyncedAt"), e->last_synced_ms);
+        append_time(filter, entry_path(path, names[i], "lastSyncAttemptAt"), e->last_attempt_ms);
     }
 }
 
@@ -249,14 +254,6 @@ void metadata_exact(bson_t *filter, const bson_t *doc)
 }
 
 /* ---- updates ---- */
-
-static void append_time(bson_t *to, const char *key, int64_t time_ms)
-{
-    if (time_ms == NO_TIME)
-        BSON_APPEND_NULL(to, key);
-    else
-        BSON_APPEND_DATE_TIME(to, key, time_ms);
-}
 
 static void append_text(bson_t *to, const char *key, const char *text)
 {

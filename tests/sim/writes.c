@@ -16,15 +16,15 @@ static bool same_entry(const struct entry *a, const struct entry *b)
 {
     if (a->present != b->present) return false;
     return a->status == b->status && a->retry_count == b->retry_count &&
-           (b->last_synced_ms == NO_TIME || a->last_synced_ms == b->last_synced_ms) &&
-           (b->last_attempt_ms == NO_TIME || a->last_attempt_ms == b->last_attempt_ms) &&
+           a->last_synced_ms == b->last_synced_ms && a->last_attempt_ms == b->last_attempt_ms &&
            a->vector_version == b->vector_version && strcmp(a->content_hash, b->content_hash) == 0 &&
            strcmp(a->payload_hash, b->payload_hash) == 0 && strcmp(a->point_id, b->point_id) == 0;
 }
 
 static bool is_as_read(const struct run *run, const struct record_write *write, const struct record *now)
 {
-    static const struct entry absent = {.status = SYNC_PENDING};
+    static const struct entry absent = {
+        .status = SYNC_PENDING, .last_synced_ms = NO_TIME, .last_attempt_ms = NO_TIME};
     for (size_t i = 0; i < run->config.collection_count; i++) {
         const struct entry *is = now->entries ? &now->entries[run->which[i]] : &absent;
         const struct entry *was = write->before->entries ? &write->before->entries[i] : &absent;

@@ -320,7 +320,9 @@ START_TEST(in_the_filter_zero_and_nothing_also_match_what_is_missing)
                          "'syncMetadata.collections.tools.payloadHash':null,"
                          "'syncMetadata.collections.tools.pointId':null,"
                          "'syncMetadata.collections.tools.vectorVersion':{'$in':[{'$numberInt':'0'},null]},"
-                         "'syncMetadata.collections.tools.retryCount':{'$in':[{'$numberInt':'0'},null]}}");
+                         "'syncMetadata.collections.tools.retryCount':{'$in':[{'$numberInt':'0'},null]},"
+                         "'syncMetadata.collections.tools.lastSyncedAt':null,"
+                         "'syncMetadata.collections.tools.lastSyncAttemptAt':null}");
     bson_destroy(&filter);
     record_fini(&before);
 }
