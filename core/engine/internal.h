@@ -203,6 +203,7 @@ struct engine {
         bool requested, held;
         bool was_expired; /* the last holder did not give it back */
         bool clean_start; /* it did, and left nothing unknown */
+        bool outranked;   /* a point has an epoch above ours: a leftover, and there may be more */
         char holder[128];
     } lease;
 
@@ -437,6 +438,8 @@ void mongo_answered(struct engine *e);
 bool mongo_paused(struct engine *e);
 /* The lease outlasts a request to Qdrant that is sent now. */
 bool lease_covers_request(struct engine *e);
+/* A point was seen: an epoch above ours, while our lease runs, is a leftover of a state that was lost. */
+void lease_note_epoch(struct engine *e, const struct witness *seen);
 
 /* ---- receive.c ---- */
 /* Takes what came back for a lane's request; its batch is freed. */

@@ -327,12 +327,17 @@ static bool refuse_duplicate(struct part *part)
     return true;
 }
 
-/* While everything is compared there is a reason not to believe records, whatever brings us here. And the
- * point of a business id that another document holds too may be that one's by now. */
-static bool in_doubt(const struct engine *e, const struct doc *doc)
+/*
+ * While everything is compared there is a reason not to believe records, whatever brings us here; and a
+ * leftover epoch may keep out what is written without a look, as long as not every point was seen. The point
+ * of a business id that another document holds too may be that one's by now.
+ */
+static bool in_doubt(const struct engine *e, const struct part *part)
 {
-    return doc->work.doubt || doc->gone || doc->src.contested ||
-           (e->scan.doubt && (e->scan.wanted || e->scan.running));
+    const struct doc *doc = part->doc;
+    bool compares = e->scan.doubt && (e->scan.wanted || e->scan.running);
+    bool sweeps = e->sweep.running && (e->sweep.left >> part->collection & 1);
+    return doc->work.doubt || doc->gone || doc->src.contested || compares || sweeps || e->lease.outranked;
 }
 
 static void decide(struct engine *e, struct part *part)
@@ -366,7 +371,7 @@ static void decide(struct engine *e, struct part *part)
     /* A first scan into a collection that was empty when we came needn't ask for what nobody has written. */
     bool first = c->virgin && doc->work.scanned && !entry->present && !doc->src.contested;
     if (first ? part->wanted.point || !doc->gone
-              : !classify_needs_witness(&part->wanted, entry, in_doubt(e, doc))) {
+              : !classify_needs_witness(&part->wanted, entry, in_doubt(e, part))) {
         enum action action = classify_by_entry(&part->wanted, entry);
         if (action == ACTION_CLEAR && !add_stray(part, entry->point_id)) {
             out_of_memory(e, part);
@@ -489,6 +494,7 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
     part->stray_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct witness *w = &found[i];
+        lease_note_epoch(e, w);
         if (part->wanted.point && strcmp(w->point_id, part->made.point_id) == 0) {
             own = w;
         } else if (w->ours && w->doc && strcmp(w->doc, part->doc->json) == 0 &&
@@ -498,7 +504,7 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
         }
     }
     note_witness(part, own);
-    part->unguarded = own && own->epoch > e->lease.epoch; /* our lease runs, so that epoch is a leftover */
+    part->unguarded = own && own->epoch > e->lease.epoch;
     bool anew = part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
     bool force = anew && part->wanted.point && !part->embedded;
     enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);

@@ -16,6 +16,7 @@
 /* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
 static bool leaves_clean(const struct engine *e)
 {
+    if (e->lease.outranked) return false;
     if (e->config->errand.on) return e->state_loaded && !e->unknown && e->lease.clean_start;
     bool streams = e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM;
     return e->state_loaded && !e->unknown && (e->lease.clean_start || e->stream.replayed || !streams);
@@ -107,6 +108,17 @@ static void lease_back(struct engine *e, struct req *req)
     }
 }
 
+void lease_note_epoch(struct engine *e, const struct witness *seen)
+{
+    bool leftover = seen->ours && seen->epoch > e->lease.epoch && now_ms(e) <= e->lease.until_ms;
+    if (!leftover || e->lease.outranked) return;
+    log_warn("points have an epoch above that of the lease, as if the saved state had been lost: from now on "
+             "each point is looked at before it is written",
+             LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
+             LOG_INT("found", seen->epoch));
+    e->lease.outranked = e->save.dirty = true;
+}
+
 /* ---- saved state ---- */
 
 static void load(struct engine *e)
@@ -189,8 +201,9 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->token_time = safe ? safe->at : 0;
     bool asked = e->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
     bool sweeps = (e->sweep.running && !asked) || !watermark_idle(&e->sweep.mark);
-    state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || sweeps;
-    state->scan_doubt = state->scan_running && (e->scan.doubt || sweeps);
+    bool again = sweeps || e->lease.outranked; /* who comes next must see that, too */
+    state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || again;
+    state->scan_doubt = state->scan_running && (e->scan.doubt || again);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
     state->digests = calloc(e->collection_count + 1, sizeof *state->digests);

@@ -170,6 +170,7 @@ static void points_back(struct engine *e, struct req *req)
         return;
     }
     for (size_t i = 0; i < count; i++) {
+        lease_note_epoch(e, &found[i]);
         struct docid *id = found[i].ours && found[i].doc ? docid_parse(found[i].doc) : NULL;
         if (!id) continue;
         e->sweep.ids[e->sweep.page_count] = id;

@@ -43,6 +43,13 @@ const struct sim_doc *mongo_doc(const struct world *w, int id)
     return mongo_doc_at(w, id, w->mongo.count);
 }
 
+size_t mongo_told(const struct world *w, int id, size_t entries)
+{
+    size_t at = w->mongo.last_of[id];
+    while (at > 0 && (at > entries || w->mongo.log[at - 1].own)) at = w->mongo.log[at - 1].before;
+    return at;
+}
+
 int mongo_owner(const struct world *w, int key, size_t entries)
 {
     for (int id = 0; id < w->ids && key != SIM_NO_KEY; id++) {

@@ -356,14 +356,6 @@ static int number_after(const char *text, const char *word)
     return (int)strtol(strstr(text, word) + strlen(word), NULL, 10);
 }
 
-/* The newest entry of the oplog that says something of the document. */
-static int64_t last_told(const struct world *w, int id)
-{
-    size_t at = w->mongo.last_of[id];
-    while (at > 0 && w->mongo.log[at - 1].own) at = w->mongo.log[at - 1].before;
-    return (int64_t)at;
-}
-
 /*
  * A text is needed as long as its point does not hold the vector of this very text, by this very model. It
  * may be asked for again after the vector came and was not written: a lost reply of the embedder, a refused
@@ -380,7 +372,7 @@ void promise_needed(struct world *w, const struct run *run, const char *text)
     if (!p || p->foreign || p->vector != vector || p->doc != doc) return;
     bool recorded = is && is->record.entries && is->record.entries[collection].present;
     if (run->was_empty[collection] && !recorded) return; /* a first scan asks no points */
-    if (last_told(w, doc) > run->received) return;       /* it may have come with a record of long ago */
+    if (run->ahead[doc]) return;                         /* it may have come with a record of long ago */
     bool holds = strcmp(w->mongo.owner, run->owner) == 0 && mongo_wall(w) < w->mongo.lease_until;
     if (!holds || p->epoch != run->epoch || w->rate[FAULT_STALE_READ]) {
         w->repeats++;

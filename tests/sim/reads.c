@@ -44,12 +44,13 @@ static void read_record(const struct run *run, const struct sim_doc *doc, struct
         if (!entry_copy(&out->entries[i], &doc->record.entries[run->which[i]])) abort();
 }
 
-static void read_doc(struct world *w, const struct run *run, int id, size_t at, struct source_doc *out)
+static void read_doc(struct world *w, struct run *run, int id, size_t at, struct source_doc *out)
 {
     const struct sim_doc *doc = mongo_doc_at(w, id, at);
     memset(out, 0, sizeof *out);
     out->id = sim_id(id);
     out->bytes = 100;
+    run->ahead[id] = (int64_t)mongo_told(w, id, at) > run->received;
     if (!doc) return;
     out->body = body_of(doc, id);
     read_record(run, doc, &out->record);
@@ -89,7 +90,7 @@ static void do_read(struct world *w, struct trip *trip)
 static void do_scan(struct world *w, struct trip *trip)
 {
     struct req *req = trip->req;
-    const struct run *run = trip->run;
+    struct run *run = trip->run;
     size_t at = snapshot(w, run, req->scan.after);
     size_t max = req->scan.max_docs < PAGE_DOCS ? req->scan.max_docs : PAGE_DOCS;
     int id = req->scan.from ? sim_id_number(req->scan.from) + 1 : 0;

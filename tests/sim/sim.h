@@ -205,12 +205,13 @@ struct run {
     uint64_t tick;                   /* number of the timer that counts */
     bool was_empty[SIM_COLLECTIONS]; /* when it came */
     bool stream_open, stream_lost, stream_proven;
-    uint64_t stream_at;   /* entries up to this one were given out */
-    size_t skipped_from;  /* what its stream passed over is from here on */
-    size_t skipped_until; /* to here */
-    cluster_time saw;     /* its adapter reads no older than this */
-    struct trip *waiting; /* its REQ_STREAM_NEXT, while there is nothing to say */
-    int64_t received;     /* entries whose events it has */
+    uint64_t stream_at;      /* entries up to this one were given out */
+    size_t skipped_from;     /* what its stream passed over is from here on */
+    size_t skipped_until;    /* to here */
+    cluster_time saw;        /* its adapter reads no older than this */
+    struct trip *waiting;    /* its REQ_STREAM_NEXT, while there is nothing to say */
+    int64_t received;        /* entries whose events it has */
+    bool ahead[SIM_MAX_IDS]; /* when it was read last, it said what no event had told yet */
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
     size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
     int64_t lease_until_ms;       /* as it knows itself */
@@ -320,6 +321,9 @@ void mongo_truncate(struct world *w);
 const struct sim_doc *mongo_doc(const struct world *w, int id);
 /* The document as of the first `entries` entries of the oplog; NULL if there was none. */
 const struct sim_doc *mongo_doc_at(const struct world *w, int id, size_t entries);
+/* The newest of the first `entries` entries by which the application says something of the document; 0 if
+ * there is none. */
+size_t mongo_told(const struct world *w, int id, size_t entries);
 size_t mongo_committed(const struct world *w);
 struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const struct sim_doc *doc);
 int64_t mongo_wall(const struct world *w);

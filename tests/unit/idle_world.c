@@ -75,7 +75,7 @@ bool idle_step(struct idle_world *w, struct engine *e)
     req->next = NULL;
     if (req->kind == REQ_SCAN && !req->scan.from)
         (*(req->scan.recent_only ? &w->recent_scans : &w->full_scans))++;
-    idle_answer(w, req);
+    (w->answer ? w->answer : idle_answer)(w, req);
     engine_handle(e, req);
     w->answered++;
     return true;

@@ -13,6 +13,8 @@ struct idle_world {
     bool takes_over; /* the last holder did not give its lease back */
     size_t answered, given_back;
     size_t full_scans, recent_scans;
+    void (*answer)(struct idle_world *,
+                   struct req *); /* instead of idle_answer(), which it may call; or NULL */
 };
 
 /* One collection, one embedder, and times that suit a test. */
