@@ -55,7 +55,7 @@ void doc_add_freed(struct engine *e, struct doc *doc, const char *key)
     if (copy)
         freed[doc->freed_count++] = copy;
     else
-        e->rivals_overflow = true; /* the worker comes by whoever waits for it */
+        worker_want_rejected(e); /* whoever waits for it is among them */
 }
 
 static bool any_failed(const struct engine *e, const struct doc *doc)

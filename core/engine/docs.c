@@ -89,6 +89,8 @@ void doc_drop_contents(struct engine *e, struct doc *doc)
     free(doc->freed);
     doc->freed = NULL;
     doc->freed_count = 0;
+    docid_free(doc->holders_from);
+    doc->holders_from = NULL;
     doc->gone = false;
 }
 

@@ -33,7 +33,7 @@ static void init_lanes(struct engine *e)
     const struct engine_config *config = e->config;
     lane_init(&e->reads, 2, 128);
     lane_init(&e->records, 2, 256);
-    lane_init(&e->holders, 1, 256);
+    lane_init(&e->holders, 1, MOST_WITH_HOLDERS);
     lane_init(&e->tomb_puts, 1, 256);
     lane_init(&e->tomb_drops, 1, 256);
     lane_init(&e->claims, 1, 256);
@@ -80,6 +80,7 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     e->stream.heard_ms = NO_TIME;
     e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
     e->tombs.last_put_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
+    e->worker.rejects_wanted = true;
     e->phase = PHASE_LEASE;
     return e;
 }

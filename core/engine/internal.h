@@ -26,6 +26,7 @@ struct doc;
 
 #define RIVAL_BUCKETS 256
 #define BEHIND_BUCKETS 256
+#define MOST_WITH_HOLDERS 256 /* documents that ask together who else holds what they freed */
 
 /* Somebody's mark in a watermark that waits for a document. */
 struct hold {
@@ -119,6 +120,8 @@ struct doc {
     int64_t begun_ms;
     char **freed; /* owned: business ids whose points were freed or changed owner */
     size_t freed_count;
+    struct docid
+        *holders_from; /* owned; of their other holders those up to here are marked; NULL: none yet */
     struct part parts[];
 };
 
@@ -184,7 +187,7 @@ struct engine {
         size_t count;
         int64_t unnamed_wall_ms; /* the oldest that there was no room for; NO_TIME: none */
     } behind;
-    bool rivals_overflow; /* some were not remembered: the cycle asks for them */
+    bool rivals_overflow; /* some were not remembered: each cycle asks for them */
     struct lane reads, records, holders, tomb_puts, tomb_drops, claims;
 
     struct { /* MongoDB is not answering: everything that needs it waits */
@@ -267,8 +270,8 @@ struct engine {
 
     struct {
         bool running, requested, wanted, pass_done;
-        bool rejected_seen; /* once in a run the rejected are looked at too: who they wait for may have gone
-                               before */
+        bool rejects_wanted; /* the next cycle looks at the rejected, too: who they wait for may have gone */
+        bool rejected_too;   /* this one does */
         struct docid *from;
         int64_t next_ms;       /* monotonic: the next cycle */
         int64_t retry_wall_ms; /* the earliest nextRetryAt known, or NO_TIME */
@@ -475,6 +478,9 @@ void sweep_handle(struct engine *e, struct req *req);
 void worker_run(struct engine *e);
 void worker_handle(struct engine *e, struct req *req);
 void worker_doc_done(struct engine *e, bool failed);
+/* Somebody who waits for a business id could not be marked; the record says so, and the next cycle comes by.
+ */
+void worker_want_rejected(struct engine *e);
 /* A failed entry was written that is due at this wall-clock time. */
 void worker_note_retry(struct engine *e, int64_t wall);
 /* After so long no request of an earlier writer can be under way any more. */

@@ -240,13 +240,16 @@ struct req {
             bool end;
             int64_t next_ms; /* with `end`: the earliest later nextRetryAt (wall clock), or NO_TIME */
         } due;
-        /* Ids of all documents that hold one of these business ids (as `_lockstep.key` shows them). */
+        /* Ids of documents that hold one of these business ids (as `_lockstep.key` shows them), the lowest
+         * first. */
         struct {
             const char **keys; /* the array is owned, the strings are borrowed */
             size_t count;
+            size_t max_ids;
+            const struct docid *from; /* borrowed; begin after it; NULL: at the first */
             /* out */
             struct docid **ids; /* owned, also the ids */
-            size_t id_count;
+            size_t id_count;    /* max_ids: there may be more */
         } holders;
         /* Counts over the whole collection, majority. */
         struct {

@@ -67,6 +67,21 @@ static bool mark_holders(struct engine *e, struct doc *doc, const struct req *re
     return true;
 }
 
+/*
+ * There may be more than one answer names. Then each document asks for itself, until all have had their turn,
+ * and goes on behind the last holder that was marked.
+ */
+static void more_holders(struct engine *e, struct batch *batch, struct req *req)
+{
+    struct doc *doc = batch->items[0];
+    if (batch->count == 1) {
+        docid_free(doc->holders_from);
+        doc->holders_from = req->holders.ids[--req->holders.id_count];
+    }
+    e->holders.max_items = 1;
+    batch_put_back(batch);
+}
+
 static void holders_back(struct engine *e, struct batch *batch, struct req *req)
 {
     if (req->err.code != LKS_E_OK) {
@@ -80,6 +95,11 @@ static void holders_back(struct engine *e, struct batch *batch, struct req *req)
             batch_put_back(batch);
             return;
         }
+    if (req->holders.id_count >= req->holders.max_ids) {
+        more_holders(e, batch, req);
+        return;
+    }
+    if (!e->holders.queued) e->holders.max_items = MOST_WITH_HOLDERS;
     for (size_t i = 0; i < batch->count; i++) doc_holders_known(e, batch->items[i]);
 }
 

@@ -68,7 +68,7 @@ static void remember(struct engine *e, const struct doc *doc, const char *key)
 void rival_unmarked(struct engine *e, struct why *why)
 {
     why_release(why);
-    e->rivals_overflow = true;
+    worker_want_rejected(e);
 }
 
 void rival_lost(struct engine *e, const struct doc *doc, const char *key)

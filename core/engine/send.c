@@ -136,6 +136,13 @@ static void send_records(struct engine *e)
     submit(e, &e->ports.store, req);
 }
 
+/* Holders come on top of the credits for documents, so one page of them after the other. What waits for a
+ * page may be what takes the bytes that reading needs. */
+static bool room_for_holders(const struct engine *e)
+{
+    return e->reads.queued < e->config->max_docs || e->bytes_in_work >= e->config->max_bytes;
+}
+
 static void send_holders(struct engine *e)
 {
     struct batch *batch;
@@ -143,6 +150,8 @@ static void send_holders(struct engine *e)
     if (!req) return;
     size_t keys = 0;
     for (size_t i = 0; i < batch->count; i++) keys += ((struct doc *)batch->items[i])->freed_count;
+    req->holders.max_ids = e->config->max_docs;
+    req->holders.from = ((struct doc *)batch->items[0])->holders_from;
     req->holders.keys = calloc(keys, sizeof *req->holders.keys);
     if (!req->holders.keys) {
         give_up_batch(batch, req);
@@ -307,7 +316,7 @@ void send_ready(struct engine *e)
         before = e->in_flight;
         if (mongo && e->bytes_in_work < e->config->max_bytes && lane_ready(&e->reads)) send_reads(e);
         if (mongo && lane_ready(&e->records)) send_records(e);
-        if (mongo && lane_ready(&e->holders)) send_holders(e);
+        if (mongo && room_for_holders(e) && lane_ready(&e->holders)) send_holders(e);
         if (tombs && lane_ready(&e->tomb_puts)) send_tombs(e, &e->tomb_puts, REQ_TOMBS_PUT);
         if (tombs && lane_ready(&e->claims)) send_tombs(e, &e->claims, REQ_TOMBS_PUT);
         if (tombs && lane_ready(&e->tomb_drops)) send_tombs(e, &e->tomb_drops, REQ_TOMBS_DROP);

@@ -15,6 +15,11 @@ void worker_note_retry(struct engine *e, int64_t wall)
     if (e->worker.retry_wall_ms == NO_TIME || wall < e->worker.retry_wall_ms) e->worker.retry_wall_ms = wall;
 }
 
+void worker_want_rejected(struct engine *e)
+{
+    e->worker.rejects_wanted = true;
+}
+
 static bool lanes_idle(const struct collection_state *c)
 {
     return !c->look.queued && !c->upsert.queued && !c->payload.queued && !c->del.queued;
@@ -61,6 +66,8 @@ static void begin(struct engine *e)
     docid_free(e->worker.from);
     e->worker.from = NULL;
     e->worker.pass_done = !any;
+    e->worker.rejected_too = e->worker.rejects_wanted || e->rivals_overflow;
+    if (any) e->worker.rejects_wanted = false;
     e->worker.running = true;
 }
 
@@ -70,7 +77,7 @@ static void ask(struct engine *e)
     if (!req) return;
     req->due.now_ms = wall_ms(e);
     req->due.recorded_only = e->scan.wanted || e->scan.running; /* the rest the scan comes by */
-    req->due.rejected_too = !e->worker.rejected_seen || e->rivals_overflow;
+    req->due.rejected_too = e->worker.rejected_too;
     req->due.collections = e->worker.collections;
     req->due.from = e->worker.from;
     req->due.max_docs = e->config->batch_size;
@@ -128,7 +135,6 @@ void worker_handle(struct engine *e, struct req *req)
         req->due.ids[req->due.count - 1] = NULL;
     }
     e->worker.pass_done = req->due.end || req->due.count == 0;
-    if (e->worker.pass_done) e->worker.rejected_seen = true;
     if (e->worker.pass_done && req->due.next_ms != NO_TIME) worker_note_retry(e, req->due.next_ms);
 }
 

@@ -60,15 +60,6 @@ static enum lks_code page_fill(struct mongo *m, mongoc_client_t *client, const b
     return code ? code : closed;
 }
 
-static void append_sort(bson_t *command, const char *key, size_t limit)
-{
-    bson_t sort;
-    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &sort);
-    BSON_APPEND_INT32(&sort, key, 1);
-    bson_append_document_end(command, &sort);
-    BSON_APPEND_INT64(command, "limit", (int64_t)limit);
-}
-
 /* The next due ids by what the records in `collection` say; the indexes on status and nextRetryAt find them.
  */
 static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const char *collection,
@@ -83,7 +74,7 @@ static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const ch
     bool any = metadata_due(&filter, m->names, m->name_count, &rule);
     if (from) reads_after(&filter, from);
     bson_append_document_end(&command, &filter);
-    append_sort(&command, "_id", req->due.max_docs);
+    reads_sorted(&command, "_id", req->due.max_docs);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     if (any)
         code = page_fill(m, client, &command, req->due.max_docs, NULL, page, err);
@@ -151,7 +142,7 @@ static enum lks_code walk_page(struct mongo *m, mongoc_client_t *client, const s
         docid_append(from, &inner, "_id");
         bson_append_document_end(&command, &inner);
     }
-    append_sort(&command, "_id", WALK_PAGE);
+    reads_sorted(&command, "_id", WALK_PAGE);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     enum lks_code code = page_fill(m, client, &command, WALK_PAGE, from, page, err);
     bson_destroy(&command);
@@ -261,7 +252,7 @@ static enum lks_code next_retry(struct mongo *m, mongoc_client_t *client, struct
     BSON_APPEND_DATE_TIME(&condition, "$gt", req->due.now_ms);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
-    append_sort(&command, retry, 1);
+    reads_sorted(&command, retry, 1);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "projection", &values);
     BSON_APPEND_INT32(&values, retry, 1);
     bson_append_document_end(&command, &values);

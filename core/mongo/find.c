@@ -11,7 +11,7 @@ static const char what[] = "looking for a document";
 static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
                              struct source_doc *doc, struct lks_err *err)
 {
-    bson_t command = BSON_INITIALIZER, filter, condition, in, sort;
+    bson_t command = BSON_INITIALIZER, filter, condition, in;
     struct rows rows;
     const bson_t *row;
     bool found = false;
@@ -23,10 +23,7 @@ static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const cha
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
-    BSON_APPEND_DOCUMENT_BEGIN(&command, "sort", &sort);
-    BSON_APPEND_INT32(&sort, "_id", 1);
-    bson_append_document_end(&command, &sort);
-    BSON_APPEND_INT32(&command, "limit", 1);
+    reads_sorted(&command, "_id", 1);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     if (!code && rows_next(&rows, &row)) {
         found = true;

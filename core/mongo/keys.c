@@ -326,8 +326,10 @@ enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req 
     for (size_t i = 0; i < req->holders.count; i++) append_key(&values, req->holders.keys[i]);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
+    if (req->holders.from) reads_after(&filter, req->holders.from);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
+    reads_sorted(&command, "_id", req->holders.max_ids);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
     while (!code && rows_next(&rows, &row))
         if (!ids_add(&req->holders.ids, &req->holders.id_count, &room, docid_of(row)))

@@ -238,6 +238,15 @@ void reads_after(bson_t *filter, const struct docid *from)
     bson_append_document_end(filter, &expr);
 }
 
+void reads_sorted(bson_t *command, const char *field, size_t limit)
+{
+    bson_t sort;
+    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &sort);
+    BSON_APPEND_INT32(&sort, field, 1);
+    bson_append_document_end(command, &sort);
+    BSON_APPEND_INT64(command, "limit", (int64_t)limit);
+}
+
 /* An application's clocks differ, and a transaction commits after the time it wrote down. */
 static int64_t overlap_ms(const struct mongo *m)
 {
@@ -267,17 +276,14 @@ static void append_recent(const struct mongo *m, bson_t *filter)
 /* A page of documents that are recent by the date field, whichever index finds them. */
 static void recent_command(const struct mongo *m, bson_t *command, const struct docid *from, size_t max_docs)
 {
-    bson_t filter, sort;
+    bson_t filter;
     BSON_APPEND_UTF8(command, "find", m->collection);
     BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
     append_recent(m, &filter);
     if (from) reads_after(&filter, from);
     bson_append_document_end(command, &filter);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &sort);
-    BSON_APPEND_INT32(&sort, "_id", 1);
-    bson_append_document_end(command, &sort);
     if (m->projection) BSON_APPEND_DOCUMENT(command, "projection", m->projection);
-    BSON_APPEND_INT64(command, "limit", (int64_t)max_docs);
+    reads_sorted(command, "_id", max_docs);
 }
 
 /* Remembers the newest date of the field to poll by. */

@@ -169,6 +169,8 @@ enum lks_code lease_run(struct mongo *m, mongoc_client_t *client, struct req *re
 
 /* Adds {$expr: {$gt: ["$_id", from]}}: compares across all types of `_id`, as {_id: {$gt: from}} does not. */
 void reads_after(bson_t *filter, const struct docid *from);
+/* Adds {sort: {field: 1}, limit: limit}; 0 is no limit. */
+void reads_sorted(bson_t *command, const char *field, size_t limit);
 /* {find: collection, filter: {_id: {$in: ids}}, projection}; whole documents if `projection` is NULL. */
 void reads_by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
                          size_t count, const bson_t *projection);

@@ -186,10 +186,7 @@ static void list_command(struct mongo *m, bson_t *command, const struct req *req
     BSON_APPEND_DATE_TIME(&condition, "$lte", req->tombs.older_than_ms);
     bson_append_document_end(&inner, &condition);
     bson_append_document_end(command, &inner);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &inner);
-    BSON_APPEND_INT32(&inner, "since", 1);
-    bson_append_document_end(command, &inner);
-    if (req->tombs.max) BSON_APPEND_INT64(command, "limit", (int64_t)req->tombs.max);
+    reads_sorted(command, "since", req->tombs.max);
 }
 
 static bool tombs_add(struct req *req, size_t *room, const struct tomb *tomb)

@@ -9,6 +9,7 @@
 #include "sim.h"
 
 #define PAGE_DOCS 5 /* small pages, so that much happens between two */
+#define PAGE_HOLDERS 3
 
 static size_t snapshot(struct world *w, const struct run *run, cluster_time after)
 {
@@ -146,8 +147,10 @@ static void do_due(struct world *w, const struct run *run, struct req *req)
 static void do_holders(struct world *w, const struct run *run, struct req *req)
 {
     size_t at = snapshot(w, run, 0);
-    req->holders.ids = calloc((size_t)w->ids, sizeof *req->holders.ids);
-    for (int id = 0; id < w->ids; id++) {
+    if (req->holders.max_ids > PAGE_HOLDERS) req->holders.max_ids = PAGE_HOLDERS;
+    req->holders.ids = calloc(req->holders.max_ids, sizeof *req->holders.ids);
+    int id = req->holders.from ? sim_id_number(req->holders.from) + 1 : 0;
+    for (; id < w->ids && req->holders.id_count < req->holders.max_ids; id++) {
         const struct sim_doc *doc = mongo_doc_at(w, id, at);
         char key[16];
         if (!doc || doc->key == SIM_NO_KEY) continue;

@@ -228,6 +228,12 @@ test_mongo_list_SOURCES = %D%/test_mongo_list.c %D%/mongo_fixture.c %D%/mongo_fi
 test_mongo_list_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)
 # engine: stopping while it starts
+check_PROGRAMS += test_engine_holders
+TESTS += test_engine_holders
+test_engine_holders_SOURCES = %D%/test_engine_holders.c %D%/idle_world.c %D%/idle_world.h
+test_engine_holders_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_holders_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += test_engine_leftover
 TESTS += test_engine_leftover
 test_engine_leftover_SOURCES = %D%/test_engine_leftover.c %D%/idle_world.c %D%/idle_world.h

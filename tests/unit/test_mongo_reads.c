@@ -316,9 +316,41 @@ START_TEST(holders_of_a_business_id_are_found_by_how_it_is_shown)
     req->holders.keys = calloc(4, sizeof *req->holders.keys);
     memcpy(req->holders.keys, keys, sizeof keys);
     req->holders.count = 4;
+    req->holders.max_ids = 10;
     fixture_ok(&f, req);
     ck_assert_uint_eq(req->holders.id_count, 4); /* 2 and 3 are equal to MongoDB */
     req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(holders_come_in_pages_across_all_types_of_id)
+{
+    static const char *const pages[][2] = {
+        {"1", "3"}, {"{\"a\":{\"$numberInt\":\"1\"}}", "{\"$oid\":\"0123456789abcdef01234567\"}"}};
+    static const char *const key = "x";
+    fixture_start(&f, _i, NULL);
+    fixture_insert(
+        &f, "c",
+        "{'_id':{'$oid':'0123456789abcdef01234567'},'id':'x'},{'_id':3,'id':'x'},{'_id':1,'id':'x'},"
+        "{'_id':2,'id':'y'},{'_id':{'a':1},'id':'x'}");
+    fixture_open(&f);
+    struct docid *from = NULL;
+    for (int page = 0; page < 3; page++) {
+        struct req *req = req_new(REQ_HOLDERS, NULL);
+        req->holders.keys = calloc(1, sizeof *req->holders.keys);
+        req->holders.keys[0] = key;
+        req->holders.count = 1;
+        req->holders.max_ids = 2;
+        req->holders.from = from;
+        fixture_ok(&f, req);
+        ck_assert_uint_eq(req->holders.id_count, page < 2 ? 2 : 0);
+        for (size_t i = 0; i < req->holders.id_count; i++)
+            fixture_assert_id(req->holders.ids[i], pages[page][i]);
+        docid_free(from);
+        from = page < 2 ? docid_copy(req->holders.ids[1]) : NULL;
+        req_free(req);
+    }
     fixture_end(&f);
 }
 END_TEST
@@ -368,6 +400,7 @@ int main(void)
     tcase_add_loop_test(tc, of_equal_business_ids_the_lowest_document_is_the_owner, 0, servers);
     tcase_add_loop_test(tc, where_mongodb_keeps_business_ids_apart_no_owner_is_looked_for, 0, servers);
     tcase_add_loop_test(tc, holders_of_a_business_id_are_found_by_how_it_is_shown, 0, servers);
+    tcase_add_loop_test(tc, holders_come_in_pages_across_all_types_of_id, 0, servers);
     tcase_add_loop_test(tc, a_document_is_found_by_what_a_person_writes, 0, servers);
     suite_add_tcase(suite, tc);
     return suite_run(suite);

@@ -1,0 +1,172 @@
+/*
+ * test_engine_holders.c - a business id that very many documents hold is given up: each of them is looked at,
+ * and they come a page at a time, so that memory stays bounded.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "idle_world.h"
+#include "suite.h"
+
+#define MAX_DOCS 100
+#define HOLDERS 2500  /* documents 1 to 2500 */
+#define READ 512      /* documents that may be asked for, or were just read, beside those that wait */
+#define PATIENCE 5000 /* steps */
+
+static const char point_of_owner[] = "00000000-0000-5000-8000-000000000001";
+static const char key[] = "k";
+
+struct crowd {
+    struct idle_world idle; /* first, so that it can be found from there */
+    bool told, deleted;
+    bool read[HOLDERS + 1];
+    size_t seen;
+};
+
+static struct docid *numbered(int number)
+{
+    bson_t doc = BSON_INITIALIZER;
+    BSON_APPEND_INT32(&doc, "_id", number);
+    struct docid *id = docid_of(&doc);
+    bson_destroy(&doc);
+    ck_assert_ptr_nonnull(id);
+    return id;
+}
+
+static int number_of(const struct docid *id)
+{
+    char *text = docid_plain(id);
+    int number = (int)strtol(text, NULL, 10);
+    free(text);
+    return number;
+}
+
+/* The owner, document 0, is deleted. */
+static void answer_next(struct crowd *w, struct req *req)
+{
+    if (w->told) return;
+    w->told = true;
+    req->stream_next.changes = calloc(1, sizeof *req->stream_next.changes);
+    ck_assert_ptr_nonnull(req->stream_next.changes);
+    req->stream_next.changes[req->stream_next.change_count++] =
+        (struct change){.op = CHANGE_DELETE, .id = numbered(0), .token = bson_new(), .at = 2};
+}
+
+static void answer_read(struct crowd *w, struct req *req)
+{
+    req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
+    ck_assert_ptr_nonnull(req->read.docs);
+    for (size_t i = 0; i < req->read.count; i++) {
+        struct source_doc *doc = &req->read.docs[i];
+        int number = number_of(req->read.ids[i]);
+        doc->id = docid_copy(req->read.ids[i]);
+        if (number == 0) continue;
+        doc->body = bson_new();
+        ck_assert(record_init(&doc->record, 1));
+        doc->record.present = doc->record.entries[0].present = true;
+        doc->record.entries[0].status = SYNC_SYNCED;
+        w->seen += !w->read[number];
+        w->read[number] = true;
+    }
+}
+
+static bool asks_for_owner(const struct req *req)
+{
+    for (size_t i = 0; i < req->lookup.doc_count; i++)
+        if (strstr(req->lookup.docs[i], "\"0\"")) return true;
+    return req->lookup.point_count > 0;
+}
+
+static void answer_lookup(const struct crowd *w, struct req *req)
+{
+    if (w->deleted || !asks_for_owner(req)) return;
+    struct docid *owner = numbered(0);
+    req->lookup.found = calloc(1, sizeof *req->lookup.found);
+    ck_assert_ptr_nonnull(req->lookup.found);
+    struct witness *point = &req->lookup.found[req->lookup.found_count++];
+    *point = (struct witness){.ours = true, .doc = docid_json(owner), .key = strdup(key), .epoch = 1};
+    memcpy(point->point_id, point_of_owner, sizeof point_of_owner);
+    docid_free(owner);
+}
+
+static void answer_holders(struct req *req)
+{
+    int first = req->holders.from ? number_of(req->holders.from) + 1 : 1;
+    ck_assert_uint_eq(req->holders.count, 1);
+    ck_assert_str_eq(req->holders.keys[0], key);
+    req->holders.ids = calloc(req->holders.max_ids, sizeof *req->holders.ids);
+    ck_assert_ptr_nonnull(req->holders.ids);
+    for (int i = first; i <= HOLDERS && req->holders.id_count < req->holders.max_ids; i++)
+        req->holders.ids[req->holders.id_count++] = numbered(i);
+}
+
+static void answer(struct idle_world *idle, struct req *req)
+{
+    struct crowd *w = (struct crowd *)idle;
+    switch (req->kind) {
+    case REQ_STREAM_NEXT:
+        answer_next(w, req);
+        break;
+    case REQ_READ:
+        answer_read(w, req);
+        break;
+    case REQ_MAKE: /* nothing to embed */
+        req->make.made = calloc(req->make.count, sizeof *req->make.made);
+        ck_assert_ptr_nonnull(req->make.made);
+        for (size_t i = 0; i < req->make.count; i++) req->make.made[i].kind = MADE_NOTHING;
+        break;
+    case REQ_LOOKUP:
+        answer_lookup(w, req);
+        break;
+    case REQ_DELETE:
+        w->deleted = true;
+        break;
+    case REQ_HOLDERS:
+        answer_holders(req);
+        break;
+    default:
+        idle_answer(idle, req);
+    }
+}
+
+/* Reads are slow: everything else is answered before them. */
+static void put_off_reads(struct idle_world *w)
+{
+    struct req *req = w->asked, **end = &w->asked;
+    if (!req || req->kind != REQ_READ || !req->next) return;
+    w->asked = req->next;
+    req->next = NULL;
+    while (*end) end = &(*end)->next;
+    *end = req;
+}
+
+START_TEST(all_holders_of_a_freed_business_id_are_looked_at_in_bounded_memory)
+{
+    static struct crowd w;
+    struct engine_config config;
+    size_t peak = 0;
+    w = (struct crowd){.idle = {.now_ms = 1000, .answer = answer}};
+    idle_configure(&config);
+    config.max_docs = MAX_DOCS;
+    struct engine *e = idle_engine(&w.idle, &config);
+    for (int i = 0; i < PATIENCE && w.seen < HOLDERS; i++) {
+        put_off_reads(&w.idle);
+        idle_step(&w.idle, e);
+        if (engine_docs_in_work(e) > peak) peak = engine_docs_in_work(e);
+    }
+    ck_assert(w.deleted);
+    ck_assert_uint_eq(w.seen, HOLDERS);
+    ck_assert_uint_le(peak, 2 * MAX_DOCS + READ);
+    idle_end(&w.idle, e);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("engine holders");
+    TCase *tc = tcase_create("holders");
+    tcase_add_test(tc, all_holders_of_a_freed_business_id_are_looked_at_in_bounded_memory);
+    suite_add_tcase(suite, tc);
+    return suite_run(suite);
+}
