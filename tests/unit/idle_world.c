@@ -65,6 +65,33 @@ void idle_answer(struct idle_world *w, struct req *req)
     }
 }
 
+struct docid *idle_id(int number)
+{
+    bson_t doc = BSON_INITIALIZER;
+    BSON_APPEND_INT32(&doc, "_id", number);
+    struct docid *id = docid_of(&doc);
+    bson_destroy(&doc);
+    ck_assert_ptr_nonnull(id);
+    return id;
+}
+
+void idle_tell(struct req *req, enum change_op op, int number)
+{
+    req->stream_next.changes = calloc(1, sizeof *req->stream_next.changes);
+    ck_assert_ptr_nonnull(req->stream_next.changes);
+    req->stream_next.changes[0] =
+        (struct change){.op = op, .id = idle_id(number), .token = bson_new(), .at = 2};
+    req->stream_next.change_count = 1;
+}
+
+void idle_synced(struct source_doc *doc)
+{
+    doc->body = bson_new();
+    ck_assert(record_init(&doc->record, 1));
+    doc->record.present = doc->record.entries[0].present = true;
+    doc->record.entries[0].status = SYNC_SYNCED;
+}
+
 bool idle_step(struct idle_world *w, struct engine *e)
 {
     engine_run(e);

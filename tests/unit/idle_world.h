@@ -23,6 +23,12 @@ void idle_configure(struct engine_config *config);
 struct engine *idle_engine(struct idle_world *w, const struct engine_config *config);
 /* Answers a request as this world does, without handing it back. */
 void idle_answer(struct idle_world *w, struct req *req);
+/* A new `_id`. */
+struct docid *idle_id(int number);
+/* REQ_STREAM_NEXT: brings this one change. */
+void idle_tell(struct req *req, enum change_op op, int number);
+/* REQ_READ: this document is there, and its record says that all is synced. */
+void idle_synced(struct source_doc *doc);
 /* Runs the engine and answers the oldest request; false if there was none. 10 milliseconds pass. */
 bool idle_step(struct idle_world *w, struct engine *e);
 /* Tells it to stop; it must end. Frees it. */

@@ -10,6 +10,7 @@
 #include "suite.h"
 
 #define MAX_DOCS 100
+#define OWNER 0       /* is deleted */
 #define HOLDERS 2500  /* documents 1 to 2500 */
 #define READ 512      /* documents that may be asked for, or were just read, beside those that wait */
 #define PATIENCE 5000 /* steps */
@@ -24,33 +25,12 @@ struct crowd {
     size_t seen;
 };
 
-static struct docid *numbered(int number)
-{
-    bson_t doc = BSON_INITIALIZER;
-    BSON_APPEND_INT32(&doc, "_id", number);
-    struct docid *id = docid_of(&doc);
-    bson_destroy(&doc);
-    ck_assert_ptr_nonnull(id);
-    return id;
-}
-
 static int number_of(const struct docid *id)
 {
     char *text = docid_plain(id);
     int number = (int)strtol(text, NULL, 10);
     free(text);
     return number;
-}
-
-/* The owner, document 0, is deleted. */
-static void answer_next(struct crowd *w, struct req *req)
-{
-    if (w->told) return;
-    w->told = true;
-    req->stream_next.changes = calloc(1, sizeof *req->stream_next.changes);
-    ck_assert_ptr_nonnull(req->stream_next.changes);
-    req->stream_next.changes[req->stream_next.change_count++] =
-        (struct change){.op = CHANGE_DELETE, .id = numbered(0), .token = bson_new(), .at = 2};
 }
 
 static void answer_read(struct crowd *w, struct req *req)
@@ -61,11 +41,8 @@ static void answer_read(struct crowd *w, struct req *req)
         struct source_doc *doc = &req->read.docs[i];
         int number = number_of(req->read.ids[i]);
         doc->id = docid_copy(req->read.ids[i]);
-        if (number == 0) continue;
-        doc->body = bson_new();
-        ck_assert(record_init(&doc->record, 1));
-        doc->record.present = doc->record.entries[0].present = true;
-        doc->record.entries[0].status = SYNC_SYNCED;
+        if (number == OWNER) continue;
+        idle_synced(doc);
         w->seen += !w->read[number];
         w->read[number] = true;
     }
@@ -81,7 +58,7 @@ static bool asks_for_owner(const struct req *req)
 static void answer_lookup(const struct crowd *w, struct req *req)
 {
     if (w->deleted || !asks_for_owner(req)) return;
-    struct docid *owner = numbered(0);
+    struct docid *owner = idle_id(OWNER);
     req->lookup.found = calloc(1, sizeof *req->lookup.found);
     ck_assert_ptr_nonnull(req->lookup.found);
     struct witness *point = &req->lookup.found[req->lookup.found_count++];
@@ -98,7 +75,7 @@ static void answer_holders(struct req *req)
     req->holders.ids = calloc(req->holders.max_ids, sizeof *req->holders.ids);
     ck_assert_ptr_nonnull(req->holders.ids);
     for (int i = first; i <= HOLDERS && req->holders.id_count < req->holders.max_ids; i++)
-        req->holders.ids[req->holders.id_count++] = numbered(i);
+        req->holders.ids[req->holders.id_count++] = idle_id(i);
 }
 
 static void answer(struct idle_world *idle, struct req *req)
@@ -106,7 +83,8 @@ static void answer(struct idle_world *idle, struct req *req)
     struct crowd *w = (struct crowd *)idle;
     switch (req->kind) {
     case REQ_STREAM_NEXT:
-        answer_next(w, req);
+        if (!w->told) idle_tell(req, CHANGE_DELETE, OWNER);
+        w->told = true;
         break;
     case REQ_READ:
         answer_read(w, req);

@@ -23,19 +23,9 @@ struct leftover_world {
     bool saved_scan, saved_clean;
 };
 
-static struct docid *numbered(int number)
-{
-    bson_t doc = BSON_INITIALIZER;
-    BSON_APPEND_INT32(&doc, "_id", number);
-    struct docid *id = docid_of(&doc);
-    bson_destroy(&doc);
-    ck_assert_ptr_nonnull(id);
-    return id;
-}
-
 static bool is_changed(const struct docid *id)
 {
-    struct docid *changed = numbered(CHANGED);
+    struct docid *changed = idle_id(CHANGED);
     bool same = docid_equal(id, changed);
     docid_free(changed);
     return same;
@@ -43,7 +33,7 @@ static bool is_changed(const struct docid *id)
 
 static void answer_scroll(struct leftover_world *w, struct req *req)
 {
-    struct docid *ghost = numbered(GHOST);
+    struct docid *ghost = idle_id(GHOST);
     req->scroll.found = calloc(1, sizeof *req->scroll.found);
     ck_assert_ptr_nonnull(req->scroll.found);
     req->scroll.found[req->scroll.found_count++] =
@@ -55,17 +45,6 @@ static void answer_scroll(struct leftover_world *w, struct req *req)
     w->swept = true;
 }
 
-/* Once every point was seen the other document changes. */
-static void answer_next(struct leftover_world *w, struct req *req)
-{
-    if (!w->swept || w->told) return;
-    req->stream_next.changes = calloc(1, sizeof *req->stream_next.changes);
-    ck_assert_ptr_nonnull(req->stream_next.changes);
-    req->stream_next.changes[req->stream_next.change_count++] =
-        (struct change){.op = CHANGE_UPDATE, .id = numbered(CHANGED), .token = bson_new(), .at = 2};
-    w->told = true;
-}
-
 static void answer_read(struct req *req)
 {
     req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
@@ -74,10 +53,7 @@ static void answer_read(struct req *req)
         struct source_doc *doc = &req->read.docs[i];
         doc->id = docid_copy(req->read.ids[i]);
         if (!is_changed(doc->id)) continue;
-        doc->body = bson_new();
-        ck_assert(record_init(&doc->record, 1));
-        doc->record.present = doc->record.entries[0].present = true;
-        doc->record.entries[0].status = SYNC_SYNCED;
+        idle_synced(doc);
         strcpy(doc->record.entries[0].point_id, point_of_changed);
         strcpy(doc->record.entries[0].content_hash, "of before");
     }
@@ -118,7 +94,10 @@ static void answer(struct idle_world *idle, struct req *req)
         answer_scroll(w, req);
         break;
     case REQ_STREAM_NEXT:
-        answer_next(w, req);
+        if (w->swept && !w->told) { /* every point was seen, and then another document changes */
+            idle_tell(req, CHANGE_UPDATE, CHANGED);
+            w->told = true;
+        }
         break;
     case REQ_READ:
         answer_read(req);
