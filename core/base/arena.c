@@ -45,7 +45,8 @@ void *arena_alloc(struct arena *a, size_t bytes)
 {
     const size_t align = alignof(max_align_t);
     if (a->failed) return NULL;
-    if (bytes > SIZE_MAX / 2 || (a->max_bytes && bytes > a->max_bytes - a->used_bytes)) goto fail;
+    a->full = bytes > SIZE_MAX / 2 || (a->max_bytes && bytes > a->max_bytes - a->used_bytes);
+    if (a->full) goto fail;
     size_t rounded = (bytes + align - 1) / align * align;
     struct arena_block *block = a->blocks;
     if (!block || block->size - block->used < rounded) block = grow(a, rounded);

@@ -16,6 +16,7 @@ struct arena {
     size_t used_bytes;          /* handed out */
     size_t max_bytes;           /* 0: no cap */
     bool failed;
+    bool full; /* and it was the cap */
 };
 
 void arena_init(struct arena *a, size_t max_bytes);

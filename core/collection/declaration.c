@@ -339,8 +339,8 @@ enum lks_code declaration_new(struct declaration **out, const struct declaration
     read_sentences(&r, lists->sentences);
     read_payload(&r, lists->payload);
     read_reads(&r, lists->reads);
+    if (d->arena.failed) goto out; /* what was read is not all there is */
     check_limits(&r, lists, id_field, text_by_plugin);
-    if (d->arena.failed) goto out;
     code = r.problems ? LKS_E_CONFIG : LKS_E_OK;
     if (!code && (!collect_paths(d, id_field) || !make_digest(d))) code = LKS_E_NOMEM;
 out:

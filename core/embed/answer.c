@@ -83,6 +83,12 @@ void body_texts(struct buf *out, const struct ask *ask)
 
 /* ---- what comes back ---- */
 
+static bool memory_is_out(struct lks_err *err)
+{
+    (void)lks_fail(err, LKS_E_NOMEM, "out of memory for the embedding server's answer");
+    return false;
+}
+
 json_t *answer_parse(const char *reply, size_t bytes, struct lks_err *err)
 {
     json_error_t why;
@@ -90,7 +96,7 @@ json_t *answer_parse(const char *reply, size_t bytes, struct lks_err *err)
     json_t *root = json_loadb(reply ? reply : "", reply ? bytes : 0, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     if (json_memory_was_out()) { /* jansson may have left out a digit */
         json_decref(root);
-        (void)lks_fail(err, LKS_E_NOMEM, "out of memory for the embedding server's answer");
+        (void)memory_is_out(err);
         return NULL;
     }
     if (root) return root;
@@ -118,9 +124,10 @@ static int base64_digit(char c)
     return c == '/' || c == '_' ? 63 : -1;
 }
 
-/* Decodes to floats; NULL if it is no base64 of whole floats, or memory is out. */
+/* Decodes to floats; NULL if it is no base64 of whole floats, with a count of 0, or memory is out. */
 static float *base64_floats(const char *text, size_t bytes, size_t *count)
 {
+    *count = 0;
     while (bytes > 0 && text[bytes - 1] == '=') bytes--;
     size_t total = bytes * 3 / 4;
     if (total == 0 || total % 4 != 0 || total / 4 > DIMENSIONS_MAX) return NULL;
@@ -129,6 +136,7 @@ static float *base64_floats(const char *text, size_t bytes, size_t *count)
     uint32_t bits = 0;
     size_t have = 0, n = 0;
     bool ok = out != NULL;
+    *count = total / 4;
     for (size_t i = 0; ok && i < bytes; i++) {
         int digit = base64_digit(text[i]);
         ok = digit >= 0;
@@ -142,17 +150,19 @@ static float *base64_floats(const char *text, size_t bytes, size_t *count)
         memcpy(&out[i], &word, sizeof word);
     }
     free(raw);
-    *count = total / 4;
-    if (ok) return out;
+    if (ok || !out) return out;
+    *count = 0;
     free(out);
     return NULL;
 }
 
-/* Numbers as they stand; anything else as NaN. NULL when memory is out. */
+/* Numbers as they stand; anything else as NaN. NULL if there are none or too many, with a count of 0, or
+ * memory is out. */
 static float *number_floats(const json_t *array, size_t *count)
 {
     *count = json_array_size(array);
-    float *out = *count && *count <= DIMENSIONS_MAX ? malloc(*count * sizeof *out) : NULL;
+    if (*count > DIMENSIONS_MAX) *count = 0;
+    float *out = *count ? malloc(*count * sizeof *out) : NULL;
     for (size_t i = 0; out && i < *count; i++) {
         const json_t *number = json_array_get(array, i);
         out[i] = json_is_number(number) ? (float)json_number_value(number) : NAN;
@@ -177,6 +187,7 @@ bool answer_place(struct answer *a, size_t place, const json_t *vector, struct l
         floats = base64_floats(json_string_value(vector), json_string_length(vector), &count);
     else if (json_is_array(vector))
         floats = number_floats(vector, &count);
+    if (!floats && count) return memory_is_out(err);
     if (!floats) return not_ours(err, "there is something else where a vector belongs");
     if (a->dimensions && a->dimensions != count) {
         free(floats);

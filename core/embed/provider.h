@@ -37,7 +37,8 @@ struct provider {
     void (*body)(const struct ask *ask, struct buf *out);
     /*
      * Reads the vectors of `count` texts. LKS_E_OK: each text has a vector, or NULL where its own was
-     * unusable. LKS_E_EMBEDDING_UNAVAILABLE: this is no answer to that request (err says how).
+     * unusable. LKS_E_EMBEDDING_UNAVAILABLE: this is no answer to that request, or memory
+     * was out (err says how, and has LKS_E_NOMEM then).
      */
     enum lks_code (*read)(const char *reply, size_t bytes, struct answer *out, struct lks_err *err);
 };

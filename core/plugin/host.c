@@ -55,12 +55,13 @@ static bool may(struct call *c, const char *function, bool allowed)
     return c->refused == LKS_OK;
 }
 
-/* NULL, and remembered, when the arena is full. */
+/* NULL, and remembered, when the arena is full, or can't grow now. */
 static void *checked(struct call *c, void *memory)
 {
-    if (!memory)
-        refuse(c, LKS_REJECT, "more than %zu MB are needed for this document, or memory is out",
-               HOST_ALLOC_MAX_BYTES >> 20);
+    if (!memory && c->arena.full)
+        refuse(c, LKS_REJECT, "more than %zu MB are needed for this document", HOST_ALLOC_MAX_BYTES >> 20);
+    else if (!memory)
+        refuse(c, LKS_RETRY, "out of memory");
     return memory;
 }
 

@@ -29,6 +29,7 @@ struct load {
     struct plugin_set *set;
     const char *const *paths;
     struct problems problems;
+    bool no_memory; /* a folder could not be looked into */
 };
 
 void problem(struct problems *p, const char *format, ...)
@@ -80,14 +81,16 @@ static void place_fini(struct place *p)
 
 /* Looks into one folder; a libtool archive counts where the library isn't installed, so that a build tree
  * works. */
-static bool look_into(const char *folder, const char *name, struct place *out)
+static bool look_into(struct load *load, const char *folder, const char *name, struct place *out)
 {
     out->file = path_of(folder, "", name, ".so");
     out->open = path_of(folder, "", name, ".so");
+    load->no_memory |= !out->file || !out->open;
     if (out->file && out->open && exists(out->file)) return true;
     place_fini(out);
     out->open = path_of(folder, "", name, ".la");
     out->file = path_of(folder, ".libs/", name, ".so");
+    load->no_memory |= !out->file || !out->open;
     if (out->open && out->file && exists(out->open) && exists(out->file)) return true;
     place_fini(out);
     return false;
@@ -105,7 +108,7 @@ static bool find(struct load *load, const char *name, struct place *out)
     bool found = false;
     for (size_t i = 0; load->paths && load->paths[i]; i++) {
         struct place place = {NULL, NULL};
-        if (!look_into(load->paths[i], name, &place)) continue;
+        if (!look_into(load, load->paths[i], name, &place)) continue;
         if (!found) {
             *out = place;
             found = true;
@@ -119,12 +122,16 @@ static bool find(struct load *load, const char *name, struct place *out)
                 place.file, name, out->file);
         place_fini(&place);
     }
-    return found || look_into(PKGLIBDIR "/plugins", name, out);
+    return found || look_into(load, PKGLIBDIR "/plugins", name, out);
 }
 
 static void report_missing(struct load *load, const char *name)
 {
     struct buf folders;
+    if (load->no_memory) {
+        problem(&load->problems, "the plugin `%s` can't be looked for: out of memory", name);
+        return;
+    }
     buf_init(&folders, 0);
     for (size_t i = 0; load->paths && load->paths[i]; i++) buf_printf(&folders, "%s, ", load->paths[i]);
     buf_puts(&folders, PKGLIBDIR "/plugins");

@@ -155,6 +155,7 @@ static const char *store_fallback(const struct target *t)
 {
     const char *why = NULL;
     char **items = t->option->type == LKS_STRINGS ? ini_list(t->option->fallback, &why) : NULL;
+    if (t->option->type == LKS_STRINGS && !items && !why) return "can't be read: out of memory";
     struct value value = {t->option->fallback, (const char *const *)items};
     why = store(t, &value);
     if (items) ini_list_free(items);

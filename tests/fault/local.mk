@@ -23,16 +23,31 @@ CLEANFILES += %D%/torture.wraps
 	    $(top_srcdir)/$$f; done >$@
 
 # memory: what is refused one allocation within a test
-check_PROGRAMS += %D%/memory
-TESTS += %D%/memory
-%C%_memory_SOURCES = %D%/test_memory.c $(torture_sources) tests/unit/idle_world.c tests/unit/idle_world.h \
-	tests/unit/mongo_fixture.c tests/unit/mongo_fixture.h tests/unit/stand_in.c tests/unit/stand_in.h
-%C%_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) \
+memory_tests = %D%/memory %D%/memory_adapters %D%/memory_documents
+check_PROGRAMS += $(memory_tests)
+TESTS += $(memory_tests)
+memory_sources = $(torture_sources) tests/unit/mongo_fixture.c tests/unit/mongo_fixture.h tests/unit/stand_in.c tests/unit/stand_in.h
+memory_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) \
 	$(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) $(CURL_CFLAGS)
-%C%_memory_LDADD = libservice.la libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(LTDL_LIBS) \
-	$(CRYPTO_LIBS) $(ZLIB_LIBS) $(CURL_LIBS) $(CHECK_LIBS)
-%C%_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,@%D%/torture.wraps
-%C%_memory_DEPENDENCIES = libservice.la libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la %D%/torture.wraps
+memory_libraries = libservice.la libmongo.la libqdrant.la libembed.la libengine.la libhttp.la libbase.la
+memory_ldadd = $(memory_libraries) $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(LTDL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(CURL_LIBS) $(CHECK_LIBS)
+memory_ldflags = $(AM_LDFLAGS) -Wl,@%D%/torture.wraps
+%C%_memory_SOURCES = %D%/test_memory.c $(memory_sources) tests/unit/idle_world.c tests/unit/idle_world.h
+%C%_memory_CPPFLAGS = $(memory_cppflags)
+%C%_memory_LDADD = $(memory_ldadd)
+%C%_memory_LDFLAGS = $(memory_ldflags)
+%C%_memory_DEPENDENCIES = $(memory_libraries) %D%/torture.wraps
+%C%_memory_adapters_SOURCES = %D%/test_memory_adapters.c $(memory_sources)
+%C%_memory_adapters_CPPFLAGS = $(memory_cppflags)
+%C%_memory_adapters_LDADD = $(memory_ldadd)
+%C%_memory_adapters_LDFLAGS = $(memory_ldflags)
+%C%_memory_adapters_DEPENDENCIES = $(memory_libraries) %D%/torture.wraps
+
+%C%_memory_documents_SOURCES = %D%/test_memory_documents.c $(torture_sources) tests/unit/fixture.c tests/unit/fixture.h
+%C%_memory_documents_CPPFLAGS = $(memory_cppflags)
+%C%_memory_documents_LDADD = libplugin.la libcollection.la $(memory_ldadd)
+%C%_memory_documents_LDFLAGS = $(memory_ldflags)
+%C%_memory_documents_DEPENDENCIES = libplugin.la libcollection.la $(memory_libraries) %D%/torture.wraps docs/examples/recipes.la tests/unit/probe.la
 
 noinst_LTLIBRARIES += %D%/libfault.la
 %C%_libfault_la_SOURCES = %D%/network.c %D%/network.h %D%/proxy.c %D%/proxy.h %D%/writer.c %D%/writer.h

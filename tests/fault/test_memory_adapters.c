@@ -1,0 +1,247 @@
+/*
+ * test_memory_adapters.c - memory is out once, or one call fails, at each place of an adapter that something
+ * needs: it brings the answer that there is, or says that it could not. What tests/fault/torture found, kept
+ * found.
+ *
+ * Only what happens between torture_arm() and torture_disarm() is counted; tests make their requests before.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json_memory.h"
+#include "base/queue.h"
+#include "embed/embed.h"
+#include "engine/engine.h"
+#include "fault/torture.h"
+#include "qdrant/verdict.h"
+#include "unit/mongo_fixture.h"
+#include "unit/suite.h"
+
+#define MOST 3000 /* allocations, of which there have to be fewer */
+
+/* ---- the stream of MongoDB ---- */
+
+static struct fixture f;
+
+static struct req *run_without(struct req *req, long n, bool *struck)
+{
+    torture_arm(TORTURE_ALLOCATION, n);
+    torture_pause(true); /* here; not in the adapter's threads */
+    req = fixture_run(&f, req);
+    *struck = torture_disarm();
+    return req;
+}
+
+static void open_stream(const bson_t *token)
+{
+    struct req *req = req_new(REQ_STREAM_OPEN, NULL);
+    req->stream_open.token = token;
+    req_free(fixture_ok(&f, req));
+}
+
+/* True if the change of this document is among those that came; *token is then the newest. */
+static bool brings(struct req *req, int number, bson_t **token)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    struct docid *id = fixture_id(text);
+    bool found = false;
+    for (size_t i = 0; i < req->stream_next.change_count; i++) {
+        struct change *change = &req->stream_next.changes[i];
+        found |= docid_equal(change->id, id);
+        if (*token) bson_destroy(*token);
+        *token = bson_copy(change->token);
+    }
+    docid_free(id);
+    return found;
+}
+
+/* The n-th allocation fails while the stream brings a change: it is told of, or the request fails and the
+ * stream, opened again, tells of it. */
+static bool stream_without(int n, bson_t **token)
+{
+    char text[40];
+    bool struck = false, found = false;
+    snprintf(text, sizeof text, "{'_id':%d,'name':'x'}", n);
+    fixture_insert(&f, "c", text);
+    snprintf(text, sizeof text, "%d", n);
+    for (int tries = 0; tries < 20 && !found; tries++) {
+        struct req *req = req_new(REQ_STREAM_NEXT, NULL);
+        req->stream_next.max_events = 100;
+        req->stream_next.wait_ms = 300;
+        bool armed = !struck;
+        req = run_without(req, armed ? n : MOST, armed ? &struck : &(bool){false});
+        found = brings(req, n, token);
+        ck_assert_msg(!req->err.code || struck, "%s", req->err.text);
+        if (req->err.code && !found) open_stream(*token);
+        req_free(req);
+    }
+    ck_assert_msg(found, "without allocation %d the change is never told of", n);
+    return struck;
+}
+
+START_TEST(a_change_is_told_of_or_the_request_fails)
+{
+    bson_t *token = NULL;
+    fixture_start(&f, 0, NULL);
+    fixture_open(&f);
+    open_stream(NULL);
+    stream_without(0, &token); /* fails nothing: a first token */
+    int n = 1;
+    while (n < MOST && stream_without(n, &token)) n++;
+    ck_assert_int_gt(n, 2);
+    ck_assert_int_lt(n, MOST);
+    if (token) bson_destroy(token);
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- hashes: what fails while OpenSSL is set up is not failed for ever ---- */
+
+START_TEST(a_hash_that_failed_can_be_had_the_next_time)
+{
+    const struct hash_span span = {"abc", 3};
+    char before[SHA256_HEX_BYTES], after[SHA256_HEX_BYTES];
+    torture_arm(TORTURE_CALL, _i);
+    bool had = hash_sha256_hex(&span, 1, before);
+    ck_assert(torture_disarm());
+    ck_assert(hash_sha256_hex(&span, 1, after));
+    ck_assert_int_eq(strncmp(after, "ba7816bf", 8), 0);
+    if (had) ck_assert_str_eq(before, after);
+}
+END_TEST
+
+/* ---- what Qdrant refused ---- */
+
+START_TEST(a_refusal_that_cannot_be_read_is_not_taken_for_another)
+{
+    static const char reply[] = "{\"status\":{\"error\":\"Not found: Collection `x` doesn't exist!\"}}";
+    long n = 1;
+    for (bool struck = true; struck && n < MOST; n++) {
+        struct http_call call = {.status = 404, .reply = {.data = (char *)reply, .bytes = sizeof reply - 1}};
+        struct verdict v;
+        torture_arm(TORTURE_ALLOCATION, n);
+        verdict_read(&v, &call, "look", NULL);
+        struck = torture_disarm();
+        ck_assert_int_eq(v.code, struck ? LKS_E_NOMEM : LKS_E_NOT_FOUND);
+        ck_assert_int_eq(v.err.code, v.code);
+    }
+    ck_assert_int_gt(n, 2);
+}
+END_TEST
+
+/* ---- texts, one of which the server refuses ---- */
+
+#define TEXTS 6
+#define POISON 3
+
+static struct queue inbox;
+
+static void come_back(void *self, struct req *req)
+{
+    queue_push(self, req);
+}
+
+static void poison(struct http *http, const char *address)
+{
+    static const char rule[] = "{\"text\": \"poison\", \"count\": 0, \"status\": 400, \"body\": {\"error\": "
+                               "{\"message\": \"maximum context length exceeded\"}}}";
+    char url[200];
+    snprintf(url, sizeof url, "http://%s/__double/faults", address);
+    const struct http_header headers[] = {{"Content-Type", "application/json"}};
+    struct http_call call = {.method = "POST",
+                             .url = url,
+                             .headers = headers,
+                             .header_count = 1,
+                             .body = rule,
+                             .body_bytes = sizeof rule - 1,
+                             .timeout_ms = 10000};
+    ck_assert_int_eq(http_perform(http, &call), HTTP_OK);
+    ck_assert_int_eq(call.status, 200);
+    http_call_fini(&call);
+}
+
+static bool embed_without(struct embedders *embedders, int n, size_t count)
+{
+    static char texts[TEXTS][40];
+    struct port port = embed_port(embedders);
+    struct req *req = req_new(REQ_EMBED, NULL);
+    size_t *bytes = calloc(count, sizeof *bytes);
+    req->embed.texts = calloc(count, sizeof *req->embed.texts);
+    ck_assert(req->embed.texts && bytes);
+    req->embed.count = count;
+    req->embed.text_bytes = bytes;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(texts[i], sizeof texts[i], "%s %zu of %zu, %d", i == POISON ? "poison" : "text", i, count,
+                 n);
+        req->embed.texts[i] = texts[i];
+        bytes[i] = strlen(texts[i]);
+    }
+    torture_arm(TORTURE_ALLOCATION, n);
+    torture_pause(true);
+    port.submit(port.self, req);
+    req = queue_take(&inbox, 30000);
+    bool struck = torture_disarm();
+    ck_assert_msg(req != NULL, "without allocation %d the request never comes back", n);
+    for (size_t i = 0; i < count && !req->err.code; i++) {
+        const struct lks_err *err = req->embed.errors[i];
+        ck_assert_msg((req->embed.vectors[i] != NULL) == (err == NULL), "text %zu has no outcome, or two", i);
+        ck_assert_msg(i == POISON || !err || err->code != LKS_E_EMBEDDING_REJECTED,
+                      "without allocation %d a text is blamed that is well: %s", n, err->text);
+    }
+    req_free(req);
+    return struck;
+}
+
+START_TEST(each_text_has_an_outcome_and_only_the_poison_is_blamed)
+{
+    struct stand_in server;
+    struct embedders *embedders;
+    struct http *http;
+    struct lks_err err;
+    char url[160];
+    ck_assert(stand_in_start(&server, "embedder", NULL));
+    snprintf(url, sizeof url, "http://%s", server.address);
+    ck_assert_int_eq(http_open(NULL, &http, &err), LKS_E_OK);
+    ck_assert(queue_init(&inbox, offsetof(struct req, next)));
+    poison(http, server.address);
+    struct embed_config config = {.provider = EMBED_OPENAI,
+                                  .url = url,
+                                  .model = "m",
+                                  .query_model = "",
+                                  .document_prefix = "",
+                                  .query_prefix = "",
+                                  .path = "",
+                                  .api_key = "",
+                                  .concurrency = 2};
+    ck_assert_int_eq(embed_open(&config, 1, http, (struct inbox){&inbox, come_back}, &embedders, &err),
+                     LKS_E_OK);
+    for (size_t count = 1; count <= TEXTS; count += TEXTS - 1) {
+        int n = 1;
+        while (n < MOST && embed_without(embedders, n, count)) n++;
+        ck_assert_int_gt(n, 20);
+        ck_assert_int_lt(n, MOST);
+    }
+    embed_close(embedders);
+    http_close(http);
+    queue_fini(&inbox);
+    stand_in_stop(&server);
+}
+END_TEST
+
+int main(void)
+{
+    json_memory_watch();
+    Suite *suite = suite_create("memory_adapters");
+    TCase *tc = tcase_create("memory_adapters");
+    tcase_set_timeout(tc, 150);
+    tcase_add_test(tc, a_change_is_told_of_or_the_request_fails);
+    tcase_add_loop_test(tc, a_hash_that_failed_can_be_had_the_next_time, 1, 6);
+    tcase_add_test(tc, a_refusal_that_cannot_be_read_is_not_taken_for_another);
+    tcase_add_test(tc, each_text_has_an_outcome_and_only_the_poison_is_blamed);
+    suite_add_tcase(suite, tc);
+    return suite_run(suite);
+}
