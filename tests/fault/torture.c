@@ -10,7 +10,6 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +18,19 @@
 
 #define FRAMES 24     /* jansson's and our own before one of the program's */
 #define SITE_FRAMES 4 /* of these a site is made: buffers grow in one place, for many */
+#define TOLD_FRAMES 12
 #define MOST_SPARED 64
 #define MOST_SITES 8192 /* a power of two */
 
 struct site {
-    uintptr_t at[SITE_FRAMES]; /* offsets in the program, as in its file */
+    uintptr_t at[TOLD_FRAMES]; /* offsets in the program, as in its file */
     int count;
-    uint32_t number;
+    uint32_t number, path; /* path: of all told frames */
     bool spared;
+};
+
+struct place {
+    uint32_t path, times;
 };
 
 static struct torture {
@@ -35,13 +39,17 @@ static struct torture {
     uint32_t site; /* 0: any */
     int record;    /* the file of sites, or -1 */
     uintptr_t base, end;
-    pid_t first; /* who forks the tests */
+    int tests;          /* that libcheck has forked */
+    const char *wanted; /* the numbers of those that run, or NULL: all */
     uintptr_t spared[MOST_SPARED][2];
     int spared_count;
+    uint32_t each; /* of one path no more are counted; 0: all */
     uint32_t seen[MOST_SITES];
+    struct place places[MOST_SITES];
 } torture = {.record = -1};
 
 ssize_t __real_write(int fd, const void *data, size_t bytes);
+pid_t __real_fork(void);
 
 static __thread bool paused;
 
@@ -75,18 +83,44 @@ static bool is_spared(uintptr_t at)
     return false;
 }
 
-/* Check runs each test in a fork; which test met what can be told by their order. */
-static void tell_of_fork(void)
+static bool is_wanted(int test)
 {
-    static const char said[] = "torture: a test begins\n";
-    if (getppid() == torture.first && __real_write(STDERR_FILENO, said, sizeof said - 1) < 0)
-        torture.first = 0;
+    const char *at = torture.wanted;
+    for (char *end; at && *at; at = *end ? end + 1 : end)
+        if (strtol(at, &end, 10) == test) return true;
+    return !torture.wanted;
+}
+
+/* Libcheck's own: the least that it has to hear of a test. */
+#define CK_CTX_TEST 2
+__attribute__((weak)) void send_ctx_info(int context);
+
+/* One that isn't wanted ends before it has begun. */
+static pid_t no_test(void)
+{
+    if (send_ctx_info) send_ctx_info(CK_CTX_TEST);
+    pid_t pid = vfork();
+    if (pid == 0) _exit(0);
+    return pid;
+}
+
+/* What follows in the output is this test's. */
+pid_t torture_fork_test(void)
+{
+    char said[64];
+    if (!is_wanted(++torture.tests)) return no_test();
+    pid_t pid = __real_fork();
+    if (pid != 0) return pid;
+    snprintf(said, sizeof said, "torture: test %d begins\n", torture.tests);
+    if (__real_write(STDERR_FILENO, said, strlen(said)) < 0) _exit(2);
+    return 0;
 }
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *wish = getenv("LOCKSTEP_TEST_TORTURE"), *program = getenv("LOCKSTEP_TEST_TORTURE_PROGRAM");
     const char *sites = getenv("LOCKSTEP_TEST_TORTURE_SITES");
+    const char *each = getenv("LOCKSTEP_TEST_TORTURE_EACH");
     char kind[16] = "";
     dl_iterate_phdr(find_program, NULL);
     if ((!wish && !sites) || (program && strcmp(program, program_invocation_short_name) != 0)) return;
@@ -98,22 +132,23 @@ __attribute__((constructor)) static void begin(void)
         _exit(2);
     }
     torture.kind = strcmp(kind, "call") == 0 ? TORTURE_CALL : TORTURE_ALLOCATION;
-    torture.first = getpid();
-    pthread_atfork(NULL, NULL, tell_of_fork);
+    torture.wanted = getenv("LOCKSTEP_TEST_TORTURE_TESTS");
+    if (each) torture.each = (uint32_t)strtoul(each, NULL, 10);
 }
 
 /* Where we are: the innermost frames of the program but for those of the wrapping itself. */
 __attribute__((noinline)) static struct site here(void)
 {
     void *frames[FRAMES];
-    struct site site = {.number = 2166136261u};
+    struct site site = {.number = 2166136261u, .path = 2166136261u};
     int count = backtrace(frames, FRAMES);
     for (int i = 3; i < count; i++) {                           /* here(), torture_strikes(), __wrap_NAME() */
         uintptr_t at = (uintptr_t)frames[i] - torture.base - 1; /* of the call, not of what follows it */
         site.spared |= is_spared(at);
-        if (at >= torture.end || site.count == SITE_FRAMES) continue;
+        if (at >= torture.end || site.count == TOLD_FRAMES) continue;
+        if (site.count < SITE_FRAMES) site.number = (site.number ^ (uint32_t)at) * 16777619u;
+        site.path = (site.path ^ (uint32_t)at) * 16777619u;
         site.at[site.count++] = at;
-        site.number = (site.number ^ (uint32_t)at) * 16777619u;
     }
     site.number |= site.number == 0;
     return site;
@@ -131,7 +166,7 @@ static size_t site_text(const struct site *site, char *out, size_t size, const c
 /* Writes a site down when it is met for the first time. */
 static void record(const struct site *site, enum torture_kind kind, const char *name)
 {
-    char head[96], text[256];
+    char head[96], text[400];
     for (uint32_t i = 0; i < MOST_SITES; i++) {
         uint32_t *slot = &torture.seen[(site->number + i) % MOST_SITES], empty = 0;
         if (__atomic_load_n(slot, __ATOMIC_RELAXED) == site->number) return;
@@ -143,6 +178,21 @@ static void record(const struct site *site, enum torture_kind kind, const char *
     snprintf(head, sizeof head, "%s %x %s", kind == TORTURE_CALL ? "call" : "allocation", site->number, name);
     size_t length = site_text(site, text, sizeof text, head);
     if (__real_write(torture.record, text, length) < 0) return;
+}
+
+/* Whether this path has been come by as often as is wanted; counts. */
+static bool worn_out(const struct site *site)
+{
+    for (uint32_t i = 0; i < MOST_SITES; i++) {
+        struct place *place = &torture.places[(site->path + i) % MOST_SITES];
+        uint32_t empty = 0;
+        if (__atomic_load_n(&place->path, __ATOMIC_RELAXED) == site->path ||
+            __atomic_compare_exchange_n(&place->path, &empty, site->path, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED) ||
+            empty == site->path)
+            return __atomic_add_fetch(&place->times, 1, __ATOMIC_RELAXED) > torture.each;
+    }
+    return false;
 }
 
 void torture_arm(enum torture_kind kind, long n)
@@ -166,14 +216,19 @@ bool torture_disarm(void)
 __attribute__((noinline)) bool torture_strikes(enum torture_kind kind, const char *name)
 {
     static __thread bool inside; /* what we call ourselves is not counted */
-    char head[96], text[256];
+    char head[96], text[400];
     bool wanted = __atomic_load_n(&torture.kind, __ATOMIC_ACQUIRE) == kind;
     if ((!wanted && torture.record < 0) || inside || paused) return false;
     bool everywhere = wanted && torture.site == 0;
-    if (torture.record < 0 && everywhere && __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) != 0)
-        return false;
+    struct site site;
     inside = true;
-    struct site site = here();
+    if (torture.each) site = here();
+    if ((torture.each && worn_out(&site)) ||
+        (torture.record < 0 && everywhere && __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) != 0)) {
+        inside = false;
+        return false;
+    }
+    if (!torture.each) site = here();
     if (torture.record >= 0 && !site.spared) record(&site, kind, name);
     bool strikes = wanted && (everywhere ? torture.record < 0 : torture.site == site.number);
     if (strikes && !everywhere) strikes = __atomic_sub_fetch(&torture.left, 1, __ATOMIC_RELAXED) == 0;

@@ -5,10 +5,17 @@
  * A program that is linked with the wrapped calls (torture.c, torture_calls.c, torture_libraries.c; ld's
  * --wrap, by the list that local.mk draws from their CALL lines) reads from its environment
  *
- *     LOCKSTEP_TEST_TORTURE=KIND:N[:SITE]     the N-th `allocation` or `call` fails; with SITE, the N-th from
- * there LOCKSTEP_TEST_TORTURE_PROGRAM=NAME      and only in the program of this name, not in what it starts
- *     LOCKSTEP_TEST_TORTURE_SPARE=A-B,C-D,    nothing that functions at these addresses call, or have called
- *     LOCKSTEP_TEST_TORTURE_SITES=FILE        appends the sites that it comes by: KIND SITE NAME ADDRESS...
+ *     LOCKSTEP_TEST_TORTURE=KIND:N[:SITE]   the N-th `allocation` or `call` fails; with SITE, the N-th there
+ *
+ *     LOCKSTEP_TEST_TORTURE_PROGRAM=NAME    and only in the program of this name, not in what it starts
+ *
+ *     LOCKSTEP_TEST_TORTURE_TESTS=3,4,9     only these tests of it are run (torture_fork_test)
+ *
+ *     LOCKSTEP_TEST_TORTURE_EACH=K          by one path through the program the first K alone count
+ *
+ *     LOCKSTEP_TEST_TORTURE_SPARE=A-B,C-D,  nothing that functions at these addresses call, or have called
+ *
+ *     LOCKSTEP_TEST_TORTURE_SITES=FILE      appends the sites that it comes by: KIND SITE NAME ADDRESS...
  *
  * A site is where the call was made from: the innermost frames of the program itself, as one number in
  * hexadecimal. What was failed is told on standard error: `torture: NAME failed at ADDRESS...` (for
@@ -21,6 +28,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* The linker looks for the wrapped names in shared libraries, too, and stops at those that are hidden. */
 #pragma GCC visibility push(default)
@@ -36,6 +44,9 @@ bool torture_strikes(enum torture_kind kind, const char *name);
 void torture_arm(enum torture_kind kind, long n);
 void torture_pause(bool pause);
 bool torture_disarm(void);
+
+/* For libcheck, instead of fork(): each test that it forks has a number. */
+pid_t torture_fork_test(void);
 
 /*
  * Wraps a function: when its turn has come it isn't called, `failing` is done, and `failed` returned.
