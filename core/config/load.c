@@ -169,7 +169,8 @@ enum lks_code parts_read(struct config_parts *parts, struct lks_err *err)
     if (parts->no_memory) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     FILE *file = fopen(parts->path, "re");
     if (!file) {
-        parts_problem(parts, 0, parts->path, "can't be read: %s", strerror(errno));
+        const char *hint = errno == ENOENT ? "; name another file with --config" : "";
+        parts_problem(parts, 0, parts->path, "can't be read: %s%s", strerror(errno), hint);
         return LKS_E_OK;
     }
     struct ini ini;

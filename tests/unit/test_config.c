@@ -247,7 +247,9 @@ START_TEST(a_missing_file_is_one_problem)
     lks_err_clear(&err);
     ck_assert_int_eq(config_load(&config, "nowhere.ini", NULL, 0, &told, &err), LKS_E_CONFIG);
     ck_assert_uint_eq(told.count, 1);
-    ck_assert_str_eq(told.texts[0], "nowhere.ini: can't be read: No such file or directory");
+    ck_assert_str_eq(
+        told.texts[0],
+        "nowhere.ini: can't be read: No such file or directory; name another file with --config");
     ck_assert_str_eq(err.text, told.texts[0]);
     config_problems_fini(&told);
     ck_assert_int_eq(config_load(&config, "plugins", NULL, 0, &told, &err), LKS_E_CONFIG);
