@@ -35,11 +35,16 @@ static void add_option(const char *variable, const char *option)
 
 void ends_watch(const struct live *w)
 {
-    char option[640];
+    char option[800];
     snprintf(option, sizeof option, "log_path=%s/" REPORT, w->folder);
     add_option("ASAN_OPTIONS", option);
     add_option("UBSAN_OPTIONS", option);
     add_option("TSAN_OPTIONS", option);
+    snprintf(option, sizeof option,
+             "--quiet --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite "
+             "--log-file=%s/" REPORT ".%%p",
+             w->folder);
+    setenv("VALGRIND_OPTS", option, 1);
 }
 
 static void add_file(const char *folder, const char *name, struct buf *out)

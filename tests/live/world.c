@@ -133,7 +133,7 @@ static void become(char *const argv[], const char *log)
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
     }
-    execv(argv[0], argv);
+    execvp(argv[0], argv);
     _exit(127);
 }
 
@@ -245,9 +245,10 @@ void oracle_start(struct live *w)
 void daemon_start_as(struct live *w, struct live_process *p, const char *name)
 {
     char program[1024];
-    char *argv[] = {program, (char *)"--config", (char *)live_ini(w), (char *)"run", NULL};
+    char *argv[] = {(char *)"valgrind",  program,       (char *)"--config",
+                    (char *)live_ini(w), (char *)"run", NULL};
     snprintf(program, sizeof program, "%s/%s", top_builddir(), w->program ? w->program : "lockstep");
-    start(w, p, name, argv);
+    start(w, p, name, getenv("LOCKSTEP_TEST_VALGRIND") ? argv : argv + 1);
 }
 
 void daemon_start(struct live *w)
