@@ -70,6 +70,15 @@ static bool must_leave_trace(const struct engine *e, const struct doc *doc)
     return !e->lease.clean_start && !doc->work.scanned && !doc->work.rival;
 }
 
+/*
+ * What is not synced leaves one after every change: a holder that was paused may have a later attempt's
+ * record in its hands, and who came in between may have ended well without a look at this document.
+ */
+static bool must_leave_trace_unsynced(const struct engine *e, const struct doc *doc)
+{
+    return doc->work.happened_ms || must_leave_trace(e, doc);
+}
+
 static void settle_synced(struct engine *e, struct part *part)
 {
     struct collection_state *c = collection_of(e, part);
@@ -133,7 +142,8 @@ void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
     bool waits_as_before = retry_kind_of(err->code) == RETRY_ON_CHANGE && entry->status == SYNC_FAILED &&
                            entry->error == err->code && entry->last_error &&
                            strcmp(entry->last_error, err->text) == 0;
-    if (waits_as_before && !part->wrote && !part->doc->work.explicit_ask && !must_leave_trace(e, part->doc)) {
+    if (waits_as_before && !part->wrote && !part->doc->work.explicit_ask &&
+        !must_leave_trace_unsynced(e, part->doc)) {
         settled(e, part);
         return;
     }
@@ -161,7 +171,7 @@ void part_park(struct engine *e, struct part *part)
         entry->status = entry->last_synced_ms != NO_TIME || entry->point_id[0] ? SYNC_STALE : SYNC_PENDING;
         entry->present = true;
         entry->next_retry_ms = NO_TIME;
-        if (must_leave_trace(e, part->doc)) entry->last_attempt_ms = wall_ms(e);
+        if (must_leave_trace_unsynced(e, part->doc)) entry->last_attempt_ms = wall_ms(e);
     }
     settled(e, part);
 }

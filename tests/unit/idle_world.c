@@ -80,7 +80,7 @@ void idle_tell(struct req *req, enum change_op op, int number)
     req->stream_next.changes = calloc(1, sizeof *req->stream_next.changes);
     ck_assert_ptr_nonnull(req->stream_next.changes);
     req->stream_next.changes[0] =
-        (struct change){.op = op, .id = idle_id(number), .token = bson_new(), .at = 2};
+        (struct change){.op = op, .id = idle_id(number), .token = bson_new(), .at = 2, .wall_ms = 1};
     req->stream_next.change_count = 1;
 }
 

@@ -246,6 +246,12 @@ test_engine_start_SOURCES = %D%/test_engine_start.c %D%/idle_world.c %D%/idle_wo
 test_engine_start_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_start_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += test_engine_trace
+TESTS += test_engine_trace
+test_engine_trace_SOURCES = %D%/test_engine_trace.c %D%/idle_world.c %D%/idle_world.h
+test_engine_trace_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_trace_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+
 # control: between those who ask and the engine
 check_PROGRAMS += test_control
 TESTS += test_control
