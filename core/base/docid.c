@@ -116,25 +116,36 @@ static bool one_value(const char *json)
     return depth == 0 && !quoted;
 }
 
-struct docid *docid_parse(const char *json)
+bool docid_read(const char *json, struct docid **out)
 {
     struct buf text;
-    struct docid *id = NULL;
     bson_iter_t iter;
     bson_error_t error;
-    if (!one_value(json)) return NULL;
+    bool ok = true;
+    *out = NULL;
+    if (!one_value(json)) return true;
     buf_init(&text, 0);
     buf_puts(&text, "{\"_id\":");
     buf_puts(&text, json);
     buf_putc(&text, '}');
-    if (text.failed || text.bytes > INT32_MAX) goto out;
+    ok = !text.failed;
+    if (!ok || text.bytes > INT32_MAX) goto out;
     bson_t *doc = bson_new_from_json((const uint8_t *)text.data, (ssize_t)text.bytes, &error);
     if (!doc) goto out;
-    if (bson_count_keys(doc) == 1 && bson_iter_init_find(&iter, doc, "_id")) id = from_bson(doc);
+    if (bson_count_keys(doc) == 1 && bson_iter_init_find(&iter, doc, "_id")) {
+        *out = from_bson(doc);
+        ok = *out != NULL;
+    }
     bson_destroy(doc);
 out:
     buf_fini(&text);
-    return id;
+    return ok;
+}
+
+struct docid *docid_parse(const char *json)
+{
+    struct docid *id;
+    return docid_read(json, &id) ? id : NULL;
 }
 
 /* A number, boolean or date as payloads show it, without the quotes that some of them have there. */

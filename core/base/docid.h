@@ -42,7 +42,9 @@ bool docid_append(const struct docid *id, bson_t *to, const char *key);
  * NULL when memory is out.
  */
 char *docid_json(const struct docid *id);
-/* The reverse; NULL if `json` is no value in Extended JSON. */
+/* The reverse; *out is NULL if `json` is no value in Extended JSON. False when memory is out. */
+bool docid_read(const char *json, struct docid **out);
+/* The same for who needs no difference: NULL in both cases. */
 struct docid *docid_parse(const char *json);
 /* The `_id` as a person writes it and as the payload's `id` shows it: 24 hex digits, the string itself, a
  * number, boolean or date as it stands in payloads but without quotes, else as docid_json. free() it. */

@@ -488,7 +488,11 @@ static bool needs_stamp(const struct engine *e, const struct part *part, const s
  */
 static void take_over(struct engine *e, struct part *part, const struct witness *own, enum action action)
 {
-    struct docid *id = own->doc ? docid_parse(own->doc) : NULL;
+    struct docid *id = NULL;
+    if (own->doc && !docid_read(own->doc, &id)) {
+        out_of_memory(e, part);
+        return;
+    }
     doc_add_freed(e, part->doc, part->made.key);
     if (!id || claim(e, part, id)) act(e, part, action); /* no id: no document can have it */
 }

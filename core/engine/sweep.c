@@ -171,7 +171,12 @@ static void points_back(struct engine *e, struct req *req)
     }
     for (size_t i = 0; i < count; i++) {
         lease_note_epoch(e, &found[i]);
-        struct docid *id = found[i].ours && found[i].doc ? docid_parse(found[i].doc) : NULL;
+        struct docid *id = NULL;
+        if (found[i].ours && found[i].doc && !docid_read(found[i].doc, &id)) {
+            free_page(e); /* memory is out: the same page again */
+            e->sweep.next_ms = now_ms(e) + 1000;
+            return;
+        }
         if (!id) continue;
         e->sweep.ids[e->sweep.page_count] = id;
         e->sweep.page[e->sweep.page_count++] = found[i];

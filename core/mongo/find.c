@@ -12,19 +12,20 @@ static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const cha
                              struct source_doc *doc, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, filter, condition, in;
-    struct rows rows;
+    struct rows rows = {0};
     const bson_t *row;
     bool found = false;
     BSON_APPEND_UTF8(&command, "find", m->collection);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     BSON_APPEND_DOCUMENT_BEGIN(&filter, field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    keys_guesses(&in, text);
+    bool whole = keys_guesses(&in, text);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
     reads_sorted(&command, "_id", 1);
-    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
+    enum lks_code code = whole ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err)
+                               : lks_fail(err, LKS_E_NOMEM, "out of memory");
     if (!code && rows_next(&rows, &row)) {
         found = true;
         if (!reads_fill(m, doc, row) || !metadata_parse_modified(row, &doc->record))

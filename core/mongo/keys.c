@@ -44,14 +44,16 @@ static bool is_usable(const bson_iter_t *value)
     }
 }
 
-/* The business id of a document; NULL if it has none. */
-static struct docid *key_of(struct mongo *m, const bson_t *body)
+/* The business id of a document; *key is NULL if it has none. False when memory is out. */
+static bool key_of(struct mongo *m, const bson_t *body, struct docid **key)
 {
     bson_iter_t iter, value;
+    *key = NULL;
     if (!body || !bson_iter_init(&iter, body) || !bson_iter_find_descendant(&iter, m->id_field, &value) ||
         !is_usable(&value))
-        return NULL;
-    return docid_new(&value);
+        return true;
+    *key = docid_new(&value);
+    return *key != NULL;
 }
 
 /* Appends array elements one after the other. */
@@ -67,14 +69,16 @@ static const char *next_index(struct values *values, char buffer[16])
     return index;
 }
 
-/* The values that `_lockstep.key` shows as `key`. */
-static void append_key(struct values *to, const char *key)
+/* The values that `_lockstep.key` shows as `key`. False when memory is out. */
+static bool append_key(struct values *to, const char *key)
 {
     char buffer[16];
+    struct docid *id = NULL;
     BSON_APPEND_UTF8(to->array, next_index(to, buffer), key);
-    struct docid *id = key[0] == '{' ? docid_parse(key) : NULL;
+    if (key[0] == '{' && !docid_read(key, &id)) return false;
     if (id) docid_append(id, to->array, next_index(to, buffer));
     docid_free(id);
+    return true;
 }
 
 static void guess_number(struct values *to, const char *text)
@@ -92,12 +96,12 @@ static void guess_number(struct values *to, const char *text)
         BSON_APPEND_DECIMAL128(to->array, next_index(to, buffer), &decimal);
 }
 
-void keys_guesses(bson_t *array, const char *text)
+bool keys_guesses(bson_t *array, const char *text)
 {
     struct values to = {.array = array};
     char buffer[16];
-    append_key(&to, text);
-    struct docid *quoted = text[0] == '"' ? docid_parse(text) : NULL;
+    struct docid *quoted = NULL;
+    if (!append_key(&to, text) || (text[0] == '"' && !docid_read(text, &quoted))) return false;
     if (quoted) docid_append(quoted, array, next_index(&to, buffer));
     docid_free(quoted);
     guess_number(&to, text);
@@ -108,6 +112,7 @@ void keys_guesses(bson_t *array, const char *text)
         bson_oid_init_from_string(&oid, text);
         BSON_APPEND_OID(array, next_index(&to, buffer), &oid);
     }
+    return true;
 }
 
 /* ---- is there a unique index? ---- */
@@ -297,13 +302,14 @@ enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct sourc
     size_t claim_count = 0;
     if (!count || ids_are_unique(m, client)) return LKS_E_OK;
     struct claim *claims = calloc(count, sizeof *claims);
-    if (!claims) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    for (size_t i = 0; i < count; i++) {
-        struct docid *key = key_of(m, docs[i].body);
+    enum lks_code code = claims ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count && !code; i++) {
+        struct docid *key;
+        if (!key_of(m, docs[i].body, &key)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
         if (key) claims[claim_count++] = (struct claim){key, docid_hash(key), &docs[i]};
     }
-    qsort(claims, claim_count, sizeof *claims, compare_claims);
-    enum lks_code code = claim_count ? find_owners(m, client, claims, claim_count, after, err) : LKS_E_OK;
+    if (claim_count) qsort(claims, claim_count, sizeof *claims, compare_claims);
+    if (claim_count && !code) code = find_owners(m, client, claims, claim_count, after, err);
     for (size_t i = 0; i < claim_count; i++) docid_free(claims[i].key);
     free(claims);
     return code;
@@ -323,14 +329,16 @@ enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req 
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     BSON_APPEND_DOCUMENT_BEGIN(&filter, m->id_field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    for (size_t i = 0; i < req->holders.count; i++) append_key(&values, req->holders.keys[i]);
+    bool whole = true;
+    for (size_t i = 0; i < req->holders.count; i++) whole &= append_key(&values, req->holders.keys[i]);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
     if (req->holders.from) reads_after(&filter, req->holders.from);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     reads_sorted(&command, "_id", req->holders.max_ids);
-    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
+    enum lks_code code = whole ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err)
+                               : lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row))
         if (!ids_add(&req->holders.ids, &req->holders.id_count, &room, docid_of(row)))
             code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");

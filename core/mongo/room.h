@@ -193,7 +193,7 @@ enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct sourc
                           cluster_time after, struct lks_err *err);
 /* Is there an index on the business id, and one that keeps it unique? Neither if the list can't be read. */
 void keys_look_for_index(struct mongo *m, mongoc_client_t *client, bool *there, bool *unique);
-/* Appends to an empty array every value that a person may mean by `text`. */
-void keys_guesses(bson_t *array, const char *text);
+/* Appends to an empty array every value that a person may mean by `text`. False when memory is out. */
+bool keys_guesses(bson_t *array, const char *text);
 
 #endif

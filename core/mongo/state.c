@@ -110,12 +110,14 @@ static bson_t *sub_document(const bson_iter_t *value)
     return bson_new_from_data(data, bytes);
 }
 
-static struct docid *load_id(const bson_iter_t *value)
+/* False when memory is out; *id stays NULL if there is none. */
+static bool load_id(const bson_iter_t *value, struct docid **id)
 {
     bson_t *wrap = sub_document(value);
-    struct docid *id = wrap ? docid_of(wrap) : NULL;
+    bool there = wrap && bson_has_field(wrap, "_id");
+    if (there) *id = docid_of(wrap);
     if (wrap) bson_destroy(wrap);
-    return id;
+    return !there || *id;
 }
 
 static bool text_is(const bson_iter_t *value, const char *text)
@@ -133,7 +135,7 @@ static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state 
         if (!strcmp(key, "pipeline")) same_pipeline = text_is(iter, m->fingerprint);
         if (!strcmp(key, "token") && !state->token) state->token = sub_document(iter);
         if (!strcmp(key, "tokenTime")) state->token_time = mongo_cluster_time(iter);
-        if (!strcmp(key, "scanAfter") && !state->scan_after) state->scan_after = load_id(iter);
+        if (!strcmp(key, "scanAfter") && !state->scan_after) ok = load_id(iter, &state->scan_after);
         if (!strcmp(key, "scanRunning")) state->scan_running = bson_iter_as_bool(iter);
         if (!strcmp(key, "scanDoubt")) state->scan_doubt = bson_iter_as_bool(iter);
         if (!strcmp(key, "digests") && !state->digests) ok = load_digests(m, iter, state);

@@ -106,8 +106,9 @@ enum lks_code compare_points(const struct compare_source *s, size_t collection, 
     enum lks_code code = ids && places ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count && !code; i++) {
         out[i] = COMPARE_POINT_ORPHAN; /* also one whose document's id can't be read */
-        if (!found[i].ours || !found[i].doc || !(ids[n] = docid_parse(found[i].doc))) continue;
-        places[n++] = i;
+        if (!found[i].ours || !found[i].doc) continue;
+        if (!docid_read(found[i].doc, &ids[n])) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (ids[n]) places[n++] = i;
     }
     if (!code && n) code = mongo_read(s->mongo, (const struct docid *const *)ids, n, &docs, err);
     for (size_t i = 0; docs && i < n && !code; i++) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "base/json_memory.h"
 #include "base/queue.h"
@@ -96,6 +97,194 @@ START_TEST(a_change_is_told_of_or_the_request_fails)
     ck_assert_int_lt(n, MOST);
     if (token) bson_destroy(token);
     fixture_end(&f);
+}
+END_TEST
+
+/* ---- what MongoDB is asked ---- */
+
+static struct mongo *other;
+
+static struct req *due_req(void)
+{
+    struct req *req = req_new(REQ_DUE, NULL);
+    req->due.max_docs = 2;
+    return req;
+}
+
+static struct req *holders_req(void)
+{
+    static const char *const keys[] = {"{\"$oid\":\"0123456789abcdef01234567\"}", "one"};
+    struct req *req = req_new(REQ_HOLDERS, NULL);
+    req->holders.keys = calloc(2, sizeof *req->holders.keys);
+    ck_assert_ptr_nonnull(req->holders.keys);
+    memcpy(req->holders.keys, keys, sizeof keys);
+    req->holders.count = 2;
+    req->holders.max_ids = 10;
+    return req;
+}
+
+static struct req *scan_req(void)
+{
+    struct req *req = req_new(REQ_SCAN, NULL);
+    req->scan.max_docs = 10;
+    req->scan.max_bytes = 1 << 20;
+    return req;
+}
+
+static struct req *tombs_req(void)
+{
+    struct req *req = req_new(REQ_TOMBS_LIST, NULL);
+    req->tombs.older_than_ms = 5000;
+    req->tombs.max = 10;
+    return req;
+}
+
+static struct req *lease_req(void)
+{
+    struct req *req = req_new(REQ_LEASE, NULL);
+    req->lease.op = LEASE_TAKE;
+    req->lease.lease_ms = 60000;
+    return req;
+}
+
+static struct req *state_req(void)
+{
+    return req_new(REQ_STATE_LOAD, NULL);
+}
+
+static void put_ids(struct buf *out, struct docid *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *json = docid_json(ids[i]);
+        buf_printf(out, "%s ", json);
+        free(json);
+    }
+}
+
+/* All that an answer says, and that doesn't depend on the time. */
+static char *answer_of(const struct req *req)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    buf_printf(&out, "%s: ", req_kind_name(req->kind));
+    switch (req->kind) {
+    case REQ_DUE:
+        put_ids(&out, req->due.ids, req->due.count);
+        buf_puts(&out, req->due.end ? "end" : "more");
+        break;
+    case REQ_HOLDERS:
+        put_ids(&out, req->holders.ids, req->holders.id_count);
+        break;
+    case REQ_SCAN:
+        for (size_t i = 0; i < req->scan.count; i++) {
+            const struct source_doc *doc = &req->scan.docs[i];
+            put_ids(&out, &doc->id, 1);
+            buf_printf(&out, "%s%s ", doc->owner ? "owned" : "", doc->contested ? "contested" : "");
+        }
+        buf_puts(&out, req->scan.end ? "end" : "more");
+        break;
+    case REQ_TOMBS_LIST:
+        for (size_t i = 0; i < req->tombs.count; i++) {
+            const struct tomb *tomb = &req->tombs.tombs[i];
+            put_ids(&out, &tomb->id, 1);
+            buf_printf(&out, "%s %d, ", tomb->key ? tomb->key : "-", (int)tomb->since_ms);
+        }
+        break;
+    case REQ_LEASE:
+        buf_printf(&out, "%s %s", req->lease.held ? "mine" : "not mine",
+                   req->lease.holder ? req->lease.holder : "nobody's");
+        break;
+    default: {
+        const struct engine_state *state = &req->state_load.state;
+        buf_printf(&out, "%d %d ", state->token ? (int)state->token->len : 0, (int)state->scan_running);
+        if (state->scan_after) put_ids(&out, &state->scan_after, 1);
+        for (char **digest = state->digests; digest && *digest; digest++) buf_printf(&out, "%s ", *digest);
+    }
+    }
+    return buf_take(&out, NULL);
+}
+
+static struct req *asked_without(struct req *req, long n, bool *struck)
+{
+    torture_arm(TORTURE_ALLOCATION, n);
+    torture_pause(true);
+    req = fixture_run_on(&f, req->kind == REQ_LEASE ? other : f.mongo, req);
+    *struck = torture_disarm();
+    return req;
+}
+
+/* Documents, rivals among them, two tombs, a lease that somebody else has, and a state. */
+static void fill_mongodb(void)
+{
+    fixture_insert(
+        &f, "c",
+        "{'_id':1,'id':'one'},{'_id':2,'id':'two'},{'_id':3,'id':{'$oid':'0123456789abcdef01234567'}},"
+        "{'_id':{'$oid':'000000000000000000000001'},'id':'one'}");
+    fixture_open(&f);
+    other = fixture_open_other(&f, "second");
+    struct req *req = fixture_ok(&f, lease_req());
+    uint64_t epoch = req->lease.epoch;
+    req_free(req);
+    req = req_new(REQ_STATE_SAVE, NULL);
+    req->state_save.epoch = epoch;
+    req->state_save.state.token = fixture_doc("{'_data':'82AA'}");
+    req->state_save.state.scan_running = true;
+    req->state_save.state.scan_after = fixture_id("{'$oid':'000000000000000000000001'}");
+    req_free(fixture_ok(&f, req));
+    req = req_new(REQ_TOMBS_PUT, NULL);
+    req->tombs.tombs = calloc(2, sizeof *req->tombs.tombs);
+    ck_assert_ptr_nonnull(req->tombs.tombs);
+    req->tombs.count = 2;
+    req->tombs.tombs[0] = (struct tomb){.id = fixture_id("7"), .key = strdup("key"), .since_ms = 1000};
+    req->tombs.tombs[1] = (struct tomb){.id = fixture_id("'x'"), .since_ms = 2000};
+    req_free(fixture_ok(&f, req));
+}
+
+static struct req *(*const asked[])(void) = {due_req, holders_req, scan_req, tombs_req, lease_req, state_req};
+
+START_TEST(what_mongodb_is_asked_is_answered_whole_or_not_at_all)
+{
+    bool struck = false;
+    fixture_start(&f, 0, NULL);
+    if (_i >= COUNT(asked)) f.config.metadata = MONGO_SIDECAR;
+    fill_mongodb();
+    struct req *(*make)(void) = asked[_i % COUNT(asked)];
+    struct req *req = asked_without(make(), MOST, &struck);
+    ck_assert_msg(!req->err.code, "%s", req->err.text);
+    char *whole = answer_of(req);
+    req_free(req);
+    long n = 1;
+    for (struck = true; struck && n < MOST; n++) {
+        req = asked_without(make(), n, &struck);
+        ck_assert_msg(struck || !req->err.code, "%s", req->err.text);
+        char *answer = req->err.code ? NULL : answer_of(req);
+        if (answer) ck_assert_str_eq(answer, whole);
+        free(answer);
+        req_free(req);
+    }
+    ck_assert_int_gt(n, 2);
+    ck_assert_int_lt(n, MOST);
+    ck_assert_msg(strlen(whole) > 20, "%s", whole); /* there is something to leave out */
+    free(whole);
+    mongo_close(other);
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- ids that are read ---- */
+
+START_TEST(an_id_that_cannot_be_read_is_not_taken_for_none)
+{
+    long n = 1;
+    for (bool struck = true; struck && n < MOST; n++) {
+        struct docid *id;
+        torture_arm(TORTURE_ALLOCATION, n);
+        bool ok = docid_read("{\"$oid\":\"0123456789abcdef01234567\"}", &id);
+        struck = torture_disarm();
+        ck_assert(ok != struck && (id != NULL) == ok);
+        docid_free(id);
+    }
+    ck_assert_int_gt(n, 2);
 }
 END_TEST
 
@@ -239,6 +428,8 @@ int main(void)
     TCase *tc = tcase_create("memory_adapters");
     tcase_set_timeout(tc, 150);
     tcase_add_test(tc, a_change_is_told_of_or_the_request_fails);
+    tcase_add_loop_test(tc, what_mongodb_is_asked_is_answered_whole_or_not_at_all, 0, 2 * COUNT(asked));
+    tcase_add_test(tc, an_id_that_cannot_be_read_is_not_taken_for_none);
     tcase_add_loop_test(tc, a_hash_that_failed_can_be_had_the_next_time, 1, 6);
     tcase_add_test(tc, a_refusal_that_cannot_be_read_is_not_taken_for_another);
     tcase_add_test(tc, each_text_has_an_outcome_and_only_the_poison_is_blamed);
