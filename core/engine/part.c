@@ -434,9 +434,14 @@ static bool needs_claim(const struct part *part, const char *stray)
 
 static void delete_stray(struct engine *e, struct part *part, const struct witness *stray)
 {
-    struct docid *id = needs_claim(part, stray->point_id) ? docid_copy(part->doc->id) : NULL;
+    bool claims = needs_claim(part, stray->point_id);
+    struct docid *id = claims ? docid_copy(part->doc->id) : NULL;
+    if (claims && !id) {
+        out_of_memory(e, part);
+        return;
+    }
     doc_add_freed(e, part->doc, stray->key);
-    if (!id || claim(e, part, id)) go_in_turn(e, part, PART_STRAY_DELETE, stray->point_id);
+    if (!claims || claim(e, part, id)) go_in_turn(e, part, PART_STRAY_DELETE, stray->point_id);
 }
 
 /* Is this stray still ours to delete? It was read in its turn. */
