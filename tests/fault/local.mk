@@ -23,7 +23,7 @@ CLEANFILES += %D%/torture.wraps
 	    $(top_srcdir)/$$f; done >$@
 
 # memory: what is refused one allocation within a test
-memory_tests = %D%/memory %D%/memory_adapters %D%/memory_documents
+memory_tests = %D%/memory %D%/memory_adapters %D%/memory_documents %D%/memory_http
 check_PROGRAMS += $(memory_tests)
 TESTS += $(memory_tests)
 memory_sources = $(torture_sources) tests/unit/mongo_fixture.c tests/unit/mongo_fixture.h tests/unit/stand_in.c tests/unit/stand_in.h
@@ -48,6 +48,13 @@ memory_ldflags = $(AM_LDFLAGS) -Wl,@%D%/torture.wraps
 %C%_memory_documents_LDADD = libplugin.la libcollection.la $(memory_ldadd)
 %C%_memory_documents_LDFLAGS = $(memory_ldflags)
 %C%_memory_documents_DEPENDENCIES = libplugin.la libcollection.la $(memory_libraries) %D%/torture.wraps docs/examples/recipes.la tests/unit/probe.la
+
+%C%_memory_http_SOURCES = %D%/test_memory_http.c $(torture_sources) tests/unit/stand_in.c tests/unit/stand_in.h \
+	tests/unit/tiny_server.c tests/unit/tiny_server.h
+%C%_memory_http_CPPFLAGS = $(memory_cppflags)
+%C%_memory_http_LDADD = $(memory_ldadd)
+%C%_memory_http_LDFLAGS = $(memory_ldflags)
+%C%_memory_http_DEPENDENCIES = $(memory_libraries) %D%/torture.wraps
 
 noinst_LTLIBRARIES += %D%/libfault.la
 %C%_libfault_la_SOURCES = %D%/network.c %D%/network.h %D%/proxy.c %D%/proxy.h %D%/writer.c %D%/writer.h
