@@ -71,12 +71,13 @@ static bool must_leave_trace(const struct engine *e, const struct doc *doc)
 }
 
 /*
- * What is not synced leaves one after every change: a holder that was paused may have a later attempt's
- * record in its hands, and who came in between may have ended well without a look at this document.
+ * What is not synced leaves one after every change, and after a scan that compares, which may come by a
+ * change that nobody told of: a holder that was paused may have a later attempt's record in its hands, and
+ * who came in between may have ended well without a look at this document.
  */
 static bool must_leave_trace_unsynced(const struct engine *e, const struct doc *doc)
 {
-    return doc->work.happened_ms || must_leave_trace(e, doc);
+    return doc->work.happened_ms || (doc->work.doubt && !doc->work.rival) || must_leave_trace(e, doc);
 }
 
 static void settle_synced(struct engine *e, struct part *part)
@@ -226,12 +227,14 @@ void part_turn_come(struct engine *e, struct part *part)
 
 /*
  * What is written while the stream tells of every change needn't be asked for by the first scan: if the
- * document goes, or comes back as another, its event raises the doubt. What was written before that can't be
- * told from what was not.
+ * document goes, or comes back as another, its event raises the doubt. What was written before that, or after
+ * its history was lost, can't be told from what was not.
  */
 static void note_write(struct engine *e, struct part *part)
 {
-    if (!e->stream.ever_opened && !part->doc->work.scanned) collection_of(e, part)->virgin = false;
+    bool tells = e->stream.ever_opened &&
+                 (e->stream.received.token || e->stream.received.at); /* or did, and goes on there */
+    if (!tells && !part->doc->work.scanned) collection_of(e, part)->virgin = false;
 }
 
 /* To a stage that reads or writes this point: in its turn. */
