@@ -29,7 +29,7 @@ struct load {
     struct plugin_set *set;
     const char *const *paths;
     struct problems problems;
-    bool no_memory; /* a folder could not be looked into */
+    int trouble; /* why a folder could not be looked into, as errno says it; 0: all could */
 };
 
 void problem(struct problems *p, const char *format, ...)
@@ -60,10 +60,14 @@ static bool is_name(const char *name)
     return bytes && bytes <= 64 && !name[bytes];
 }
 
-static bool exists(const char *path)
+/* `path` is NULL when there was no memory for it. */
+static bool exists(struct load *load, const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0;
+    if (path && stat(path, &status) == 0) return true;
+    int why = path ? errno : ENOMEM;
+    if (why != ENOENT && why != ENOTDIR) load->trouble = why;
+    return false;
 }
 
 /* Where a plugin is: what libltdl opens, and the shared object behind it. */
@@ -85,13 +89,11 @@ static bool look_into(struct load *load, const char *folder, const char *name, s
 {
     out->file = path_of(folder, "", name, ".so");
     out->open = path_of(folder, "", name, ".so");
-    load->no_memory |= !out->file || !out->open;
-    if (out->file && out->open && exists(out->file)) return true;
+    if (exists(load, out->file) && exists(load, out->open)) return true;
     place_fini(out);
     out->open = path_of(folder, "", name, ".la");
     out->file = path_of(folder, ".libs/", name, ".so");
-    load->no_memory |= !out->file || !out->open;
-    if (out->open && out->file && exists(out->open) && exists(out->file)) return true;
+    if (exists(load, out->open) && exists(load, out->file)) return true;
     place_fini(out);
     return false;
 }
@@ -106,6 +108,7 @@ static bool same_file(const char *a, const char *b)
 static bool find(struct load *load, const char *name, struct place *out)
 {
     bool found = false;
+    load->trouble = 0;
     for (size_t i = 0; load->paths && load->paths[i]; i++) {
         struct place place = {NULL, NULL};
         if (!look_into(load, load->paths[i], name, &place)) continue;
@@ -128,17 +131,18 @@ static bool find(struct load *load, const char *name, struct place *out)
 static void report_missing(struct load *load, const char *name)
 {
     struct buf folders;
-    if (load->no_memory) {
-        problem(&load->problems, "the plugin `%s` can't be looked for: out of memory", name);
-        return;
-    }
     buf_init(&folders, 0);
     for (size_t i = 0; load->paths && load->paths[i]; i++) buf_printf(&folders, "%s, ", load->paths[i]);
     buf_puts(&folders, PKGLIBDIR "/plugins");
-    problem(
-        &load->problems,
-        "there is no plugin `%s` (%s.so) in %s; install it there, or name its folder as `path` in [plugins]",
-        name, name, folders.data ? folders.data : "any folder");
+    const char *where = folders.failed ? "any folder" : folders.data;
+    if (load->trouble)
+        problem(&load->problems, "the plugin `%s` (%s.so) can't be looked for in %s: %s", name, name, where,
+                load->trouble == ENOMEM ? "out of memory" : strerror(load->trouble));
+    else
+        problem(&load->problems,
+                "there is no plugin `%s` (%s.so) in %s; install it there, or name its folder as `path` in "
+                "[plugins]",
+                name, name, where);
     buf_fini(&folders);
 }
 

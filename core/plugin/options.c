@@ -33,17 +33,19 @@ static bool read_int(const char *text, int64_t *out)
     return end != text && !*end && !errno && strspn(text, "+-0123456789") == strlen(text);
 }
 
-/* Digits, a point and an exponent, whatever the locale of the process. */
+/* Digits, a point and an exponent, whatever the locale of the process: "C", unless a plugin has set another.
+ */
 static bool read_real(const char *text, double *out)
 {
     char *end;
     if (!*text || strspn(text, "+-.0123456789eE") != strlen(text)) return false;
     locale_t c = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    if (!c) return false;
-    locale_t before = uselocale(c);
+    locale_t before = c ? uselocale(c) : (locale_t)0;
     *out = strtod(text, &end);
-    uselocale(before);
-    freelocale(c);
+    if (c) {
+        uselocale(before);
+        freelocale(c);
+    }
     return !*end && end != text && isfinite(*out);
 }
 

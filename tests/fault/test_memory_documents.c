@@ -127,19 +127,23 @@ END_TEST
 
 START_TEST(a_plugin_that_cannot_be_read_is_not_said_to_be_missing_or_wrong)
 {
-    const struct built *built = _i ? &probe : &guide;
+    const struct built *built = _i % 2 ? &probe : &guide;
+    enum torture_kind kind = _i < 2 ? TORTURE_ALLOCATION : TORTURE_CALL;
     const char *folder = folder_of(built), *plugin = built->plugin;
     long n = 1;
     for (bool struck = true; struck && n < MOST; n++) {
         struct plugin_set *set;
-        torture_arm(TORTURE_ALLOCATION, n);
+        torture_arm(kind, n);
         enum lks_code code = load(folder, plugin, &set);
         struck = torture_disarm();
         ck_assert(struck || code == LKS_E_OK);
-        ck_assert_msg(code == LKS_E_OK || strstr(told, "out of memory"), "%s", told);
+        bool honest = kind == TORTURE_ALLOCATION
+                          ? strstr(told, "out of memory") != NULL
+                          : *told && !strstr(told, "there is no") && !strstr(told, "which is no");
+        ck_assert_msg(code == LKS_E_OK || honest, "%s", told);
         plugins_free(set);
     }
-    ck_assert_int_gt(n, 5);
+    ck_assert_int_gt(n, 4);
     ck_assert_int_lt(n, MOST);
 }
 END_TEST
@@ -152,7 +156,7 @@ int main(void)
     tcase_add_test(tc, a_document_of_a_plugin_is_not_refused_for_good);
     tcase_add_test(tc, a_document_of_a_declaration_is_not_refused_for_good);
     tcase_add_test(tc, a_declaration_that_cannot_be_read_is_not_said_to_be_wrong);
-    tcase_add_loop_test(tc, a_plugin_that_cannot_be_read_is_not_said_to_be_missing_or_wrong, 0, 2);
+    tcase_add_loop_test(tc, a_plugin_that_cannot_be_read_is_not_said_to_be_missing_or_wrong, 0, 4);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
