@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "fault/torture.h"
 #include "service/documents_json.h"
+#include "service/events.h"
 #include "service/search.h"
 #include "unit/idle_world.h"
 #include "unit/mongo_fixture.h"
@@ -21,26 +22,19 @@
 
 #define MOST 3000 /* allocations, of which there have to be fewer */
 
-static struct docid *numbered(int number)
-{
-    bson_t doc = BSON_INITIALIZER;
-    BSON_APPEND_INT32(&doc, "_id", number);
-    struct docid *id = docid_of(&doc);
-    bson_destroy(&doc);
-    ck_assert_ptr_nonnull(id);
-    return id;
-}
-
-/* ---- the engine: two documents to scan, then three deletes ---- */
+/* ---- the engine: two documents to scan, then three deletes, of which one frees a business id ---- */
 
 #define SCANNED 2
 #define CHANGES 3
+#define HOLDER 20 /* waits for the business id of the first that is deleted */
+#define STRAY "00000000-0000-5000-8000-000000000010"
 #define PATIENCE 4000 /* steps of 10 virtual milliseconds */
 
 struct small_world {
     struct idle_world idle; /* answers what this one has nothing to say about */
     int told;               /* changes that the stream has brought */
     bool made[SCANNED], read[CHANGES];
+    bool holder_read, stray_gone;
     bool all_saved; /* the position behind the last change */
 };
 
@@ -69,7 +63,7 @@ static void answer_next(struct small_world *w, struct req *req)
     ck_assert_ptr_nonnull(req->stream_next.changes);
     for (size_t i = 0; i < count; i++) {
         req->stream_next.changes[i] = (struct change){.op = CHANGE_DELETE,
-                                                      .id = numbered(10 + w->told),
+                                                      .id = idle_id(10 + w->told),
                                                       .token = token_of(w->told + 1),
                                                       .at = (cluster_time)(2 + w->told)};
         w->told++;
@@ -83,7 +77,7 @@ static void answer_scan(struct req *req)
     req->scan.docs = calloc(SCANNED, sizeof *req->scan.docs);
     ck_assert_ptr_nonnull(req->scan.docs);
     for (int i = 0; i < SCANNED; i++) {
-        struct docid *id = numbered(i);
+        struct docid *id = idle_id(i);
         if (req->scan.from && docid_compare(id, req->scan.from) <= 0) {
             docid_free(id);
             continue;
@@ -95,7 +89,7 @@ static void answer_scan(struct req *req)
 static void note(const struct docid *id, int first, bool *seen, int count)
 {
     for (int i = 0; i < count; i++) {
-        struct docid *wanted = numbered(first + i);
+        struct docid *wanted = idle_id(first + i);
         if (docid_equal(id, wanted)) seen[i] = true;
         docid_free(wanted);
     }
@@ -110,9 +104,34 @@ static void answer_read(struct small_world *w, struct req *req)
         bool scanned[SCANNED] = {false};
         note(req->read.ids[i], 0, scanned, SCANNED);
         note(req->read.ids[i], 10, w->read, CHANGES);
+        note(req->read.ids[i], HOLDER, &w->holder_read, 1);
         for (int k = 0; k < SCANNED; k++)
             if (scanned[k]) req->read.docs[i].body = bson_new();
     }
+}
+
+/* The first document that is deleted has a point, which knows its business id. */
+static void answer_lookup(struct small_world *w, struct req *req)
+{
+    static const char doc[] = "{\"$numberInt\":\"10\"}";
+    bool asked = false;
+    for (size_t i = 0; i < req->lookup.doc_count; i++) asked |= strcmp(req->lookup.docs[i], doc) == 0;
+    for (size_t i = 0; i < req->lookup.point_count; i++)
+        asked |= strcmp(req->lookup.point_ids[i], STRAY) == 0;
+    if (!asked || w->stray_gone) return;
+    req->lookup.found = calloc(1, sizeof *req->lookup.found);
+    ck_assert_ptr_nonnull(req->lookup.found);
+    req->lookup.found[0] =
+        (struct witness){.point_id = STRAY, .ours = true, .doc = strdup(doc), .key = strdup("freed")};
+    req->lookup.found_count = 1;
+}
+
+static struct docid **holder_alone(void)
+{
+    struct docid **ids = calloc(1, sizeof(struct docid *));
+    ck_assert_ptr_nonnull(ids);
+    ids[0] = idle_id(HOLDER);
+    return ids;
 }
 
 static void answer(struct small_world *w, struct req *req)
@@ -139,6 +158,23 @@ static void answer(struct small_world *w, struct req *req)
     case REQ_READ:
         answer_read(w, req);
         break;
+    case REQ_LOOKUP:
+        answer_lookup(w, req);
+        break;
+    case REQ_DELETE:
+        for (size_t i = 0; i < req->del.count; i++)
+            w->stray_gone |= strcmp(req->del.point_ids[i], STRAY) == 0;
+        break;
+    case REQ_HOLDERS:
+        req->holders.ids = holder_alone();
+        req->holders.id_count = 1;
+        break;
+    case REQ_DUE: /* it was refused when it came, as a duplicate */
+        req->due.end = true;
+        if (!req->due.rejected_too) break;
+        req->due.ids = holder_alone();
+        req->due.count = 1;
+        break;
     case REQ_MAKE:
         req->make.made = calloc(req->make.count, sizeof *req->make.made);
         ck_assert_ptr_nonnull(req->make.made);
@@ -159,7 +195,7 @@ static void answer(struct small_world *w, struct req *req)
 
 static bool everything_seen(const struct small_world *w)
 {
-    bool all = w->all_saved;
+    bool all = w->all_saved && w->holder_read;
     for (int i = 0; i < SCANNED; i++) all &= w->made[i];
     for (int i = 0; i < CHANGES; i++) all &= w->read[i];
     return all;
@@ -193,8 +229,9 @@ static bool live_without(long n)
     for (int i = 0; i < PATIENCE && !everything_seen(&w); i++) step(&w, e);
     bool struck = torture_disarm();
     ck_assert_msg(everything_seen(&w),
-                  "without allocation %ld: documents %d%d made, %d%d%d read, position %s", n, w.made[0],
-                  w.made[1], w.read[0], w.read[1], w.read[2], w.all_saved ? "saved" : "kept");
+                  "without allocation %ld: documents %d%d made, %d%d%d read, holder %d, position %s", n,
+                  w.made[0], w.made[1], w.read[0], w.read[1], w.read[2], w.holder_read,
+                  w.all_saved ? "saved" : "kept");
     engine_stop(e);
     for (int i = 0; i < PATIENCE && !engine_done(e); i++) step(&w, e);
     ck_assert_msg(engine_done(e), "without allocation %ld it never ends", n);
@@ -207,6 +244,45 @@ START_TEST(the_engine_looks_at_every_document_all_the_same)
     long n = 1;
     while (n < MOST && live_without(n)) n++;
     ck_assert_int_gt(n, 50);
+    ck_assert_int_lt(n, MOST);
+}
+END_TEST
+
+START_TEST(a_failure_whose_text_cannot_be_kept_has_its_own_code)
+{
+    struct entry entry = {.present = true};
+    ck_assert(entry_set_error(&entry, LKS_E_QDRANT_TIMEOUT, "slow"));
+    torture_arm(TORTURE_ALLOCATION, 1);
+    bool kept = entry_set_error(&entry, LKS_E_PLUGIN, "no");
+    ck_assert(torture_disarm() && !kept);
+    ck_assert_int_eq(entry.error, LKS_E_PLUGIN);
+    ck_assert_ptr_null(entry.last_error);
+}
+END_TEST
+
+/* ---- events ---- */
+
+START_TEST(an_event_that_cannot_be_made_is_told_or_missed)
+{
+    static const char wanted[] = "event: document\ndata: {\"name\":\"one\",\"n\":1}\n\n";
+    long n = 1;
+    for (bool struck = true; struck && n < MOST; n++) {
+        struct events *e = events_new();
+        const struct event *event = NULL;
+        ck_assert_ptr_nonnull(e);
+        events_join(e);
+        uint64_t place = events_newest(e);
+        (void)json_memory_was_out();
+        torture_arm(TORTURE_ALLOCATION, n);
+        events_publish(e, "document", "tools", json_pack("{s:s,s:i}", "name", "one", "n", 1));
+        struck = torture_disarm();
+        enum events_found found = events_next(e, NULL, &place, &event);
+        ck_assert_int_eq(found, struck ? EVENTS_LOST : EVENTS_FOUND);
+        if (event) ck_assert_ptr_nonnull(strstr(event->text, wanted));
+        if (event) event_release(event);
+        events_free(e);
+    }
+    ck_assert_int_gt(n, 5);
     ck_assert_int_lt(n, MOST);
 }
 END_TEST
@@ -272,6 +348,8 @@ int main(void)
     TCase *tc = tcase_create("memory");
     tcase_set_timeout(tc, 150);
     tcase_add_test(tc, the_engine_looks_at_every_document_all_the_same);
+    tcase_add_test(tc, a_failure_whose_text_cannot_be_kept_has_its_own_code);
+    tcase_add_test(tc, an_event_that_cannot_be_made_is_told_or_missed);
     tcase_add_test(tc, a_filter_that_cannot_be_made_lets_nothing_through);
     tcase_add_test(tc, a_patch_that_cannot_be_read_changes_nothing);
     suite_add_tcase(suite, tc);

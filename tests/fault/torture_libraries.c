@@ -25,9 +25,12 @@ static void *allocate_for_json(size_t bytes)
     return torture_strikes(TORTURE_ALLOCATION, "jansson") ? NULL : __real_malloc(bytes);
 }
 
+__attribute__((weak)) void json_memory_watch(void); /* base/json_memory.h, where it is linked */
+
 __attribute__((constructor)) static void feed_jansson(void)
 {
     json_set_alloc_funcs(allocate_for_json, free);
+    if (json_memory_watch) json_memory_watch(); /* as the daemon does; allocates by our malloc() */
 }
 
 /* ---- libcurl's calls with an argument of any type: all are as wide as a pointer ---- */
