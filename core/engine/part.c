@@ -63,11 +63,12 @@ static void clear_hashes(struct entry *entry)
 /*
  * The last holder did not end well: it may be paused with a record in its hands that was read when the
  * document was another. Its compare-and-set must miss, so whatever a change comes to leaves a trace. (Scans
- * and rivals follow no change.)
+ * follow no change, and rivals only one of another document, which matters if it is replayed.)
  */
 static bool must_leave_trace(const struct engine *e, const struct doc *doc)
 {
-    return !e->lease.clean_start && !doc->work.scanned && !doc->work.rival;
+    bool replayed = doc->work.after && doc->work.after <= e->stream.doubt_until;
+    return !e->lease.clean_start && !doc->work.scanned && (!doc->work.rival || replayed);
 }
 
 /*
@@ -75,7 +76,7 @@ static bool must_leave_trace(const struct engine *e, const struct doc *doc)
  * change that nobody told of: a holder that was paused may have a later attempt's record in its hands, and
  * who came in between may have ended well without a look at this document.
  */
-static bool must_leave_trace_unsynced(const struct engine *e, const struct doc *doc)
+static bool unsynced_leaves_trace(const struct engine *e, const struct doc *doc)
 {
     return doc->work.happened_ms || (doc->work.doubt && !doc->work.rival) || must_leave_trace(e, doc);
 }
@@ -144,7 +145,7 @@ void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
                            entry->error == err->code && entry->last_error &&
                            strcmp(entry->last_error, err->text) == 0;
     if (waits_as_before && !part->wrote && !part->doc->work.explicit_ask &&
-        !must_leave_trace_unsynced(e, part->doc)) {
+        !unsynced_leaves_trace(e, part->doc)) {
         settled(e, part);
         return;
     }
@@ -172,7 +173,8 @@ void part_park(struct engine *e, struct part *part)
         entry->status = entry->last_synced_ms != NO_TIME || entry->point_id[0] ? SYNC_STALE : SYNC_PENDING;
         entry->present = true;
         entry->next_retry_ms = NO_TIME;
-        if (must_leave_trace_unsynced(e, part->doc)) entry->last_attempt_ms = wall_ms(e);
+        /* A rival, too: it may have owned its business id when it was put aside. */
+        if (part->doc->work.doubt || unsynced_leaves_trace(e, part->doc)) entry->last_attempt_ms = wall_ms(e);
     }
     settled(e, part);
 }

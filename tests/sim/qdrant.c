@@ -95,13 +95,16 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         return;
     }
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
-     * point that is not there, a payload that goes over a vector which somebody even earlier wrote late, a
-     * point whose collection was off when somebody took over, so that nobody stamped it, nor what is sent
-     * without the guard. That the adapter's clock stops it is all there is. */
+     * point that is not there, a payload that goes over a vector which somebody even earlier wrote late, or
+     * an upsert between a newer holder's look and its payload, a point whose collection was off when somebody
+     * took over, so that nobody stamped it, nor what is sent without the guard. That the adapter's clock
+     * stops it is all there is. */
     bool takes = !point || point->doc != sim_doc_number(p->doc);
     bool mixes = payload_only && strcmp(point->content_hash, p->content_hash) != 0;
     bool was_off = c->switched_ms > trip->deadline_ms - w->index_timeout_ms;
-    if (trip->held && w->now >= trip->deadline_ms && (takes || mixes || was_off || p->unguarded)) {
+    bool between = point && !payload_only && point->looked_epoch > p->epoch &&
+                   w->now < point->looked_ms + w->lease_ms + 2 * w->index_timeout_ms;
+    if (trip->held && w->now >= trip->deadline_ms && (takes || mixes || between || was_off || p->unguarded)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
         return;
     }
@@ -187,13 +190,18 @@ static bool asked_for(const struct req *req, const struct sim_point *p)
     return false;
 }
 
-static void do_lookup(struct sim_collection *c, struct req *req)
+static void do_lookup(struct sim_collection *c, const struct trip *trip, int64_t now)
 {
+    struct req *req = trip->req;
     req->lookup.found = calloc(c->count + 1, sizeof *req->lookup.found);
     for (size_t i = 0; i < c->count; i++) {
         if (!asked_for(req, &c->points[i])) continue;
         struct witness *found = &req->lookup.found[req->lookup.found_count++];
         see(&c->points[i], found);
+        if (trip->run->epoch >= c->points[i].looked_epoch) {
+            c->points[i].looked_epoch = trip->run->epoch;
+            c->points[i].looked_ms = now;
+        }
         if (req->lookup.whole && found->ours) /* what is really there, whatever it says of itself */
             sim_text(found->payload_hash, sizeof found->payload_hash, "payload-", c->points[i].payload);
     }
@@ -269,7 +277,7 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
         do_ensure(w, c, req);
         break;
     case REQ_LOOKUP:
-        do_lookup(c, req);
+        do_lookup(c, trip, w->now);
         break;
     case REQ_SCROLL:
         do_scroll(c, req);

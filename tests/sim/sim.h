@@ -152,6 +152,8 @@ struct sim_point {
     uint64_t epoch;
     bool foreign;
     int64_t foreign_since_ms, written_ms;
+    uint64_t looked_epoch; /* of the newest daemon that has looked at it, and when that was */
+    int64_t looked_ms;
 };
 
 struct sim_collection {
