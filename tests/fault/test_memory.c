@@ -22,12 +22,20 @@
 
 #define MOST 3000 /* allocations, of which there have to be fewer */
 
-/* ---- the engine: two documents to scan, then three deletes, of which one frees a business id ---- */
+/*
+ * ---- the engine: three documents to scan, of which one has a text that is refused for good and a point from
+ * before; a point whose document is gone; then three deletes, of which one frees a business id ----
+ */
 
-#define SCANNED 2
+#define SCANNED 3
+#define REFUSED 2 /* of the scanned */
 #define CHANGES 3
 #define HOLDER 20 /* waits for the business id of the first that is deleted */
 #define STRAY "00000000-0000-5000-8000-000000000010"
+#define REFUSED_POINT "00000000-0000-5000-8000-000000000002"
+#define REFUSED_STRAY "00000000-0000-5000-8000-000000000012"
+#define ORPHAN 30 /* is gone, and nobody tells */
+#define ORPHAN_POINT "00000000-0000-5000-8000-000000000030"
 #define PATIENCE 4000 /* steps of 10 virtual milliseconds */
 
 struct small_world {
@@ -35,6 +43,7 @@ struct small_world {
     int told;               /* changes that the stream has brought */
     bool made[SCANNED], read[CHANGES];
     bool holder_read, stray_gone;
+    bool refused_due, refused_stray_gone, orphan_asked;
     bool all_saved; /* the position behind the last change */
 };
 
@@ -110,28 +119,101 @@ static void answer_read(struct small_world *w, struct req *req)
     }
 }
 
+/* Is the point asked for, by its id or by its document's? */
+static bool asks(const struct req *req, const char *point_id, const char *doc)
+{
+    for (size_t i = 0; i < req->lookup.doc_count; i++)
+        if (strcmp(req->lookup.docs[i], doc) == 0) return true;
+    for (size_t i = 0; i < req->lookup.point_count; i++)
+        if (strcmp(req->lookup.point_ids[i], point_id) == 0) return true;
+    return false;
+}
+
+static void found_point(struct witness **found, size_t *count, const char *point_id, const char *doc)
+{
+    struct witness *more = realloc(*found, (*count + 1) * sizeof *more);
+    ck_assert_ptr_nonnull(more);
+    *found = more;
+    more[*count] = (struct witness){.ours = true, .doc = strdup(doc), .key = strdup("freed")};
+    memcpy(more[(*count)++].point_id, point_id, POINT_ID_BYTES);
+}
+
 /* The first document that is deleted has a point, which knows its business id. */
 static void answer_lookup(struct small_world *w, struct req *req)
 {
-    static const char doc[] = "{\"$numberInt\":\"10\"}";
-    bool asked = false;
-    for (size_t i = 0; i < req->lookup.doc_count; i++) asked |= strcmp(req->lookup.docs[i], doc) == 0;
-    for (size_t i = 0; i < req->lookup.point_count; i++)
-        asked |= strcmp(req->lookup.point_ids[i], STRAY) == 0;
-    if (!asked || w->stray_gone) return;
-    req->lookup.found = calloc(1, sizeof *req->lookup.found);
-    ck_assert_ptr_nonnull(req->lookup.found);
-    req->lookup.found[0] =
-        (struct witness){.point_id = STRAY, .ours = true, .doc = strdup(doc), .key = strdup("freed")};
-    req->lookup.found_count = 1;
+    static const char deleted[] = "{\"$numberInt\":\"10\"}", refused[] = "{\"$numberInt\":\"2\"}",
+                      orphan[] = "{\"$numberInt\":\"30\"}";
+    w->orphan_asked |= asks(req, ORPHAN_POINT, orphan);
+    if (!w->stray_gone && asks(req, STRAY, deleted))
+        found_point(&req->lookup.found, &req->lookup.found_count, STRAY, deleted);
+    if (!w->refused_stray_gone && asks(req, REFUSED_STRAY, refused))
+        found_point(&req->lookup.found, &req->lookup.found_count, REFUSED_STRAY, refused);
 }
 
-static struct docid **holder_alone(void)
+static void make_refused(struct made *made)
+{
+    *made = (struct made){.kind = MADE_POINT,
+                          .text = strdup("text"),
+                          .text_bytes = 4,
+                          .payload = strdup("{}"),
+                          .payload_bytes = 2,
+                          .key = strdup("refused"),
+                          .point_id = REFUSED_POINT};
+}
+
+static void answer_embed(struct req *req)
+{
+    req->embed.vectors = calloc(req->embed.count, sizeof *req->embed.vectors);
+    req->embed.errors = calloc(req->embed.count, sizeof *req->embed.errors);
+    ck_assert(req->embed.vectors && req->embed.errors);
+    for (size_t i = 0; i < req->embed.count; i++) {
+        req->embed.errors[i] = calloc(1, sizeof *req->embed.errors[i]);
+        ck_assert_ptr_nonnull(req->embed.errors[i]);
+        lks_fail(req->embed.errors[i], LKS_E_EMBEDDING_REJECTED, "too long");
+    }
+}
+
+static struct docid **alone(int number)
 {
     struct docid **ids = calloc(1, sizeof(struct docid *));
     ck_assert_ptr_nonnull(ids);
-    ids[0] = idle_id(HOLDER);
+    ids[0] = idle_id(number);
     return ids;
+}
+
+/* The holder was refused when it came, as a duplicate; the refused one waits for its next try, if it has one.
+ */
+static void answer_due(const struct small_world *w, struct req *req)
+{
+    req->due.end = true;
+    if (!req->due.rejected_too && !w->refused_due) return;
+    req->due.ids = alone(req->due.rejected_too ? HOLDER : REFUSED);
+    req->due.count = 1;
+}
+
+static void answer_make(struct small_world *w, struct req *req)
+{
+    req->make.made = calloc(req->make.count, sizeof *req->make.made);
+    ck_assert_ptr_nonnull(req->make.made);
+    for (size_t i = 0; i < req->make.count; i++) {
+        bool refused = false;
+        note(req->make.docs[i]->id, REFUSED, &refused, 1);
+        req->make.made[i].kind = MADE_NOTHING;
+        if (refused) make_refused(&req->make.made[i]);
+        note(req->make.docs[i]->id, 0, w->made, SCANNED);
+    }
+}
+
+/* One that failed is written down, and its time comes, or none does. */
+static void answer_record(struct small_world *w, const struct req *req)
+{
+    for (size_t i = 0; i < req->record.count; i++) {
+        const struct entry *after = &req->record.writes[i].after->entries[0];
+        bool refused = false;
+        note(req->record.writes[i].id, REFUSED, &refused, 1);
+        if (after->status == SYNC_FAILED) note(req->record.writes[i].id, 0, w->made, SCANNED);
+        if (refused) w->refused_due = after->status == SYNC_FAILED && after->next_retry_ms != NO_TIME;
+    }
 }
 
 static void answer(struct small_world *w, struct req *req)
@@ -163,30 +245,29 @@ static void answer(struct small_world *w, struct req *req)
         break;
     case REQ_DELETE:
         for (size_t i = 0; i < req->del.count; i++)
-            w->stray_gone |= strcmp(req->del.point_ids[i], STRAY) == 0;
+            if (strcmp(req->del.point_ids[i], STRAY) == 0)
+                w->stray_gone = true;
+            else if (strcmp(req->del.point_ids[i], REFUSED_STRAY) == 0)
+                w->refused_stray_gone = true;
         break;
     case REQ_HOLDERS:
-        req->holders.ids = holder_alone();
+        req->holders.ids = alone(HOLDER);
         req->holders.id_count = 1;
         break;
-    case REQ_DUE: /* it was refused when it came, as a duplicate */
-        req->due.end = true;
-        if (!req->due.rejected_too) break;
-        req->due.ids = holder_alone();
-        req->due.count = 1;
+    case REQ_DUE:
+        answer_due(w, req);
         break;
     case REQ_MAKE:
-        req->make.made = calloc(req->make.count, sizeof *req->make.made);
-        ck_assert_ptr_nonnull(req->make.made);
-        for (size_t i = 0; i < req->make.count; i++) {
-            req->make.made[i].kind = MADE_NOTHING;
-            note(req->make.docs[i]->id, 0, w->made, SCANNED);
-        }
+        answer_make(w, req);
         break;
-    case REQ_RECORD: /* one that failed is written down, and its time comes */
-        for (size_t i = 0; i < req->record.count; i++)
-            if (req->record.writes[i].after->entries[0].status == SYNC_FAILED)
-                note(req->record.writes[i].id, 0, w->made, SCANNED);
+    case REQ_EMBED:
+        answer_embed(req);
+        break;
+    case REQ_SCROLL:
+        found_point(&req->scroll.found, &req->scroll.found_count, ORPHAN_POINT, "{\"$numberInt\":\"30\"}");
+        break;
+    case REQ_RECORD:
+        answer_record(w, req);
         break;
     default:
         idle_answer(&w->idle, req);
@@ -195,7 +276,7 @@ static void answer(struct small_world *w, struct req *req)
 
 static bool everything_seen(const struct small_world *w)
 {
-    bool all = w->all_saved && w->holder_read;
+    bool all = w->all_saved && w->holder_read && w->refused_stray_gone && w->orphan_asked;
     for (int i = 0; i < SCANNED; i++) all &= w->made[i];
     for (int i = 0; i < CHANGES; i++) all &= w->read[i];
     return all;
@@ -229,9 +310,11 @@ static bool live_without(long n)
     for (int i = 0; i < PATIENCE && !everything_seen(&w); i++) step(&w, e);
     bool struck = torture_disarm();
     ck_assert_msg(everything_seen(&w),
-                  "without allocation %ld: documents %d%d made, %d%d%d read, holder %d, position %s", n,
-                  w.made[0], w.made[1], w.read[0], w.read[1], w.read[2], w.holder_read,
-                  w.all_saved ? "saved" : "kept");
+                  "without allocation %ld: documents %d%d%d made, %d%d%d read, holder %d, point of the "
+                  "refused text gone "
+                  "%d, orphan asked for %d, position %s",
+                  n, w.made[0], w.made[1], w.made[2], w.read[0], w.read[1], w.read[2], w.holder_read,
+                  w.refused_stray_gone, w.orphan_asked, w.all_saved ? "saved" : "kept");
     engine_stop(e);
     for (int i = 0; i < PATIENCE && !engine_done(e); i++) step(&w, e);
     ck_assert_msg(engine_done(e), "without allocation %ld it never ends", n);
