@@ -355,7 +355,7 @@ static void poison(struct http *http, const char *address)
 
 static bool embed_without(struct embedders *embedders, int n, size_t count)
 {
-    static char texts[TEXTS][40];
+    static char texts[TEXTS][80];
     struct port port = embed_port(embedders);
     struct req *req = req_new(REQ_EMBED, NULL);
     size_t *bytes = calloc(count, sizeof *bytes);
