@@ -27,8 +27,11 @@
  * before; a point whose document is gone; then three deletes, of which one frees a business id ----
  */
 
-#define SCANNED 3
+#define SCANNED 4
 #define REFUSED 2 /* of the scanned */
+#define OWNER 1   /* has the business id of LOSER by now, whose record says that it is synced */
+#define LOSER 3
+#define LOSER_POINT "00000000-0000-5000-8000-000000000003"
 #define CHANGES 3
 #define HOLDER 20 /* waits for the business id of the first that is deleted */
 #define STRAY "00000000-0000-5000-8000-000000000010"
@@ -44,6 +47,7 @@ struct small_world {
     bool made[SCANNED], read[CHANGES];
     bool holder_read, stray_gone;
     bool refused_due, refused_stray_gone, orphan_asked;
+    bool loser_due, loser_claimed, loser_point_gone;
     bool all_saved; /* the position behind the last change */
 };
 
@@ -80,6 +84,13 @@ static void answer_next(struct small_world *w, struct req *req)
     req->stream_next.change_count = count;
 }
 
+static void lose(struct source_doc *doc)
+{
+    idle_synced(doc);
+    memcpy(doc->record.entries[0].point_id, LOSER_POINT, sizeof LOSER_POINT);
+    doc->owner = idle_id(OWNER);
+}
+
 static void answer_scan(struct req *req)
 {
     req->scan.end = true;
@@ -91,7 +102,12 @@ static void answer_scan(struct req *req)
             docid_free(id);
             continue;
         }
-        req->scan.docs[req->scan.count++] = (struct source_doc){.id = id, .body = bson_new(), .bytes = 1};
+        struct source_doc *doc = &req->scan.docs[req->scan.count++];
+        *doc = (struct source_doc){.id = id, .bytes = 1};
+        if (i == LOSER)
+            lose(doc);
+        else
+            doc->body = bson_new();
     }
 }
 
@@ -114,8 +130,9 @@ static void answer_read(struct small_world *w, struct req *req)
         note(req->read.ids[i], 0, scanned, SCANNED);
         note(req->read.ids[i], 10, w->read, CHANGES);
         note(req->read.ids[i], HOLDER, &w->holder_read, 1);
+        if (scanned[LOSER]) lose(&req->read.docs[i]);
         for (int k = 0; k < SCANNED; k++)
-            if (scanned[k]) req->read.docs[i].body = bson_new();
+            if (scanned[k] && k != LOSER) req->read.docs[i].body = bson_new();
     }
 }
 
@@ -142,23 +159,44 @@ static void found_point(struct witness **found, size_t *count, const char *point
 static void answer_lookup(struct small_world *w, struct req *req)
 {
     static const char deleted[] = "{\"$numberInt\":\"10\"}", refused[] = "{\"$numberInt\":\"2\"}",
-                      orphan[] = "{\"$numberInt\":\"30\"}";
+                      orphan[] = "{\"$numberInt\":\"30\"}", loser[] = "{\"$numberInt\":\"3\"}";
     w->orphan_asked |= asks(req, ORPHAN_POINT, orphan);
     if (!w->stray_gone && asks(req, STRAY, deleted))
         found_point(&req->lookup.found, &req->lookup.found_count, STRAY, deleted);
+    if (!w->loser_point_gone && asks(req, LOSER_POINT, loser))
+        found_point(&req->lookup.found, &req->lookup.found_count, LOSER_POINT, loser);
     if (!w->refused_stray_gone && asks(req, REFUSED_STRAY, refused))
         found_point(&req->lookup.found, &req->lookup.found_count, REFUSED_STRAY, refused);
 }
 
-static void make_refused(struct made *made)
+static void make_point(struct made *made, const char *point_id)
 {
     *made = (struct made){.kind = MADE_POINT,
                           .text = strdup("text"),
                           .text_bytes = 4,
                           .payload = strdup("{}"),
                           .payload_bytes = 2,
-                          .key = strdup("refused"),
-                          .point_id = REFUSED_POINT};
+                          .key = strdup("one of two")};
+    memcpy(made->point_id, point_id, POINT_ID_BYTES);
+}
+
+/* Somebody has to come back to the loser, or nobody knows of its record when its point is gone. */
+static void answer_tombs(struct small_world *w, const struct req *req)
+{
+    for (size_t i = 0; i < req->tombs.count; i++)
+        if (req->tombs.tombs[i].claim) note(req->tombs.tombs[i].id, LOSER, &w->loser_claimed, 1);
+}
+
+static void answer_delete(struct small_world *w, const struct req *req)
+{
+    for (size_t i = 0; i < req->del.count; i++) {
+        if (strcmp(req->del.point_ids[i], STRAY) == 0) w->stray_gone = true;
+        if (strcmp(req->del.point_ids[i], REFUSED_STRAY) == 0) w->refused_stray_gone = true;
+        if (strcmp(req->del.point_ids[i], LOSER_POINT) != 0) continue;
+        ck_assert_msg(w->loser_claimed,
+                      "the loser's point is deleted before anybody is told to come back to it");
+        w->loser_point_gone = true;
+    }
 }
 
 static void answer_embed(struct req *req)
@@ -186,8 +224,8 @@ static struct docid **alone(int number)
 static void answer_due(const struct small_world *w, struct req *req)
 {
     req->due.end = true;
-    if (!req->due.rejected_too && !w->refused_due) return;
-    req->due.ids = alone(req->due.rejected_too ? HOLDER : REFUSED);
+    if (!req->due.rejected_too && !w->refused_due && !w->loser_due) return;
+    req->due.ids = alone(req->due.rejected_too ? HOLDER : w->refused_due ? REFUSED : LOSER);
     req->due.count = 1;
 }
 
@@ -196,10 +234,12 @@ static void answer_make(struct small_world *w, struct req *req)
     req->make.made = calloc(req->make.count, sizeof *req->make.made);
     ck_assert_ptr_nonnull(req->make.made);
     for (size_t i = 0; i < req->make.count; i++) {
-        bool refused = false;
+        bool refused = false, loses = false;
         note(req->make.docs[i]->id, REFUSED, &refused, 1);
+        note(req->make.docs[i]->id, LOSER, &loses, 1);
         req->make.made[i].kind = MADE_NOTHING;
-        if (refused) make_refused(&req->make.made[i]);
+        if (refused) make_point(&req->make.made[i], REFUSED_POINT);
+        if (loses) make_point(&req->make.made[i], LOSER_POINT);
         note(req->make.docs[i]->id, 0, w->made, SCANNED);
     }
 }
@@ -209,10 +249,13 @@ static void answer_record(struct small_world *w, const struct req *req)
 {
     for (size_t i = 0; i < req->record.count; i++) {
         const struct entry *after = &req->record.writes[i].after->entries[0];
-        bool refused = false;
+        bool refused = false, loses = false,
+             due = after->status == SYNC_FAILED && after->next_retry_ms != NO_TIME;
         note(req->record.writes[i].id, REFUSED, &refused, 1);
+        note(req->record.writes[i].id, LOSER, &loses, 1);
         if (after->status == SYNC_FAILED) note(req->record.writes[i].id, 0, w->made, SCANNED);
-        if (refused) w->refused_due = after->status == SYNC_FAILED && after->next_retry_ms != NO_TIME;
+        if (refused) w->refused_due = due;
+        if (loses) w->loser_due = due;
     }
 }
 
@@ -244,15 +287,14 @@ static void answer(struct small_world *w, struct req *req)
         answer_lookup(w, req);
         break;
     case REQ_DELETE:
-        for (size_t i = 0; i < req->del.count; i++)
-            if (strcmp(req->del.point_ids[i], STRAY) == 0)
-                w->stray_gone = true;
-            else if (strcmp(req->del.point_ids[i], REFUSED_STRAY) == 0)
-                w->refused_stray_gone = true;
+        answer_delete(w, req);
         break;
     case REQ_HOLDERS:
         req->holders.ids = alone(HOLDER);
         req->holders.id_count = 1;
+        break;
+    case REQ_TOMBS_PUT:
+        answer_tombs(w, req);
         break;
     case REQ_DUE:
         answer_due(w, req);
@@ -276,7 +318,8 @@ static void answer(struct small_world *w, struct req *req)
 
 static bool everything_seen(const struct small_world *w)
 {
-    bool all = w->all_saved && w->holder_read && w->refused_stray_gone && w->orphan_asked;
+    bool all =
+        w->all_saved && w->holder_read && w->refused_stray_gone && w->orphan_asked && w->loser_point_gone;
     for (int i = 0; i < SCANNED; i++) all &= w->made[i];
     for (int i = 0; i < CHANGES; i++) all &= w->read[i];
     return all;
@@ -312,9 +355,9 @@ static bool live_without(long n)
     ck_assert_msg(everything_seen(&w),
                   "without allocation %ld: documents %d%d%d made, %d%d%d read, holder %d, point of the "
                   "refused text gone "
-                  "%d, orphan asked for %d, position %s",
+                  "%d, loser's %d, orphan asked for %d, position %s",
                   n, w.made[0], w.made[1], w.made[2], w.read[0], w.read[1], w.read[2], w.holder_read,
-                  w.refused_stray_gone, w.orphan_asked, w.all_saved ? "saved" : "kept");
+                  w.refused_stray_gone, w.loser_point_gone, w.orphan_asked, w.all_saved ? "saved" : "kept");
     engine_stop(e);
     for (int i = 0; i < PATIENCE && !engine_done(e); i++) step(&w, e);
     ck_assert_msg(engine_done(e), "without allocation %ld it never ends", n);
