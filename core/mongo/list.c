@@ -15,8 +15,8 @@ static const char what[] = "listing documents";
 
 /* ---- the server's part ---- */
 
-/* {$and: [status, search]} under `key` */
-static void append_filter(struct mongo *m, bson_t *to, const char *key, const struct mongo_list_wish *wish)
+/* {$and: [status, search]} under `key`. False when memory is out. */
+static bool append_filter(struct mongo *m, bson_t *to, const char *key, const struct mongo_list_wish *wish)
 {
     bson_t filter, both, one;
     BSON_APPEND_DOCUMENT_BEGIN(to, key, &filter);
@@ -25,10 +25,11 @@ static void append_filter(struct mongo *m, bson_t *to, const char *key, const st
     list_match_status(&one, wish, m->names, m->name_count);
     bson_append_document_end(&both, &one);
     BSON_APPEND_DOCUMENT_BEGIN(&both, "1", &one);
-    list_match_search(&one, wish, m->id_field);
+    bool whole = list_match_search(&one, wish, m->id_field);
     bson_append_document_end(&both, &one);
     bson_append_array_end(&filter, &both);
     bson_append_document_end(to, &filter);
+    return whole;
 }
 
 void list_sort(struct mongo *m, bson_t *stage, const struct mongo_list_wish *wish)
@@ -72,13 +73,13 @@ static bson_t *projection(struct mongo *m, const struct mongo_list_wish *wish)
     return fields;
 }
 
-static void page_command(struct mongo *m, bson_t *command, const struct mongo_list_wish *wish)
+static bool page_command(struct mongo *m, bson_t *command, const struct mongo_list_wish *wish)
 {
     bson_t *fields = projection(m, wish), pipeline, stage, inner;
     uint32_t count = 0;
     BSON_APPEND_UTF8(command, "aggregate", m->collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
-    append_filter(m, stage_begin(&pipeline, &count, &stage), "$match", wish);
+    bool whole = append_filter(m, stage_begin(&pipeline, &count, &stage), "$match", wish);
     bson_append_document_end(&pipeline, &stage);
     if (wish->sort == MONGO_SORT_STATUS) {
         BSON_APPEND_DOCUMENT_BEGIN(stage_begin(&pipeline, &count, &stage), "$addFields", &inner);
@@ -98,6 +99,7 @@ static void page_command(struct mongo *m, bson_t *command, const struct mongo_li
     bson_append_document_end(command, &inner);
     BSON_APPEND_BOOL(command, "allowDiskUse", true);
     BSON_APPEND_INT64(command, "maxTimeMS", LIST_PAGE_MS);
+    return whole;
 }
 
 /* ---- rows ---- */
@@ -165,17 +167,18 @@ enum lks_code list_records(struct mongo *m, mongoc_client_t *client, struct sour
 static bool count_matches(struct mongo *m, mongoc_client_t *client, const struct mongo_list_wish *wish,
                           int64_t *total)
 {
-    bson_t command = BSON_INITIALIZER, concern, reply;
+    bson_t command = BSON_INITIALIZER, reply = BSON_INITIALIZER, concern;
     bson_error_t error;
     bson_iter_t iter;
+    bool whole = true;
     BSON_APPEND_UTF8(&command, "count", m->collection);
     /* without a query the server knows the number without counting */
-    if (wish->filtered || (wish->search && *wish->search)) append_filter(m, &command, "query", wish);
+    if (wish->filtered || (wish->search && *wish->search)) whole = append_filter(m, &command, "query", wish);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "readConcern", &concern);
     BSON_APPEND_UTF8(&concern, "level", "majority");
     bson_append_document_end(&command, &concern);
     BSON_APPEND_INT64(&command, "maxTimeMS", LIST_COUNT_MS);
-    bool ok = mongo_command(m, client, NULL, 0, MONGO_READS, &command, &reply, &error) &&
+    bool ok = whole && mongo_command(m, client, NULL, 0, MONGO_READS, &command, &reply, &error) &&
               bson_iter_init_find(&iter, &reply, "n");
     if (ok) *total = bson_iter_as_int64(&iter);
     bson_destroy(&command);
@@ -206,8 +209,8 @@ static enum lks_code list_here(struct mongo *m, mongoc_client_t *client, const s
                                struct mongo_list *out, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER;
-    page_command(m, &command, wish);
-    enum lks_code code = fetch(m, client, &command, out, err);
+    enum lks_code code = page_command(m, &command, wish) ? fetch(m, client, &command, out, err)
+                                                         : lks_fail(err, LKS_E_NOMEM, "out of memory");
     bson_destroy(&command);
     if (!code) add_total(m, client, wish, out);
     return code;
@@ -238,7 +241,7 @@ static enum lks_code list_joined(struct mongo *m, mongoc_client_t *client, const
         reads_by_id_command(&command, m->collection, (const struct docid *const *)ids.ids, ids.count, fields);
         bson_destroy(fields);
         code = fetch(m, client, &command, out, err);
-        put_in_order(out, ids.ids, ids.count);
+        if (!code) put_in_order(out, ids.ids, ids.count);
     }
     bson_destroy(&command);
     mongo_ids_free(ids.ids, ids.count);

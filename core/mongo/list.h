@@ -12,8 +12,8 @@
 
 /* Appends conditions on a document's own record to a filter: the status that the wish asks for. */
 void list_match_status(bson_t *filter, const struct mongo_list_wish *wish, char *const *names, size_t count);
-/* Appends the condition of the search; nothing without one. */
-void list_match_search(bson_t *filter, const struct mongo_list_wish *wish, const char *id_field);
+/* Appends the condition of the search; nothing without one. False when memory is out. */
+bool list_match_search(bson_t *filter, const struct mongo_list_wish *wish, const char *id_field);
 /* Appends an expression: 0 failed, 1 pending, 2 stale, 3 synced, by a document's own record. */
 void list_rank(bson_t *to, const char *key, const struct mongo_list_wish *wish, char *const *names,
                size_t count);

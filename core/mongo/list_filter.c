@@ -118,30 +118,33 @@ static void append_contains(struct list *list, const char *field, const char *te
     bson_append_document_end(&list->array, &one);
 }
 
-/* {field: {$in: [what the text may mean as an id]}}: numbers and ObjectIds have no letters to look in. */
-static void append_is_id(struct list *list, const char *field, const char *text)
+/* {field: {$in: [what the text may mean as an id]}}: numbers and ObjectIds have no letters to look in. False
+ * when memory is out. */
+static bool append_is_id(struct list *list, const char *field, const char *text)
 {
     bson_t one, condition, in;
     BSON_APPEND_DOCUMENT_BEGIN(&list->array, next(list), &one);
     BSON_APPEND_DOCUMENT_BEGIN(&one, field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    keys_guesses(&in, text);
+    bool whole = keys_guesses(&in, text);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&one, &condition);
     bson_append_document_end(&list->array, &one);
+    return whole;
 }
 
-void list_match_search(bson_t *filter, const struct mongo_list_wish *wish, const char *id_field)
+bool list_match_search(bson_t *filter, const struct mongo_list_wish *wish, const char *id_field)
 {
     struct list list = {.count = 0};
-    if (!wish->search || !*wish->search) return;
+    if (!wish->search || !*wish->search) return true;
     BSON_APPEND_ARRAY_BEGIN(filter, "$or", &list.array);
     append_contains(&list, id_field, wish->search);
     append_contains(&list, "name", wish->search);
     append_contains(&list, "slug", wish->search);
-    append_is_id(&list, id_field, wish->search);
-    if (strcmp(id_field, "_id") != 0) append_is_id(&list, "_id", wish->search);
+    bool whole = append_is_id(&list, id_field, wish->search);
+    if (strcmp(id_field, "_id") != 0) whole &= append_is_id(&list, "_id", wish->search);
     bson_append_array_end(filter, &list.array);
+    return whole;
 }
 
 /* ---- sorting by status ---- */

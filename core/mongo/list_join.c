@@ -61,15 +61,15 @@ static void append_ids(bson_t *to, const struct list_ids *ids)
     bson_append_document_end(to, &condition);
 }
 
-/* {$and: [search, {$or: [own record fits, _id is one of the candidates]}]} */
-static void append_filter(struct mongo *m, bson_t *to, const struct mongo_list_wish *wish,
+/* {$and: [search, {$or: [own record fits, _id is one of the candidates]}]}. False when memory is out. */
+static bool append_filter(struct mongo *m, bson_t *to, const struct mongo_list_wish *wish,
                           const struct list_ids *named, bool all)
 {
     bson_t filter, both, one, either, choice;
     BSON_APPEND_DOCUMENT_BEGIN(to, "$match", &filter);
     BSON_APPEND_ARRAY_BEGIN(&filter, "$and", &both);
     BSON_APPEND_DOCUMENT_BEGIN(&both, "0", &one);
-    list_match_search(&one, wish, m->id_field);
+    bool whole = list_match_search(&one, wish, m->id_field);
     bson_append_document_end(&both, &one);
     BSON_APPEND_DOCUMENT_BEGIN(&both, "1", &one);
     if (!all) {
@@ -87,10 +87,12 @@ static void append_filter(struct mongo *m, bson_t *to, const struct mongo_list_w
     bson_append_document_end(&both, &one);
     bson_append_array_end(&filter, &both);
     bson_append_document_end(to, &filter);
+    return whole;
 }
 
-/* Ids (and the records that stand in documents) of all candidates, sorted by id or name. */
-static void walk_command(struct mongo *m, bson_t *command, const struct mongo_list_wish *wish,
+/* Ids (and the records that stand in documents) of all candidates, sorted by id or name. False when memory is
+ * out. */
+static bool walk_command(struct mongo *m, bson_t *command, const struct mongo_list_wish *wish,
                          const struct list_ids *named, bool all)
 {
     struct mongo_list_wish order = *wish;
@@ -99,7 +101,7 @@ static void walk_command(struct mongo *m, bson_t *command, const struct mongo_li
     BSON_APPEND_UTF8(command, "aggregate", m->collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
-    append_filter(m, &stage, wish, named, all);
+    bool whole = append_filter(m, &stage, wish, named, all);
     bson_append_document_end(&pipeline, &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "1", &stage);
     list_sort(m, &stage, &order);
@@ -113,6 +115,7 @@ static void walk_command(struct mongo *m, bson_t *command, const struct mongo_li
     bson_append_document_end(command, &inner);
     BSON_APPEND_BOOL(command, "allowDiskUse", true);
     BSON_APPEND_INT64(command, "maxTimeMS", LIST_PAGE_MS);
+    return whole;
 }
 
 /* ---- judging ---- */
@@ -156,8 +159,9 @@ static enum lks_code keep_sorted(struct walk *w, const struct source_doc *doc, s
     }
     int64_t key =
         w->wish->sort == MONGO_SORT_STATUS ? list_rank_of(&doc->record, w->wish) : doc->record.updated_ms;
-    w->sorted[w->sorted_count] =
-        (struct sorted){.id = docid_copy(doc->id), .key = key, .place = w->sorted_count};
+    struct docid *id = docid_copy(doc->id);
+    if (!id) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    w->sorted[w->sorted_count] = (struct sorted){.id = id, .key = key, .place = w->sorted_count};
     w->sorted_count++;
     return LKS_E_OK;
 }
@@ -249,13 +253,14 @@ enum lks_code list_join(struct mongo *m, mongoc_client_t *client, const struct m
                         struct list_ids *out, struct lks_err *err)
 {
     struct list_ids named = {.ids = NULL};
-    bool all;
+    bool all = false;
     bson_t command = BSON_INITIALIZER;
     struct walk *w = calloc(1, sizeof *w);
     if (!w) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     *w = (struct walk){.m = m, .client = client, .wish = wish, .out = out};
     enum lks_code code = candidates(m, client, wish, &named, &all, err);
-    walk_command(m, &command, wish, &named, all);
+    bool whole = walk_command(m, &command, wish, &named, all);
+    if (!code && !whole) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     if (!code) code = walk(w, &command, err);
     if (!take_page(w) && !code) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     bson_destroy(&command);

@@ -240,6 +240,37 @@ static void fill_mongodb(void)
     req_free(fixture_ok(&f, req));
 }
 
+/* Each of the documents is found by all of what its id may mean, or the search fails; so too where records
+ * are beside them and decide. */
+START_TEST(a_search_of_the_list_finds_its_document_or_fails)
+{
+    const struct mongo_list_wish wish = {.search =
+                                             _i & 1 ? "\"two\"" : "{\"$oid\":\"0123456789abcdef01234567\"}",
+                                         .collection = MONGO_OVERALL,
+                                         .sort = _i & 2 ? MONGO_SORT_UPDATED : MONGO_SORT_ID,
+                                         .limit = 5};
+    bool struck = true;
+    long n = 1;
+    fixture_start(&f, 0, NULL);
+    if (_i & 2) f.config.metadata = MONGO_SIDECAR;
+    fill_mongodb();
+    for (; struck && n < MOST; n++) {
+        struct mongo_list list;
+        struct lks_err err = {.code = LKS_E_OK};
+        torture_arm(TORTURE_ALLOCATION, n);
+        enum lks_code code = mongo_list(f.mongo, &wish, &list, &err);
+        struck = torture_disarm();
+        ck_assert_msg(struck || !code, "%s", err.text);
+        if (!code) ck_assert_uint_eq(list.count, 1);
+        mongo_docs_free(list.docs, list.count);
+    }
+    ck_assert_int_gt(n, 4);
+    ck_assert_int_lt(n, MOST);
+    mongo_close(other);
+    fixture_end(&f);
+}
+END_TEST
+
 static struct req *(*const asked[])(void) = {due_req, holders_req, scan_req, tombs_req, lease_req, state_req};
 
 START_TEST(what_mongodb_is_asked_is_answered_whole_or_not_at_all)
@@ -429,6 +460,7 @@ int main(void)
     tcase_set_timeout(tc, 150);
     tcase_add_test(tc, a_change_is_told_of_or_the_request_fails);
     tcase_add_loop_test(tc, what_mongodb_is_asked_is_answered_whole_or_not_at_all, 0, 2 * COUNT(asked));
+    tcase_add_loop_test(tc, a_search_of_the_list_finds_its_document_or_fails, 0, 4);
     tcase_add_test(tc, an_id_that_cannot_be_read_is_not_taken_for_none);
     tcase_add_loop_test(tc, a_hash_that_failed_can_be_had_the_next_time, 1, 6);
     tcase_add_test(tc, a_refusal_that_cannot_be_read_is_not_taken_for_another);

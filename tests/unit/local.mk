@@ -227,7 +227,8 @@ TESTS += test_mongo_list
 test_mongo_list_SOURCES = %D%/test_mongo_list.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
 test_mongo_list_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)
-# engine: stopping while it starts
+
+# engine: stopping while it starts, and what it must look at or leave behind
 check_PROGRAMS += test_engine_holders
 TESTS += test_engine_holders
 test_engine_holders_SOURCES = %D%/test_engine_holders.c %D%/idle_world.c %D%/idle_world.h
