@@ -169,17 +169,6 @@ static void answer_lookup(struct small_world *w, struct req *req)
         found_point(&req->lookup.found, &req->lookup.found_count, REFUSED_STRAY, refused);
 }
 
-static void make_point(struct made *made, const char *point_id)
-{
-    *made = (struct made){.kind = MADE_POINT,
-                          .text = strdup("text"),
-                          .text_bytes = 4,
-                          .payload = strdup("{}"),
-                          .payload_bytes = 2,
-                          .key = strdup("one of two")};
-    memcpy(made->point_id, point_id, POINT_ID_BYTES);
-}
-
 /* Somebody has to come back to the loser, or nobody knows of its record when its point is gone. */
 static void answer_tombs(struct small_world *w, const struct req *req)
 {
@@ -201,9 +190,7 @@ static void answer_delete(struct small_world *w, const struct req *req)
 
 static void answer_embed(struct req *req)
 {
-    req->embed.vectors = calloc(req->embed.count, sizeof *req->embed.vectors);
-    req->embed.errors = calloc(req->embed.count, sizeof *req->embed.errors);
-    ck_assert(req->embed.vectors && req->embed.errors);
+    idle_embedded(req);
     for (size_t i = 0; i < req->embed.count; i++) {
         req->embed.errors[i] = calloc(1, sizeof *req->embed.errors[i]);
         ck_assert_ptr_nonnull(req->embed.errors[i]);
@@ -231,15 +218,14 @@ static void answer_due(const struct small_world *w, struct req *req)
 
 static void answer_make(struct small_world *w, struct req *req)
 {
-    req->make.made = calloc(req->make.count, sizeof *req->make.made);
-    ck_assert_ptr_nonnull(req->make.made);
+    idle_made(req);
     for (size_t i = 0; i < req->make.count; i++) {
         bool refused = false, loses = false;
         note(req->make.docs[i]->id, REFUSED, &refused, 1);
         note(req->make.docs[i]->id, LOSER, &loses, 1);
         req->make.made[i].kind = MADE_NOTHING;
-        if (refused) make_point(&req->make.made[i], REFUSED_POINT);
-        if (loses) make_point(&req->make.made[i], LOSER_POINT);
+        if (refused) idle_point(&req->make.made[i], REFUSED_POINT);
+        if (loses) idle_point(&req->make.made[i], LOSER_POINT);
         note(req->make.docs[i]->id, 0, w->made, SCANNED);
     }
 }

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PATIENCE 3000 /* rounds of 10 virtual milliseconds */
 
@@ -90,6 +91,30 @@ void idle_synced(struct source_doc *doc)
     ck_assert(record_init(&doc->record, 1));
     doc->record.present = doc->record.entries[0].present = true;
     doc->record.entries[0].status = SYNC_SYNCED;
+}
+
+void idle_made(struct req *req)
+{
+    req->make.made = calloc(req->make.count, sizeof *req->make.made);
+    ck_assert_ptr_nonnull(req->make.made);
+}
+
+void idle_point(struct made *made, const char *point_id)
+{
+    *made = (struct made){.kind = MADE_POINT,
+                          .text = strdup("text"),
+                          .text_bytes = 4,
+                          .payload = strdup("{}"),
+                          .payload_bytes = 2,
+                          .key = strdup("key")};
+    memcpy(made->point_id, point_id, sizeof made->point_id);
+}
+
+void idle_embedded(struct req *req)
+{
+    req->embed.vectors = calloc(req->embed.count, sizeof *req->embed.vectors);
+    req->embed.errors = calloc(req->embed.count, sizeof *req->embed.errors);
+    ck_assert(req->embed.vectors && req->embed.errors);
 }
 
 bool idle_step(struct idle_world *w, struct engine *e)

@@ -29,6 +29,12 @@ struct docid *idle_id(int number);
 void idle_tell(struct req *req, enum change_op op, int number);
 /* REQ_READ: this document is there, and its record says that all is synced. */
 void idle_synced(struct source_doc *doc);
+/* REQ_MAKE: room for what is made of each document. */
+void idle_made(struct req *req);
+/* A point with a text and an empty payload. */
+void idle_point(struct made *made, const char *point_id);
+/* REQ_EMBED: room for a vector or an error of each text. */
+void idle_embedded(struct req *req);
 /* Runs the engine and answers the oldest request; false if there was none. 10 milliseconds pass. */
 bool idle_step(struct idle_world *w, struct engine *e);
 /* Tells it to stop; it must end. Frees it. */

@@ -90,8 +90,7 @@ static void answer(struct idle_world *idle, struct req *req)
         answer_read(w, req);
         break;
     case REQ_MAKE: /* nothing to embed */
-        req->make.made = calloc(req->make.count, sizeof *req->make.made);
-        ck_assert_ptr_nonnull(req->make.made);
+        idle_made(req);
         for (size_t i = 0; i < req->make.count; i++) req->make.made[i].kind = MADE_NOTHING;
         break;
     case REQ_LOOKUP:

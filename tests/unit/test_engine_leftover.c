@@ -61,28 +61,19 @@ static void answer_read(struct req *req)
 
 static void answer_make(struct req *req)
 {
-    req->make.made = calloc(req->make.count, sizeof *req->make.made);
-    ck_assert_ptr_nonnull(req->make.made);
+    idle_made(req);
     for (size_t i = 0; i < req->make.count; i++) {
         struct made *made = &req->make.made[i];
-        *made = (struct made){.kind = MADE_POINT,
-                              .text = strdup("text"),
-                              .text_bytes = 4,
-                              .payload = strdup("{}"),
-                              .payload_bytes = 2,
-                              .key = strdup("two"),
-                              .content_hash = "of now",
-                              .payload_hash = "p"};
-        strcpy(made->point_id, point_of_changed);
+        idle_point(made, point_of_changed);
+        strcpy(made->content_hash, "of now");
+        strcpy(made->payload_hash, "p");
     }
 }
 
 static void answer_embed(struct req *req)
 {
     req->embed.dimensions = 4;
-    req->embed.vectors = calloc(req->embed.count, sizeof *req->embed.vectors);
-    req->embed.errors = calloc(req->embed.count, sizeof *req->embed.errors);
-    ck_assert(req->embed.vectors && req->embed.errors);
+    idle_embedded(req);
     for (size_t i = 0; i < req->embed.count; i++) req->embed.vectors[i] = calloc(4, sizeof(float));
 }
 

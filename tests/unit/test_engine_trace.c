@@ -35,8 +35,7 @@ static void answer_read(const struct rejecting_world *w, struct source_doc *doc)
 
 static void answer_make(const struct rejecting_world *w, struct req *req)
 {
-    req->make.made = calloc(req->make.count, sizeof *req->make.made);
-    ck_assert_ptr_nonnull(req->make.made);
+    idle_made(req);
     for (size_t i = 0; i < req->make.count; i++) {
         struct made *made = &req->make.made[i];
         made->kind = w->circuit_open ? MADE_NOTHING : MADE_FAILED;
