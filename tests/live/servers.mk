@@ -5,6 +5,7 @@ servers_tests = \
 	tests/live/hostile_ids \
 	tests/live/model \
 	tests/live/mongodb \
+	tests/live/older_state \
 	tests/live/promises \
 	tests/live/qdrant \
 	tests/live/upkeep
@@ -38,3 +39,6 @@ clean-local: clean-model
 .PHONY: clean-model
 clean-model:
 	rm -rf tests/live/model.env tests/live/model.env.log
+tests_live_older_state_SOURCES = tests/live/test_older_state.c
+tests_live_older_state_CPPFLAGS = $(live_cppflags)
+tests_live_older_state_LDADD = $(live_libs)
