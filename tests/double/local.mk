@@ -19,6 +19,7 @@ libdouble_qdrant_la_SOURCES = \
 	%D%/qdrant_store/vectors.c \
 	%D%/qdrant_http/about.c %D%/qdrant_http/aliases.c \
 	%D%/qdrant_http/call.c %D%/qdrant_http/call.h \
+	%D%/qdrant_http/cluster.c %D%/qdrant_http/cluster.h \
 	%D%/qdrant_http/collections.c %D%/qdrant_http/control.c \
 	%D%/qdrant_http/fault_answer.c %D%/qdrant_http/fault_answer.h \
 	%D%/qdrant_http/faults.c %D%/qdrant_http/faults.h \
@@ -26,6 +27,7 @@ libdouble_qdrant_la_SOURCES = \
 	%D%/qdrant_http/http.c %D%/qdrant_http/http.h \
 	%D%/qdrant_http/journal.c %D%/qdrant_http/journal.h \
 	%D%/qdrant_http/message.c %D%/qdrant_http/message.h \
+	%D%/qdrant_http/nodes.c %D%/qdrant_http/nodes.h \
 	%D%/qdrant_http/ordering.c %D%/qdrant_http/ordering.h \
 	%D%/qdrant_http/points_groups.c %D%/qdrant_http/points_query.c %D%/qdrant_http/points_read.c %D%/qdrant_http/points_write.c \
 	%D%/qdrant_http/query.h %D%/qdrant_http/query_read.c %D%/qdrant_http/query_run.c \

@@ -154,6 +154,12 @@ test_double_qdrant_SOURCES = %D%/test_double_qdrant.c
 test_double_qdrant_CPPFLAGS = $(libdouble_qdrant_la_CPPFLAGS) $(CHECK_CFLAGS)
 test_double_qdrant_LDADD = libdouble_qdrant.la $(CHECK_LIBS)
 
+check_PROGRAMS += test_double_cluster
+TESTS += test_double_cluster
+test_double_cluster_SOURCES = %D%/test_double_cluster.c
+test_double_cluster_CPPFLAGS = $(libdouble_qdrant_la_CPPFLAGS) $(CHECK_CFLAGS)
+test_double_cluster_LDADD = libdouble_qdrant.la $(CHECK_LIBS)
+
 # mongo: the ports over the wire
 check_PROGRAMS += test_mongo_reads
 TESTS += test_mongo_reads

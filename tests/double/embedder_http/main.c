@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     if (read_options(argc, argv, &e, &port)) {
         fputs("this is a stand-in for an embedding server, for tests; its vectors are hashed words\n",
               stderr);
-        rc = start_serving(&service, e.faults, port);
+        rc = start_serving(&service, e.faults, &port);
     } else {
         usage(stderr);
     }

@@ -1,6 +1,7 @@
 /* about.c - what the server says of itself. It never looks at collections. */
 #include <string.h>
 
+#include "qdrant_http/cluster.h"
 #include "qdrant_http/handlers.h"
 
 static void text(struct call *c, const char *message)
@@ -28,12 +29,20 @@ void about_health(struct call *c)
 
 void about_ready(struct call *c)
 {
-    text(c, "all shards are ready");
+    bool ready = cluster_ready(c->server, c->request->node);
+
+    text(c, ready ? "all shards are ready" : "some shards are not ready");
+    if (!ready) c->response->status = 503;
 }
 
 void about_cluster(struct call *c)
 {
-    buf_puts(call_begin(c), "{\"status\":\"disabled\"}");
+    struct buf *out = call_begin(c);
+
+    if (c->server->cluster.nodes < 2)
+        buf_puts(out, "{\"status\":\"disabled\"}");
+    else
+        cluster_write_peers(c, out);
     call_end(c);
 }
 

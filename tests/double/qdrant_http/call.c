@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "qdrant_http/cluster.h"
 
 __attribute__((format(printf, 4, 0))) static void write_error(struct call *c, int status, bool timed,
                                                               const char *format, va_list args)
@@ -171,6 +172,10 @@ bool call_read_parameters(struct call *c)
                     "parameter value");
         return false;
     }
+    if (consistency && *consistency) {
+        c->consistency = strtoull(consistency, NULL, 10);
+        if (!c->consistency) c->consistency = strcmp(consistency, "all") == 0 ? UINT64_MAX : 2;
+    }
     if (!timeout_reads(c, call_parameter(c, "timeout"), &seconds)) return false;
     if (call_parameter(c, "timeout")) c->timeout = seconds;
     if (seconds) return true;
@@ -223,6 +228,11 @@ bool call_open(struct call *c, bool writing)
     if (!c->collection) {
         pthread_rwlock_unlock(&c->server->lock);
         call_error(c, 404, "Not found: Collection `%s` doesn't exist!", c->name);
+        return false;
+    }
+    if (!cluster_choose(c, writing)) {
+        pthread_rwlock_unlock(&c->server->lock);
+        c->collection = NULL;
         return false;
     }
     c->writing = writing;

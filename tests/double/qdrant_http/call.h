@@ -22,7 +22,10 @@ struct call {
     struct json body;
     struct reader reader;
     struct timespec began;
-    struct collection *collection; /* after call_open */
+    struct collection *collection; /* after call_open: the replica that is read or written */
+    struct collection *first;      /* and that of node 0 */
+    size_t replica;                /* the one to write */
+    uint64_t consistency;          /* replicas that must agree on what is read; 0: any will do */
     bool writing;
     bool wait;
     uint64_t timeout; /* seconds a read may take, 0 if it doesn't say */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qdrant_http/cluster.h"
 #include "qdrant_http/handlers.h"
 #include "qdrant_http/strict.h"
 #include "qdrant_store/settings.h"
@@ -73,6 +74,12 @@ void collections_cluster(struct call *c)
     uint32_t points;
 
     if (!call_open(c, false)) return;
+    if (c->server->cluster.nodes > 1) {
+        cluster_write_shards(c, c->first, call_begin(c));
+        call_close(c);
+        call_end(c);
+        return;
+    }
     points = c->collection->points;
     call_close(c);
     buf_printf(call_begin(c),
@@ -125,6 +132,7 @@ void collections_create(struct call *c)
     if (call_readable(c) && call_wait_timeout(c) && refused)
         call_error(c, 400, "Wrong input: %s are not known to this stand-in for Qdrant", refused);
     if (!c->answered) {
+        cluster_place(c, made);
         pthread_rwlock_wrlock(&c->server->lock);
         if (!name_taken(c)) {
             server_add(c->server, made);

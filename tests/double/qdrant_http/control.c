@@ -15,7 +15,9 @@
  * "points": {"upserted": n, "payload_overwritten": n, "deleted": n, ...}, "collections": {NAME: the same
  * three}}. POST /__double/reset clears faults and counters; {"data": true} also drops all collections. POST
  * /__double/restart undoes the writes that did not wait, or that a result_status called less than completed,
- * as a crash may: in each collection those after the last one that waited.
+ * as a crash may: in each collection those after the last one that waited. GET /__double/nodes tells each
+ * node's port and whether it is up; POST /__double/nodes/N/stop and start end it and bring it back (not node
+ * 0).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,4 +99,52 @@ void control_restart(struct call *c)
     pthread_rwlock_unlock(&c->server->lock);
     if (c->server->journal) journal_rewrite(c->server);
     buf_puts(json_answer(c), "{}");
+}
+
+void control_nodes(struct call *c)
+{
+    const struct cluster *k = &c->server->cluster;
+    struct buf *out = json_answer(c);
+
+    buf_puts(out, "{\"nodes\":[");
+    for (size_t i = 0; i < k->nodes; i++)
+        buf_printf(out, "%s{\"port\":%u,\"up\":%s}", i ? "," : "", k->ports[i],
+                   k->down[i] ? "false" : "true");
+    buf_puts(out, "]}");
+}
+
+/* False if it has answered. */
+static bool set_node(struct call *c, bool up)
+{
+    struct cluster *k = &c->server->cluster;
+    char *end;
+    unsigned long node = strtoul(c->parts[2], &end, 10);
+    struct timespec now;
+
+    if (*end || node == 0 || node >= k->nodes || node == c->request->node) {
+        call_reject(c, 404, "there is no node %s that can be stopped and started here", c->parts[2]);
+        return false;
+    }
+    if (!up) k->down[node] = true; /* first, so that nothing reaches it any more */
+    if (!k->set(k->user, node, up)) {
+        call_reject(c, 500, "node %s cannot listen on its port", c->parts[2]);
+        return false;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (up && k->down[node]) {
+        k->back_ms[node] = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+        k->down[node] = false;
+    }
+    buf_puts(json_answer(c), "{}");
+    return true;
+}
+
+void control_stop_node(struct call *c)
+{
+    set_node(c, false);
+}
+
+void control_start_node(struct call *c)
+{
+    set_node(c, true);
 }

@@ -25,6 +25,6 @@ handler points_query, points_query_batch, points_search, points_search_batch, po
 handler points_query_groups, points_search_groups;
 /* control.c */
 handler control_add_fault, control_list_faults, control_clear_faults, control_clear_fault, control_counters,
-    control_reset, control_restart;
+    control_reset, control_restart, control_nodes, control_stop_node, control_start_node;
 
 #endif

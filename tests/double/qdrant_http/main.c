@@ -13,6 +13,7 @@
 
 #include "qdrant_http/faults.h"
 #include "qdrant_http/journal.h"
+#include "qdrant_http/nodes.h"
 #include "qdrant_http/start.h"
 
 #define DEFAULT_PORT 6333
@@ -24,11 +25,13 @@ struct options {
     const char *read_only_key;
     const char *file;
     const char *version;
+    long nodes;
 };
 
 static void usage(FILE *out)
 {
-    fputs("usage: qdrant [--port N] [--api-key K] [--read-only-api-key K] [--file PATH] [--version X]\n"
+    fputs("usage: qdrant [--port N] [--api-key K] [--read-only-api-key K] [--file PATH] [--version X] "
+          "[--nodes N]\n"
           "A stand-in for Qdrant, for tests. Port 0 picks a free one.\n",
           out);
 }
@@ -40,11 +43,12 @@ static bool read_options(int argc, char **argv, struct options *o)
                                           {"read-only-api-key", required_argument, NULL, 'r'},
                                           {"file", required_argument, NULL, 'f'},
                                           {"version", required_argument, NULL, 'v'},
+                                          {"nodes", required_argument, NULL, 'n'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int c;
 
-    *o = (struct options){.port = DEFAULT_PORT, .version = DEFAULT_VERSION};
+    *o = (struct options){.port = DEFAULT_PORT, .version = DEFAULT_VERSION, .nodes = 1};
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         long n;
 
@@ -65,6 +69,9 @@ static bool read_options(int argc, char **argv, struct options *o)
         case 'v':
             o->version = optarg;
             break;
+        case 'n':
+            if (!start_number(optarg, 1, CLUSTER_NODES_MAX, &o->nodes)) return false;
+            break;
         case 'h':
             usage(stdout);
             exit(0);
@@ -72,7 +79,7 @@ static bool read_options(int argc, char **argv, struct options *o)
             return false;
         }
     }
-    return optind == argc;
+    return optind == argc && (o->nodes == 1 || !o->file); /* a file keeps one replica */
 }
 
 static void handle(void *user, const struct request *request, struct response *out)
@@ -95,6 +102,7 @@ int main(int argc, char **argv)
 {
     struct options o;
     struct server *s;
+    struct nodes *nodes = NULL;
     int rc;
 
     if (!read_options(argc, argv, &o)) {
@@ -104,13 +112,19 @@ int main(int argc, char **argv)
     fprintf(stderr, "this is a stand-in for tests, %s; it is not Qdrant, though it says it were version %s\n",
             o.file ? "in memory and kept in a file" : "in memory", o.version);
     s = server_new(o.version);
+    s->cluster.ports[0] = o.port;
     s->api_key = o.api_key;
     s->read_only_key = o.read_only_key;
     if (o.file && !journal_open(s, o.file)) {
         server_free(s);
         return 1;
     }
-    rc = start_serving(&(const struct http_service){handle, refuse, s}, s->faults, o.port);
+    if (o.nodes > 1 && !(nodes = nodes_open(s, (size_t)o.nodes, refuse))) {
+        server_free(s);
+        return 1;
+    }
+    rc = start_serving(&(const struct http_service){handle, refuse, s}, s->faults, &s->cluster.ports[0]);
+    nodes_close(nodes);
     journal_close(s);
     server_free(s);
     return rc;

@@ -11,6 +11,7 @@ struct request {
     const char *authorization;
     const char *body; /* after decompression */
     size_t body_bytes;
+    size_t node; /* which one of a cluster heard it */
 };
 
 /* What becomes of the connection instead of, or besides, a plain answer. */

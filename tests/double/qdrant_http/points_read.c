@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qdrant_http/cluster.h"
 #include "qdrant_http/handlers.h"
 #include "qdrant_http/ordering.h"
 #include "qdrant_http/show.h"
@@ -21,7 +22,7 @@ void points_get(struct call *c)
     }
     if (!call_read_parameters(c) || !call_open(c, false)) return;
     slot = collection_find(c->collection, &id);
-    if (slot == NO_SLOT) {
+    if (slot == NO_SLOT || !cluster_agrees(c, slot, &show)) {
         call_error(c, 404, "Not found: Point with id %s does not exists!", c->parts[3]);
     } else {
         pool_init(&scratch);
@@ -73,6 +74,7 @@ void points_retrieve(struct call *c)
 
         if (slot == NO_SLOT || seen[slot / 8] >> (slot % 8) & 1) continue;
         seen[slot / 8] = (uint8_t)(seen[slot / 8] | 1U << (slot % 8));
+        if (!cluster_agrees(c, slot, &show)) continue;
         if (!first) buf_putc(out, ',');
         first = false;
         show_record(out, c->collection, slot, &show, &scratch);
@@ -128,11 +130,14 @@ static void scroll_by_id(struct call *c, const struct scroll *s, struct buf *out
     struct slots slots = {0};
     struct pool scratch;
     size_t limit = s->limit > UINT32_MAX ? UINT32_MAX : (size_t)s->limit;
+    bool any = false;
 
     select_ordered(c->collection, s->filter, s->has_offset ? &s->offset : NULL, limit + 1, &slots);
     pool_init(&scratch);
     for (size_t i = 0; i < slots.count && i < limit; i++) {
-        if (i) buf_putc(out, ',');
+        if (!cluster_agrees(c, slots.list[i], &s->show)) continue;
+        if (any) buf_putc(out, ',');
+        any = true;
         show_record(out, c->collection, slots.list[i], &s->show, &scratch);
     }
     buf_puts(out, "],\"next_page_offset\":");

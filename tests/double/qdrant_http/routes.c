@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qdrant_http/cluster.h"
 #include "qdrant_http/fault_answer.h"
 #include "qdrant_http/handlers.h"
 #include "qdrant_http/journal.h"
@@ -76,6 +77,9 @@ static const struct route routes[] = {
     {"GET", "/__double/counters", CONTROL, "control", control_counters},
     {"POST", "/__double/reset", CONTROL, "control", control_reset},
     {"POST", "/__double/restart", CONTROL, "control", control_restart},
+    {"GET", "/__double/nodes", CONTROL, "control", control_nodes},
+    {"POST", "/__double/nodes/*/stop", CONTROL, "control", control_stop_node},
+    {"POST", "/__double/nodes/*/start", CONTROL, "control", control_start_node},
 };
 
 /* Cuts the path at slashes before undoing escapes, so that %2F stays inside its segment. */
@@ -162,7 +166,10 @@ static void run(struct call *c, const struct route *r, bool may_write)
         return;
     }
     if (kept) journal_lock(c->server->journal);
-    r->handle(c);
+    if (r->access == WRITE && r->handle != collections_create && r->handle != collections_delete)
+        cluster_write(c, r->handle);
+    else
+        r->handle(c);
     if (kept) journal_append(c->server->journal, c->request, c->response);
 }
 
@@ -192,6 +199,7 @@ static void dispatch(struct call *c, const struct route *r, bool may_write)
                                   .body_bytes = c->request->body_bytes};
     struct fault fault;
 
+    cluster_recover(s);
     if (r->access == CONTROL) {
         r->handle(c);
         return;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qdrant_http/cluster.h"
 #include "qdrant_http/faults.h"
 
 struct server *server_new(const char *version)
@@ -19,6 +20,7 @@ struct server *server_new(const char *version)
     major = strtol(version, &end, 10);
     s->version_number = (int)(major * 1000 + (*end == '.' ? strtol(end + 1, NULL, 10) : 0));
     s->faults = faults_new("points");
+    cluster_init(&s->cluster);
     return s;
 }
 
@@ -39,6 +41,7 @@ void server_free(struct server *s)
     free(s->collections);
     free(s->aliases);
     faults_free(s->faults);
+    cluster_fini(&s->cluster);
     pthread_rwlock_destroy(&s->lock);
     free(s);
 }

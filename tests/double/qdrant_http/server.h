@@ -18,6 +18,22 @@ struct alias {
 struct faults;
 struct journal;
 
+#define CLUSTER_NODES_MAX 8
+
+/* Starts or stops a node's listener. False if it cannot listen. */
+typedef bool cluster_switch(void *user, size_t node, bool up);
+
+/* The nodes of --nodes; see cluster.h. */
+struct cluster {
+    size_t nodes; /* 1: no cluster */
+    bool down[CLUSTER_NODES_MAX];
+    int64_t back_ms[CLUSTER_NODES_MAX]; /* monotonic: when it was started again */
+    uint16_t ports[CLUSTER_NODES_MAX];
+    pthread_mutex_t mutex; /* one write at a time, so that replicas see them in one order */
+    cluster_switch *set;
+    void *user;
+};
+
 struct server {
     pthread_rwlock_t
         lock; /* held for reading by whoever uses a collection, for writing to change the lists */
@@ -31,6 +47,7 @@ struct server {
     int version_number; /* 1018 */
     struct faults *faults;
     struct journal *journal; /* NULL without --file */
+    struct cluster cluster;
 };
 
 struct server *server_new(const char *version);

@@ -14,7 +14,7 @@ bool start_number(const char *text, long least, long most, long *out)
     return end != text && !*end && *out >= least && *out <= most;
 }
 
-int start_serving(const struct http_service *service, struct faults *faults, uint16_t port)
+int start_serving(const struct http_service *service, struct faults *faults, uint16_t *port)
 {
     struct http *http;
     sigset_t signals;
@@ -25,9 +25,9 @@ int start_serving(const struct http_service *service, struct faults *faults, uin
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, so that only sigwait hears them */
-    http = http_open(&port, service);
+    http = http_open(port, service);
     if (!http) return 1;
-    printf("listening on 127.0.0.1:%u\n", port);
+    printf("listening on 127.0.0.1:%u\n", *port);
     fflush(stdout);
     sigwait(&signals, &caught);
     faults_stop(faults);

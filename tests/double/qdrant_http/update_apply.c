@@ -20,6 +20,7 @@ const char *update_counter(enum update_type type)
 
 static void count(struct call *c, const struct update *u, size_t n)
 {
+    if (c->replica) return; /* counted with the first one */
     faults_count(c->server->faults, c->collection->name, "points", update_counter(u->type), n);
 }
 

@@ -58,6 +58,8 @@ void collection_free(struct collection *c)
                       &c->hnsw_json,         &c->optimizers_json, &c->wal_json,
                       &c->quantization_json, &c->strict_json,     &c->metadata_json};
 
+    for (size_t i = 1; i < c->replica_count; i++) collection_free(c->replicas[i - 1]);
+    free(c->replicas);
     collection_forget_undo(c);
     for (uint32_t i = 0; i < c->slots; i++) free(collection_point(c, i)->payload);
     for (size_t i = 0; i < c->chunk_count; i++) free(c->chunks[i]);
@@ -312,7 +314,7 @@ void collection_drop_index(struct collection *c, const char *field)
     }
 }
 
-static void free_undo(struct undo *u)
+static void free_vectors(const struct undo *u)
 {
     for (size_t i = 0; i < u->vector_count; i++) {
         free(u->vectors[i].sparse.indices);
@@ -320,6 +322,11 @@ static void free_undo(struct undo *u)
         free((void *)(uintptr_t)u->vectors[i].values);
     }
     free(u->vectors);
+}
+
+static void free_undo(struct undo *u)
+{
+    free_vectors(u);
     free(u->payload);
     free(u);
 }
@@ -405,4 +412,30 @@ void collection_undo(struct collection *c)
 {
     for (const struct undo *u = c->undo; u; u = u->next) undo_one(c, u);
     collection_forget_undo(c);
+}
+
+void collection_copy(struct collection *to, const struct collection *from)
+{
+    collection_forget_undo(to);
+    for (uint32_t slot = 0; slot < to->slots; slot++)
+        if (collection_point(to, slot)->used) collection_remove(to, slot);
+    to->operation = from->operation;
+    for (uint32_t slot = 0; slot < from->slots; slot++) {
+        struct undo u = {.existed = true};
+        struct vector_write *vectors;
+        struct json payload;
+        struct pool a;
+
+        if (!collection_point(from, slot)->used) continue;
+        u.id = collection_id(from, slot);
+        note_vectors(from, slot, &u);
+        vectors = u.vectors;
+        for (size_t i = 0; i < u.vector_count; i++)
+            vectors[i].space = &to->spaces[vectors[i].space - from->spaces];
+        pool_init(&a);
+        payload = collection_payload(from, slot, &a);
+        collection_put(to, &u.id, vectors, u.vector_count, &payload);
+        pool_fini(&a);
+        free_vectors(&u);
+    }
 }

@@ -86,6 +86,10 @@ struct collection {
     struct order order;
     struct undo *undo; /* newest first: what was written without wait since the last write that waited */
     uint64_t writes;   /* counters for tests */
+    /* in a cluster */
+    struct collection **replicas; /* owned: those of nodes 1, 2, ...; this one is that of node 0 */
+    size_t replica_count;         /* with this one; 0 or 1: no others */
+    bool dead;                    /* it missed a write that others confirmed */
 };
 
 struct collection *collection_new(const char *name);
@@ -108,6 +112,9 @@ void collection_set_payload(struct collection *c, uint32_t slot, const struct js
 void collection_set_vector(struct collection *c, uint32_t slot, const struct vector_write *v);
 void collection_drop_vector(struct collection *c, uint32_t slot, const struct vector_space *space);
 void collection_remove(struct collection *c, uint32_t slot);
+
+/* Makes `to` hold the very points of `from`, which is configured alike. */
+void collection_copy(struct collection *to, const struct collection *from);
 
 /* The space of that name, or NULL. */
 struct vector_space *collection_space(const struct collection *c, const char *name, size_t bytes);

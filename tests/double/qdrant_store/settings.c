@@ -356,3 +356,18 @@ void settings_write_create(struct buf *out, const struct collection *c)
     write_optional(out, "metadata", c->metadata_json);
     buf_putc(out, '}');
 }
+
+uint64_t settings_param(const struct collection *c, const char *key)
+{
+    struct pool a;
+    struct json params;
+    const struct json *v;
+    uint64_t value = 0;
+
+    pool_init(&a);
+    if (c->params_json && json_parse(&a, c->params_json, strlen(c->params_json), &params, NULL) &&
+        (v = json_get(&params, key)) && v->type == JSON_INT && v->u.integer > 0)
+        value = (uint64_t)v->u.integer;
+    pool_fini(&a);
+    return value;
+}
