@@ -35,21 +35,26 @@ static json_t *names_asked(const struct call *call)
     return names;
 }
 
-/* `?filter=categories:Design&filter=status:beta` as a filter of Qdrant's. False: 400 was answered. */
-static bool read_filter(struct call *call, char **filter)
-{
+/* `?filter=categories:Design&filter=status:beta`: the terms, and what they are as a filter of Qdrant's. */
+struct asked_filter {
     const char *terms[CALL_MAX_QUERY];
+    size_t count;
+    char *json; /* owned */
+};
+
+/* False: 400 was answered. */
+static bool read_filter(struct call *call, struct asked_filter *filter)
+{
     struct lks_err err;
-    size_t count = 0;
     for (size_t i = 0; i < call->query_count; i++)
-        if (strcmp(call->query[i].name, "filter") == 0) terms[count++] = call->query[i].value;
-    if (search_filter(terms, count, filter, &err) == LKS_E_OK) return true;
+        if (strcmp(call->query[i].name, "filter") == 0) filter->terms[filter->count++] = call->query[i].value;
+    if (search_filter(filter->terms, filter->count, &filter->json, &err) == LKS_E_OK) return true;
     call_fail(call, 400, "BAD_REQUEST", "`filter`: %s", err.text);
     return false;
 }
 
-static void ask(struct call *call, const struct service_source *source, uint64_t set, const char *filter,
-                size_t limit)
+static void ask(struct call *call, const struct service_source *source, uint64_t set,
+                const struct asked_filter *filter, size_t limit)
 {
     struct search_collection asked[ENGINE_MAX_COLLECTIONS];
     struct search_results results;
@@ -57,12 +62,19 @@ static void ask(struct call *call, const struct service_source *source, uint64_t
     size_t count = 0;
     for (size_t i = 0; i < source->all.count; i++)
         if (!set || set >> i & 1) asked[count++] = source->search[i];
-    if (search(call->service->embedders, source->all.qdrant, asked, count, call_query(call, "q"), filter,
-               limit, &results, &err) != LKS_E_OK) {
+    if (search(call->service->embedders, source->all.qdrant, asked, count, call_query(call, "q"),
+               filter->json, limit, &results, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
     }
-    json_t *collections = json_object(), *errors = json_object();
+    if (search_notes(source->all.qdrant, asked, filter->terms, filter->count, &results, &err) != LKS_E_OK) {
+        call_fail_err(call, &err);
+        search_fini(&results);
+        return;
+    }
+    json_t *collections = json_object(), *errors = json_object(), *notes = json_array();
+    for (size_t i = 0; i < results.note_count; i++)
+        json_array_append_new(notes, shape_text(results.notes[i]));
     for (size_t i = 0; i < results.count; i++) {
         const struct search_result *r = &results.collections[i];
         if (r->err.code == LKS_E_OK)
@@ -77,10 +89,12 @@ static void ask(struct call *call, const struct service_source *source, uint64_t
         call_fail(call, 503, lks_code_name(first->code), "%s", first->text);
         json_decref(collections);
         json_decref(errors);
+        json_decref(notes);
     } else {
         call_json(call, 200,
-                  json_pack("{s:o, s:o, s:o}", "collections", collections, "fused",
-                            shape_hits(results.fused, results.fused_count), "errors", errors));
+                  json_pack("{s:o, s:o, s:o, s:o}", "collections", collections, "fused",
+                            shape_hits(results.fused, results.fused_count), "errors", errors, "notes",
+                            notes));
     }
     search_fini(&results);
 }
@@ -97,9 +111,9 @@ void answer_search(struct call *call)
         return;
     }
     json_t *names = names_asked(call);
-    char *filter = NULL;
+    struct asked_filter filter = {.count = 0};
     if (call_collections(call, source, names, &set) && read_filter(call, &filter))
-        ask(call, source, set, filter, (size_t)limit);
-    free(filter);
+        ask(call, source, set, &filter, (size_t)limit);
+    free(filter.json);
     json_decref(names);
 }

@@ -57,6 +57,12 @@ static int show(const struct search_results *results, bool json)
     }
     json_object_set_new(out, "collections", collections);
     json_object_set_new(out, "fused", hits_json(results->fused, results->fused_count));
+    json_t *notes = json_array();
+    for (size_t i = 0; i < results->note_count; i++) {
+        json_array_append_new(notes, json_string(results->notes[i]));
+        if (!json) fprintf(stderr, "lockstep: %s\n", results->notes[i]);
+    }
+    json_object_set_new(out, "notes", notes);
     if (json) {
         json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');
@@ -89,6 +95,9 @@ static int ask(struct app_source *source, const struct wish *wish)
                       wish->limit, &results, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
     } else {
+        if (search_notes(source->qdrant, collections, wish->filters.items, wish->filters.count, &results,
+                         &err) != LKS_E_OK)
+            fprintf(stderr, "lockstep: %s\n", err.text);
         status = show(&results, wish->json);
         search_fini(&results);
     }

@@ -163,27 +163,71 @@ bool payload_name_reserved(const char *name)
     return strcmp(name, "id") == 0 || strcmp(name, "collection") == 0 || strcmp(name, "_lockstep") == 0;
 }
 
+/* `path` under `name`, or, without a name, where it lies in the document. */
 static void add_payload(struct reader *r, enum payload_kind kind, const char *name, const char *path)
 {
     struct declaration *d = r->d;
+    struct payload_field *field = &d->payload[d->payload_count];
+    size_t head = name ? strlen(name) : path_head(path);
     struct buf key;
     buf_init(&key, 0);
-    json_put_string(&key, name, strlen(name));
+    *field = (struct payload_field){.kind = kind, .path = path, .name_bytes = head, .group = 1};
+    field->nested = !name && path[head];
+    field->name = name ? name : arena_text(&d->arena, path, head);
+    json_put_string(&key, name ? name : path, head);
     buf_putc(&key, ':');
     if (key.failed) d->arena.failed = true;
-    struct payload_field *field = &d->payload[d->payload_count];
-    *field = (struct payload_field){.kind = kind, .name = name, .path = path, .name_bytes = strlen(name)};
     field->json_key = arena_text(&d->arena, key.data ? key.data : "", key.bytes);
     field->json_key_bytes = key.bytes;
-    d->payload_count++;
+    if (!d->arena.failed) d->payload_count++;
     buf_fini(&key);
 }
 
-static const struct payload_field *payload_named(const struct declaration *d, const char *name)
+/* The member of that name that does not only lead to nested ones. */
+static const struct payload_field *payload_named(const struct declaration *d, const char *name, size_t bytes)
 {
     for (size_t i = 0; i < d->payload_count; i++)
-        if (strcmp(d->payload[i].name, name) == 0) return &d->payload[i];
+        if (!d->payload[i].nested && d->payload[i].name_bytes == bytes &&
+            memcmp(d->payload[i].name, name, bytes) == 0)
+            return &d->payload[i];
     return NULL;
+}
+
+static const struct payload_field *payload_leading_to(const struct declaration *d, const char *name)
+{
+    for (size_t i = 0; i < d->payload_count; i++)
+        if (d->payload[i].nested && strcmp(d->payload[i].name, name) == 0) return &d->payload[i];
+    return NULL;
+}
+
+/* A field without a name of its own: whole, or nested in objects. */
+static void read_payload_path(struct reader *r, const char *field)
+{
+    size_t head = path_head(field);
+    const struct payload_field *there = payload_named(r->d, field, head);
+    if (there && !there->path)
+        problem(r, "payload: `%.*s` is a name Lockstep fills itself; give the field another (`%s as NAME`)",
+                (int)head, field, field);
+    else if (there && (strlen(there->path) != head || memcmp(there->path, field, head) != 0))
+        problem(r, "payload: the name `%.*s` is given to two fields", (int)head, field);
+    else
+        add_payload(r, PAYLOAD_FIELD, NULL, field);
+}
+
+static void read_payload_named(struct reader *r, const char *field, const char *name)
+{
+    const struct payload_field *there = payload_named(r->d, name, strlen(name));
+    if (!utf8_valid(name, strlen(name)))
+        problem(r, "payload: the name `%s` is not valid UTF-8", name);
+    else if (name[path_head(name)])
+        problem(r, "payload: the name `%s` has a dot in it, which Qdrant's filters take for a path", name);
+    else if (payload_name_reserved(name))
+        problem(r, "payload: `%s` is a name Lockstep fills itself; give the field another (`%s as NAME`)",
+                name, field);
+    else if (there ? strcmp(there->path, field) != 0 : payload_leading_to(r->d, name) != NULL)
+        problem(r, "payload: the name `%s` is given to two fields", name);
+    else if (!there)
+        add_payload(r, PAYLOAD_FIELD, name, field);
 }
 
 static void read_payload_item(struct reader *r, const char *item)
@@ -191,30 +235,41 @@ static void read_payload_item(struct reader *r, const char *item)
     const char *at = item;
     char *field = word(r, &at), *as = word(r, &at), *name = word(r, &at), *more = word(r, &at);
     if (r->d->arena.failed) return;
-    if (!field || (as && (strcmp(as, "as") != 0 || !name)) || more) {
+    if (!field || (as && (strcmp(as, "as") != 0 || !name)) || more)
         problem(r, "payload: `%s`: expected FIELD or FIELD as NAME", item);
+    else if (!check_field(r, "payload", field))
         return;
-    }
-    if (!check_field(r, "payload", field)) return;
-    if (!name) name = field;
-    if (!utf8_valid(name, strlen(name))) {
-        problem(r, "payload: the name `%s` is not valid UTF-8", name);
-    } else if (payload_name_reserved(name)) {
-        problem(r, "payload: `%s` is a name Lockstep fills itself; give the field another (`%s as NAME`)",
-                name, field);
-    } else if (payload_named(r->d, name)) {
-        const char *path = payload_named(r->d, name)->path;
-        if (!path || strcmp(path, field) != 0)
-            problem(r, "payload: the name `%s` is given to two fields", name);
-    } else {
-        add_payload(r, PAYLOAD_FIELD, name, field);
-    }
+    else if (name)
+        read_payload_named(r, field, name);
+    else
+        read_payload_path(r, field);
 }
 
+/* By name; a whole field before what is nested in it. */
 static int compare_payload(const void *a, const void *b)
 {
     const struct payload_field *x = a, *y = b;
-    return json_key_compare(x->name, x->name_bytes, y->name, y->name_bytes);
+    int order = json_key_compare(x->name, x->name_bytes, y->name, y->name_bytes);
+    return order || !x->path || !y->path ? order : strcmp(x->path, y->path);
+}
+
+/* Drops what is there twice, or nested in a field that is there whole; counts the groups. The list is sorted.
+ */
+static void group_payload(struct declaration *d)
+{
+    size_t kept = 0, first = 0;
+    for (size_t i = 0; i < d->payload_count; i++) {
+        const struct payload_field *field = &d->payload[i];
+        bool same = kept && strcmp(d->payload[first].name, field->name) == 0;
+        if (same && (!d->payload[first].nested || strcmp(d->payload[kept - 1].path, field->path) == 0))
+            continue;
+        if (same)
+            d->payload[first].group++;
+        else
+            first = kept;
+        d->payload[kept++] = *field;
+    }
+    d->payload_count = kept;
 }
 
 static void read_payload(struct reader *r, const char *const *list)
@@ -228,11 +283,13 @@ static void read_payload(struct reader *r, const char *const *list)
     for (size_t i = 0; i < count && !d->arena.failed; i++) read_payload_item(r, list[i]);
     for (size_t i = 0; i < d->watched_count && !d->arena.failed; i++) {
         const char *field = d->watched[i].path;
+        const struct payload_field *there = payload_named(d, field, path_head(field));
         /* a listed NAME wins over a watched field that happens to be called so */
-        if (!payload_named(d, field)) add_payload(r, PAYLOAD_FIELD, field, field);
+        if (!there) add_payload(r, PAYLOAD_FIELD, NULL, field);
     }
     if (d->arena.failed) return;
     qsort(d->payload, d->payload_count, sizeof *d->payload, compare_payload);
+    group_payload(d);
 }
 
 static void read_reads(struct reader *r, const char *const *list)
@@ -257,6 +314,7 @@ static bool collect_paths(struct declaration *d, const char *id_field)
     size_t most = d->watched_count + d->payload_count + d->read_count + 2, count = 0;
     d->text_paths = arena_alloc(&d->arena, (d->watched_count + 1) * sizeof *d->text_paths);
     d->all_paths = arena_alloc(&d->arena, most * sizeof *d->all_paths);
+    d->payload_rests = arena_alloc(&d->arena, (d->payload_count + 1) * sizeof *d->payload_rests);
     char *id = arena_text(&d->arena, id_field, strlen(id_field));
     if (d->arena.failed) return false;
     d->all_paths[count++] = "_id";
@@ -273,7 +331,7 @@ static bool collect_paths(struct declaration *d, const char *id_field)
         if (!field->path) continue;
         size_t bytes = path_head(field->path);
         field->place = (size_t)names_find(&d->names, field->path, bytes);
-        field->rest = field->path[bytes] ? field->path + bytes + 1 : NULL;
+        field->rest = d->payload_rests[i] = field->path[bytes] ? field->path + bytes + 1 : NULL;
     }
     return true;
 }

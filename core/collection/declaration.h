@@ -7,7 +7,7 @@
  *   sentences  "Available on {platforms}", "For {userTypes| and }": text after the weighted parts. What
  * stands after the bar joins the values, else ", ". Each field must be watched. "{{" and "}}" are braces.
  *   payload    "FIELD" or "FIELD as NAME": what the point carries besides the watched fields. A dotted field
- *              without a NAME is called as it is written.
+ *              without a NAME becomes nested objects, as in the document, so that Qdrant's filters reach it.
  *   reads      further fields that a plugin's payload_more() looks at.
  *
  * A FIELD is a dotted path (collection/path.h) without spaces.
@@ -53,9 +53,11 @@ struct payload_field {
     enum payload_kind kind;
     const char *name; /* valid UTF-8 */
     size_t name_bytes;
-    const char *path;     /* PAYLOAD_FIELD */
-    const char *rest;     /* of the path, after its first name; NULL: nothing */
-    size_t place;         /* of its first name, in the declaration's names */
+    const char *path; /* PAYLOAD_FIELD */
+    const char *rest; /* of the path, after its first name; NULL: nothing */
+    bool nested;  /* a dotted path under its own name: the payload has objects on the way, as the document */
+    size_t group; /* nested: how many from this one on share the name */
+    size_t place; /* of its first name, in the declaration's names */
     const char *json_key; /* the name as JSON, with its colon */
     size_t json_key_bytes;
 };
@@ -68,6 +70,7 @@ struct declaration {
     struct sentence *sentences;
     size_t sentence_count;
     struct payload_field *payload; /* in the order RFC 8785 sorts their names; with `id` and `collection` */
+    const char **payload_rests;    /* the same fields' `rest` */
     size_t payload_count;
     const char **reads;
     size_t read_count;

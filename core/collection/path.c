@@ -1,6 +1,7 @@
 /* path.c - walking dotted paths. Pure; owns nothing. */
 #include "collection/path.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,4 +190,66 @@ bool path_project(bson_iter_t *iter, const char *const *paths, size_t count, bso
     }
     free(rest);
     return ok;
+}
+
+/* ---- path_nest() ---- */
+
+struct nest {
+    const char *const *rests;
+    size_t count;
+    int depth;
+};
+
+/* The rests that go on below the member or element `key`, into `out`. Sets *whole if one ends there. */
+static size_t rests_below(const struct nest *n, const char *key, bool through_array, const char **out,
+                          bool *whole)
+{
+    size_t found = below(n->rests, n->count, key, out, whole);
+    for (size_t i = 0; through_array && i < n->count; i++)
+        if (!is_index(n->rests[i], path_head(n->rests[i]))) out[found++] = n->rests[i];
+    return found;
+}
+
+static bool nest_value(const bson_iter_t *iter, const char *key, const struct nest *n, bson_t *to);
+
+/* A member of a document, or an element of an array that becomes the next one of `to`. */
+static bool nest_child(const bson_iter_t *child, const struct nest *n, bool element, bson_t *to)
+{
+    char number[16];
+    const char *key = bson_iter_key(child);
+    const char **rests = malloc((2 * n->count + 1) * sizeof *rests);
+    bool whole, ok = rests != NULL;
+    if (!ok) return false;
+    struct nest inner = {.rests = rests, .depth = n->depth + 1};
+    inner.count = rests_below(n, key, element && BSON_ITER_HOLDS_DOCUMENT(child), rests, &whole);
+    if (element) {
+        snprintf(number, sizeof number, "%u", bson_count_keys(to));
+        key = number;
+    }
+    if (whole)
+        ok = bson_append_iter(to, key, -1, child);
+    else if (inner.count)
+        ok = nest_value(child, key, &inner, to);
+    free(rests);
+    return ok;
+}
+
+static bool nest_value(const bson_iter_t *iter, const char *key, const struct nest *n, bson_t *to)
+{
+    bson_iter_t child;
+    bool array = BSON_ITER_HOLDS_ARRAY(iter), ok = true;
+    if ((!array && !BSON_ITER_HOLDS_DOCUMENT(iter)) || n->depth > PATH_MAX_DEPTH) return true;
+    if (!bson_iter_recurse(iter, &child)) return true;
+    bson_t *part = bson_new();
+    while (ok && bson_iter_next(&child)) ok = nest_child(&child, n, array, part);
+    if (ok && !bson_empty(part))
+        ok = array ? bson_append_array(to, key, -1, part) : bson_append_document(to, key, -1, part);
+    bson_destroy(part);
+    return ok;
+}
+
+bool path_nest(const bson_iter_t *iter, const char *const *rests, size_t count, bson_t *to)
+{
+    struct nest n = {.rests = rests, .count = count};
+    return nest_value(iter, bson_iter_key(iter), &n, to);
 }

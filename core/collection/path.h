@@ -44,4 +44,11 @@ bool path_touched(const char *path, const char *changed);
  */
 bool path_project(bson_iter_t *iter, const char *const *paths, size_t count, bson_t *to);
 
+/*
+ * Appends to `to`, under the name `iter` stands on, what `rests` (each after that name) reach of its value,
+ * as it lies in the document: objects stay objects, an array keeps those of its elements that are reached.
+ * Appends nothing where nothing is reached. False when memory is out. Pure.
+ */
+bool path_nest(const bson_iter_t *iter, const char *const *rests, size_t count, bson_t *to);
+
 #endif

@@ -67,6 +67,21 @@ static bool put_field(const struct making *m, const struct payload_field *field,
     return w->any;
 }
 
+/* Writes what the fields of this group reach of the one member they begin with; false as put_field(). */
+static bool put_nested(const struct making *m, const struct payload_field *field, struct member *w)
+{
+    const struct declaration *d = m->collection->declaration;
+    bson_iter_t top;
+    *w = (struct member){.out = w->out, .ok = true};
+    if (!view_member_at(&m->view, field->place, &top)) return false;
+    bson_t *part = bson_new();
+    bool whole = path_nest(&top, d->payload_rests + (field - d->payload), field->group, part);
+    if (!whole) w->out->failed = true;
+    if (whole && bson_iter_init_find(&top, part, field->name)) put_value(w, &top);
+    bson_destroy(part);
+    return w->any;
+}
+
 static enum lks_code failure(const struct buf *out, const char *field, struct lks_err *err)
 {
     if (!out->failed)
@@ -93,7 +108,7 @@ static enum lks_code write_declared(struct making *m, const struct payload_field
         w.ok = put_id(m, out);
     } else if (field->kind == PAYLOAD_COLLECTION) {
         json_put_string(out, m->collection->name, strlen(m->collection->name));
-    } else if (!put_field(m, field, &w) && w.ok && !out->failed) {
+    } else if (!(field->nested ? put_nested : put_field)(m, field, &w) && w.ok && !out->failed) {
         out->bytes = before;
         out->data[before] = '\0';
     }
@@ -114,7 +129,7 @@ enum lks_code payload_write(struct making *m, struct buf *out, struct lks_err *e
     const struct put *put = m->puts;
     buf_reserve(out, (size_t)m->view.doc->len + 256);
     buf_putc(out, '{');
-    for (size_t i = 0; i < d->payload_count; i++) {
+    for (size_t i = 0; i < d->payload_count; i += d->payload[i].group) {
         const struct payload_field *field = &d->payload[i];
         int order = 1;
         while (put &&

@@ -256,7 +256,8 @@ const struct option options[] = {
              "comma. Left out "
              "unless each of its fields has something. A sentence with a comma outside braces needs quotes."},
     {COLLECTION(payload), .key = "payload", .type = OPTION_LIST, .fallback_help = "what the plugin declares",
-     .help = "The fields that go into the payload besides the watched ones: `slug, status as state`."},
+     .help = "The fields that go into the payload besides the watched ones: `slug, status as state, "
+             "address.city`. A dotted field becomes nested objects, as in the document."},
 };
 const size_t option_count = sizeof options / sizeof options[0];
 

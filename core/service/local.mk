@@ -21,6 +21,7 @@ libservice_la_SOURCES = \
 	%D%/report.c %D%/report.h \
 	%D%/search.c %D%/search.h \
 	%D%/search_filter.c \
+	%D%/search_notes.c \
 	%D%/service.h \
 	%D%/verify.c %D%/verify.h
 libservice_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

@@ -156,5 +156,7 @@ void search_fini(struct search_results *results)
     free(results->collections);
     for (size_t i = 0; i < results->fused_count; i++) hit_fini(&results->fused[i]);
     free(results->fused);
+    for (size_t i = 0; i < results->note_count; i++) free(results->notes[i]);
+    free(results->notes);
     *results = (struct search_results){.count = 0};
 }

@@ -38,6 +38,8 @@ struct search_results {
     size_t count;
     struct search_hit *fused; /* owned; best first */
     size_t fused_count;
+    char **notes; /* owned, also the texts: what a person should know about this answer */
+    size_t note_count;
 };
 
 /*
@@ -58,6 +60,15 @@ enum lks_code search_filter(const char *const *terms, size_t count, char **filte
 enum lks_code search(struct embedders *embedders, struct qdrant *qdrant,
                      const struct search_collection *collections, size_t count, const char *text,
                      const char *filter, size_t limit, struct search_results *out, struct lks_err *err);
+
+/*
+ * Adds to `results` (of search() over the same collections with a filter of these terms) a note for each
+ * field of the filter that no point of a collection has which found nothing. Blocks; asks Qdrant to count.
+ * Where Qdrant can't say there is no note. LKS_E_NOMEM.
+ */
+enum lks_code search_notes(struct qdrant *qdrant, const struct search_collection *collections,
+                           const char *const *terms, size_t count, struct search_results *results,
+                           struct lks_err *err);
 void search_fini(struct search_results *results);
 
 #endif

@@ -154,6 +154,48 @@ START_TEST(a_search_answers_by_collection_and_fused)
 }
 END_TEST
 
+/* How many hits a filter leaves in `tools`; the first note of the answer into `note`. */
+static size_t found_with(struct live *w, struct live_process *server, const char *filter, char *note,
+                         size_t bytes)
+{
+    char path[300];
+    snprintf(path, sizeof path, "/api/search?q=made&collections=tools&limit=100&filter=%s", filter);
+    json_t *found = answer(w, server, 200, "GET", path, NULL);
+    const char *first = json_string_value(json_array_get(json_object_get(found, "notes"), 0));
+    snprintf(note, bytes, "%s", first ? first : "");
+    size_t count = json_array_size(json_object_get(json_object_get(found, "collections"), "tools"));
+    json_decref(found);
+    return count;
+}
+
+START_TEST(a_filter_finds_nested_fields_and_says_which_field_no_point_has)
+{
+    struct live w = {.folder = ""};
+    char note[400];
+    live_set(&w, "collection:tools", "payload", "address.city, ingredients.name, ingredients.qty as amounts");
+    struct live_process server = open_with_api(&w, "api-nested");
+    insert(&w, J("id"
+                 : "leek", "name"
+                 : "Leek soup", "address"
+                 : {"city" : "Ulm", "zip" : 89073}, "ingredients"
+                 : [ {"name" : "leek", "qty" : 2}, {"name" : "tofu", "qty" : 1} ]));
+    insert(&w, J("id" : "bare", "name" : "Nothing else"));
+    live_in_step(&w);
+    EXPECT_INT(&w, found_with(&w, &server, "address.city:Ulm", note, sizeof note), 1);
+    EXPECT_INT(&w, found_with(&w, &server, "ingredients[].name:tofu", note, sizeof note), 1);
+    EXPECT_INT(&w, found_with(&w, &server, "amounts:2", note, sizeof note), 1);
+    EXPECT(&w, !*note);
+    EXPECT_INT(&w, found_with(&w, &server, "address.city:Bonn", note, sizeof note), 0);
+    EXPECT(&w, !*note); /* the field is there, its value is another */
+    EXPECT_INT(&w, found_with(&w, &server, "address.zip:89073", note, sizeof note), 0);
+    EXPECT(&w, strstr(note, "address.zip") && strstr(note, "tools"));
+    EXPECT_INT(&w, found_with(&w, &server, "ingredients.name:tofu", note, sizeof note), 0);
+    EXPECT(&w, strstr(note, "list[].member"));
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(bad_calls_get_a_status_and_a_reason)
 {
     static const struct {
@@ -344,6 +386,7 @@ int main(void)
         a_batch_answers_for_each_document_by_itself,
         the_worker_runs_a_cycle_when_it_is_told_to,
         a_search_answers_by_collection_and_fused,
+        a_filter_finds_nested_fields_and_says_which_field_no_point_has,
         bad_calls_get_a_status_and_a_reason,
         a_token_is_asked_for_where_it_must_be,
         the_status_is_as_private_as_the_rest_where_that_is_wanted,

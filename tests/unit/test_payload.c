@@ -37,11 +37,16 @@ static const struct {
      "{\"collection\":\"c\",\"id\":\"s\",\"p\":null,\"w\":\"x\"}"},
     {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"p\":{\"b\":1,\"a\":[]}}",
      "{\"collection\":\"c\",\"id\":\"s\",\"p\":{\"a\":[],\"b\":1},\"w\":\"x\"}"},
-    /* a dotted field under its own name or another; through an array it is a list */
-    {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"q\":{\"r\":5}}",
-     "{\"collection\":\"c\",\"id\":\"s\",\"q.r\":5,\"renamed\":5,\"w\":\"x\"}"},
+    /* a dotted field is nested as in the document, or flat under another name; an array stays one of objects
+     */
+    {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"q\":{\"r\":5,\"s\":6}}",
+     "{\"collection\":\"c\",\"id\":\"s\",\"q\":{\"r\":5},\"renamed\":5,\"w\":\"x\"}"},
+    {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"q\":{\"r\":null}}",
+     "{\"collection\":\"c\",\"id\":\"s\",\"q\":{\"r\":null},\"renamed\":null,\"w\":\"x\"}"},
     {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"q\":[{\"r\":5},{},{\"r\":[6]},7]}",
-     "{\"collection\":\"c\",\"id\":\"s\",\"q.r\":[5,[6]],\"renamed\":[5,[6]],\"w\":\"x\"}"},
+     "{\"collection\":\"c\",\"id\":\"s\",\"q\":[{\"r\":5},{\"r\":[6]}],\"renamed\":[5,[6]],\"w\":\"x\"}"},
+    {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"q\":{\"s\":1}}",
+     "{\"collection\":\"c\",\"id\":\"s\",\"w\":\"x\"}"},
     {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"q\":[{},3]}", "{\"collection\":\"c\",\"id\":\"s\",\"w\":\"x\"}"},
     {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"q\":[]}", "{\"collection\":\"c\",\"id\":\"s\",\"w\":\"x\"}"},
     /* a document's own `collection` or `_lockstep` is nobody's business */
@@ -58,6 +63,45 @@ START_TEST(the_payload_is_what_was_declared)
     ck_assert_int_eq(made.kind, MADE_POINT);
     ck_assert_str_eq(made.payload, cases[_i].payload);
     made_fini(&made);
+    fixture_free(c);
+}
+END_TEST
+
+/* Several dotted fields below one name, and where they end in what the document has. */
+static const struct {
+    const char *const *payload;
+    const char *doc, *expected;
+} nested[] = {
+    {LIST("a.b", "a.c.d", "a.c.e"), "{\"a\":{\"c\":{\"e\":2,\"d\":1,\"x\":9},\"b\":[1,2],\"y\":9}}",
+     "{\"a\":{\"b\":[1,2],\"c\":{\"d\":1,\"e\":2}},\"collection\":\"c\",\"id\":null,\"w\":\"x\"}"},
+    {LIST("a.b", "a.b.c"), "{\"a\":{\"b\":{\"c\":1,\"d\":2}}}",
+     "{\"a\":{\"b\":{\"c\":1,\"d\":2}},\"collection\":\"c\",\"id\":null,\"w\":\"x\"}"},
+    {LIST("a.b", "a"), "{\"a\":{\"b\":1,\"z\":2}}",
+     "{\"a\":{\"b\":1,\"z\":2},\"collection\":\"c\",\"id\":null,\"w\":\"x\"}"},
+    /* arrays in arrays of objects; the objects that have nothing are left out */
+    {LIST("a.b.c", "a.n"),
+     "{\"a\":[{\"b\":[{\"c\":1},{\"d\":2},{\"c\":3}]},{\"n\":4},{\"z\":5},[{\"n\":6}]]}",
+     "{\"a\":[{\"b\":[{\"c\":1},{\"c\":3}]},{\"n\":4}],\"collection\":\"c\",\"id\":null,\"w\":\"x\"}"},
+    /* one element; a member that is called like one */
+    {LIST("a.1", "a.3.b"), "{\"a\":[1,2,3,{\"b\":4,\"c\":5}]}",
+     "{\"a\":[2,{\"b\":4}],\"collection\":\"c\",\"id\":null,\"w\":\"x\"}"},
+    {LIST("a.1"), "{\"a\":{\"1\":\"one\",\"2\":\"two\"}}",
+     "{\"a\":{\"1\":\"one\"},\"collection\":\"c\",\"id\":null,\"w\":\"x\"}"},
+    {LIST("a.b"), "{\"a\":\"text\"}", "{\"collection\":\"c\",\"id\":null,\"w\":\"x\"}"},
+};
+
+START_TEST(dotted_fields_are_nested_as_in_the_document)
+{
+    struct declaration_lists lists = {.watched = LIST("w"), .payload = nested[_i].payload};
+    struct collection *c = fixture_collection("c", &lists);
+    bson_t *doc = fixture_doc(nested[_i].doc);
+    BSON_APPEND_UTF8(doc, "w", "x");
+    BSON_APPEND_UTF8(doc, "id", "i");
+    struct made made;
+    collection_make(c, doc, &made);
+    ck_assert_str_eq(made.payload, nested[_i].expected);
+    made_fini(&made);
+    bson_destroy(doc);
     fixture_free(c);
 }
 END_TEST
@@ -277,6 +321,7 @@ int main(void)
     TCase *tc = tcase_create("payload");
     tcase_add_test(tc, the_payload_of_the_model_case_has_what_the_contract_lists);
     tcase_add_loop_test(tc, the_payload_is_what_was_declared, 0, COUNT(cases));
+    tcase_add_loop_test(tc, dotted_fields_are_nested_as_in_the_document, 0, COUNT(nested));
     tcase_add_test(tc, of_two_equal_members_the_last_one_counts);
     tcase_add_test(tc, what_nests_too_deep_for_qdrant_is_refused_by_name);
     tcase_add_test(tc, a_payload_that_no_request_can_carry_is_refused);

@@ -239,6 +239,12 @@ static const struct {
     {{.watched = (const char *const[]){"a", NULL},
       .payload = (const char *const[]){"b as x", "c as x", NULL}},
      1},
+    {{.watched = (const char *const[]){"a", NULL},
+      .payload = (const char *const[]){"b.c", "d as b", "e as f", "f.g", NULL}},
+     2},
+    {{.watched = (const char *const[]){"a", NULL},
+      .payload = (const char *const[]){"b as c.d", "id.x", "_lockstep.doc", NULL}},
+     3},
     {{.watched = (const char *const[]){"a", NULL}, .reads = (const char *const[]){"b c", "", NULL}}, 2},
 };
 
