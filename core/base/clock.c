@@ -1,6 +1,10 @@
 /* clock.c - see clock.h. */
 #include "base/clock.h"
 
+#ifndef CLOCK_BOOTTIME /* a system without it: its monotonic clock may count suspended time, or not */
+#define CLOCK_BOOTTIME CLOCK_MONOTONIC
+#endif
+
 int64_t clock_ms(void)
 {
     struct timespec t;
@@ -13,6 +17,13 @@ int64_t clock_us(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t clock_boot_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 int64_t clock_wall_ms(void)

@@ -1,5 +1,7 @@
-/* clock.h - the monotonic clock, for waiting and measuring, which never jumps; and that on the wall. Any
- * thread. */
+/*
+ * clock.h - the monotonic clock, for waiting and measuring, which never jumps; the one that goes on while the
+ * machine is suspended, for leases and deadlines; and that on the wall. Any thread.
+ */
 #ifndef LOCKSTEP_BASE_CLOCK_H
 #define LOCKSTEP_BASE_CLOCK_H
 
@@ -10,6 +12,12 @@
 int64_t clock_ms(void);
 /* The same in microseconds. */
 int64_t clock_us(void);
+/*
+ * Milliseconds since some moment in the past, the time in which the machine was suspended included: what a
+ * lease, or a deadline that another process relies on, is measured by. It never goes back. Not for waiting:
+ * waits take durations, by the clock above.
+ */
+int64_t clock_boot_ms(void);
 /* Milliseconds since 1970 UTC: for dates, not for waiting. */
 int64_t clock_wall_ms(void);
 /* The moment in so many milliseconds, as pthread_cond_timedwait() takes it with CLOCK_MONOTONIC. */

@@ -20,10 +20,10 @@
 
 /* ---- clock ---- */
 
-static int64_t monotonic_ms(void *self)
+static int64_t boot_ms(void *self)
 {
     (void)self;
-    return clock_ms();
+    return clock_boot_ms();
 }
 
 static int64_t wall_clock_ms(void *self)
@@ -62,7 +62,7 @@ static struct ports ports_through_us(struct loop_engine *le)
                           .maker = {le, submit_maker},
                           .embedder = {le, submit_embedder},
                           .index = {le, submit_index},
-                          .clock = {le, monotonic_ms, wall_clock_ms, random_bits}};
+                          .clock = {le, boot_ms, wall_clock_ms, random_bits}};
 }
 
 /* ---- engines ---- */
@@ -244,7 +244,7 @@ void loop_run(struct loop *loop)
 {
     int64_t tick_at = 0;
     while (!all_done(loop)) {
-        int64_t now = clock_ms(), next = now + TICK_MS;
+        int64_t now = clock_boot_ms(), next = now + TICK_MS; /* the engines' clock */
         follow_signal(loop, now);
         for (size_t i = 0; i < loop->count; i++) {
             struct loop_engine *le = &loop->engines[i];
@@ -262,7 +262,7 @@ void loop_run(struct loop *loop)
             tick_at = now + TICK_MS;
         }
         if (all_done(loop)) break;
-        now = clock_ms();
+        now = clock_boot_ms();
         take_completions(loop, next > now ? (int)(next - now) : 0);
     }
 }

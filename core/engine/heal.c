@@ -86,7 +86,7 @@ static void count_next(struct engine *e)
     if (!req) return;
     req->count.collection = e->heal.collection++;
     e->heal.requested = true;
-    submit(e, &e->ports.index, req);
+    submit_to_index(e, req);
 }
 
 static void counted(struct engine *e, struct req *req)

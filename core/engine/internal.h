@@ -199,7 +199,7 @@ struct engine {
 
     struct {
         uint64_t epoch;
-        int64_t until_ms; /* monotonic: ours until then */
+        int64_t until_ms; /* ours until then */
         int64_t next_ms;  /* when to take or renew */
         int64_t settle_ms;
         int64_t asked_ms; /* when the last take or renewal was sent: the lease counts from there */
@@ -431,6 +431,8 @@ void part_fini(struct engine *e, struct part *part);
 
 /* ---- send.c ---- */
 void submit(struct engine *e, const struct port *port, struct req *req);
+/* The same to the index, with the time by which it must have been sent. */
+void submit_to_index(struct engine *e, struct req *req);
 /* Requests for everything that waits in lanes and may go. */
 void send_ready(struct engine *e);
 /* Everything in a batch back into the lane it came from, in its order. */

@@ -11,7 +11,8 @@
  * is posted back exactly once, also when it fails, is cancelled, or the adapter is being closed. Nothing is
  * posted from inside submit().
  *
- * Times: `_ms` are milliseconds. Wall-clock times count from 1970 UTC; `now` of struct clock is monotonic.
+ * Times: `_ms` are milliseconds. Wall-clock times count from 1970 UTC; `now` of struct clock is monotonic,
+ * and goes on while the machine is suspended.
  */
 #ifndef LOCKSTEP_ENGINE_PORTS_H
 #define LOCKSTEP_ENGINE_PORTS_H
@@ -174,6 +175,9 @@ struct req {
     void *sender;       /* whoever stands between engines and adapters: which engine asked */
     struct req *next;   /* for queues of whoever owns the request */
     struct lks_err err; /* out: err.code is LKS_E_OK if the request as a whole went well */
+    /* Of a request to the index, by the engine's clock: nothing of it is sent from then on, and what was sent
+     * is waited for no longer. The adapter checks it where a transfer starts. 0: none. */
+    int64_t deadline_ms;
     union {
         /* Opens (again) the change stream. Any earlier one is closed first. */
         struct {
@@ -382,7 +386,7 @@ struct port {
 /* Time and chance, which the engine has none of its own. */
 struct clock {
     void *self;
-    int64_t (*now_ms)(void *self);  /* monotonic */
+    int64_t (*now_ms)(void *self);  /* monotonic, suspended time included */
     int64_t (*wall_ms)(void *self); /* since 1970 UTC */
     uint64_t (*random)(void *self); /* uniform 64 bits */
 };

@@ -21,7 +21,7 @@ static void probe_collection(struct engine *e, size_t i)
     req->ensure.collection = i;
     req->ensure.dimensions = e->embedders[e->collections[i].config->embedder].dimensions;
     circuit_probing(&e->collections[i].circuit);
-    submit(e, &e->ports.index, req);
+    submit_to_index(e, req);
 }
 
 void circuits_run(struct engine *e)

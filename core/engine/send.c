@@ -55,6 +55,23 @@ bool lease_covers_request(struct engine *e)
     return e->lease.held && now_ms(e) + e->config->index_timeout_ms <= e->lease.until_ms;
 }
 
+/*
+ * A write is over, one way or the other, when its time-out is, which lease_covers_request() has made sure the
+ * lease outlasts. Making a collection takes several steps, as long as the lease lasts. What only reads does
+ * no harm when it is late, and has its time-out at least.
+ */
+void submit_to_index(struct engine *e, struct req *req)
+{
+    int64_t timeout = now_ms(e) + e->config->index_timeout_ms, lease = e->lease.until_ms;
+    bool writes = req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD || req->kind == REQ_DELETE;
+    bool shorter = lease < timeout;
+    if (writes)
+        req->deadline_ms = shorter ? lease : timeout;
+    else
+        req->deadline_ms = shorter && req->kind != REQ_ENSURE ? timeout : lease;
+    submit(e, &e->ports.index, req);
+}
+
 /* ---- out ---- */
 
 static struct batch *take(struct lane *lane)
@@ -256,7 +273,7 @@ static void send_looks(struct engine *e, size_t collection)
         if (part->wanted.point) req->lookup.point_ids[req->lookup.point_count++] = part->made.point_id;
         req->lookup.docs[req->lookup.doc_count++] = part->doc->json;
     }
-    submit(e, &e->ports.index, req);
+    submit_to_index(e, req);
 }
 
 static void send_writes(struct engine *e, size_t collection, struct lane *lane, enum req_kind kind)
@@ -285,7 +302,7 @@ static void send_writes(struct engine *e, size_t collection, struct lane *lane, 
                                                     .epoch = e->lease.epoch,
                                                     .unguarded = part->unguarded};
     }
-    submit(e, &e->ports.index, req);
+    submit_to_index(e, req);
 }
 
 static void send_deletes(struct engine *e, size_t collection)
@@ -304,7 +321,7 @@ static void send_deletes(struct engine *e, size_t collection)
         const struct part *part = batch->items[i];
         req->del.point_ids[i] = part->strays[part->stray_count - 1];
     }
-    submit(e, &e->ports.index, req);
+    submit_to_index(e, req);
 }
 
 void send_ready(struct engine *e)

@@ -55,7 +55,7 @@ static void ask_points(struct engine *e)
     memcpy(req->scroll.from, e->sweep.from, sizeof e->sweep.from);
     req->scroll.max_points = PAGE_POINTS;
     e->sweep.requested = true;
-    submit(e, &e->ports.index, req);
+    submit_to_index(e, req);
 }
 
 /* Reads the documents of a page of points; a point whose `doc` is no id at all can't be ours after all. */

@@ -149,12 +149,23 @@ static void end_cancelled(struct http *http)
     }
 }
 
+/* Before anything is sent: the machine may have been suspended, and curl's own clock stood still meanwhile.
+ */
+static void end_overdue(struct http *http)
+{
+    for (struct http_call *call = http->active, *next; call; call = next) {
+        next = call->next;
+        if (transfer_overdue(call)) call_end(http, call, CURLE_OPERATION_TIMEDOUT, false);
+    }
+}
+
 static void *loop(void *context)
 {
     struct http *http = context;
     while (!atomic_load(&http->stopping)) {
         int running;
         start_incoming(http);
+        end_overdue(http);
         curl_multi_perform(http->multi, &running);
         end_finished(http);
         end_cancelled(http);

@@ -52,10 +52,12 @@ struct http_call {
     size_t header_count;
     const void *body; /* NULL: none. Not copied */
     size_t body_bytes;
-    bool gzip_body;          /* compress it on the way (in http_send(), on its thread) */
-    bool accept_gzip;        /* let the server compress the reply: for large ones over a network */
-    int timeout_ms;          /* for everything from http_send() on; 0: none */
-    int connect_timeout_ms;  /* 0: as timeout_ms */
+    bool gzip_body;         /* compress it on the way (in http_send(), on its thread) */
+    bool accept_gzip;       /* let the server compress the reply: for large ones over a network */
+    int timeout_ms;         /* for everything from http_send() on; 0: none */
+    int connect_timeout_ms; /* 0: as timeout_ms */
+    int64_t deadline_ms; /* by clock_boot_ms(): from then on no byte of it is sent, nor its reply waited for,
+                            whatever kept it: looked at when its connection is ready. 0: none */
     size_t max_reply_bytes;  /* after decompression; 0: 64 MB */
     const char *unix_socket; /* a path: connect to it, whatever host the URL names; NULL: to that host */
     const char *trust_file;  /* PEM: whoever shows this certificate is trusted, whatever name it holds, and
@@ -78,6 +80,8 @@ struct http_call {
     void *easy, *header_list, *zipped;
     atomic_bool cancelled;
     bool overflowed; /* the reply passed its cap */
+    bool begun;      /* a connection was ready in time: bytes may have left */
+    bool overdue;    /* none was */
     char curl_error[256];
 };
 

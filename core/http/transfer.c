@@ -7,6 +7,7 @@
 #include "http/transfer.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 #include <zlib.h>
 
+#include "base/clock.h"
 #include "config.h"
 
 #define REPLY_BYTES_DEFAULT (64u << 20)
@@ -192,10 +194,42 @@ static bool set_answer(struct http_call *call, CURL *easy)
            SET(CURLOPT_HEADERFUNCTION, take_header) && SET(CURLOPT_HEADERDATA, call);
 }
 
-static bool set_times(const struct http_call *call, CURL *easy)
+/* What is left until the deadline, at most timeout_ms; not above 0: nothing. */
+static int64_t time_left_ms(const struct http_call *call)
 {
-    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_TIMEOUT_MS, (long)call->timeout_ms) &&
-           (!call->connect_timeout_ms || SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms));
+    if (!call->deadline_ms) return call->timeout_ms;
+    int64_t left = call->deadline_ms - clock_boot_ms();
+    return call->timeout_ms && call->timeout_ms < left ? call->timeout_ms : left;
+}
+
+/*
+ * A connection is ready, and nothing was sent yet. That may be long after the call was given to us: it waited
+ * for a connection, or the process stood still. Also before curl sends it once more, as a connection that was
+ * used before turned out to be dead.
+ */
+static int check_deadline(void *context, char *to, char *from, int to_port, int from_port)
+{
+    struct http_call *call = context;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    call->overdue = transfer_overdue(call);
+    if (call->overdue) return CURL_PREREQFUNC_ABORT;
+    call->begun = true;
+    return CURL_PREREQFUNC_OK;
+}
+
+static bool set_times(struct http_call *call, CURL *easy)
+{
+    int64_t left = time_left_ms(call);
+    if (call->deadline_ms && left < 1) left = 1; /* 0 would be no limit */
+    if (left > INT_MAX) left = INT_MAX;
+    return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_TIMEOUT_MS, (long)left) &&
+           (!call->connect_timeout_ms || SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_timeout_ms)) &&
+           SET(CURLOPT_PREREQFUNCTION, check_deadline) && SET(CURLOPT_PREREQDATA, call);
+}
+
+bool transfer_overdue(const struct http_call *call)
+{
+    return call->deadline_ms && clock_boot_ms() >= call->deadline_ms;
 }
 
 bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
@@ -204,10 +238,14 @@ bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
         transfer_fail(call, HTTP_BAD_CALL, "no URL or no method");
         return false;
     }
+    if (transfer_overdue(call)) {
+        transfer_fail(call, HTTP_TIMEOUT, "its time was over before it could start, nothing was sent");
+        return false;
+    }
     buf_init(&call->reply, call->max_reply_bytes ? call->max_reply_bytes : REPLY_BYTES_DEFAULT);
     if (!set_headers(call)) return false;
     call->curl_error[0] = '\0';
-    call->overflowed = false;
+    call->overflowed = call->begun = call->overdue = false;
     /* what it can do without is not looked at */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "lockstep/" PACKAGE_VERSION);
@@ -272,6 +310,10 @@ void transfer_finish(struct http_call *call, CURL *easy, CURLcode result)
     call->sent = result == CURLE_OK || request_bytes > 0 || ready_us > 0 || !known;
     CURLcode told = curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
     if (result == CURLE_OK) result = told;
+    if (call->overdue) {
+        call->sent = call->begun; /* on a connection that was dead, before */
+        result = CURLE_OPERATION_TIMEDOUT;
+    }
     call->failure = failure_of(result, call);
     if (call->failure == HTTP_TOO_LARGE) {
         char what[80];

@@ -10,6 +10,8 @@
 bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file);
 /* Reads the outcome off the handle into `call` and lets go of what transfer_prepare() made. */
 void transfer_finish(struct http_call *call, CURL *easy, CURLcode result);
+/* Its deadline is over. */
+bool transfer_overdue(const struct http_call *call);
 /* Sets a failure with its message; `what` may be NULL. */
 void transfer_fail(struct http_call *call, enum http_failure failure, const char *what);
 /* Compresses the body into call->zipped if that is asked for and worth it. */

@@ -76,19 +76,6 @@ static void deactivate(struct exchange *x)
     x->task->outstanding--;
 }
 
-void task_limit(struct task *task)
-{
-    task->deadline_ms = clock_ms() + task->q->timeout_ms;
-}
-
-/* What is left of the task's time, at most timeout_ms; not above 0: nothing. */
-static int time_left_ms(const struct task *task)
-{
-    if (!task->deadline_ms) return task->q->timeout_ms;
-    int64_t left = task->deadline_ms - clock_ms();
-    return left < task->q->timeout_ms ? (int)left : task->q->timeout_ms;
-}
-
 void exchange_send(struct exchange *x)
 {
     struct qdrant *q = x->q;
@@ -103,17 +90,12 @@ void exchange_send(struct exchange *x)
     x->call.body = x->body.data;
     x->call.body_bytes = x->body.bytes;
     x->call.accept_gzip = !q->loopback;
-    x->call.timeout_ms = time_left_ms(x->task);
+    x->call.timeout_ms = q->timeout_ms;
+    x->call.deadline_ms = x->task->req->deadline_ms;
     x->call.done = exchange_done;
     x->call.context = x;
     x->sent_us = clock_us();
     activate(x);
-    if (x->call.timeout_ms <= 0) {
-        x->call.failure = HTTP_TIMEOUT;
-        snprintf(x->call.error, sizeof x->call.error, "no time was left, nothing was sent");
-        exchange_done(&x->call);
-        return;
-    }
     http_send(q->http, &x->call);
     if (atomic_load(&q->closing)) http_cancel(q->http, &x->call);
 }

@@ -62,7 +62,6 @@ struct task {
     struct req *req;
     struct collection *c;
     size_t outstanding;                /* exchanges under way */
-    int64_t deadline_ms;               /* monotonic; nothing is sent after it; 0: none */
     void (*finish)(struct task *task); /* may be NULL */
     void *state;                       /* of the kind; freed by its finish() */
 };
@@ -94,11 +93,6 @@ void exchange_send(struct exchange *x);
 /* Judges a finished one, goes on with then() and frees it. */
 void exchange_finish(struct exchange *x);
 
-/*
- * From now on all that is left of the task shares one timeout_ms. For writes: the engine compares its lease
- * once, when it submits, so nothing of the request may go out when that timeout is over.
- */
-void task_limit(struct task *task);
 /* Sets the request's error unless it has one; always false. */
 bool task_fail(struct task *task, const struct lks_err *err);
 bool task_fail_nomem(struct task *task);

@@ -2,7 +2,8 @@
  * qdrant.h - Qdrant (1.10 and later) over REST: the engine's `index` port, and plain calls for everyone else.
  *
  * The port works on one thread of its own, over the shared HTTP loop; requests run beside each other, one
- * request's parts one after the other. It repeats nothing by itself: retries are the engine's.
+ * request's parts one after the other. It repeats nothing by itself: retries are the engine's. Each part
+ * takes `timeout_ms` at most, and none is sent from the request's deadline on, however long it waited here.
  *
  * Errors of requests (err.code), the same for all kinds:
  *   LKS_E_NOT_FOUND          the collection isn't there (any more): ENSURE again. Never from REQ_ENSURE.

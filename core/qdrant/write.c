@@ -281,7 +281,6 @@ void write_start(struct task *task)
     w->marks = marks;
     task->state = w;
     task->finish = write_finish;
-    task_limit(task);
     for (size_t i = 0; i < req->write.count; i++) point_usable(task, i);
     write_next(task);
 }

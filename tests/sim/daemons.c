@@ -177,13 +177,27 @@ static bool to_qdrant(enum req_kind kind)
     return kind >= REQ_ENSURE;
 }
 
-/* Held until its time was out: the adapter's own clock stops it, but for the moment between looking at the
- * clock and sending. Deletes can't be guarded, so the lease and that clock are all there is for them. */
+/* Its time was out when a connection was ready: the adapter's own clock stops it, but for the moment between
+ * looking at the clock and sending, if the process is paused right then. Deletes can't be guarded, so the
+ * lease and that clock are all there is for them. */
 static bool stopped_by_adapter(struct world *w, const struct trip *trip)
 {
-    if (!trip->held || w->now < trip->deadline_ms) return false;
+    if (w->now < trip->deadline_ms) return false;
+    if (!trip->held) return true;
     if (trip->req->kind != REQ_UPSERT && trip->req->kind != REQ_PAYLOAD) return true;
     return sim_below(w, FAULT_PAUSE, 4) == 0;
+}
+
+static void leave(struct world *w, void *arg, uint64_t number);
+
+/* All connections are in use, for longer perhaps than the lease lasts. */
+static bool waits_in_adapter(struct world *w, struct trip *trip)
+{
+    if (trip->queued || !sim_chance(w, FAULT_QDRANT_QUEUE)) return false;
+    trip->queued = true;
+    sim_send(w, w->now + 1 + (int64_t)sim_below(w, FAULT_QDRANT_QUEUE, 2 * (uint64_t)w->lease_ms), leave,
+             trip);
+    return true;
 }
 
 /* It leaves the process, unless that was paused, or died, with it in its hands: then it may just have left.
@@ -194,7 +208,8 @@ static void leave(struct world *w, void *arg, uint64_t number)
     struct run *run = trip->run;
     enum req_kind kind = trip->req->kind;
     (void)number;
-    if (!run->alive && to_qdrant(kind) && !trip->held && sim_chance(w, FAULT_QDRANT_LATE)) {
+    if (run->alive && to_qdrant(kind) && waits_in_adapter(w, trip)) return;
+    if (!run->alive && to_qdrant(kind) && !trip->held && !trip->queued && sim_chance(w, FAULT_QDRANT_LATE)) {
         qdrant_submit(trip);
     } else if (!run->alive) {
         lks_fail(&trip->req->err, LKS_E_CANCELLED, "the process died");
@@ -241,7 +256,11 @@ static void submit(void *self, struct req *req)
     struct trip *trip = calloc(1, sizeof *trip);
     if (!trip) abort();
     *trip = (struct trip){.req = req, .run = run, .sent_ms = w->now, .deadline_ms = INT64_MAX};
-    if (to_qdrant(req->kind)) trip->deadline_ms = w->now + w->index_timeout_ms;
+    if (to_qdrant(req->kind)) {
+        trip->deadline_ms = w->now + w->index_timeout_ms; /* that is the adapter's own */
+        if (req->deadline_ms < trip->deadline_ms) trip->deadline_ms = req->deadline_ms;
+        promise_deadline(w, run, req);
+    }
     run->outstanding++;
     if (run->alive && req->kind != REQ_STREAM_NEXT) {
         double times = perilous(req->kind);

@@ -289,6 +289,17 @@ static void one_writer(struct world *w, const struct trip *trip)
     if (epoch > w->writer_epoch) w->writer_epoch = epoch;
 }
 
+void promise_deadline(struct world *w, const struct run *run, const struct req *req)
+{
+    bool reads = req->kind == REQ_LOOKUP || req->kind == REQ_SCROLL || req->kind == REQ_COUNT;
+    if (!req->deadline_ms)
+        sim_fail(w, "One writer: %s sends a request without a deadline: %s", run->owner,
+                 req_kind_name(req->kind));
+    else if (!reads && req->deadline_ms > run->lease_until_ms)
+        sim_fail(w, "One writer: %s may send a request %lld ms after the end of its lease: %s", run->owner,
+                 (long long)(req->deadline_ms - run->lease_until_ms), req_kind_name(req->kind));
+}
+
 void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t version, size_t collection)
 {
     struct run *run = trip->run;

@@ -43,6 +43,7 @@ enum fault {
     FAULT_QDRANT_BUSY, /* 429 with Retry-After */
     FAULT_QDRANT_LOST_REPLY,
     FAULT_QDRANT_SLOW,
+    FAULT_QDRANT_QUEUE,   /* a request waits in the adapter until a connection is free */
     FAULT_QDRANT_LATE,    /* what a dead daemon had sent is carried out long after its time */
     FAULT_QDRANT_PARTIAL, /* some points of a request are written, some not */
     FAULT_QDRANT_OUTAGE,
@@ -175,6 +176,7 @@ struct trip {
     struct run *run;
     int64_t sent_ms, deadline_ms, until_ms;
     bool held;          /* was in the daemon's hands when that was paused */
+    bool queued;        /* waited in the adapter, or was to leave at once */
     bool late;          /* its sender died, and it is carried out after its time */
     bool changes;       /* a point says something else by it */
     bool moves;         /* a point changed its owner by it, or was freed for another */
@@ -377,6 +379,8 @@ void promise_record(struct world *w, const struct run *run, int id, size_t colle
                     const struct entry *before, const struct entry *after);
 /* 4. What a run writes of a document never gets older. 7. One writer. */
 void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t version, size_t collection);
+/* 7. Nothing that changes points may be sent when the lease is over, however long it waits in the adapter. */
+void promise_deadline(struct world *w, const struct run *run, const struct req *req);
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection);
 /* 5. A tomb stays until nobody can be writing any more. */
 void promise_tomb_dropped(struct world *w, const struct run *run, int id);

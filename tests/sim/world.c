@@ -38,6 +38,7 @@ static const struct {
     [FAULT_QDRANT_BUSY] = {"qdrant-busy", 40},
     [FAULT_QDRANT_LOST_REPLY] = {"qdrant-lost-reply", 60},
     [FAULT_QDRANT_SLOW] = {"qdrant-slow", 60},
+    [FAULT_QDRANT_QUEUE] = {"qdrant-queue", 60},
     [FAULT_QDRANT_LATE] = {"qdrant-late", 1000},
     [FAULT_QDRANT_PARTIAL] = {"qdrant-partial", 60},
     [FAULT_QDRANT_OUTAGE] = {"qdrant-outage", 10},

@@ -1,14 +1,30 @@
 /* test_http.c - what comes back from servers that are well, late, broken, gone or rude. */
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 #include <zlib.h>
 
+#include "base/clock.h"
 #include "http/http.h"
 #include "suite.h"
 #include "tiny_server.h"
+
+/* How long the machine was suspended, as far as everything in this process can see: only the clock that
+ * counts that has gone on. */
+static _Atomic int64_t suspended_ms;
+
+int clock_gettime(clockid_t which, struct timespec *out)
+{
+    int failed = (int)syscall(SYS_clock_gettime, which, out);
+    if (!failed && which == CLOCK_BOOTTIME) out->tv_sec += atomic_load(&suspended_ms) / 1000;
+    return failed;
+}
 
 static struct http *http;
 static struct tiny_server *server;
@@ -162,6 +178,101 @@ START_TEST(silence_is_a_timeout_of_something_sent)
     struct http_call call = {.timeout_ms = 50};
     ck_assert_int_eq(ask(&call, "POST", "/silent", "x"), HTTP_TIMEOUT);
     ck_assert(call.sent);
+    http_call_fini(&call);
+}
+END_TEST
+
+struct run_beside {
+    struct http_call *call;
+    const char *path; /* NULL: one that is never answered */
+};
+
+static void *ask_beside(void *context)
+{
+    struct run_beside *beside = context;
+    char url[128];
+    snprintf(url, sizeof url, "%s%s", base, beside->path ? beside->path : "/silent");
+    beside->call->method = "GET";
+    beside->call->url = url;
+    http_perform(http, beside->call);
+    return NULL;
+}
+
+/* One connection, and it is in use until after the deadline of what waits for it. */
+START_TEST(a_call_that_waited_beyond_its_deadline_is_not_sent)
+{
+    const struct http_options one = {.connections_per_host = 1};
+    struct lks_err err;
+    http_close(http);
+    ck_assert_int_eq(http_open(&one, &http, &err), LKS_E_OK);
+    struct http_call first = {.timeout_ms = 400}, late = {.timeout_ms = 20000};
+    struct run_beside beside = {.call = &first};
+    char url[128];
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_beside, &beside), 0);
+    usleep(100000); /* it has the connection */
+    late.deadline_ms = clock_boot_ms() + 100;
+    snprintf(url, sizeof url, "%s/ok", base);
+    late.method = "DELETE";
+    late.url = url;
+    int64_t began_ms = clock_ms();
+    ck_assert_int_eq(http_perform(http, &late), HTTP_TIMEOUT);
+    ck_assert(!late.sent);
+    ck_assert_int_lt(clock_ms() - began_ms, 10000);
+    ck_assert_ptr_nonnull(strstr(late.error, "nothing was sent"));
+    ck_assert_ptr_null(strstr(last_head, "DELETE"));
+    pthread_join(thread, NULL);
+    http_call_fini(&first);
+    http_call_fini(&late);
+}
+END_TEST
+
+/* The same, and neither curl nor any wait of ours notices that the time is over. */
+START_TEST(a_call_is_not_sent_after_the_machine_was_suspended)
+{
+    const struct http_options one = {.connections_per_host = 1};
+    struct lks_err err;
+    http_close(http);
+    ck_assert_int_eq(http_open(&one, &http, &err), LKS_E_OK);
+    struct http_call first = {.timeout_ms = 400}, late = {.timeout_ms = 20000};
+    struct run_beside beside = {.call = &first}, beside_too = {.call = &late, .path = "/ok"};
+    pthread_t threads[2];
+    ck_assert_int_eq(pthread_create(&threads[0], NULL, ask_beside, &beside), 0);
+    usleep(100000);
+    late.deadline_ms = clock_boot_ms() + 10000;
+    ck_assert_int_eq(pthread_create(&threads[1], NULL, ask_beside, &beside_too), 0);
+    usleep(100000);
+    atomic_store(&suspended_ms, 60000);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    atomic_store(&suspended_ms, 0);
+    ck_assert_int_eq(late.failure, HTTP_TIMEOUT);
+    ck_assert(!late.sent);
+    ck_assert_ptr_null(strstr(last_head, "/ok"));
+    http_call_fini(&first);
+    http_call_fini(&late);
+}
+END_TEST
+
+START_TEST(a_deadline_that_is_over_sends_nothing)
+{
+    struct http_call call = {.deadline_ms = clock_boot_ms()};
+    ck_assert_int_eq(ask(&call, "DELETE", "/ok", NULL), HTTP_TIMEOUT);
+    ck_assert(!call.sent);
+    ck_assert_str_eq(last_head, "");
+    http_call_fini(&call);
+}
+END_TEST
+
+/* What was sent is not waited for any longer than that either. */
+START_TEST(a_deadline_ends_the_waiting)
+{
+    struct http_call call = {.deadline_ms = clock_boot_ms() + 150};
+    int64_t began_ms = clock_ms();
+    ck_assert_int_eq(ask(&call, "GET", "/silent", NULL), HTTP_TIMEOUT);
+    ck_assert(call.sent);
+    ck_assert_int_lt(clock_ms() - began_ms, 10000);
+    call.deadline_ms = clock_boot_ms() + 20000;
+    ck_assert_int_eq(ask(&call, "GET", "/ok", NULL), HTTP_OK);
     http_call_fini(&call);
 }
 END_TEST
@@ -370,6 +481,10 @@ int main(void)
     tcase_add_test(t, a_redirect_is_not_followed);
     tcase_add_loop_test(t, broken_replies_have_their_class, 0, sizeof failing / sizeof *failing);
     tcase_add_test(t, silence_is_a_timeout_of_something_sent);
+    tcase_add_test(t, a_call_that_waited_beyond_its_deadline_is_not_sent);
+    tcase_add_test(t, a_call_is_not_sent_after_the_machine_was_suspended);
+    tcase_add_test(t, a_deadline_that_is_over_sends_nothing);
+    tcase_add_test(t, a_deadline_ends_the_waiting);
     tcase_add_test(t, nobody_listening_means_nothing_was_sent);
     tcase_add_test(t, what_cannot_be_asked_is_refused);
     tcase_add_test(t, a_body_can_travel_compressed);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/queue.h"
 #include "qdrant/qdrant.h"
 #include "suite.h"
@@ -339,14 +340,15 @@ START_TEST(silence_is_a_timeout_and_unknown)
 }
 END_TEST
 
-START_TEST(a_write_of_many_parts_has_one_timeout)
+START_TEST(a_write_of_many_parts_has_one_deadline)
 {
     enum { POINTS = 128 }; /* each refused for itself: 255 requests, if there were time */
     close_all();
-    open_with("", 400);
+    open_with("", 20000);
     plan.slow = true;
     plan.poison = "\"_lockstep\"";
     struct req *req = write_req(REQ_UPSERT, POINTS);
+    req->deadline_ms = clock_boot_ms() + 400;
     ask(req);
     ck_assert_int_eq(req->err.code, LKS_E_QDRANT_TIMEOUT);
     tiny_server_close(server); /* it may still be busy with what we gave up */
@@ -354,6 +356,33 @@ START_TEST(a_write_of_many_parts_has_one_timeout)
     ck_assert_int_lt(requests, 20);
     ck_assert_int_eq(req->write.points[POINTS - 1].code, LKS_E_QDRANT_TIMEOUT);
     ck_assert(!req->write.points[POINTS - 1].unknown);
+    req_free(req);
+}
+END_TEST
+
+static const enum req_kind late_kinds[] = {REQ_UPSERT, REQ_DELETE, REQ_LOOKUP,
+                                           REQ_SCROLL, REQ_COUNT,  REQ_ENSURE};
+
+/* The engine gave it to us in time, and it lay in a queue of ours. */
+START_TEST(nothing_is_sent_from_its_deadline_on)
+{
+    const char *id = ids[0], *doc = "\"d\"";
+    enum req_kind kind = late_kinds[_i];
+    struct req *req = kind == REQ_UPSERT ? write_req(kind, 2) : req_new(kind, NULL);
+    if (kind == REQ_DELETE || kind == REQ_LOOKUP) {
+        const char **list = calloc(1, sizeof *list);
+        list[0] = kind == REQ_DELETE ? id : doc;
+        if (kind == REQ_DELETE)
+            req->del.point_ids = list, req->del.count = 1;
+        else
+            req->lookup.docs = list, req->lookup.doc_count = 1;
+    }
+    req->deadline_ms = clock_boot_ms();
+    ask(req);
+    ck_assert_int_eq(req->err.code, LKS_E_QDRANT_TIMEOUT);
+    ck_assert_int_eq(requests, 0);
+    ck_assert(kind != REQ_UPSERT || !req->write.points[0].unknown);
+    ck_assert(kind != REQ_DELETE || !req->del.unknown);
     req_free(req);
 }
 END_TEST
@@ -445,7 +474,9 @@ int main(void)
                         (int)(sizeof outcomes / sizeof *outcomes));
     tcase_add_test(t, a_collection_that_cannot_be_read_is_not_ensured);
     tcase_add_test(t, silence_is_a_timeout_and_unknown);
-    tcase_add_test(t, a_write_of_many_parts_has_one_timeout);
+    tcase_add_test(t, a_write_of_many_parts_has_one_deadline);
+    tcase_add_loop_test(t, nothing_is_sent_from_its_deadline_on, 0,
+                        (int)(sizeof late_kinds / sizeof *late_kinds));
     tcase_add_test(t, nobody_there_means_nothing_was_applied);
     tcase_add_test(t, closing_posts_everything_back_once);
     tcase_add_test(t, a_path_before_the_api_is_kept);
