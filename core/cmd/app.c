@@ -178,16 +178,6 @@ static enum lks_code fill_source(struct app *app, struct app_source *s, size_t w
     return s->fields ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
 }
 
-const char *app_shares_qdrant(const struct app *app, const struct config_collection *c)
-{
-    const struct config *config = app->config;
-    for (size_t i = 0; i < config->collection_count; i++)
-        if (config->collections[i].enabled &&
-            strcmp(config->collections[i].qdrant_collection, c->qdrant_collection) == 0)
-            return config->collections[i].name;
-    return NULL;
-}
-
 size_t app_embedder(const struct app_source *source, size_t i)
 {
     return source->engine_collections[i].embedder;
@@ -300,6 +290,7 @@ static enum lks_code open_qdrant(struct app_source *s, const size_t *indexes, si
     struct qdrant_config settings = {.url = config->qdrant.url,
                                      .api_key = config->qdrant.api_key,
                                      .timeout_ms = (int)config->qdrant.timeout_ms,
+                                     .plain = !config->qdrant.alias,
                                      .source = s->config->ns,
                                      .collections = collections,
                                      .collection_count = count};

@@ -70,9 +70,6 @@ enum lks_code app_open_mongo(struct app_source *source, struct lks_err *err);
 enum lks_code app_open_qdrant(struct app_source *source, const size_t *indexes, size_t count,
                               struct qdrant **out, struct lks_err *err);
 
-/* An enabled collection that has the same Qdrant collection as this one, which is switched off; or NULL. */
-const char *app_shares_qdrant(const struct app *app, const struct config_collection *c);
-
 /* The embedder of a source's i-th collection. */
 size_t app_embedder(const struct app_source *source, size_t i);
 

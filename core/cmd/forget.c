@@ -52,21 +52,18 @@ static const struct config_collection *find(const struct app *app, const char *n
     return NULL;
 }
 
-static void say_what(const struct job *job, const struct forget_sum *sum, const char *shared)
+static void say_what(const struct job *job, const struct forget_sum *sum)
 {
+    const char *name = job->config->qdrant_collection;
+    char why[400];
+    bool keeps = forget_keeps(sum, why, sizeof why);
     fprintf(stderr, "To be deleted for good: %lld entries of %s in the metadata", (long long)sum->entries,
             job->wish->name);
-    if (shared)
-        fprintf(stderr, ". The Qdrant collection %s stays, as it is also that of %s",
-                job->config->qdrant_collection, shared);
-    else if (sum->exists && sum->others)
-        fprintf(stderr,
-                ", and our %lld points in the Qdrant collection %s, which stays, as %lld points in it are "
-                "not ours",
-                (long long)sum->points, job->config->qdrant_collection, (long long)sum->others);
-    else if (sum->exists)
-        fprintf(stderr, ", and the Qdrant collection %s with its %lld points", job->config->qdrant_collection,
-                (long long)sum->points);
+    if (sum->exists && !keeps)
+        fprintf(stderr, ", and the Qdrant collection %s with its %lld points", name, (long long)sum->points);
+    else if (sum->exists && !sum->shared)
+        fprintf(stderr, ", and our %lld points in the Qdrant collection %s", (long long)sum->points, name);
+    if (sum->exists && keeps) fprintf(stderr, ". The Qdrant collection %s stays, because %s", name, why);
     fputs(".\n", stderr);
 }
 
@@ -89,10 +86,12 @@ static void report(const struct job *job, const json_t *done)
         putchar('\n');
         return;
     }
-    printf("%s: %lld entries and %lld points deleted%s\n", job->wish->name,
+    const char *kept = json_string_value(json_object_get(done, "kept"));
+    printf("%s: %lld entries and %lld points deleted%s%s%s\n", job->wish->name,
            (long long)json_integer_value(json_object_get(done, "entries")),
            (long long)json_integer_value(json_object_get(done, "points")),
-           json_is_true(json_object_get(done, "collectionDeleted")) ? ", with the Qdrant collection" : "");
+           json_is_true(json_object_get(done, "collectionDeleted")) ? ", with the Qdrant collection" : "",
+           kept ? "; the Qdrant collection stays, because " : "", kept ? kept : "");
 }
 
 static void report_sum(const struct job *job, const struct forget_sum *done)
@@ -119,11 +118,10 @@ static enum handed hand_it_over(const struct job *job, struct handover *h, const
 
 static int carry_out(struct job *job, struct app_source *source, struct qdrant *qdrant)
 {
-    const char *shared = app_shares_qdrant(job->app, job->config);
-    struct forget_wish f = {.name = job->wish->name,
+    struct forget_wish f = {.config = job->app->config,
+                            .collection = job->config,
                             .mongo = source->mongo,
                             .qdrant = qdrant,
-                            .keep_qdrant = shared != NULL,
                             .progress = show_progress,
                             .self = job};
     struct handover h = {.app = job->app, .url = job->wish->url, .quiet = job->wish->json};
@@ -138,7 +136,7 @@ static int carry_out(struct job *job, struct app_source *source, struct qdrant *
         return EXIT_DONE;
     }
     if (!job->wish->yes) {
-        say_what(job, &sum, shared);
+        say_what(job, &sum);
         if (!agreed()) return EXIT_FAILED;
     }
     enum handed handed = hand_it_over(job, &h, source);

@@ -124,8 +124,7 @@ static enum lks_code open_forget(void *self, const char *name, struct forget_wis
     if (index == config->collection_count) return lks_fail(err, LKS_E_NOT_FOUND, "no such collection");
     const struct config_collection *c = &config->collections[index];
     struct app_source *source = &s->app->sources[c->source];
-    *wish = (struct forget_wish){
-        .name = c->name, .mongo = source->mongo, .keep_qdrant = app_shares_qdrant(s->app, c) != NULL};
+    *wish = (struct forget_wish){.config = config, .collection = c, .mongo = source->mongo};
     return app_open_qdrant(source, &index, 1, &wish->qdrant, err);
 }
 

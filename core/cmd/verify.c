@@ -59,6 +59,7 @@ static void print_counts(const char *name, const struct verify_counts *c)
         if (c->found[k])
             printf(", %llu %s", (unsigned long long)c->found[k], verify_kind_name((enum verify_kind)k));
     if (c->refused) printf(", %llu refused", (unsigned long long)c->refused);
+    if (c->others) printf("; %llu points of others", (unsigned long long)c->others);
     putchar('\n');
 }
 

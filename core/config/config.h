@@ -55,6 +55,7 @@ struct config_qdrant {
     const char *url;     /* without a slash at its end */
     const char *api_key; /* "": none. Secret */
     int64_t timeout_ms;
+    bool alias; /* a collection that has to be made gets a name of its own and ours as its alias */
     const char *collection_prefix; /* already in config_collection.qdrant_collection */
     enum config_point_id point_id;
     const char *point_id_prefix;

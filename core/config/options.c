@@ -89,6 +89,12 @@ const struct option options[] = {
     {QDRANT(collection_prefix), .key = "collection_prefix", .type = OPTION_QDRANT_NAME, .fallback = "",
      .help =
          "Put before the name of every Qdrant collection, so that several installations can share a server."},
+    {QDRANT(alias), .key = "alias", .type = OPTION_BOOL, .fallback = "yes",
+     .help =
+         "A Qdrant collection that has to be made is called NAME_v1 and gets NAME as its alias, so that "
+         "another "
+         "can take its place in one step. `no`: it is called NAME itself, for programs that list collections "
+         "and make what is missing. One that exists under NAME is used as it is, either way."},
     {QDRANT(point_id), .key = "point_id", .type = OPTION_CHOICE, .fallback = "uuidv5",
      .allowed = "uuidv5|prefixed-sha1",
      .help = "How point ids are made of business ids: as UUIDv5 under `namespace`, or from the SHA-1 of "
@@ -242,8 +248,7 @@ const struct option options[] = {
     {COLLECTION(qdrant_collection), .key = "qdrant_collection", .type = OPTION_QDRANT_NAME,
      .fallback_help = "the collection's name",
      .help = "Its name in Qdrant, before which `collection_prefix` is put. If there is none, one is made as "
-             "`NAME_v1` with "
-             "NAME as its alias."},
+             "`NAME_v1` with NAME as its alias, or as NAME (`alias` of [qdrant])."},
     {COLLECTION(distance), .key = "distance", .type = OPTION_CHOICE, .fallback = "Cosine",
      .allowed = "Cosine|Dot|Euclid|Manhattan",
      .help = "How Qdrant compares vectors, when the collection is made."},

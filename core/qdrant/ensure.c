@@ -2,8 +2,9 @@
  * ensure.c - ENSURE: a collection that is there, fits, and has our payload indexes.
  *
  * Steps, each an exchange: version of the server; what is under the name; if nothing, make NAME_v1 and the
- * alias NAME, and look again; missing payload indexes; how many points of our source there are. Somebody else
- * who does the same at the same time is no error: whoever loses finds what the winner made.
+ * alias NAME (or NAME itself, where aliases are not wanted), and look again; missing payload indexes; how
+ * many points of our source there are. Somebody else who does the same at the same time is no error: whoever
+ * loses finds what the winner made.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 struct ensure {
     int rounds;
     struct reply_info info;
-    char *target; /* owned: NAME_v1 */
+    char *target; /* owned: what is made: NAME_v1, or NAME */
 };
 
 static void ensure_look(struct task *task);
@@ -125,6 +126,10 @@ static void created(struct task *task, struct exchange *x, struct verdict *v)
         return;
     }
     if (!v->code) task->req->ensure.created = true;
+    if (task->q->plain) {
+        ensure_look(task);
+        return;
+    }
     struct exchange *alias = exchange_new(task, "POST", task->q->url, "/collections/aliases", aliased,
                                           "make alias \"%s\" of \"%s\"", task->c->name, e->target);
     if (!alias) return;
@@ -202,7 +207,7 @@ void ensure_start(struct task *task)
         task_fail_nomem(task);
         return;
     }
-    snprintf(e->target, bytes, "%s_v1", task->c->name);
+    snprintf(e->target, bytes, "%s%s", task->c->name, task->q->plain ? "" : "_v1");
     /* a server restored or replaced behind our back may allow more than the last one */
     task->c->page_limit = PAGE_POINTS_MAX;
     task->c->upsert_limit = 0;

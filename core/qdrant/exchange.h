@@ -38,7 +38,7 @@ struct qdrant {
     struct inbox inbox;
     char *url, *api_key, *source, *source_filter; /* owned */
     int timeout_ms;
-    bool loopback;
+    bool loopback, plain;
     struct http_header headers[2];
     size_t header_count;
     struct collection *collections;

@@ -213,6 +213,7 @@ static bool copy_config(struct qdrant *q, const struct qdrant_config *config)
     }
     q->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_DEFAULT_MS;
     q->loopback = http_url_loopback(q->url);
+    q->plain = config->plain;
     q->headers[q->header_count++] = (struct http_header){"Content-Type", "application/json"};
     if (q->api_key[0]) q->headers[q->header_count++] = (struct http_header){"api-key", q->api_key};
     return true;

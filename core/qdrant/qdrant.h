@@ -44,10 +44,11 @@ struct qdrant_collection_config {
 };
 
 struct qdrant_config {
-    const char *url;                                    /* http(s)://host[:port][/prefix] */
-    const char *api_key;                                /* NULL or "": none */
-    int timeout_ms;                                     /* of each HTTP request */
-    const char *source;                                 /* "database.collection", for `_lockstep.source` */
+    const char *url;     /* http(s)://host[:port][/prefix] */
+    const char *api_key; /* NULL or "": none */
+    int timeout_ms;      /* of each HTTP request */
+    bool plain;         /* a collection that has to be made is NAME itself, not NAME_v1 with the alias NAME */
+    const char *source; /* "database.collection", for `_lockstep.source` */
     const struct qdrant_collection_config *collections; /* in the order of the engine's collections */
     size_t collection_count;
 };
@@ -118,6 +119,7 @@ enum lks_code qdrant_delete(struct qdrant *q, size_t collection, const char *con
 struct qdrant_info {
     bool exists;       /* false: the rest is zero */
     char *target;      /* owned: the collection's own name (behind the alias); free by qdrant_info_fini() */
+    char *other_alias; /* owned: an alias that leads to it, too; NULL: none */
     size_t dimensions; /* of its unnamed vector; 0 if it has none */
     char distance[16];
     char status[16]; /* "green", "yellow", ... */
@@ -126,6 +128,10 @@ struct qdrant_info {
 /* A collection that isn't there is no error. */
 enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_info *out, struct lks_err *err);
 void qdrant_info_fini(struct qdrant_info *info);
+
+/* The collection that a name (with its prefix) leads to: behind the alias, or the name itself. `target` is to
+ * be freed by free(). */
+enum lks_code qdrant_resolve(struct qdrant *q, const char *name, char **target, struct lks_err *err);
 
 /* Deletes the collection (behind the alias) with its aliases and all its points, of whatever source.
  * `existed` may be NULL; a collection that isn't there is no error. */

@@ -281,30 +281,52 @@ int reply_version(const char *body, size_t bytes)
     return major > 999 || minor > 999 ? 0 : (int)(major * 1000 + minor);
 }
 
+/* The next alias of the list and what it leads to, both owned by the caller, NULL where the reply lacks one.
+ */
+static bool next_alias(struct scan *s, char **name, char **target)
+{
+    struct slice key;
+    *name = *target = NULL;
+    if (!scan_element(s)) return false;
+    if (!scan_object(s)) return true;
+    while (scan_member(s, &key)) {
+        char **to = slice_is(key, "alias_name") ? name : slice_is(key, "collection_name") ? target : NULL;
+        if (!to) {
+            scan_skip(s, NULL);
+            continue;
+        }
+        free(*to);
+        *to = scan_string(s);
+    }
+    return true;
+}
+
 char *reply_alias_target(struct slice result, const char *alias)
 {
     struct scan s;
-    struct slice key;
+    char *name, *target;
     scan_init(&s, result.data, result.bytes);
     if (!descend(&s, "aliases") || !scan_array(&s)) return NULL;
-    while (scan_element(&s)) {
-        char *name = NULL, *target = NULL;
-        if (!scan_object(&s)) continue;
-        while (scan_member(&s, &key)) {
-            char **to = slice_is(key, "alias_name")        ? &name
-                        : slice_is(key, "collection_name") ? &target
-                                                           : NULL;
-            if (!to) {
-                scan_skip(&s, NULL);
-                continue;
-            }
-            free(*to);
-            *to = scan_string(&s);
-        }
+    while (next_alias(&s, &name, &target)) {
         bool match = name && target && !strcmp(name, alias);
         free(name);
         if (match) return target;
         free(target);
+    }
+    return NULL;
+}
+
+char *reply_alias_beside(struct slice result, const char *collection, const char *alias)
+{
+    struct scan s;
+    char *name, *target;
+    scan_init(&s, result.data, result.bytes);
+    if (!descend(&s, "aliases") || !scan_array(&s)) return NULL;
+    while (next_alias(&s, &name, &target)) {
+        bool match = name && target && !strcmp(target, collection) && strcmp(name, alias) != 0;
+        free(target);
+        if (match) return name;
+        free(name);
     }
     return NULL;
 }

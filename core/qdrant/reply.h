@@ -58,5 +58,8 @@ int reply_version(const char *body, size_t bytes);
 /* The collection behind `alias` in the result of GET /aliases; NULL: none such, or memory is out. free() it.
  */
 char *reply_alias_target(struct slice result, const char *alias);
+/* In the same list, an alias of `collection` other than `alias`; NULL: there is none. To be freed by free().
+ */
+char *reply_alias_beside(struct slice result, const char *collection, const char *alias);
 
 #endif

@@ -153,12 +153,12 @@ enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filt
 /* ---- collections ---- */
 
 /* The collection behind the name, which may be its own; NULL with a.v set on failure. */
-static char *find_target(struct ask *a, struct qdrant *q, const struct collection *c)
+static char *find_target(struct ask *a, struct qdrant *q, const char *name)
 {
     char *target = NULL;
     if (ask_run(a, q, "GET", q->url, "/aliases", "list aliases")) return NULL;
-    target = reply_alias_target(a->v.result, c->name);
-    if (!target) target = strdup(c->name);
+    target = reply_alias_target(a->v.result, name);
+    if (!target) target = strdup(name);
     if (!target) a->v.code = lks_fail(&a->v.err, LKS_E_NOMEM, "memory is out");
     return target;
 }
@@ -166,6 +166,7 @@ static char *find_target(struct ask *a, struct qdrant *q, const struct collectio
 void qdrant_info_fini(struct qdrant_info *info)
 {
     free(info->target);
+    free(info->other_alias);
     *info = (struct qdrant_info){0};
 }
 
@@ -192,8 +193,17 @@ enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_inf
     out->points = (int64_t)info.points;
     memcpy(out->distance, info.distance, sizeof out->distance);
     memcpy(out->status, info.status, sizeof out->status);
-    out->target = find_target(&a, q, c);
+    out->target = find_target(&a, q, c->name);
+    if (out->target) out->other_alias = reply_alias_beside(a.v.result, out->target, c->name);
     if (!out->target) qdrant_info_fini(out);
+    return ask_end(&a, err);
+}
+
+enum lks_code qdrant_resolve(struct qdrant *q, const char *name, char **target, struct lks_err *err)
+{
+    struct ask a;
+    ask_init(&a);
+    *target = find_target(&a, q, name);
     return ask_end(&a, err);
 }
 
@@ -205,7 +215,7 @@ enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, st
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
     ask_init(&a);
-    char *target = find_target(&a, q, c);
+    char *target = find_target(&a, q, c->name);
     char *url = target ? collection_url(q->url, target) : NULL;
     if (target && !url) a.v.code = lks_fail(&a.v.err, LKS_E_NOMEM, "memory is out");
     if (url && !ask_run(&a, q, "DELETE", url, "", "delete collection \"%s\"", target)) {

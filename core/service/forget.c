@@ -1,9 +1,28 @@
 /* forget.c - see forget.h. Owns nothing between calls. */
 #include "service/forget.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PAGE_POINTS 512
+
+/* Does an enabled collection, of whatever source, write to the same one? Names are compared by what they lead
+ * to. */
+static enum lks_code look_who_shares(const struct forget_wish *wish, const char *target,
+                                     struct forget_sum *sum, struct lks_err *err)
+{
+    for (size_t i = 0; i < wish->config->collection_count && !sum->shared; i++) {
+        const struct config_collection *c = &wish->config->collections[i];
+        char *theirs;
+        if (!c->enabled) continue;
+        enum lks_code code = qdrant_resolve(wish->qdrant, c->qdrant_collection, &theirs, err);
+        if (code) return code;
+        if (strcmp(theirs, target) == 0) sum->shared = c->name;
+        free(theirs);
+    }
+    return LKS_E_OK;
+}
 
 static enum lks_code look_at_qdrant(const struct forget_wish *wish, struct forget_sum *sum,
                                     struct lks_err *err)
@@ -12,9 +31,11 @@ static enum lks_code look_at_qdrant(const struct forget_wish *wish, struct forge
     int64_t all = 0;
     enum lks_code code = qdrant_info(wish->qdrant, wish->index, &info, err);
     if (code || !info.exists) return code;
-    qdrant_info_fini(&info);
     sum->exists = true;
-    code = qdrant_count(wish->qdrant, wish->index, "", &sum->points, err);
+    if (info.other_alias) snprintf(sum->alias, sizeof sum->alias, "%s", info.other_alias);
+    code = look_who_shares(wish, info.target, sum, err);
+    qdrant_info_fini(&info);
+    if (!code) code = qdrant_count(wish->qdrant, wish->index, "", &sum->points, err);
     if (!code) code = qdrant_count(wish->qdrant, wish->index, NULL, &all, err);
     sum->others = all > sum->points ? all - sum->points : 0;
     return code;
@@ -23,8 +44,21 @@ static enum lks_code look_at_qdrant(const struct forget_wish *wish, struct forge
 enum lks_code forget_look(const struct forget_wish *wish, struct forget_sum *sum, struct lks_err *err)
 {
     *sum = (struct forget_sum){.entries = 0};
-    enum lks_code code = wish->keep_qdrant ? LKS_E_OK : look_at_qdrant(wish, sum, err);
-    return code ? code : mongo_entries(wish->mongo, wish->name, &sum->entries, err);
+    enum lks_code code = look_at_qdrant(wish, sum, err);
+    return code ? code : mongo_entries(wish->mongo, wish->collection->name, &sum->entries, err);
+}
+
+bool forget_keeps(const struct forget_sum *sum, char *out, size_t bytes)
+{
+    if (sum->shared)
+        snprintf(out, bytes, "the enabled collection %s has the same one", sum->shared);
+    else if (sum->alias[0])
+        snprintf(out, bytes, "the alias \"%s\" leads to it, too", sum->alias);
+    else if (sum->others)
+        snprintf(out, bytes, "it holds %lld points of others", (long long)sum->others);
+    else
+        return false;
+    return true;
 }
 
 static enum lks_code delete_page(const struct forget_wish *wish, const struct witness *found, size_t count,
@@ -74,14 +108,20 @@ enum lks_code forget(const struct forget_wish *wish, struct forget_sum *done, st
     *done = (struct forget_sum){.entries = 0};
     enum lks_code code = forget_look(wish, &sum, err);
     if (code) return code;
+    char why[400];
+    bool keeps = forget_keeps(&sum, why, sizeof why);
     done->others = sum.others;
-    if (sum.exists && sum.others) {
+    done->shared = sum.shared;
+    memcpy(done->alias, sum.alias, sizeof done->alias);
+    if (sum.exists && keeps && !sum.shared) {
         code = delete_ours(wish, sum.points, done, err);
-    } else if (sum.exists) {
+    } else if (sum.exists && !keeps) {
         code = qdrant_drop(wish->qdrant, wish->index, &done->exists, err);
         if (!code) done->points = sum.points;
     }
     struct entries entries = {.wish = wish, .total = sum.entries};
-    if (!code) code = mongo_forget(wish->mongo, wish->name, entries_progress, &entries, &done->entries, err);
+    if (!code)
+        code = mongo_forget(wish->mongo, wish->collection->name, entries_progress, &entries, &done->entries,
+                            err);
     return code;
 }

@@ -228,7 +228,7 @@ static enum lks_code check(struct job *job, json_t **result, const char **named,
 static enum lks_code forget_one(struct job *job, json_t **result, struct lks_err *err)
 {
     const struct jobs_config *config = job_config(job);
-    struct forget_wish wish = {.name = NULL};
+    struct forget_wish wish = {.config = NULL};
     struct forget_sum done;
     enum lks_code code = config->open_forget(config->self, job->wish.collection, &wish, err);
     if (code) return code;

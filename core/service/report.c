@@ -168,7 +168,8 @@ json_t *report_part(const char *collection, const char *doc, enum plan_action a,
 
 static json_t *counts(const struct verify_counts *c)
 {
-    json_t *out = json_pack("{s:I,s:I}", "inStep", (json_int_t)c->in_step, "refused", (json_int_t)c->refused);
+    json_t *out = json_pack("{s:I,s:I,s:I}", "inStep", (json_int_t)c->in_step, "refused",
+                            (json_int_t)c->refused, "pointsOfOthers", (json_int_t)c->others);
     for (size_t k = 0; k < VERIFY_KIND_COUNT; k++)
         json_object_set_new(out, verify_kind_name((enum verify_kind)k),
                             json_integer((json_int_t)c->found[k]));
@@ -198,7 +199,9 @@ json_t *report_finding(const char *collection, const struct verify_finding *f)
 
 json_t *report_forget(const char *name, const struct forget_sum *done)
 {
-    return json_pack("{s:s,s:I,s:I,s:b,s:I}", "collection", name, "entries", (json_int_t)done->entries,
+    char why[400];
+    bool kept = forget_keeps(done, why, sizeof why);
+    return json_pack("{s:s,s:I,s:I,s:b,s:I,s:o}", "collection", name, "entries", (json_int_t)done->entries,
                      "points", (json_int_t)done->points, "collectionDeleted", done->exists, "pointsOfOthers",
-                     (json_int_t)done->others);
+                     (json_int_t)done->others, "kept", kept ? report_text(why) : json_null());
 }

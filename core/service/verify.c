@@ -362,6 +362,15 @@ static enum lks_code check_points(struct check *c, size_t collection, const char
     return code;
 }
 
+static enum lks_code count_others(struct check *c, size_t collection, struct lks_err *err)
+{
+    int64_t all = 0, ours = 0;
+    enum lks_code code = qdrant_count(c->wish->source.qdrant, collection, NULL, &all, err);
+    if (!code) code = qdrant_count(c->wish->source.qdrant, collection, "", &ours, err);
+    if (!code && all > ours) c->report->collections[collection].others = (uint64_t)(all - ours);
+    return code == LKS_E_NOT_FOUND ? LKS_E_OK : code;
+}
+
 static enum lks_code all_points(struct check *c, struct lks_err *err)
 {
     const struct compare_source *s = &c->wish->source;
@@ -371,6 +380,7 @@ static enum lks_code all_points(struct check *c, struct lks_err *err)
         if (!compare_is_asked(s, i)) continue;
         code = qdrant_info(s->qdrant, i, &info, err);
         if (!code && info.exists) code = check_points(c, i, NULL, 0, info.points, err);
+        if (!code && info.exists) code = count_others(c, i, err);
         qdrant_info_fini(&info);
     }
     return code;

@@ -30,6 +30,7 @@ struct verify_finding {
 
 struct verify_counts {
     uint64_t in_step, refused; /* documents; `refused`: not valid, and the record says so */
+    uint64_t others;           /* points of other writers; not counted with `sample` */
     uint64_t found[VERIFY_KIND_COUNT];
 };
 

@@ -406,6 +406,70 @@ START_TEST(points_of_others_outlive_a_collection_that_is_forgotten)
 }
 END_TEST
 
+/* A collection that is switched off, and what else leads to its Qdrant collection. */
+static void alias(struct live *w, const char *name, const char *collection)
+{
+    char body[200];
+    snprintf(body, sizeof body,
+             "{\"actions\":[{\"create_alias\":{\"collection_name\":\"%s\",\"alias_name\":\"%s\"}}]}",
+             collection, name);
+    EXPECT_INT(w, ask(w, &w->qdrant, "POST", "/collections/aliases", body, NULL), 200);
+}
+
+START_TEST(forget_keeps_what_an_enabled_collection_uses_under_another_name)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    open_in_step(&w, "forget-shared");
+    /* `usecases` goes on in the collection behind its alias, and `old` is the section it had before */
+    live_set(&w, "collection:usecases", "qdrant_collection", "usecases_v1");
+    live_set(&w, "collection:old", "plugin", "usecases");
+    live_set(&w, "collection:old", "qdrant_collection", "usecases");
+    live_set(&w, "collection:old", "enabled", "no");
+    SAYS(&w, 0,
+         "0 entries and 0 points deleted; the Qdrant collection stays, because the enabled collection "
+         "usecases",
+         "forget", "--yes", "old");
+    EXPECT_INT(&w, points(&w, "usecases"), 20);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(forget_keeps_a_collection_to_which_another_alias_leads)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    open_in_step(&w, "forget-alias");
+    alias(&w, "shop", "usecases_v1");
+    live_set(&w, "collection:usecases", "enabled", "no");
+    SAYS(&w, 0, "20 points deleted; the Qdrant collection stays, because the alias \"shop\" leads to it",
+         "forget", "--yes", "usecases");
+    EXPECT_INT(&w, points(&w, "shop"), 0);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(without_aliases_a_collection_is_made_under_its_own_name)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    live_set(&w, "qdrant", "alias", "no");
+    open_in_step(&w, "plain");
+    EXPECT_INT(&w, ask(&w, &w.qdrant, "GET", "/collections/usecases_v1", NULL, NULL), 404);
+    json_t *reply = NULL;
+    EXPECT_INT(&w, ask(&w, &w.qdrant, "GET", "/aliases", NULL, &reply), 200);
+    EXPECT_INT(&w, json_array_size(json_object_get(json_object_get(reply, "result"), "aliases")), 0);
+    json_decref(reply);
+    char body[2000] = "{\"points\":[{\"id\":7,\"payload\":{\"mine\":true},\"vector\":[1";
+    for (int i = 1; i < 64; i++) strncat(body, ",0.5", sizeof body - strlen(body) - 1);
+    strncat(body, "]}]}", sizeof body - strlen(body) - 1);
+    on_points(&w, "PUT", "usecases", "", body);
+    SAYS(&w, 0, "1 points of others", "verify");
+    live_set(&w, "collection:usecases", "enabled", "no");
+    SAYS(&w, 0, "20 points deleted; the Qdrant collection stays, because it holds 1 points of others",
+         "forget", "--yes", "usecases");
+    EXPECT_INT(&w, points(&w, "usecases"), 1);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -423,6 +487,9 @@ int main(void)
         where_a_daemon_is_at_work_verify_reads_and_the_others_say_so,
         a_collection_that_was_switched_off_can_be_forgotten,
         points_of_others_outlive_a_collection_that_is_forgotten,
+        forget_keeps_what_an_enabled_collection_uses_under_another_name,
+        forget_keeps_a_collection_to_which_another_alias_leads,
+        without_aliases_a_collection_is_made_under_its_own_name,
     };
     return live_main("byhand", tests, sizeof tests / sizeof *tests);
 }

@@ -13,7 +13,7 @@ may() {
     engine) echo "collection" ;;
     mongo) echo "engine:ports collection" ;;
     qdrant | embed) echo "engine:ports http" ;;
-    service) echo "engine mongo qdrant embed collection" ;;
+    service) echo "engine mongo qdrant embed collection config" ;;
     admin) echo "service" ;;
     cmd) echo "every" ;;
     *) echo "" ;;
