@@ -263,6 +263,7 @@ static enum lks_code connect_mongo(struct app_source *s, struct inbox inbox, str
                                     .fields = (const char *const *)s->fields,
                                     .metadata = c->metadata == CONFIG_METADATA_SIDECAR ? MONGO_SIDECAR
                                                                                        : MONGO_EMBEDDED,
+                                    .basic_codes = c->error_codes == CONFIG_ERROR_CODES_BASIC,
                                     .create_indexes = c->create_indexes,
                                     .watch = watches[c->watch],
                                     .poll_interval_ms = c->poll_interval_ms,

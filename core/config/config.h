@@ -21,6 +21,7 @@
 /* The order of each enum is that of the words in the table. */
 enum config_watch { CONFIG_WATCH_AUTO, CONFIG_WATCH_STREAM, CONFIG_WATCH_POLL, CONFIG_WATCH_OFF };
 enum config_metadata { CONFIG_METADATA_EMBEDDED, CONFIG_METADATA_SIDECAR };
+enum config_error_codes { CONFIG_ERROR_CODES_PRECISE, CONFIG_ERROR_CODES_BASIC };
 enum config_point_id { CONFIG_POINT_ID_UUIDV5, CONFIG_POINT_ID_PREFIXED_SHA1 };
 enum config_provider {
     CONFIG_PROVIDER_OPENAI,
@@ -48,6 +49,7 @@ struct config_source {
     int64_t poll_interval_ms;
     const char *poll_field; /* "": compare everything each time */
     enum config_metadata metadata;
+    enum config_error_codes error_codes;
     bool create_indexes;
 };
 

@@ -74,6 +74,12 @@ const struct option options[] = {
      .help =
          "Where each document's sync state is kept: in its own field `syncMetadata`, or in the collection "
          "`COLLECTION.lockstep` beside it, so that documents are never touched."},
+    {MONGODB(error_codes), .key = "error_codes", .type = OPTION_CHOICE, .fallback = "precise",
+     .allowed = "precise|basic", .flags = OPTION_SHARED,
+     .help = "Which error codes a record may show. `basic`: only EMBEDDING_TIMEOUT, EMBEDDING_RATE_LIMIT, "
+             "QDRANT_UNAVAILABLE, QDRANT_TIMEOUT, VALIDATION_ERROR and UNKNOWN, for applications whose "
+             "schema allows "
+             "no others; the precise code is in `errorReason` then."},
     {MONGODB(create_indexes), .key = "create_indexes", .type = OPTION_BOOL, .fallback = "yes",
      .flags = OPTION_SHARED, .help = "Make the MongoDB indexes that Lockstep's own queries need, at start."},
 

@@ -5,12 +5,14 @@
 
 static const char what[] = "counting failures";
 
-/* [{$match: {"<entry>.status": "failed"}}, {$group: {_id: "$<entry>.errorCode", n: {$sum: 1}}}] */
+/* [{$match: {"<entry>.status": "failed"}}, {$group: {_id: CODE, n: {$sum: 1}}}], where CODE is the entry's
+ * errorReason, or errorCode where there is none. */
 static void failures_command(bson_t *command, const char *collection, const char *name)
 {
-    bson_t pipeline, stage, inner, sum;
+    bson_t pipeline, stage, inner, sum, id, either;
     char *status = bson_strdup_printf(METADATA ".collections.%s.status", name);
     char *code = bson_strdup_printf("$" METADATA ".collections.%s.errorCode", name);
+    char *reason = bson_strdup_printf("$" METADATA ".collections.%s.errorReason", name);
     BSON_APPEND_UTF8(command, "aggregate", collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
@@ -20,7 +22,12 @@ static void failures_command(bson_t *command, const char *collection, const char
     bson_append_document_end(&pipeline, &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "1", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$group", &inner);
-    BSON_APPEND_UTF8(&inner, "_id", code);
+    BSON_APPEND_DOCUMENT_BEGIN(&inner, "_id", &id);
+    BSON_APPEND_ARRAY_BEGIN(&id, "$ifNull", &either);
+    BSON_APPEND_UTF8(&either, "0", reason);
+    BSON_APPEND_UTF8(&either, "1", code);
+    bson_append_array_end(&id, &either);
+    bson_append_document_end(&inner, &id);
     BSON_APPEND_DOCUMENT_BEGIN(&inner, "n", &sum);
     BSON_APPEND_INT32(&sum, "$sum", 1);
     bson_append_document_end(&inner, &sum);
@@ -31,6 +38,7 @@ static void failures_command(bson_t *command, const char *collection, const char
     bson_append_document_end(command, &inner);
     bson_free(status);
     bson_free(code);
+    bson_free(reason);
 }
 
 static void add_row(const bson_t *row, int64_t by_code[MONGO_FAILURE_CODES])

@@ -87,8 +87,14 @@ static bool read_field(const bson_iter_t *iter, struct entry *e)
 
 static bool read_entry(bson_iter_t *fields, struct entry *e)
 {
+    bson_iter_t reason = *fields;
+    char name[32];
     while (bson_iter_next(fields))
         if (!read_field(fields, e)) return false;
+    if (e->error && bson_iter_find(&reason, "errorReason") && BSON_ITER_HOLDS_UTF8(&reason)) {
+        read_text(&reason, name, sizeof name); /* the precise code, where errorCode had to be a basic one */
+        e->error = lks_code_parse(name);
+    }
     if (e->present) return true;
     entry_fini(e); /* without a valid status it is as if it weren't there */
     return true;
@@ -271,7 +277,30 @@ static void append_message(bson_t *to, const char *key, const char *text)
     append_text(to, key, text ? clean : NULL);
 }
 
-static void append_entry(bson_t *to, const char *key, const struct entry *e)
+/* One of the six codes that the original application's schema allows. */
+static enum lks_code basic_code(enum lks_code code)
+{
+    switch (code) {
+    case LKS_E_OK:
+    case LKS_E_EMBEDDING_TIMEOUT:
+    case LKS_E_EMBEDDING_RATE_LIMIT:
+    case LKS_E_QDRANT_UNAVAILABLE:
+    case LKS_E_QDRANT_TIMEOUT:
+    case LKS_E_VALIDATION:
+        return code;
+    default:
+        return LKS_E_UNKNOWN;
+    }
+}
+
+static void append_error(bson_t *to, enum lks_code code, bool basic)
+{
+    enum lks_code shown = basic ? basic_code(code) : code;
+    append_text(to, "errorCode", shown ? lks_code_name(shown) : NULL);
+    if (basic) append_text(to, "errorReason", code ? lks_code_name(code) : NULL);
+}
+
+static void append_entry(bson_t *to, const char *key, const struct entry *e, bool basic)
 {
     bson_t fields;
     BSON_APPEND_DOCUMENT_BEGIN(to, key, &fields);
@@ -279,7 +308,7 @@ static void append_entry(bson_t *to, const char *key, const struct entry *e)
     append_time(&fields, "lastSyncedAt", e->last_synced_ms);
     append_time(&fields, "lastSyncAttemptAt", e->last_attempt_ms);
     append_message(&fields, "lastError", e->last_error);
-    append_text(&fields, "errorCode", e->error ? lks_code_name(e->error) : NULL);
+    append_error(&fields, e->error, basic);
     BSON_APPEND_INT32(&fields, "retryCount", e->retry_count);
     append_time(&fields, "nextRetryAt", e->next_retry_ms);
     append_text(&fields, "contentHash", e->content_hash);
@@ -303,14 +332,15 @@ static void append_names(bson_t *to, const char *key, char *const *names)
     bson_append_array_end(to, &array);
 }
 
-static void append_whole(bson_t *set, const struct record *after, char *const *names, int64_t now_ms)
+static void append_whole(bson_t *set, const struct record *after, char *const *names, bool basic,
+                         int64_t now_ms)
 {
     bson_t metadata, collections;
     BSON_APPEND_DOCUMENT_BEGIN(set, ROOT, &metadata);
     BSON_APPEND_UTF8(&metadata, "overallStatus", sync_status_name(record_overall(after)));
     BSON_APPEND_DOCUMENT_BEGIN(&metadata, "collections", &collections);
     for (size_t i = 0; i < after->entry_count; i++)
-        if (after->entries[i].present) append_entry(&collections, names[i], &after->entries[i]);
+        if (after->entries[i].present) append_entry(&collections, names[i], &after->entries[i], basic);
     bson_append_document_end(&metadata, &collections);
     append_names(&metadata, "lastModifiedFields", after->modified_fields);
     BSON_APPEND_DATE_TIME(&metadata, "createdAt", now_ms);
@@ -319,13 +349,13 @@ static void append_whole(bson_t *set, const struct record *after, char *const *n
 }
 
 static void append_changes(bson_t *set, const struct record *before, const struct record *after,
-                           char *const *names, int64_t now_ms)
+                           char *const *names, bool basic, int64_t now_ms)
 {
     char path[PATH_BYTES];
     BSON_APPEND_UTF8(set, ROOT ".overallStatus", sync_status_name(record_overall(after)));
     for (size_t i = 0; i < after->entry_count; i++)
         if (after->entries[i].present && !metadata_entry_equal(&before->entries[i], &after->entries[i]))
-            append_entry(set, entry_path(path, names[i], NULL), &after->entries[i]);
+            append_entry(set, entry_path(path, names[i], NULL), &after->entries[i], basic);
     if (after->modified_fields) append_names(set, ROOT ".lastModifiedFields", after->modified_fields);
     BSON_APPEND_DATE_TIME(set, ROOT ".updatedAt", now_ms);
 }
@@ -344,14 +374,14 @@ static void append_removals(bson_t *update, const struct record *before, const s
 }
 
 void metadata_update(bson_t *update, const struct record *before, const struct record *after,
-                     char *const *names, int64_t now_ms)
+                     char *const *names, bool basic, int64_t now_ms)
 {
     bson_t set;
     BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
     if (before->present)
-        append_changes(&set, before, after, names, now_ms);
+        append_changes(&set, before, after, names, basic, now_ms);
     else
-        append_whole(&set, after, names, now_ms);
+        append_whole(&set, after, names, basic, now_ms);
     bson_append_document_end(update, &set);
     if (before->present) append_removals(update, before, after, names);
 }

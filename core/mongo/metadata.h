@@ -38,10 +38,11 @@ void metadata_exact(bson_t *filter, const bson_t *doc);
 
 /*
  * The update that turns `before` into `after`: $set of the entries that differ, or of the whole syncMetadata
- * where `before` wasn't present. `now_ms` becomes updatedAt.
+ * where `before` wasn't present. `now_ms` becomes updatedAt. With `basic` an errorCode is one of the six that
+ * the original application's schema allows (UNKNOWN for all others), and errorReason has the precise one.
  */
 void metadata_update(bson_t *update, const struct record *before, const struct record *after,
-                     char *const *names, int64_t now_ms);
+                     char *const *names, bool basic, int64_t now_ms);
 
 /* True if all that is written of two entries is equal. */
 bool metadata_entry_equal(const struct entry *a, const struct entry *b);

@@ -215,6 +215,7 @@ void mongo_project(bson_t *projection, const char *path)
 static bool copy_config(struct mongo *m, const struct mongo_config *config)
 {
     m->metadata = config->metadata;
+    m->basic_codes = config->basic_codes;
     m->watch = config->watch;
     m->create_indexes = config->create_indexes;
     if (!copy_text(&m->database, config->database) || !copy_text(&m->collection, config->collection) ||

@@ -59,7 +59,7 @@ static bool add_update(struct mongo *m, mongoc_bulk_operation_t *bulk, const str
     bson_error_t error;
     docid_append(job->write->id, &filter, "_id");
     metadata_filter(&filter, job->before, m->names);
-    metadata_update(&update, job->before, job->write->after, m->names, now_ms);
+    metadata_update(&update, job->before, job->write->after, m->names, m->basic_codes, now_ms);
     /* The update is our own making, of cleaned text and names from the configuration: the driver's reading it
        through would cost as much as making it. */
     BSON_APPEND_BOOL(&opts, "validate", false);
@@ -186,7 +186,7 @@ static enum lks_code write_exactly(struct mongo *m, mongoc_client_t *client, con
     enum lks_code code = LKS_E_OK;
     docid_append(job->write->id, &filter, "_id");
     metadata_exact(&filter, row);
-    metadata_update(&update, job->before, job->write->after, m->names, clock_wall_ms());
+    metadata_update(&update, job->before, job->write->after, m->names, m->basic_codes, clock_wall_ms());
     mongo_append_majority(&opts);
     mongoc_collection_t *collection = mongoc_client_get_collection(client, m->database, name);
     if (mongoc_collection_update_one(collection, &filter, &update, &opts, &reply, &error)) {

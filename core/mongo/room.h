@@ -62,6 +62,7 @@ struct mongo {
     bson_t *projection;            /* of document reads; NULL: all */
     bson_t *only_id, *only_record; /* projections */
     enum mongo_metadata metadata;
+    bool basic_codes;
     enum mongo_watch watch;
     bool create_indexes;
     char fingerprint[17]; /* of pipeline and options */

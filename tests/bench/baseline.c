@@ -212,7 +212,7 @@ static void write_records(mongoc_collection_t *tools, const long *ids, const str
         metadata_filter(&filter, &before, names);
         for (size_t k = 0; k < COLLECTIONS; k++)
             fill_entry(&after.entries[k], &points[i * COLLECTIONS + k].made, now_ms);
-        metadata_update(&update, &before, &after, names, now_ms);
+        metadata_update(&update, &before, &after, names, false, now_ms);
         if (!mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, &validate, &error))
             die("update", error.message);
         bson_destroy(&filter);

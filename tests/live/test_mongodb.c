@@ -293,6 +293,34 @@ START_TEST(with_watch_off_nothing_is_followed_and_a_sync_brings_everything)
 }
 END_TEST
 
+/* An application whose schema allows the original six codes only can save a document whose record failed. */
+START_TEST(basic_error_codes_show_the_original_six_and_keep_the_precise_one)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "basic-codes");
+    live_set(&w, "mongodb", "error_codes", "basic");
+    fault(&w, &w.embedder,
+          J("text"
+            : "arsenic", "count" : 0, "status" : 400, "body"
+            : {"error" : {"message" : "no"}}));
+    insert_made(&w, 0, 5);
+    insert(&w, J("id" : "bad", "name" : "Of arsenic"));
+    daemon_start(&w);
+    WAIT_UNTIL(&w, document_says(&w,
+                                 J("id"
+                                   : "bad"),
+                                 "syncMetadata.collections.tools.errorReason", "EMBEDDING_REJECTED"));
+    EXPECT(&w, document_says(&w, J("id" : "bad"), "syncMetadata.collections.tools.errorCode", "UNKNOWN"));
+    /* it waits for a change, as the precise code says, and not for a retry, as UNKNOWN would */
+    EXPECT(&w, document_says(&w, J("id" : "bad"), "syncMetadata.collections.tools.nextRetryAt", ""));
+    faults_clear_all(&w, &w.embedder);
+    update(&w, J("id" : "bad"), J("$set" : {"name" : "Of sugar"}));
+    live_in_step(&w);
+    EXPECT(&w, document_says(&w, J("id" : "bad"), "syncMetadata.collections.tools.errorReason", ""));
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -306,6 +334,7 @@ int main(void)
         a_privilege_that_is_missing_is_named_and_waited_for,
         polling_by_a_date_reads_what_is_recent_and_what_has_no_date,
         with_watch_off_nothing_is_followed_and_a_sync_brings_everything,
+        basic_error_codes_show_the_original_six_and_keep_the_precise_one,
     };
     return live_main("mongodb", tests, sizeof tests / sizeof *tests);
 }

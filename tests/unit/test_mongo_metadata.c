@@ -203,7 +203,7 @@ START_TEST(a_first_record_is_written_whole)
     struct record before, after = full_record();
     ck_assert(record_init(&before, 2));
     bson_t update = BSON_INITIALIZER;
-    metadata_update(&update, &before, &after, names, 5000);
+    metadata_update(&update, &before, &after, names, false, 5000);
     assert_bson(&update,
                 "{'$set':{'syncMetadata':{'overallStatus':'pending','collections':{'tools':" TOOLS_ENTRY
                 "},'lastModifiedFields':[],'createdAt':{'$date':{'$numberLong':'5000'}},"
@@ -211,6 +211,51 @@ START_TEST(a_first_record_is_written_whole)
     bson_destroy(&update);
     record_fini(&before);
     record_fini(&after);
+}
+END_TEST
+
+/* With basic codes the original application's schema is kept to, and what is read is the precise code. */
+START_TEST(basic_error_codes_are_written_with_their_reason_and_read_as_the_reason)
+{
+    static const struct {
+        enum lks_code code;
+        const char *shown;
+    } codes[] = {{LKS_E_EMBEDDING_TIMEOUT, "EMBEDDING_TIMEOUT"},
+                 {LKS_E_EMBEDDING_RATE_LIMIT, "EMBEDDING_RATE_LIMIT"},
+                 {LKS_E_EMBEDDING_UNAVAILABLE, "UNKNOWN"},
+                 {LKS_E_EMBEDDING_REJECTED, "UNKNOWN"},
+                 {LKS_E_QDRANT_UNAVAILABLE, "QDRANT_UNAVAILABLE"},
+                 {LKS_E_QDRANT_TIMEOUT, "QDRANT_TIMEOUT"},
+                 {LKS_E_QDRANT_REJECTED, "UNKNOWN"},
+                 {LKS_E_VALIDATION, "VALIDATION_ERROR"},
+                 {LKS_E_PLUGIN, "UNKNOWN"},
+                 {LKS_E_UNKNOWN, "UNKNOWN"}};
+    const char *code = codes[_i].shown;
+    struct record before, after = full_record(), back;
+    bson_t update = BSON_INITIALIZER, written;
+    bson_iter_t iter, at;
+    uint32_t bytes;
+    const uint8_t *data;
+    after.entries[0].status = SYNC_FAILED;
+    ck_assert(entry_set_error(&after.entries[0], codes[_i].code, "why"));
+    ck_assert(record_init(&before, 2));
+    metadata_update(&update, &before, &after, names, true, 5000);
+    ck_assert(bson_iter_init(&iter, &update));
+    ck_assert(bson_iter_find_descendant(&iter, "$set.syncMetadata.collections.tools.errorCode", &at));
+    ck_assert_str_eq(bson_iter_utf8(&at, NULL), code);
+    ck_assert(bson_iter_init(&iter, &update));
+    ck_assert(bson_iter_find_descendant(&iter, "$set.syncMetadata.collections.tools.errorReason", &at));
+    ck_assert_str_eq(bson_iter_utf8(&at, NULL), lks_code_name(codes[_i].code));
+    ck_assert(bson_iter_init_find(&iter, &update, "$set"));
+    bson_iter_document(&iter, &bytes, &data);
+    ck_assert(bson_init_static(&written, data, bytes));
+    ck_assert(metadata_parse(&written, names, 2, &back));
+    ck_assert_int_eq(back.entries[0].error, codes[_i].code);
+    ck_assert(metadata_equal(&after, &back));
+    record_fini(&back);
+    record_fini(&before);
+    record_fini(&after);
+    bson_destroy(&update);
 }
 END_TEST
 
@@ -225,7 +270,7 @@ START_TEST(of_a_record_only_entries_that_changed_are_written)
     after.modified_fields = calloc(2, sizeof *after.modified_fields);
     after.modified_fields[0] = strdup("name");
     bson_t update = BSON_INITIALIZER;
-    metadata_update(&update, &before, &after, names, 5000);
+    metadata_update(&update, &before, &after, names, false, 5000);
     assert_bson(&update,
                 "{'$set':{'syncMetadata.overallStatus':'failed','syncMetadata.collections.usecases':"
                 "{'status':'failed','lastSyncedAt':null,'lastSyncAttemptAt':null,"
@@ -246,7 +291,7 @@ START_TEST(an_entry_that_is_gone_is_unset)
     ck_assert(record_init(&after, 2));
     after.present = true;
     bson_t update = BSON_INITIALIZER;
-    metadata_update(&update, &before, &after, names, 5000);
+    metadata_update(&update, &before, &after, names, false, 5000);
     assert_bson(&update, "{'$set':{'syncMetadata.overallStatus':'pending',"
                          "'syncMetadata.updatedAt':{'$date':{'$numberLong':'5000'}}},"
                          "'$unset':{'syncMetadata.collections.tools':''}}");
@@ -266,7 +311,7 @@ START_TEST(what_is_written_reads_back_the_same)
     after.entries[1].next_retry_ms = -1;
     ck_assert(entry_set_error(&after.entries[1], LKS_E_PLUGIN, "no"));
     bson_t update = BSON_INITIALIZER, *document;
-    metadata_update(&update, &before, &after, names, 5000);
+    metadata_update(&update, &before, &after, names, false, 5000);
     ck_assert(bson_iter_init_find(&iter, &update, "$set") && bson_iter_recurse(&iter, &set) &&
               bson_iter_next(&set));
     document = bson_new();
@@ -519,6 +564,7 @@ int main(void)
     tcase_add_test(tc, fields_of_wrong_types_count_as_null_or_zero);
     tcase_add_test(tc, counts_of_any_number_type_are_read);
     tcase_add_test(tc, a_first_record_is_written_whole);
+    tcase_add_loop_test(tc, basic_error_codes_are_written_with_their_reason_and_read_as_the_reason, 0, 10);
     tcase_add_test(tc, of_a_record_only_entries_that_changed_are_written);
     tcase_add_test(tc, an_entry_that_is_gone_is_unset);
     tcase_add_test(tc, what_is_written_reads_back_the_same);
