@@ -42,7 +42,6 @@ static void init_lanes(struct engine *e)
         lane_init(&c->make, 2, 256);
         lane_init(&c->look, 2, config->write_batch);
         lane_init(&c->upsert, 2, config->write_batch);
-        lane_init(&c->payload, 2, config->write_batch);
         lane_init(&c->del, 1, config->write_batch);
     }
     for (size_t i = 0; i < config->embedder_count; i++)
@@ -364,9 +363,8 @@ static void snapshot_collection(const struct engine *e, const struct collection_
     s->embed_queued = em->embed.queued;
     s->embed_in_flight = em->embed.in_flight;
     s->fatal = c->fatal;
-    s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->payload.queued + c->del.queued;
-    s->in_flight =
-        c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->payload.in_flight + c->del.in_flight;
+    s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->del.queued;
+    s->in_flight = c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->del.in_flight;
 }
 
 void engine_snapshot(const struct engine *e, struct engine_snapshot *out)

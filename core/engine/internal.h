@@ -5,8 +5,8 @@
  * follows from that is durable. It has one part per enabled collection; each part moves through its stages by
  * itself:
  *
- *     make -> turn -> look [-> claim] -> embed -> upsert ----> strays -> settled
- *                                    \--> payload --------/
+ *     make -> turn -> look [-> claim] -> embed -> upsert -> strays -> settled
+ *               \-> fetch (the point's own vector) /
  *
  * docs.c owns the map, doc.c has a document's life, part.c a part's stages, send.c turns queues into requests
  * and results back, stream.c, scan.c, worker.c and tombs.c say which documents to look at, start.c takes and
@@ -57,10 +57,10 @@ struct why {
 enum part_stage {
     PART_MAKE,
     PART_LOOK,
+    PART_FETCH, /* its point alone is looked at, as its vector is to be written again */
     PART_CLAIM, /* a tomb is put for a document that will not be what its record says */
     PART_EMBED,
     PART_UPSERT,
-    PART_PAYLOAD,
     PART_STRAY_LOOK,
     PART_STRAY_DELETE,
     PART_SETTLED
@@ -84,6 +84,10 @@ struct part {
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
     size_t dimensions;
+    size_t vector_credit;           /* what it counts in bytes_in_work: it came from the point */
+    bool wants_vector;              /* the next look brings the point's vector, too */
+    bool asked_vector;              /* the last one did */
+    bool keeps;                     /* the point has vectors under further names */
     struct docid *claimed;          /* owned: the document that the tomb is put for */
     enum part_stage after_claim;    /* what it looks at again then */
     char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
@@ -128,12 +132,13 @@ struct doc {
 struct collection_state {
     const struct engine_collection *config;
     struct circuit circuit;
-    struct lane make, look, upsert, payload, del;
+    struct lane make, look, upsert, del;
     bool
         virgin; /* it had no point of ours when this run began, and only we write: a first scan needn't ask */
     bool fatal; /* its plugin can't go on */
-    bool parked; /* parts were put aside since the last cycle */
-    bool looked; /* ensure came back at least once */
+    bool parked;  /* parts were put aside since the last cycle */
+    bool looked;  /* ensure came back at least once */
+    bool further; /* its points may have vectors under further names */
     int64_t last_warning_ms;
     struct collection_snapshot stats;
 };
@@ -419,15 +424,22 @@ void part_not_embedded(struct engine *e, struct part *part, const struct lks_err
 void part_written(struct engine *e, struct part *part);
 void part_deleted(struct engine *e, struct part *part);
 void part_claimed(struct engine *e, struct part *part);
-/* A payload overwrite found no point (LKS_E_NOT_FOUND), or one that a leftover epoch guards (LKS_E_MISSED).
- */
-void part_repair(struct engine *e, struct part *part, enum lks_code code);
 void part_failed(struct engine *e, struct part *part, const struct lks_err *err);
 /* Writes it down as waiting; the worker comes back to it. */
 void part_park(struct engine *e, struct part *part);
 /* It has the turn it waited for. */
 void part_turn_come(struct engine *e, struct part *part);
 void part_fini(struct engine *e, struct part *part);
+
+/* ---- own_point.c ---- */
+/* It is to be expected that this look ends in a write with the vector that the point has. */
+bool vector_expected(const struct engine *e, const struct part *part);
+/* Takes a copy of the point's vector, if that can be used, and counts it. False when memory is out. */
+bool vector_take(struct engine *e, struct part *part, const struct witness *own);
+/* Lets go of whatever vector it has. */
+void vector_drop(struct engine *e, struct part *part);
+void part_note_point(struct part *part, const struct witness *own);
+bool part_needs_stamp(const struct engine *e, const struct part *part, const struct witness *own);
 
 /* ---- send.c ---- */
 void submit(struct engine *e, const struct port *port, struct req *req);

@@ -10,6 +10,7 @@ libengine_la_SOURCES = \
 	%D%/heal.c \
 	%D%/internal.h \
 	%D%/lane.c %D%/lane.h \
+	%D%/own_point.c \
 	%D%/part.c \
 	%D%/ports.c %D%/ports.h \
 	%D%/probes.c \

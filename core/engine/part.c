@@ -35,7 +35,7 @@ void part_fini(struct engine *e, struct part *part)
     lane_remove(&part->node);
     give_turn_back(e, part);
     made_fini(&part->made);
-    free(part->vector);
+    vector_drop(e, part);
     docid_free(part->claimed);
     free(part->strays);
     *part = (struct part){.doc = part->doc, .collection = part->collection, .stage = PART_SETTLED};
@@ -46,8 +46,7 @@ static void settled(struct engine *e, struct part *part)
     part->stage = PART_SETTLED;
     part->settled_ms = now_ms(e);
     give_turn_back(e, part);
-    free(part->vector);
-    part->vector = NULL;
+    vector_drop(e, part);
     free(part->made.text);
     part->made.text = NULL;
     doc_part_settled(e, part->doc);
@@ -189,6 +188,7 @@ static struct lane *lane_of(struct engine *e, struct part *part)
     case PART_MAKE:
         return &c->make;
     case PART_LOOK:
+    case PART_FETCH:
     case PART_STRAY_LOOK:
         return &c->look;
     case PART_CLAIM:
@@ -197,8 +197,6 @@ static struct lane *lane_of(struct engine *e, struct part *part)
         return &e->embedders[c->config->embedder].embed;
     case PART_UPSERT:
         return &c->upsert;
-    case PART_PAYLOAD:
-        return &c->payload;
     case PART_STRAY_DELETE:
         return &c->del;
     case PART_SETTLED:
@@ -222,8 +220,8 @@ static void queue(struct engine *e, struct part *part)
 
 void part_turn_come(struct engine *e, struct part *part)
 {
-    bool writes = part->stage == PART_EMBED || part->stage == PART_UPSERT;
-    if (writes && !part->looked && part->doc->work.doubt) part->stage = PART_LOOK; /* of late: see claim() */
+    bool alone = part->stage == PART_EMBED || part->stage == PART_UPSERT || part->stage == PART_FETCH;
+    if (alone && !part->looked && part->doc->work.doubt) part->stage = PART_LOOK; /* of late: see claim() */
     queue(e, part);
 }
 
@@ -243,7 +241,7 @@ static void note_write(struct engine *e, struct part *part)
 static void go_in_turn(struct engine *e, struct part *part, enum part_stage stage, const char *point_id)
 {
     part->stage = stage;
-    if (stage == PART_UPSERT || stage == PART_PAYLOAD) note_write(e, part);
+    if (stage == PART_UPSERT) note_write(e, part);
     if (part->turn.has || turn_take(&e->turns, &part->turn, part->collection, point_id)) queue(e, part);
 }
 
@@ -273,12 +271,12 @@ static bool add_stray(struct part *part, const char *point_id)
 
 static void act(struct engine *e, struct part *part, enum action action)
 {
-    enum part_stage writes = part->vector ? PART_UPSERT : PART_EMBED;
+    enum part_stage without = action == ACTION_PAYLOAD ? PART_FETCH : PART_EMBED;
     part->action = action;
     if (action == ACTION_NONE || action == ACTION_CLEAR)
         next_stray(e, part);
     else
-        go_in_turn(e, part, action == ACTION_PAYLOAD ? PART_PAYLOAD : writes, part->made.point_id);
+        go_in_turn(e, part, part->vector ? PART_UPSERT : without, part->made.point_id);
 }
 
 /*
@@ -309,6 +307,7 @@ void part_claimed(struct engine *e, struct part *part)
 /* Asks the points: its own, in its turn, and all that were made from this document. */
 static void look(struct engine *e, struct part *part)
 {
+    part->wants_vector = vector_expected(e, part);
     if (part->wanted.point) {
         go_in_turn(e, part, PART_LOOK, part->made.point_id);
     } else {
@@ -393,12 +392,14 @@ static void decide(struct engine *e, struct part *part)
             return;
         }
         if (doc->work.force && part->wanted.point) action = ACTION_EMBED;
-        /* A payload goes over whatever vector is there, so that has to be seen in the point's own turn:
-           another document may have come to the point since this one was read. */
-        if (action != ACTION_PAYLOAD) {
+        /* What is written with the vector that is there has to be seen in the point's own turn: another
+           document may have come to the point since this one was read. And so has what a write would drop. */
+        part->wants_vector = action == ACTION_PAYLOAD || (c->further && action == ACTION_EMBED && !first);
+        if (part->wants_vector)
+            go_in_turn(e, part, PART_FETCH, part->made.point_id);
+        else
             act(e, part, action);
-            return;
-        }
+        return;
     }
     look(e, part);
 }
@@ -464,34 +465,6 @@ static void stray_looked(struct engine *e, struct part *part, const struct witne
     next_stray(e, part);
 }
 
-/* The record says what was seen, also if nothing better comes of it. */
-static void note_witness(struct part *part, const struct witness *own)
-{
-    struct entry *entry = entry_of(part);
-    if (part->doc->gone || !part->wanted.point || classify_is_reset(entry)) return;
-    if (own && own->ours && own->doc && strcmp(own->doc, part->doc->json) == 0) {
-        memcpy(entry->content_hash, own->content_hash, sizeof entry->content_hash);
-        memcpy(entry->payload_hash, own->payload_hash, sizeof entry->payload_hash);
-        memcpy(entry->point_id, own->point_id, sizeof entry->point_id);
-    } else if (strcmp(entry->point_id, part->made.point_id) == 0) {
-        clear_hashes(entry);
-    }
-}
-
-/*
- * The point is right, but for its epoch. A leftover one would keep out what is written later without a word.
- * And a lower one lets in what an earlier holder may still send: it was paused with a write in its hands,
- * perhaps. The last one may not have ended well; or somebody since then, who ended well, left this document
- * for later, and its record says so.
- */
-static bool needs_stamp(const struct engine *e, const struct part *part, const struct witness *own)
-{
-    const struct entry *before = &part->doc->src.record.entries[part->collection];
-    bool left = before->present && before->status != SYNC_SYNCED;
-    if (!own || !own->ours) return false;
-    return own->epoch > e->lease.epoch || ((!e->lease.clean_start || left) && own->epoch < e->lease.epoch);
-}
-
 /*
  * Takes the point of another document over. That one's record may say that it is synced, and from the first
  * write on it isn't.
@@ -507,8 +480,39 @@ static void take_over(struct engine *e, struct part *part, const struct witness 
     if (!id || claim(e, part, id)) act(e, part, action); /* no id: no document can have it */
 }
 
+/* What has to follow from what its point says now. */
+static void own_looked(struct engine *e, struct part *part, const struct witness *own)
+{
+    part_note_point(part, own);
+    part->unguarded = own && own->epoch > e->lease.epoch;
+    part->keeps = own && own->further;
+    if (part->vector_credit) vector_drop(e, part); /* of an earlier look */
+    bool anew = part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
+    bool force = anew && part->wanted.point && !part->embedded;
+    bool takes_over = classify_takes_over(&part->wanted, own);
+    enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);
+    if (action == ACTION_NONE && !takes_over && part_needs_stamp(e, part, own)) action = ACTION_PAYLOAD;
+    if (action == ACTION_PAYLOAD && !part->vector) {
+        if (!vector_take(e, part, own)) {
+            out_of_memory(e, part);
+            return;
+        }
+        if (!part->vector && part->asked_vector) action = ACTION_EMBED; /* it can't be used */
+        part->wants_vector = true;
+    }
+    if (takes_over)
+        take_over(e, part, own, action);
+    else
+        act(e, part, action);
+}
+
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
 {
+    if (part->stage == PART_FETCH) {
+        if (count) lease_note_epoch(e, found);
+        own_looked(e, part, count ? found : NULL);
+        return;
+    }
     if (part->stage == PART_STRAY_LOOK) {
         stray_looked(e, part, found, count);
         return;
@@ -527,15 +531,7 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
             return;
         }
     }
-    note_witness(part, own);
-    part->unguarded = own && own->epoch > e->lease.epoch;
-    bool anew = part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
-    bool force = anew && part->wanted.point && !part->embedded;
-    enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);
-    if (classify_takes_over(&part->wanted, own))
-        take_over(e, part, own, action);
-    else
-        act(e, part, action == ACTION_NONE && needs_stamp(e, part, own) ? ACTION_PAYLOAD : action);
+    own_looked(e, part, own);
 }
 
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions)
@@ -569,10 +565,23 @@ void part_written(struct engine *e, struct part *part)
 {
     struct collection_state *c = collection_of(e, part);
     part->wrote = true;
-    if (part->stage == PART_UPSERT)
-        c->stats.upserted++;
-    else
+    if (part->vector_credit)
         c->stats.payloads++;
+    else
+        c->stats.upserted++;
+    /* Whether it was still there, and let itself be written, nobody has said. */
+    if (part->keeps && part->rounds++ < MAX_ROUNDS) {
+        look(e, part);
+        return;
+    }
+    if (part->keeps) {
+        struct lks_err err;
+        lks_fail(&err, LKS_E_QDRANT_REJECTED,
+                 "point %s has vectors under further names and does not take what is written beside them",
+                 part->made.point_id);
+        part_failed(e, part, &err);
+        return;
+    }
     /* A reply that came after the lease's end proves nothing: another writer may have been there meanwhile.
      */
     if (now_ms(e) > e->lease.until_ms && part->rounds++ < MAX_ROUNDS) {
@@ -580,20 +589,6 @@ void part_written(struct engine *e, struct part *part)
         return;
     }
     next_stray(e, part);
-}
-
-void part_repair(struct engine *e, struct part *part, enum lks_code code)
-{
-    struct lks_err err;
-    if (part->rounds++ >= MAX_ROUNDS) {
-        lks_fail(&err, LKS_E_QDRANT_REJECTED,
-                 "the payload could not be written, and the point does not say why");
-        part_failed(e, part, &err);
-    } else if (code == LKS_E_NOT_FOUND) {
-        act(e, part, ACTION_EMBED);
-    } else {
-        look(e, part); /* sees whose epoch is there */
-    }
 }
 
 void part_deleted(struct engine *e, struct part *part)

@@ -28,7 +28,6 @@ static const char *const kind_names[REQ_KIND_COUNT] = {
     [REQ_ENSURE] = "ensure",
     [REQ_LOOKUP] = "lookup",
     [REQ_UPSERT] = "upsert",
-    [REQ_PAYLOAD] = "payload",
     [REQ_DELETE] = "delete",
     [REQ_SCROLL] = "scroll",
     [REQ_COUNT] = "count",
@@ -87,6 +86,7 @@ void witness_fini(struct witness *w)
 {
     free(w->doc);
     free(w->key);
+    free(w->vector);
     *w = (struct witness){0};
 }
 
@@ -221,7 +221,6 @@ static void index_fini(struct req *req)
         witnesses_free(req->lookup.found, req->lookup.found_count);
         break;
     case REQ_UPSERT:
-    case REQ_PAYLOAD:
         for (size_t i = 0; req->write.points && i < req->write.count; i++) free(req->write.points[i].error);
         free(req->write.points);
         break;

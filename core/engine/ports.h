@@ -56,7 +56,6 @@ enum req_kind {
     REQ_ENSURE,
     REQ_LOOKUP,
     REQ_UPSERT,
-    REQ_PAYLOAD,
     REQ_DELETE,
     REQ_SCROLL,
     REQ_COUNT,
@@ -105,12 +104,16 @@ struct witness {
     char content_hash[HASH_HEX_BYTES];
     char payload_hash[HASH_HEX_BYTES];
     uint64_t epoch;
+    float *vector; /* owned; where it was asked for: its vector without a name; NULL: it has none that can be
+                      used (one with nulls in it, as a number did not fit) */
+    size_t dimensions; /* of that */
+    bool further;      /* where the vector was asked for: it has others, under names */
 };
 
 /* A point to write. All pointers are borrowed from the document's work. */
 struct point_write {
     const char *point_id;
-    const float *vector; /* `dimensions` of the collection; NULL in REQ_PAYLOAD */
+    const float *vector; /* `dimensions` of the collection */
     size_t dimensions;
     const char *payload; /* RFC 8785 object without `_lockstep`; the adapter adds that */
     size_t payload_bytes;
@@ -118,11 +121,13 @@ struct point_write {
     const char *content_hash, *payload_hash;
     uint64_t epoch;
     bool unguarded; /* leave out the condition on the epoch */
+    /* The point is there and has vectors under further names, which stay. Then OK says only that all was
+     * carried out: whether the point was still there, and let it be written, a look has to tell. */
+    bool keeps;
     /* out */
-    enum lks_code
-        code;     /* LKS_E_OK: confirmed (status completed). In REQ_PAYLOAD LKS_E_NOT_FOUND: no such point */
-    char *error;  /* owned; the message when `code` is not OK */
-    bool unknown; /* with an error: it may have been applied all the same */
+    enum lks_code code; /* LKS_E_OK: confirmed (status completed) */
+    char *error;        /* owned; the message when `code` is not OK */
+    bool unknown;       /* with an error: it may have been applied all the same */
 };
 
 /* Writing a record by compare-and-set. */
@@ -328,6 +333,7 @@ struct req {
             bool created;
             bool empty;   /* it has no point of our source */
             bool guarded; /* the server knows update_filter (1.16) */
+            bool further; /* its points may have vectors under further names */
         } ensure;
         /* Points with one of these ids, and all points of our source whose `_lockstep.doc` is one of these
          * documents. */
@@ -335,7 +341,8 @@ struct req {
             size_t collection;
             const char **point_ids; /* owned array, borrowed strings */
             size_t point_count;
-            const char **docs; /* owned array, borrowed strings: canonical Extended JSON */
+            size_t vector_count; /* so many of these ids, from the first on, bring their vectors */
+            const char **docs;   /* owned array, borrowed strings: canonical Extended JSON */
             size_t doc_count;
             /* Hash the payloads that are really there: a point whose payload isn't what its `_lockstep` says
              * has no payload_hash. Of those named by id. */
@@ -344,8 +351,7 @@ struct req {
             struct witness *found; /* owned */
             size_t found_count;
         } lookup;
-        /* Writes whole points, or only their payloads. `err` stays OK if each point's code says what became
-         * of it. */
+        /* Writes whole points. `err` stays OK if each point's code says what became of it. */
         struct {
             size_t collection;
             struct point_write *points; /* owned array */

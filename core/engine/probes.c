@@ -71,6 +71,7 @@ static void collection_back(struct engine *e, struct req *req)
     e->worker.wanted = true;
     log_info(req->ensure.created ? "Qdrant collection was made" : "Qdrant collection is ready",
              LOG_STR("collection", c->config->name), LOG_INT("guarded", req->ensure.guarded));
+    c->further = req->ensure.further;
     bool first = !c->looked;
     c->looked = true;
     c->virgin = first && req->ensure.empty;

@@ -263,9 +263,6 @@ static void point_back(struct engine *e, struct part *part, struct point_write *
     struct lks_err err;
     if (point->code == LKS_E_OK) {
         part_written(e, part);
-    } else if (part->stage == PART_PAYLOAD &&
-               (point->code == LKS_E_NOT_FOUND || point->code == LKS_E_MISSED)) {
-        part_repair(e, part, point->code);
     } else {
         lks_fail(&err, point->code, "%s", point->error ? point->error : "Qdrant did not say why");
         part_failed(e, part, &err);
@@ -324,7 +321,6 @@ void receive(struct engine *e, struct req *req)
         looks_back(e, batch, req);
         break;
     case REQ_UPSERT:
-    case REQ_PAYLOAD:
         writes_back(e, batch, req);
         break;
     case REQ_DELETE:

@@ -16,8 +16,8 @@ static bool somebody_starves(const struct engine *e, size_t slow_collection, siz
         const struct collection_state *c = &e->collections[i];
         const struct lane *embed = &e->embedders[c->config->embedder].embed;
         if (i == slow_collection || c->config->embedder == slow_embedder) continue;
-        if (lane_idle(&c->make) && lane_idle(&c->look) && lane_idle(&c->upsert) && lane_idle(&c->payload) &&
-            lane_idle(&c->del) && lane_idle(embed))
+        if (lane_idle(&c->make) && lane_idle(&c->look) && lane_idle(&c->upsert) && lane_idle(&c->del) &&
+            lane_idle(embed))
             return true;
     }
     return false;
@@ -43,7 +43,7 @@ void docs_relieve(struct engine *e)
     if (!full) return;
     for (size_t i = 0; i < e->collection_count; i++) {
         struct collection_state *c = &e->collections[i];
-        struct lane *lanes[] = {&c->make, &c->look, &c->upsert, &c->payload, &c->del};
+        struct lane *lanes[] = {&c->make, &c->look, &c->upsert, &c->del};
         for (size_t k = 0; k < sizeof lanes / sizeof *lanes; k++)
             if (lanes[k]->queued > many && somebody_starves(e, i, SIZE_MAX)) relieve_lane(e, lanes[k]);
         struct lane *embed = &e->embedders[c->config->embedder].embed;

@@ -63,7 +63,7 @@ bool lease_covers_request(struct engine *e)
 void submit_to_index(struct engine *e, struct req *req)
 {
     int64_t timeout = now_ms(e) + e->config->index_timeout_ms, lease = e->lease.until_ms;
-    bool writes = req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD || req->kind == REQ_DELETE;
+    bool writes = req->kind == REQ_UPSERT || req->kind == REQ_DELETE;
     bool shorter = lease < timeout;
     if (writes)
         req->deadline_ms = shorter ? lease : timeout;
@@ -251,6 +251,20 @@ static void send_embeds(struct engine *e, size_t embedder)
     submit(e, &e->ports.embedder, req);
 }
 
+/* The points to be looked at with their vectors, or without. */
+static void name_points(struct req *req, const struct batch *batch, bool vectors)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct part *part = batch->items[i];
+        bool stray = part->stage == PART_STRAY_LOOK;
+        bool with = part->wants_vector && !stray;
+        if (with != vectors || (!stray && !part->wanted.point)) continue;
+        part->asked_vector = with;
+        req->lookup.point_ids[req->lookup.point_count++] =
+            stray ? part->strays[part->stray_count - 1] : part->made.point_id;
+    }
+}
+
 static void send_looks(struct engine *e, size_t collection)
 {
     struct batch *batch;
@@ -264,22 +278,20 @@ static void send_looks(struct engine *e, size_t collection)
         return;
     }
     req->lookup.whole = scan_wish(e).whole;
+    name_points(req, batch, true);
+    req->lookup.vector_count = req->lookup.point_count;
+    name_points(req, batch, false);
     for (size_t i = 0; i < batch->count; i++) {
         const struct part *part = batch->items[i];
-        if (part->stage == PART_STRAY_LOOK) {
-            req->lookup.point_ids[req->lookup.point_count++] = part->strays[part->stray_count - 1];
-            continue;
-        }
-        if (part->wanted.point) req->lookup.point_ids[req->lookup.point_count++] = part->made.point_id;
-        req->lookup.docs[req->lookup.doc_count++] = part->doc->json;
+        if (part->stage == PART_LOOK) req->lookup.docs[req->lookup.doc_count++] = part->doc->json;
     }
     submit_to_index(e, req);
 }
 
-static void send_writes(struct engine *e, size_t collection, struct lane *lane, enum req_kind kind)
+static void send_writes(struct engine *e, size_t collection)
 {
     struct batch *batch;
-    struct req *req = request_for(lane, kind, &batch);
+    struct req *req = request_for(&e->collections[collection].upsert, REQ_UPSERT, &batch);
     if (!req) return;
     req->write.collection = collection;
     req->write.points = calloc(batch->count, sizeof *req->write.points);
@@ -291,7 +303,7 @@ static void send_writes(struct engine *e, size_t collection, struct lane *lane, 
     for (size_t i = 0; i < batch->count; i++) {
         const struct part *part = batch->items[i];
         req->write.points[i] = (struct point_write){.point_id = part->made.point_id,
-                                                    .vector = kind == REQ_UPSERT ? part->vector : NULL,
+                                                    .vector = part->vector,
                                                     .dimensions = part->dimensions,
                                                     .payload = part->made.payload,
                                                     .payload_bytes = part->made.payload_bytes,
@@ -300,7 +312,8 @@ static void send_writes(struct engine *e, size_t collection, struct lane *lane, 
                                                     .content_hash = part->made.content_hash,
                                                     .payload_hash = part->made.payload_hash,
                                                     .epoch = e->lease.epoch,
-                                                    .unguarded = part->unguarded};
+                                                    .unguarded = part->unguarded,
+                                                    .keeps = part->keeps};
     }
     submit_to_index(e, req);
 }
@@ -341,8 +354,7 @@ void send_ready(struct engine *e)
             struct collection_state *c = &e->collections[i];
             if (lane_ready(&c->make)) send_makes(e, i);
             if (lane_ready(&c->look)) send_looks(e, i);
-            if (covered && lane_ready(&c->upsert)) send_writes(e, i, &c->upsert, REQ_UPSERT);
-            if (covered && lane_ready(&c->payload)) send_writes(e, i, &c->payload, REQ_PAYLOAD);
+            if (covered && lane_ready(&c->upsert)) send_writes(e, i);
             if (covered && lane_ready(&c->del)) send_deletes(e, i);
         }
         for (size_t i = 0; i < e->config->embedder_count; i++)

@@ -22,7 +22,7 @@ void worker_want_rejected(struct engine *e)
 
 static bool lanes_idle(const struct collection_state *c)
 {
-    return !c->look.queued && !c->upsert.queued && !c->payload.queued && !c->del.queued;
+    return !c->look.queued && !c->upsert.queued && !c->del.queued;
 }
 
 /* Something was put aside in a collection that has time for it now. */

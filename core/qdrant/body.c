@@ -48,14 +48,14 @@ static void put_member(struct buf *to, const char *key, const char *text)
 }
 
 /* The payload with `_lockstep` in it. */
-static void put_payload(struct buf *to, const struct stamp *stamp, const struct point_write *p)
+static void put_payload(struct buf *to, const struct stamp *stamp, const struct point_write *p, bool hashed)
 {
     buf_put(to, p->payload, p->payload_bytes - 1);
     if (p->payload_bytes > 2) buf_putc(to, ',');
     put_member(to, "\"_lockstep\":{\"source\":", stamp->source);
     put_member(to, ",\"doc\":", p->doc);
     put_member(to, ",\"key\":", p->key);
-    put_member(to, ",\"hash\":", p->content_hash);
+    put_member(to, ",\"hash\":", hashed ? p->content_hash : "");
     put_member(to, ",\"payload\":", p->payload_hash);
     put_member(to, ",\"model\":", stamp->model);
     buf_puts(to, ",\"epoch\":");
@@ -79,6 +79,16 @@ static void cut_back(struct buf *to, size_t bytes)
     to->data[bytes] = '\0';
 }
 
+static void end_points(struct buf *to, const struct point_write *points, bool guarded)
+{
+    buf_putc(to, ']');
+    if (guarded) {
+        buf_puts(to, ",\"update_filter\":");
+        put_guard(to, points[0].epoch);
+    }
+    buf_putc(to, '}');
+}
+
 size_t body_upsert(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
                    bool guarded, size_t max_bytes)
 {
@@ -93,24 +103,41 @@ size_t body_upsert(struct buf *to, const struct stamp *stamp, const struct point
         buf_puts(to, ",\"vector\":");
         float_put_array(to, p->vector, p->dimensions);
         buf_puts(to, ",\"payload\":");
-        put_payload(to, stamp, p);
+        put_payload(to, stamp, p, true);
         buf_putc(to, '}');
         if (i && to->bytes > max_bytes) {
             cut_back(to, before);
             break;
         }
     }
-    buf_putc(to, ']');
-    if (guarded) {
-        buf_puts(to, ",\"update_filter\":");
-        put_guard(to, points[0].epoch);
+    end_points(to, points, guarded);
+    return i;
+}
+
+size_t body_vectors(struct buf *to, const struct point_write *points, size_t count, bool guarded,
+                    size_t max_bytes)
+{
+    size_t i;
+    buf_puts(to, "{\"points\":[");
+    for (i = 0; i < count; i++) {
+        size_t before = to->bytes;
+        if (i) buf_putc(to, ',');
+        buf_puts(to, "{\"id\":");
+        body_id(to, points[i].point_id);
+        buf_puts(to, ",\"vector\":");
+        float_put_array(to, points[i].vector, points[i].dimensions);
+        buf_putc(to, '}');
+        if (i && to->bytes > max_bytes) {
+            cut_back(to, before);
+            break;
+        }
     }
-    buf_putc(to, '}');
+    end_points(to, points, guarded);
     return i;
 }
 
 size_t body_payload(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
-                    bool guarded, size_t max_bytes)
+                    bool guarded, bool hashed, size_t max_bytes)
 {
     size_t i;
     buf_puts(to, "{\"operations\":[");
@@ -119,7 +146,7 @@ size_t body_payload(struct buf *to, const struct stamp *stamp, const struct poin
         size_t before = to->bytes;
         if (i) buf_putc(to, ',');
         buf_puts(to, "{\"overwrite_payload\":{\"payload\":");
-        put_payload(to, stamp, p);
+        put_payload(to, stamp, p, hashed);
         buf_puts(to, ",\"filter\":{\"must\":[{\"has_id\":[");
         body_id(to, p->point_id);
         buf_puts(to, "]}");

@@ -22,7 +22,7 @@ struct stamp {
 /* Appends a point id: a number if it is all digits (points of others can have such ids), else a string. */
 void body_id(struct buf *to, const char *id);
 
-/* True if `payload` is the text of an object, as body_upsert() and body_payload() need it. */
+/* True if `payload` is the text of an object, as the bodies below need it. */
 bool body_payload_usable(const char *payload, size_t bytes);
 
 /*
@@ -33,10 +33,15 @@ bool body_payload_usable(const char *payload, size_t bytes);
 size_t body_upsert(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
                    bool guarded, size_t max_bytes);
 
+/* The same for /points/vectors: their vectors without a name alone. */
+size_t body_vectors(struct buf *to, const struct point_write *points, size_t count, bool guarded,
+                    size_t max_bytes);
+
 /* `{"operations":[...]}` for /points/batch: one overwrite_payload each, selected by a filter, which with
- * `guarded` has the epoch's condition too. Stops and returns like body_upsert(). */
+ * `guarded` has the epoch's condition too; without the content's hash unless `hashed`. Stops and returns like
+ * body_upsert(). */
 size_t body_payload(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
-                    bool guarded, size_t max_bytes);
+                    bool guarded, bool hashed, size_t max_bytes);
 
 /* `{"points":[ids]}` */
 void body_delete(struct buf *to, const char *const *ids, size_t count);

@@ -94,10 +94,11 @@ static bool ensure_fits(struct task *task)
     if (info->single && !info->multivector && info->size == wanted && !strcmp(info->distance, c->distance))
         return true;
     if (!info->single || info->multivector)
-        lks_fail(&err, LKS_E_QDRANT_REJECTED,
-                 "collection \"%s\" has no single unnamed vector, but one with size %zu and distance %s is "
-                 "wanted. %s",
-                 c->name, wanted, c->distance, advice);
+        lks_fail(
+            &err, LKS_E_QDRANT_REJECTED,
+            "collection \"%s\" has no single vector without a name, but one with size %zu and distance %s is "
+            "wanted. %s",
+            c->name, wanted, c->distance, advice);
     else
         lks_fail(
             &err, LKS_E_QDRANT_REJECTED,
@@ -168,6 +169,7 @@ static void looked(struct task *task, struct exchange *x, struct verdict *v)
     }
     if (!ensure_fits(task)) return;
     task->c->dimensions = task->req->ensure.dimensions;
+    task->c->further = task->req->ensure.further = e->info.further;
     ensure_index(task, 0);
 }
 
@@ -198,7 +200,7 @@ static void version_known(struct task *task, struct exchange *x, struct verdict 
 void ensure_start(struct task *task)
 {
     struct req *req = task->req;
-    req->ensure.created = req->ensure.empty = req->ensure.guarded = false;
+    req->ensure.created = req->ensure.empty = req->ensure.guarded = req->ensure.further = false;
     task->finish = ensure_finish;
     struct ensure *e = task->state = calloc(1, sizeof *e);
     size_t bytes = strlen(task->c->name) + 4;

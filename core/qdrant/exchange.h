@@ -29,6 +29,7 @@ struct collection {
     /* learned */
     size_t dimensions;   /* from ENSURE; 0: not yet */
     bool guarded;        /* the server knows update_filter */
+    bool further;        /* it has vectors under further names, so that all of a point's are asked for */
     size_t upsert_limit; /* points in an upsert, as strict mode allows; 0: any number */
     size_t page_limit;   /* points in a page; never 0 */
 };
@@ -80,6 +81,7 @@ struct exchange {
     enum qdrant_request_kind kind;
     int64_t sent_us, took_us;
     size_t first, count; /* which part of the request this is about; the task kind's own */
+    int step;            /* and which step of it */
 };
 
 /*
@@ -105,7 +107,7 @@ void ensure_start(struct task *task);
 void lookup_start(struct task *task);
 void scroll_start(struct task *task);
 void count_start(struct task *task);
-void write_start(struct task *task); /* UPSERT and PAYLOAD */
+void write_start(struct task *task);
 void delete_start(struct task *task);
 
 /* What a request is for, by its method and what follows the collection's URL. */

@@ -9,10 +9,11 @@ enum qdrant_request_kind request_kind(const char *method, const char *path)
         const char *method, *path;
         enum qdrant_request_kind kind;
     } table[] = {
-        {"PUT", "/points", QDRANT_UPSERT},         {"POST", "/points/batch", QDRANT_PAYLOAD},
-        {"POST", "/points/delete", QDRANT_DELETE}, {"POST", "/points/scroll", QDRANT_SCROLL},
-        {"POST", "/points/count", QDRANT_COUNT},   {"POST", "/points/query", QDRANT_SEARCH},
-        {"POST", "/points/search", QDRANT_SEARCH}, {"POST", "/points", QDRANT_RETRIEVE},
+        {"PUT", "/points", QDRANT_UPSERT},         {"PUT", "/points/vectors", QDRANT_UPSERT},
+        {"POST", "/points/batch", QDRANT_PAYLOAD}, {"POST", "/points/delete", QDRANT_DELETE},
+        {"POST", "/points/scroll", QDRANT_SCROLL}, {"POST", "/points/count", QDRANT_COUNT},
+        {"POST", "/points/query", QDRANT_SEARCH},  {"POST", "/points/search", QDRANT_SEARCH},
+        {"POST", "/points", QDRANT_RETRIEVE},
     };
     size_t bytes = strcspn(path, "?");
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

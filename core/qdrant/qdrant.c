@@ -34,7 +34,6 @@ static size_t *request_collection(struct req *req)
     case REQ_LOOKUP:
         return &req->lookup.collection;
     case REQ_UPSERT:
-    case REQ_PAYLOAD:
         return &req->write.collection;
     case REQ_DELETE:
         return &req->del.collection;

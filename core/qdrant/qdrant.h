@@ -13,11 +13,8 @@
  *   LKS_E_CANCELLED          qdrant_close() came first
  *   LKS_E_NOMEM
  *
- * REQ_UPSERT and REQ_PAYLOAD tell each point's `code`, with `error` and `unknown`:
- *   LKS_E_OK                 confirmed: status completed (UPSERT); read back and found to be ours (PAYLOAD)
- *   LKS_E_NOT_FOUND          PAYLOAD: no such point; or the collection isn't there (then req->err says so
- * too) LKS_E_MISSED             PAYLOAD: the point is there and was not overwritten: its epoch is greater (or
- *                            somebody wrote it after us). Send it again `unguarded` if the lease still runs
+ * REQ_UPSERT tells each point's `code`, with `error` and `unknown`:
+ *   LKS_E_OK                 confirmed: status completed
  *   and the codes above. A batch refused for its content is halved until the bad point stands alone.
  * `err` is set, beside the points, when the server failed (not the content) and no point was confirmed, and
  * whenever the collection is missing; else it stays OK. A guarded upsert that is OK may have been skipped by

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/float.h"
 #include "qdrant/exchange.h"
 #include "qdrant/whole.h"
 
 #define RETRIEVE_IDS_MAX 1000
 #define SCROLL_DOCS_MAX 256
+#define REPLY_BYTES (16u << 20) /* about what one with vectors may hold */
 
 /* A page was refused for its size, and a smaller one is allowed: it is asked for from now on. */
 static bool learn_page_limit(struct collection *c, const struct verdict *v)
@@ -76,6 +78,31 @@ static void scroll_docs(struct task *task, size_t first, size_t count)
         scroll_page(task, first + i, count - i < most ? count - i : most, "");
 }
 
+/* How many points a reply may hold, vectors and all, before it gets large. */
+static size_t retrieve_most(const struct collection *c, bool vectors)
+{
+    size_t bytes = c->dimensions * FLOAT_TEXT_BYTES + 1024;
+    if (!vectors) return RETRIEVE_IDS_MAX;
+    if (c->further) bytes *= 8; /* nobody knows what those are like */
+    size_t most = REPLY_BYTES / bytes;
+    return !most ? 1 : most < RETRIEVE_IDS_MAX ? most : RETRIEVE_IDS_MAX;
+}
+
+static void retrieve(struct task *task, size_t from, size_t to, bool vectors)
+{
+    const struct req *req = task->req;
+    const struct collection *c = task->c;
+    size_t most = retrieve_most(c, vectors);
+    for (size_t i = from; i < to && !task_failed(task); i += most) {
+        struct exchange *x =
+            exchange_new(task, "POST", c->url, "/points", retrieved, "look into \"%s\"", c->name);
+        if (!x) return;
+        body_retrieve(&x->body, req->lookup.point_ids + i, to - i < most ? to - i : most,
+                      req->lookup.whole ? "true" : "[\"_lockstep\"]", vectors);
+        exchange_send(x);
+    }
+}
+
 static void lookup_finish(struct task *task)
 {
     struct witnesses *list = task->state;
@@ -93,7 +120,6 @@ static void lookup_finish(struct task *task)
 void lookup_start(struct task *task)
 {
     struct req *req = task->req;
-    struct collection *c = task->c;
     req->lookup.found = NULL;
     req->lookup.found_count = 0;
     task->finish = lookup_finish;
@@ -102,15 +128,8 @@ void lookup_start(struct task *task)
         task_fail_nomem(task);
         return;
     }
-    for (size_t i = 0; i < req->lookup.point_count && !task_failed(task); i += RETRIEVE_IDS_MAX) {
-        size_t left = req->lookup.point_count - i;
-        struct exchange *x =
-            exchange_new(task, "POST", c->url, "/points", retrieved, "look into \"%s\"", c->name);
-        if (!x) return;
-        body_retrieve(&x->body, req->lookup.point_ids + i, left < RETRIEVE_IDS_MAX ? left : RETRIEVE_IDS_MAX,
-                      req->lookup.whole ? "true" : "[\"_lockstep\"]", false);
-        exchange_send(x);
-    }
+    retrieve(task, 0, req->lookup.vector_count, true);
+    retrieve(task, req->lookup.vector_count, req->lookup.point_count, false);
     scroll_docs(task, 0, req->lookup.doc_count);
 }
 

@@ -19,7 +19,10 @@ static void one_fini(struct witness *w)
 {
     free(w->doc);
     free(w->key);
+    free(w->vector);
     w->doc = w->key = NULL;
+    w->vector = NULL;
+    w->dimensions = 0;
 }
 
 void witnesses_fini(struct witnesses *list)
@@ -29,12 +32,13 @@ void witnesses_fini(struct witnesses *list)
     *list = (struct witnesses){0};
 }
 
-/* Of two that tell of one point, the one whose payload was found to be another (it has no hash) comes first,
- * and stays. */
+/* Of two that tell of one point, the one with its vector comes first and stays, so that what it says fits
+ * that; else the one whose payload was found to be another (it has no hash). */
 static int by_id(const void *a, const void *b)
 {
     const struct witness *x = a, *y = b;
     int order = witness_compare(x, y);
+    if (!order) order = (y->vector || y->further) - (x->vector || x->further);
     return order ? order : strcmp(x->payload_hash, y->payload_hash);
 }
 
@@ -121,6 +125,53 @@ static void read_payload(struct scan *s, const char *source, struct witness *w)
     }
 }
 
+/* A plain vector. One that holds what is no number can't be written again: none then. */
+static void read_floats(struct scan *s, struct witness *w)
+{
+    size_t capacity = 0, count = 0;
+    bool usable = true;
+    if (!scan_array(s)) return;
+    while (scan_element(s)) {
+        float value;
+        usable = scan_float(s, &value) && usable;
+        if (!usable || s->nomem) continue;
+        if (count == capacity) {
+            capacity = capacity ? 2 * capacity : 512;
+            float *grown = realloc(w->vector, capacity * sizeof *grown);
+            s->nomem = !grown;
+            if (!grown) continue;
+            w->vector = grown;
+        }
+        w->vector[count++] = value;
+    }
+    if (usable && count && !s->nomem) {
+        w->dimensions = count;
+        return;
+    }
+    free(w->vector);
+    w->vector = NULL;
+    w->dimensions = 0;
+}
+
+/* `[1,2]`, or one of several: `{"": [1,2], "image": [3]}`. */
+static void read_vector(struct scan *s, struct witness *w)
+{
+    struct slice key;
+    if (scan_peek(s) == '[') {
+        read_floats(s, w);
+        return;
+    }
+    if (!scan_object(s)) return;
+    while (scan_member(s, &key)) {
+        if (!key.bytes && scan_peek(s) == '[') {
+            read_floats(s, w);
+        } else {
+            w->further = true;
+            scan_skip(s, NULL);
+        }
+    }
+}
+
 static enum reply_state read_points(struct scan *s, const char *source, struct witnesses *list)
 {
     struct slice key;
@@ -135,6 +186,8 @@ static enum reply_state read_points(struct scan *s, const char *source, struct w
                 has_id = read_id(s, w->point_id);
             else if (slice_is(key, "payload"))
                 read_payload(s, source, w);
+            else if (slice_is(key, "vector") && !w->vector)
+                read_vector(s, w);
             else
                 scan_skip(s, NULL);
         }
@@ -191,8 +244,8 @@ enum reply_state reply_count(struct slice result, int64_t *count)
     return REPLY_OK;
 }
 
-/* `{"size":4,"distance":"Cosine"}`; named vectors have objects in place of the number. */
-static void read_vectors(struct scan *s, struct reply_info *info)
+/* `{"size":4,"distance":"Cosine"}`. */
+static void read_single(struct scan *s, struct reply_info *info)
 {
     struct slice key;
     if (!scan_object(s)) return;
@@ -219,6 +272,47 @@ static bool descend(struct scan *s, const char *name)
         scan_skip(s, NULL);
     }
     return false;
+}
+
+/* One vector, or several by name, of which the empty name is the one without. */
+static void read_vectors(struct scan *s, struct reply_info *info)
+{
+    struct slice key, raw;
+    struct scan one, size;
+    scan_skip(s, &raw);
+    scan_init(&one, raw.data, raw.bytes);
+    size = one;
+    if (descend(&size, "size") && scan_peek(&size) >= '0' && scan_peek(&size) <= '9') {
+        read_single(&one, info);
+        return;
+    }
+    if (!scan_object(&one)) return;
+    while (scan_member(&one, &key)) {
+        if (!key.bytes) {
+            read_single(&one, info);
+        } else {
+            info->further = true;
+            scan_skip(&one, NULL);
+        }
+    }
+}
+
+static void read_params(struct scan *s, struct reply_info *info)
+{
+    struct slice key, raw;
+    if (!scan_object(s)) return;
+    while (scan_member(s, &key)) {
+        if (slice_is(key, "vectors")) {
+            read_vectors(s, info);
+        } else if (slice_is(key, "sparse_vectors") && scan_peek(s) == '{') {
+            struct scan names;
+            scan_skip(s, &raw);
+            scan_init(&names, raw.data, raw.bytes);
+            if (scan_object(&names) && scan_member(&names, &key)) info->further = true;
+        } else {
+            scan_skip(s, NULL);
+        }
+    }
 }
 
 static void read_schema(struct scan *s, struct reply_info *info)
@@ -252,7 +346,7 @@ enum reply_state reply_info(struct slice result, struct reply_info *info)
             scan_skip(&s, &raw);
             scan_init(&config, raw.data, raw.bytes);
             has_config = descend(&config, "params") && scan_peek(&config) == '{';
-            if (has_config && descend(&config, "vectors")) read_vectors(&config, info);
+            if (has_config) read_params(&config, info);
         } else if (slice_is(key, "payload_schema")) {
             read_schema(&s, info);
         } else if (slice_is(key, "points_count")) {

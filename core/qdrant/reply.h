@@ -26,7 +26,7 @@ enum reply_state { REPLY_OK, REPLY_BROKEN, REPLY_NOMEM };
  * Appends the points of a retrieve (`result` is an array) or a scroll (an object; `next` then gets the id to
  * go on from, "" at the end; POINT_ID_BYTES). A point is `ours` if its `_lockstep` names `source` and a
  * document; anything else is `foreign`, whatever it holds. Hashes and epoch that are not what we write are
- * read as none.
+ * read as none. Its vector is read where the reply has it.
  */
 enum reply_state reply_witnesses(struct slice result, const char *source, struct witnesses *list, char *next);
 
@@ -35,7 +35,8 @@ enum reply_state reply_count(struct slice result, int64_t *count);
 
 /* What a collection is, from GET /collections/NAME. */
 struct reply_info {
-    bool single;       /* it has one vector without a name, of `size` */
+    bool single;       /* it has a vector without a name, of `size` */
+    bool further;      /* and, or, vectors under names, dense or sparse */
     uint64_t size;     /* 0 unless `single` */
     char distance[16]; /* "Cosine", ... */
     bool multivector;

@@ -5,6 +5,7 @@
  */
 #include "qdrant/scan.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,6 +273,48 @@ bool scan_double(struct scan *s, double *out)
     char *end;
     *out = strtod(text, &end);
     return !*end;
+}
+
+/* Digits at `*at` into `mantissa`, as long as it stays exact in a double. False if it can't. */
+static bool exact_digits(const char **at, const char *end, uint64_t *mantissa, int *count)
+{
+    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++, (*count)++) {
+        if (*mantissa > ((UINT64_C(1) << 53) - 9) / 10) return false;
+        *mantissa = *mantissa * 10 + (uint64_t)(**at - '0');
+    }
+    return true;
+}
+
+/* A plain decimal of few digits: both numbers are exact, so their quotient is rounded once. */
+static bool plain_float(struct scan *s, float *out)
+{
+    static const double tens[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const char *at = s->at;
+    uint64_t mantissa = 0;
+    int whole = 0, fraction = 0;
+    bool negative = at < s->end && *at == '-';
+    at += negative;
+    if (!exact_digits(&at, s->end, &mantissa, &whole) || !whole) return false;
+    if (at < s->end && *at == '.') {
+        at++;
+        if (!exact_digits(&at, s->end, &mantissa, &fraction) || !fraction || fraction > 22) return false;
+    }
+    if (at == s->end || (*at != ',' && *at != ']')) return false;
+    double value = (double)mantissa / tens[fraction];
+    *out = (float)(negative ? -value : value);
+    s->at = at;
+    return true;
+}
+
+bool scan_float(struct scan *s, float *out)
+{
+    double value;
+    scan_peek(s);
+    if (plain_float(s, out)) return true;
+    if (!scan_double(s, &value) || !(value >= -FLT_MAX && value <= FLT_MAX)) return false;
+    *out = (float)value;
+    return true;
 }
 
 bool scan_uint(struct scan *s, uint64_t *out)

@@ -49,6 +49,9 @@ char *scan_string(struct scan *s);
 /* A number that is not negative; fractions are cut off. False if it is none or beyond 2^63. */
 bool scan_uint(struct scan *s, uint64_t *out);
 bool scan_double(struct scan *s, double *out);
+/* A number as the float nearest to it, fast: vectors are read by it. False if it is none, or beyond a float.
+ */
+bool scan_float(struct scan *s, float *out);
 bool scan_bool(struct scan *s, bool *out);
 
 bool slice_is(struct slice slice, const char *text);

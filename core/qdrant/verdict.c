@@ -131,7 +131,9 @@ static void judge_refusal(struct verdict *v, long status, const struct answer *a
     case 404:
         if (a->json && strstr(a->said, "ollection")) {
             v->code = LKS_E_NOT_FOUND;
-        } else if (!a->json) {
+        } else if (a->json) {
+            v->missing = strstr(a->said, "No point with id") != NULL;
+        } else {
             v->code = LKS_E_QDRANT_UNAVAILABLE;
             *hint = ": nothing of Qdrant there, check url";
         }

@@ -15,6 +15,7 @@ struct verdict {
     bool unknown;        /* had it been a write, it may have been applied all the same */
     bool content;        /* refused for what is in it: a part of it may be taken (halve) */
     bool exists;         /* 409: it is there already */
+    bool missing;        /* 404: one of the points isn't there; the others were written all the same */
     size_t limit;        /* the refusal names a limit on the size of the batch or page: this one; else 0 */
     struct slice result; /* with LKS_E_OK: `result`, in the call's reply */
     struct lks_err err;  /* code, retry_after_ms and message, without secrets */

@@ -99,7 +99,7 @@ static void note_points(struct run *run, const struct req *req)
 {
     bool in_time = run->world->now <= run->lease_until_ms;
     if (req->err.code != LKS_E_OK) return;
-    if (req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD)
+    if (req->kind == REQ_UPSERT)
         for (size_t i = 0; i < req->write.count; i++)
             run->sure[run->which[req->write.collection]][sim_doc_number(req->write.points[i].doc)] = in_time;
     if (req->kind == REQ_LOOKUP)
@@ -112,7 +112,7 @@ static void note_points(struct run *run, const struct req *req)
 /* The document that a request would write, the first of several. */
 static int written_doc(const struct req *req)
 {
-    if (req->kind == REQ_UPSERT || req->kind == REQ_PAYLOAD) return sim_doc_number(req->write.points[0].doc);
+    if (req->kind == REQ_UPSERT) return sim_doc_number(req->write.points[0].doc);
     return req->kind == REQ_RECORD ? sim_id_number(req->record.writes[0].id) : NEWEST_DOC;
 }
 
@@ -127,7 +127,7 @@ static double fateful(const struct trip *trip)
 {
     if (trip->moves) return 10;
     if (trip->changes) return 4;
-    return trip->req->kind == REQ_UPSERT || trip->req->kind == REQ_PAYLOAD ? 0.6 : 0.02;
+    return trip->req->kind == REQ_UPSERT ? 0.6 : 0.02;
 }
 
 static void deliver(struct world *w, void *arg, uint64_t number)
@@ -184,7 +184,7 @@ static bool stopped_by_adapter(struct world *w, const struct trip *trip)
 {
     if (w->now < trip->deadline_ms) return false;
     if (!trip->held) return true;
-    if (trip->req->kind != REQ_UPSERT && trip->req->kind != REQ_PAYLOAD) return true;
+    if (trip->req->kind != REQ_UPSERT) return true;
     return sim_below(w, FAULT_PAUSE, 4) == 0;
 }
 
@@ -238,7 +238,6 @@ static double perilous(enum req_kind kind)
 {
     switch (kind) {
     case REQ_UPSERT:
-    case REQ_PAYLOAD:
         return 5.0;
     case REQ_DELETE:
         return 1.0;

@@ -10,6 +10,7 @@
 
 #define PAGE_POINTS 5
 #define FOREIGN_VECTOR (-1)
+#define NULLS_VECTOR (-2) /* one that can't be sent again, as a number in it is none */
 
 static size_t number_of(const struct world *w, const struct sim_collection *c)
 {
@@ -74,41 +75,51 @@ static bool only_stamps(const struct world *w, size_t collection, const struct s
            strcmp(point->payload_hash, p->payload_hash) == 0;
 }
 
+/* The vector must be that of the text whose hash goes with it, whatever happened to the point since. */
+static void fits(struct world *w, const struct trip *trip, const struct point_write *p)
+{
+    const char *number = strrchr(p->content_hash, '-');
+    if (p->vector && p->dimensions == 1 && number && (int)p->vector[0] == (int)strtol(number + 1, NULL, 10))
+        return;
+    sim_fail(w, "Hash: %s writes point %d with a vector that is not of %s", trip->run->owner,
+             sim_key(p->point_id), p->content_hash);
+}
+
+/* What others have put beside our vector is dropped by whoever writes the point as a whole. */
+static void keeps_further(struct world *w, const struct trip *trip, struct sim_point *point,
+                          const struct point_write *p)
+{
+    if (!point->further || p->keeps) return;
+    if (w->now > point->further_since_ms + 2 * w->index_timeout_ms + w->lease_ms && !trip->late)
+        sim_fail(w, "Others: %s drops what another program has put beside our vector of point %d",
+                 trip->run->owner, point->key);
+    point->further = false;
+}
+
 static void write_point(struct world *w, struct sim_collection *c, struct trip *trip, struct point_write *p)
 {
-    bool payload_only = trip->req->kind == REQ_PAYLOAD;
     int key = sim_key(p->point_id);
     struct sim_point *point = qdrant_point(c, key);
     int64_t version = strtol(strstr(p->payload, "\"n\":") + strlen("\"n\":"), NULL, 10);
     bool guarded_off = point && !point->foreign && !p->unguarded && point->epoch > p->epoch;
-    sim_trace(w, "%s, collection %zu: %s %d of %s (%lld): %s %s, epoch %llu%s%s", trip->run->owner,
-              number_of(w, c), payload_only ? "payload" : "upsert", key, p->doc, (long long)version,
-              p->content_hash, p->payload_hash, (unsigned long long)p->epoch,
+    sim_trace(w, "%s, collection %zu: upsert %d of %s (%lld): %s %s, epoch %llu%s%s%s", trip->run->owner,
+              number_of(w, c), key, p->doc, (long long)version, p->content_hash, p->payload_hash,
+              (unsigned long long)p->epoch, p->keeps ? ", keeps vectors" : "",
               p->unguarded ? ", unguarded" : "", guarded_off ? ", kept out" : "");
+    fits(w, trip, p);
     p->code = LKS_E_OK;
-    if (payload_only && !point) {
-        p->code = LKS_E_NOT_FOUND;
-        return;
-    }
-    if (guarded_off) { /* invisible in an upsert; an overwrite looks afterwards */
-        if (payload_only) p->code = LKS_E_MISSED;
-        return;
-    }
+    if (guarded_off || (p->keeps && !point)) return; /* which nobody is told */
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
-     * point that is not there, a payload that goes over a vector which somebody even earlier wrote late, or
-     * an upsert between a newer holder's look and its payload, a point whose collection was off when somebody
-     * took over, so that nobody stamped it, nor what is sent without the guard. That the adapter's clock
-     * stops it is all there is. */
+     * point that is not there, or one whose collection was off when somebody took over, so that nobody
+     * stamped it, nor what is sent without the guard. That the adapter's clock stops it is all there is. */
     bool takes = !point || point->doc != sim_doc_number(p->doc);
-    bool mixes = payload_only && strcmp(point->content_hash, p->content_hash) != 0;
     bool was_off = c->switched_ms > trip->deadline_ms - w->index_timeout_ms;
-    bool between = point && !payload_only && point->looked_epoch > p->epoch &&
-                   w->now < point->looked_ms + w->lease_ms + 2 * w->index_timeout_ms;
-    if (trip->held && w->now >= trip->deadline_ms && (takes || mixes || between || was_off || p->unguarded)) {
+    if (trip->held && w->now >= trip->deadline_ms && (takes || was_off || p->unguarded)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
         return;
     }
     promise_write(w, trip, key, sim_doc_number(p->doc), version, number_of(w, c));
+    bool stamp = false, payload = false;
     if (!point) {
         if (c->count == SIM_POINTS) abort();
         point = &c->points[c->count++];
@@ -119,14 +130,16 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         trip->changes |= own && (strcmp(point->content_hash, p->content_hash) != 0 ||
                                  strcmp(point->payload_hash, p->payload_hash) != 0);
         promise_said(w, number_of(w, c), point);
+        keeps_further(w, trip, point, p);
+        stamp = only_stamps(w, number_of(w, c), point, p);
+        payload = own && strcmp(point->content_hash, p->content_hash) == 0;
     }
     int displaced = point->doc;
-    bool stamp = payload_only && only_stamps(w, number_of(w, c), point, p);
     fill_point(w, point, p, version);
-    if (!payload_only) point->vector = (int)p->vector[0];
+    point->vector = (int)p->vector[0];
     promise_crash(w, trip, key, displaced, number_of(w, c));
-    w->upserted += !payload_only;
-    w->payloads += payload_only && !stamp;
+    w->upserted += !stamp && !payload;
+    w->payloads += !stamp && payload;
 }
 
 static void do_delete(struct world *w, struct sim_collection *c, struct trip *trip)
@@ -167,11 +180,17 @@ static void write_some(struct world *w, struct sim_collection *c, struct trip *t
 
 /* ---- reads ---- */
 
-static void see(const struct sim_point *p, struct witness *out)
+static void see(const struct sim_point *p, bool vector, struct witness *out)
 {
     char text[32];
     *out = (struct witness){.ours = !p->foreign, .foreign = p->foreign, .epoch = p->epoch};
     sim_point_id(p->key, out->point_id);
+    out->further = vector && p->further;
+    if (vector && !p->foreign && p->vector != NULLS_VECTOR) {
+        out->vector = malloc(sizeof *out->vector);
+        out->vector[0] = (float)p->vector;
+        out->dimensions = 1;
+    }
     if (p->foreign) return;
     memcpy(text + sim_text(text, sizeof text, "{\"$numberInt\":\"", p->doc), "\"}", 3);
     out->doc = strdup(text);
@@ -179,6 +198,13 @@ static void see(const struct sim_point *p, struct witness *out)
     out->key = strdup(text);
     memcpy(out->content_hash, p->content_hash, sizeof p->content_hash);
     memcpy(out->payload_hash, p->payload_hash, sizeof p->payload_hash);
+}
+
+static bool vector_asked_for(const struct req *req, const struct sim_point *p)
+{
+    for (size_t i = 0; i < req->lookup.vector_count; i++)
+        if (sim_key(req->lookup.point_ids[i]) == p->key) return true;
+    return false;
 }
 
 static bool asked_for(const struct req *req, const struct sim_point *p)
@@ -190,18 +216,14 @@ static bool asked_for(const struct req *req, const struct sim_point *p)
     return false;
 }
 
-static void do_lookup(struct sim_collection *c, const struct trip *trip, int64_t now)
+static void do_lookup(struct sim_collection *c, const struct trip *trip)
 {
     struct req *req = trip->req;
     req->lookup.found = calloc(c->count + 1, sizeof *req->lookup.found);
     for (size_t i = 0; i < c->count; i++) {
         if (!asked_for(req, &c->points[i])) continue;
         struct witness *found = &req->lookup.found[req->lookup.found_count++];
-        see(&c->points[i], found);
-        if (trip->run->epoch >= c->points[i].looked_epoch) {
-            c->points[i].looked_epoch = trip->run->epoch;
-            c->points[i].looked_ms = now;
-        }
+        see(&c->points[i], vector_asked_for(req, &c->points[i]), found);
         if (req->lookup.whole && found->ours) /* what is really there, whatever it says of itself */
             sim_text(found->payload_hash, sizeof found->payload_hash, "payload-", c->points[i].payload);
     }
@@ -220,7 +242,7 @@ static void do_scroll(struct sim_collection *c, struct req *req)
             sim_point_id(key, req->scroll.next);
             return;
         }
-        see(p, &req->scroll.found[req->scroll.found_count++]);
+        see(p, false, &req->scroll.found[req->scroll.found_count++]);
     }
 }
 
@@ -231,6 +253,7 @@ static void do_ensure(struct world *w, struct sim_collection *c, struct req *req
     req->ensure.empty = true;
     for (size_t i = 0; i < c->count; i++) req->ensure.empty &= c->points[i].foreign;
     req->ensure.guarded = true;
+    req->ensure.further = c->further;
     if (req->ensure.created) sim_trace(w, "collection %zu is made", number_of(w, c));
 }
 
@@ -277,7 +300,7 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
         do_ensure(w, c, req);
         break;
     case REQ_LOOKUP:
-        do_lookup(c, trip, w->now);
+        do_lookup(c, trip);
         break;
     case REQ_SCROLL:
         do_scroll(c, req);
@@ -289,7 +312,7 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
         do_delete(w, c, trip);
         break;
     default:
-        if (req->kind == REQ_PAYLOAD && sim_chance_times(w, FAULT_QDRANT_OTHERS, 5)) {
+        if (sim_chance_times(w, FAULT_QDRANT_OTHERS, 3)) {
             struct sim_point *p = qdrant_point(c, sim_key(req->write.points[0].point_id));
             if (p) lose(w, c, p); /* since it was looked at */
         }
@@ -377,6 +400,22 @@ void qdrant_submit(struct trip *trip)
 
 /* ---- what happens to it ---- */
 
+/* Or they put a vector beside ours, or spoil ours, under the hashes that tell of it. */
+static bool beside(struct world *w, struct sim_collection *c, struct sim_point *p)
+{
+    if (p->foreign || sim_below(w, FAULT_QDRANT_OTHERS, 2)) return false;
+    if (c->further && sim_below(w, FAULT_QDRANT_OTHERS, 2)) {
+        sim_trace(w, "another program puts a vector beside ours of point %d in collection %zu", p->key,
+                  number_of(w, c));
+        p->further = true;
+        p->further_since_ms = w->now;
+    } else {
+        sim_trace(w, "the vector of point %d in collection %zu has a null in it", p->key, number_of(w, c));
+        p->vector = NULLS_VECTOR;
+    }
+    return true;
+}
+
 /* Somebody else writes into our collection: points of their own, perhaps over ours, or takes some away. */
 static void others(struct world *w, struct sim_collection *c)
 {
@@ -388,6 +427,7 @@ static void others(struct world *w, struct sim_collection *c)
         lose(w, c, p);
         return;
     }
+    if (p && beside(w, c, p)) return;
     sim_trace(w, "another writer's point %d in collection %zu", key, number_of(w, c));
     if (p) {
         c->damaged |= !p->foreign;

@@ -152,13 +152,13 @@ struct sim_point {
     char content_hash[40], payload_hash[40];
     uint64_t epoch;
     bool foreign;
-    int64_t foreign_since_ms, written_ms;
-    uint64_t looked_epoch; /* of the newest daemon that has looked at it, and when that was */
-    int64_t looked_ms;
+    bool further; /* another program has put a vector of its own beside ours */
+    int64_t foreign_since_ms, further_since_ms, written_ms;
 };
 
 struct sim_collection {
     bool exists;
+    bool further; /* it has a place for vectors of others */
     size_t count;
     struct sim_point points[SIM_POINTS];
     struct sim_point *durable; /* owned: as it was before what was not confirmed; NULL: all is */

@@ -263,8 +263,10 @@ static void draw(struct world *w)
         else
             w->broken_collection = (int)draw_below(w, SIM_COLLECTIONS);
     }
-    for (size_t i = 0; i < SIM_COLLECTIONS; i++)
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
         w->setup.on[i] = i < w->limits.collections && (i == 0 || draw_below(w, 5) > 0);
+        w->qdrant[i].further = draw_below(w, 4) == 0;
+    }
     if (w->limits.ids < (uint64_t)w->ids) w->ids = (int)w->limits.ids;
     if (w->limits.chaos_ms < w->chaos_ms) w->chaos_ms = w->limits.chaos_ms;
     if (w->limits.one_batch) w->batch_size = w->embed_batch = w->write_batch = 1;

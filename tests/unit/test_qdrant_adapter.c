@@ -158,17 +158,16 @@ static struct req *write_req(enum req_kind kind, size_t first, size_t count, con
     req->write.points = calloc(count, sizeof *req->write.points);
     req->write.count = count;
     for (size_t i = 0; i < count; i++)
-        req->write.points[i] =
-            (struct point_write){.point_id = made[first + i].id,
-                                 .vector = kind == REQ_UPSERT ? made[first + i].vector : NULL,
-                                 .dimensions = kind == REQ_UPSERT ? DIMENSIONS : 0,
-                                 .payload = made[first + i].payload,
-                                 .payload_bytes = strlen(made[first + i].payload),
-                                 .doc = made[first + i].doc,
-                                 .key = made[first + i].key,
-                                 .content_hash = hash,
-                                 .payload_hash = "p1",
-                                 .epoch = epoch};
+        req->write.points[i] = (struct point_write){.point_id = made[first + i].id,
+                                                    .vector = made[first + i].vector,
+                                                    .dimensions = DIMENSIONS,
+                                                    .payload = made[first + i].payload,
+                                                    .payload_bytes = strlen(made[first + i].payload),
+                                                    .doc = made[first + i].doc,
+                                                    .key = made[first + i].key,
+                                                    .content_hash = hash,
+                                                    .payload_hash = "p1",
+                                                    .epoch = epoch};
     return req;
 }
 
@@ -204,6 +203,7 @@ static struct witness seen(size_t i)
     if (req->lookup.found_count) {
         w = req->lookup.found[0];
         w.doc = w.key = NULL;
+        w.vector = NULL;
     }
     req_free(req);
     return w;
@@ -468,40 +468,127 @@ START_TEST(a_point_without_an_epoch_is_taken_over)
 }
 END_TEST
 
-START_TEST(payloads_are_overwritten_where_the_point_is)
+/* A lookup of this point with its vector; the caller frees it. */
+static struct req *with_vector(size_t collection, size_t i)
+{
+    const char *id = made[i].id;
+    struct req *req = lookup_req(&id, 1, NULL, 0);
+    req->lookup.collection = collection;
+    req->lookup.vector_count = 1;
+    ask(req);
+    expect_ok(req);
+    return req;
+}
+
+START_TEST(a_payload_changes_with_the_vector_that_is_there)
 {
     begin(_i);
     make_points();
-    bool guarded = ensured(0);
+    ensured(0);
     upsert(0, 3, "h1", 2);
-    upsert(2, 1, "h9", 9);
+    struct req *first = with_vector(0, 0);
+    ck_assert_uint_eq(first->lookup.found_count, 1);
+    const struct witness *found = &first->lookup.found[0];
+    ck_assert_ptr_nonnull(found->vector);
+    ck_assert_uint_eq(found->dimensions, DIMENSIONS);
+    ck_assert(!found->further);
     snprintf(made[0].payload, sizeof made[0].payload, "{\"fresh\":true}");
-    struct req *req = ask(write_req(REQ_PAYLOAD, 0, 4, "h1", 2));
-    expect_ok(req);
-    ck_assert_int_eq(req->write.points[0].code, LKS_E_OK);
-    ck_assert_int_eq(req->write.points[1].code, LKS_E_OK);
-    ck_assert_int_eq(req->write.points[2].code, guarded ? LKS_E_MISSED : LKS_E_OK);
-    ck_assert_int_eq(req->write.points[3].code, LKS_E_NOT_FOUND);
-    req_free(req);
-    if (guarded) {
-        req = write_req(REQ_PAYLOAD, 2, 1, "h1", 2);
-        req->write.points[0].unguarded = true;
+    for (int round = 0; round < 5; round++) { /* and it keeps every bit */
+        struct req *before = with_vector(0, 0), *req = write_req(REQ_UPSERT, 0, 1, "h1", 2);
+        req->write.points[0].vector = before->lookup.found[0].vector;
         ask(req);
         ck_assert_int_eq(req->write.points[0].code, LKS_E_OK);
         req_free(req);
+        req_free(before);
     }
+    struct req *last = with_vector(0, 0);
+    ck_assert_mem_eq(last->lookup.found[0].vector, found->vector, DIMENSIONS * sizeof(float));
+    req_free(first);
+    req_free(last);
     struct qdrant_points points;
     struct lks_err err;
     const char *id = made[0].id;
-    ck_assert_int_eq(qdrant_retrieve(qdrant, 0, &id, 1, true, &points, &err), LKS_E_OK);
-    ck_assert_uint_eq(points.count, 1);
+    ck_assert_int_eq(qdrant_retrieve(qdrant, 0, &id, 1, false, &points, &err), LKS_E_OK);
     ck_assert_ptr_nonnull(strstr(points.items[0].payload, "\"fresh\":true"));
     ck_assert_ptr_null(strstr(points.items[0].payload, "\"name\""));
-    ck_assert_uint_eq(points.items[0].dimensions, DIMENSIONS);
-    float norm = 0;
-    for (int d = 0; d < DIMENSIONS; d++) norm += points.items[0].vector[d] * points.items[0].vector[d];
-    ck_assert_float_eq_tol(norm, 1, 1e-5F);
     qdrant_points_fini(&points);
+    end();
+}
+END_TEST
+
+/* Points that are asked for with their vectors, and without, and by document: each is told once. */
+START_TEST(vectors_come_for_the_first_ids_only)
+{
+    const char *ids[20], *docs[20];
+    begin(_i);
+    make_points();
+    ensured(0);
+    upsert(0, 20, "h1", 2);
+    for (size_t i = 0; i < 20; i++) {
+        ids[i] = made[i].id;
+        docs[i] = made[i].doc;
+    }
+    struct req *req = lookup_req(ids, 20, docs, 20);
+    req->lookup.vector_count = 7;
+    ask(req);
+    expect_ok(req);
+    ck_assert_uint_eq(req->lookup.found_count, 20);
+    for (size_t i = 0; i < 20; i++) {
+        ck_assert_str_eq(req->lookup.found[i].point_id, ids[i]);
+        ck_assert(!req->lookup.found[i].vector == (i >= 7));
+    }
+    req_free(req);
+    end();
+}
+END_TEST
+
+static const char *const further_shapes[] = {
+    "{\"vectors\":{\"\":{\"size\":4,\"distance\":\"Cosine\"},\"image\":{\"size\":2,\"distance\":\"Dot\"}}}",
+    "{\"vectors\":{\"size\":4,\"distance\":\"Cosine\"},\"sparse_vectors\":{\"image\":{}}}"};
+static const char *const further_values[] = {"[1,2]", "{\"indices\":[3],\"values\":[0.5]}"};
+
+START_TEST(vectors_under_further_names_are_kept)
+{
+    begin(_i);
+    make_points();
+    for (size_t shape = 0; shape < 2; shape++) {
+        char path[160], body[400];
+        snprintf(path, sizeof path, "/collections/%s", names[0]);
+        ck_assert_int_eq(plain("PUT", path, further_shapes[shape]), 200);
+        struct req *req = ask(ensure_req(0));
+        expect_ok(req);
+        ck_assert(req->ensure.further);
+        req_free(req);
+        upsert(0, 3, "h1", 2);
+        snprintf(path, sizeof path, "/collections/%s/points/vectors?wait=true", names[0]);
+        snprintf(body, sizeof body, "{\"points\":[{\"id\":\"%s\",\"vector\":{\"image\":%s}}]}", made[0].id,
+                 further_values[shape]);
+        ck_assert_int_eq(plain("PUT", path, body), 200);
+        req = with_vector(0, 1);
+        ck_assert(!req->lookup.found[0].further);
+        ck_assert_uint_eq(req->lookup.found[0].dimensions, DIMENSIONS);
+        req_free(req);
+        req = with_vector(0, 0);
+        ck_assert(req->lookup.found[0].further);
+        float before[DIMENSIONS];
+        memcpy(before, req->lookup.found[0].vector, sizeof before);
+        req_free(req);
+        made[0].vector[0] += 3;
+        req = write_req(REQ_UPSERT, 0, 4, "h2", 2); /* the last is not there: nothing comes of it */
+        for (size_t i = 0; i < 4; i++) req->write.points[i].keeps = i == 0 || i == 3;
+        ask(req);
+        expect_ok(req);
+        for (size_t i = 0; i < 4; i++) ck_assert_int_eq(req->write.points[i].code, LKS_E_OK);
+        req_free(req);
+        req = with_vector(0, 0);
+        ck_assert(req->lookup.found[0].further);
+        ck_assert_str_eq(req->lookup.found[0].content_hash, "h2");
+        ck_assert(memcmp(before, req->lookup.found[0].vector, sizeof before) != 0);
+        req_free(req);
+        ck_assert_int_eq(count_ours(0), 3);
+        struct lks_err err;
+        ck_assert_int_eq(qdrant_drop(qdrant, 0, NULL, &err), LKS_E_OK);
+    }
     end();
 }
 END_TEST
@@ -564,10 +651,6 @@ START_TEST(strict_mode_is_kept_to)
     ck_assert_uint_eq(req->scroll.found_count, 5);
     ck_assert_str_eq(req->scroll.next, made[5].id);
     req_free(req);
-    req = ask(write_req(REQ_PAYLOAD, 0, 20, "h2", 1));
-    expect_ok(req);
-    for (size_t i = 0; i < 20; i++) ck_assert_int_eq(req->write.points[i].code, LKS_E_OK);
-    req_free(req);
     end();
 }
 END_TEST
@@ -588,8 +671,8 @@ START_TEST(a_dropped_collection_is_noticed_and_made_again)
     ck_assert_int_eq(qdrant_info(qdrant, 0, &info, &err), LKS_E_OK);
     ck_assert(!info.exists);
     const char *id = made[0].id;
-    struct req *reqs[] = {write_req(REQ_UPSERT, 0, 3, "h", 1), write_req(REQ_PAYLOAD, 0, 3, "h", 1),
-                          lookup_req(&id, 1, &id, 1), req_new(REQ_SCROLL, NULL), req_new(REQ_COUNT, NULL)};
+    struct req *reqs[] = {write_req(REQ_UPSERT, 0, 3, "h", 1), lookup_req(&id, 1, &id, 1),
+                          req_new(REQ_SCROLL, NULL), req_new(REQ_COUNT, NULL)};
     for (size_t i = 0; i < sizeof reqs / sizeof *reqs; i++) {
         ask(reqs[i]);
         ck_assert_int_eq(reqs[i]->err.code, LKS_E_NOT_FOUND);
@@ -689,7 +772,9 @@ int main(void)
     tcase_add_loop_test(t, deletes_take_what_is_there, 0, url_count);
     tcase_add_loop_test(t, an_older_epoch_does_not_overwrite_a_newer_one, 0, url_count);
     tcase_add_loop_test(t, a_point_without_an_epoch_is_taken_over, 0, url_count);
-    tcase_add_loop_test(t, payloads_are_overwritten_where_the_point_is, 0, url_count);
+    tcase_add_loop_test(t, a_payload_changes_with_the_vector_that_is_there, 0, url_count);
+    tcase_add_loop_test(t, vectors_come_for_the_first_ids_only, 0, url_count);
+    tcase_add_loop_test(t, vectors_under_further_names_are_kept, 0, url_count);
     tcase_add_loop_test(t, a_poisonous_point_fails_alone, 0, url_count);
     tcase_add_loop_test(t, strict_mode_is_kept_to, 0, url_count);
     tcase_add_loop_test(t, a_dropped_collection_is_noticed_and_made_again, 0, url_count);

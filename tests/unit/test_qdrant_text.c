@@ -2,10 +2,12 @@
 #include <check.h>
 #include <dirent.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/float.h"
 #include "qdrant/body.h"
 #include "qdrant/reply.h"
 #include "qdrant/scan.h"
@@ -84,7 +86,7 @@ START_TEST(a_body_stops_at_its_size_but_takes_one_point_always)
     buf_clear(&body);
     ck_assert_uint_eq(body_upsert(&body, &stamp, points, 3, false, 2 * one), 2);
     buf_clear(&body);
-    ck_assert_uint_eq(body_payload(&body, &stamp, points, 3, false, 10), 1);
+    ck_assert_uint_eq(body_payload(&body, &stamp, points, 3, false, true, 10), 1);
     json_t *parsed = json_loads(body.data, 0, NULL);
     ck_assert_ptr_nonnull(parsed);
     json_decref(parsed);
@@ -94,13 +96,123 @@ END_TEST
 START_TEST(payloads_are_overwritten_by_filter_one_operation_each)
 {
     struct point_write points[] = {point(ID1, "{\"a\":1}"), point(ID2, "{}")};
-    ck_assert_uint_eq(body_payload(&body, &stamp, points, 1, true, 1 << 20), 1);
+    ck_assert_uint_eq(body_payload(&body, &stamp, points, 1, true, true, 1 << 20), 1);
     ck_assert_str_eq(body.data, "{\"operations\":[{\"overwrite_payload\":{\"payload\":{\"a\":1," LOCKSTEP_TEXT
                                 "},\"filter\":{\"must\":[{\"has_id\":[\"" ID1 "\"]}," GUARD_TEXT "]}}}]}");
     buf_clear(&body);
-    ck_assert_uint_eq(body_payload(&body, &stamp, points + 1, 1, false, 1 << 20), 1);
+    ck_assert_uint_eq(body_payload(&body, &stamp, points + 1, 1, false, true, 1 << 20), 1);
     ck_assert_str_eq(body.data, "{\"operations\":[{\"overwrite_payload\":{\"payload\":{" LOCKSTEP_TEXT
                                 "},\"filter\":{\"must\":[{\"has_id\":[\"" ID2 "\"]}]}}}]}");
+    buf_clear(&body);
+    ck_assert_uint_eq(body_payload(&body, &stamp, points, 1, true, false, 1 << 20), 1);
+    ck_assert_ptr_nonnull(strstr(body.data, "\"hash\":\"\",\"payload\":\""));
+}
+END_TEST
+
+START_TEST(vectors_alone_are_written_guarded)
+{
+    struct point_write points[] = {point(ID1, "{\"a\":1}"), point("42", "{}")};
+    ck_assert_uint_eq(body_vectors(&body, points, 2, true, 1 << 20), 2);
+    ck_assert_str_eq(body.data, "{\"points\":[{\"id\":\"" ID1 "\",\"vector\":[0.5,-1,0.1]},"
+                                "{\"id\":42,\"vector\":[0.5,-1,0.1]}],\"update_filter\":" GUARD_TEXT "}");
+    buf_clear(&body);
+    ck_assert_uint_eq(body_vectors(&body, points, 2, false, 10), 1);
+    ck_assert_str_eq(body.data, "{\"points\":[{\"id\":\"" ID1 "\",\"vector\":[0.5,-1,0.1]}]}");
+}
+END_TEST
+
+/* What a retrieve says of a point's vectors. */
+static const struct {
+    const char *vector;
+    size_t dimensions; /* 0: none that can be used */
+    bool further;
+} told[] = {
+    {"[1,-0.5,3e-3]", 3, false},
+    {"[0.100000001490116119384765625, 2 ,0.00000000000000000000000000001]", 3, false},
+    {"[1,null,2]", 0, false},
+    {"[null,1,2]", 0, false},
+    {"[1,2,\"3\"]", 0, false},
+    {"[1,1e60,2]", 0, false},
+    {"[[1,2],[3,4]]", 0, false},
+    {"[]", 0, false},
+    {"{}", 0, false},
+    {"null", 0, false},
+    {"{\"\":[1,2],\"image\":[3]}", 2, true},
+    {"{\"bm25\":{\"indices\":[1],\"values\":[0.5]},\"\":[1,2,3]}", 3, true},
+    {"{\"image\":[3]}", 0, true},
+};
+
+START_TEST(vectors_of_points_are_read)
+{
+    static const char *const parts[] = {"\"payload\":{\"_lockstep\":{\"source\":\"db.tools\",\"doc\":\"d\"}}",
+                                        ""};
+    struct witnesses list = {0};
+    char text[512];
+    for (int first = 0; first < 2; first++) { /* the vector before the payload, and behind it */
+        snprintf(text, sizeof text, "[{\"id\":\"" ID1 "\",%s%s\"vector\":%s%s%s}]", first ? "" : parts[0],
+                 first ? "" : ",", told[_i].vector, first ? "," : "", first ? parts[0] : "");
+        ck_assert_int_eq(reply_witnesses((struct slice){text, strlen(text)}, "db.tools", &list, NULL),
+                         REPLY_OK);
+        ck_assert_uint_eq(list.count, 1);
+        ck_assert(list.items[0].ours);
+        ck_assert_uint_eq(list.items[0].dimensions, told[_i].dimensions);
+        ck_assert(!list.items[0].vector == !told[_i].dimensions);
+        ck_assert(list.items[0].further == told[_i].further);
+        witnesses_fini(&list);
+    }
+}
+END_TEST
+
+/* Every float must come back as it was, through our own printing too. */
+START_TEST(floats_are_read_to_the_bit)
+{
+    uint32_t bits = 12345;
+    for (int i = 0; i < 200000; i++) {
+        float value, again;
+        char text[40];
+        bits = bits * 1664525u + 1013904223u;
+        memcpy(&value, &bits, sizeof value);
+        if (!isfinite(value)) continue;
+        for (int way = 0; way < 2; way++) {
+            size_t n =
+                way ? (size_t)snprintf(text, sizeof text, "%.9g", (double)value) : float_print(text, value);
+            text[n++] = ']';
+            struct scan s;
+            scan_init(&s, text, n);
+            ck_assert(scan_float(&s, &again));
+            ck_assert_mem_eq(&again, &value, sizeof value);
+            ck_assert_ptr_eq(s.at, text + n - 1);
+        }
+    }
+}
+END_TEST
+
+static const struct {
+    const char *params;
+    bool single, further;
+    uint64_t size;
+} shapes[] = {
+    {"{\"vectors\":{\"size\":4,\"distance\":\"Cosine\",\"hnsw_config\":{\"m\":4}}}", true, false, 4},
+    {"{\"vectors\":{\"\":{\"size\":4,\"distance\":\"Cosine\"}}}", true, false, 4},
+    {"{\"vectors\":{\"image\":{\"size\":2,\"distance\":\"Dot\"},\"\":{\"size\":4,\"distance\":\"Cosine\"}}}",
+     true, true, 4},
+    {"{\"vectors\":{\"image\":{\"size\":2,\"distance\":\"Dot\"}}}", false, true, 0},
+    {"{\"vectors\":{\"size\":{\"size\":2,\"distance\":\"Dot\"}}}", false, true, 0},
+    {"{\"sparse_vectors\":{\"bm25\":{\"modifier\":\"idf\"}},\"vectors\":{\"size\":4,\"distance\":\"Cosine\"}"
+     "}",
+     true, true, 4},
+    {"{\"vectors\":{\"size\":4,\"distance\":\"Cosine\"},\"sparse_vectors\":{}}", true, false, 4},
+};
+
+START_TEST(vectors_of_a_collection_are_known)
+{
+    struct reply_info info;
+    char text[400];
+    snprintf(text, sizeof text, "{\"config\":{\"params\":%s}}", shapes[_i].params);
+    ck_assert_int_eq(reply_info((struct slice){text, strlen(text)}, &info), REPLY_OK);
+    ck_assert(info.single == shapes[_i].single);
+    ck_assert(info.further == shapes[_i].further);
+    ck_assert_uint_eq(info.size, shapes[_i].size);
 }
 END_TEST
 
@@ -556,6 +668,10 @@ int main(void)
     tcase_add_test(t, an_unguarded_upsert_has_no_condition);
     tcase_add_test(t, a_body_stops_at_its_size_but_takes_one_point_always);
     tcase_add_test(t, payloads_are_overwritten_by_filter_one_operation_each);
+    tcase_add_test(t, vectors_alone_are_written_guarded);
+    tcase_add_loop_test(t, vectors_of_points_are_read, 0, (int)(sizeof told / sizeof *told));
+    tcase_add_test(t, floats_are_read_to_the_bit);
+    tcase_add_loop_test(t, vectors_of_a_collection_are_known, 0, (int)(sizeof shapes / sizeof *shapes));
     tcase_add_test(t, reads_say_what_they_want);
     suite_add_tcase(suite, t);
     TCase *replies = tcase_create("replies");

@@ -44,8 +44,10 @@ static bool place_vectors(struct call *c, const struct incoming_point *p, struct
             return false;
         }
         if (!s->sparse && v->count != s->size) {
-            call_error(c, 400, "Wrong input: Vector dimension error: expected dim: %u, got %u", s->size,
-                       v->count);
+            bool named = v->name_bytes > 0;
+
+            call_error(c, 400, "Wrong input: Vector dimension error: expected dim: %u, got %u%s%s%s", s->size,
+                       v->count, named ? " for vector '" : "", named ? v->name : "", named ? "'" : "");
             return false;
         }
         memset(&out[i], 0, sizeof out[i]);
