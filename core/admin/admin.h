@@ -20,7 +20,9 @@ struct admin_config {
     const char *socket_path; /* "": none. A Unix socket instead of host and port */
     const char *token;       /* what callers must show; "": none. Secret */
     const char *read_token;  /* what those show who may only read; "": there is none. Secret */
-    bool public_status;
+    bool public_counts;                    /* counts are answered without a token */
+    bool public_lists;                     /* lists of documents are, too */
+    bool socket_trust;                     /* callers of the Unix socket need no token */
     const char *const *allow_origins;      /* of pages that may call, NULL-terminated */
     const char *tls_certificate, *tls_key; /* PEM files; "": plain HTTP */
     const struct service *service;

@@ -58,7 +58,8 @@ struct call {
 /* Who may take a route. */
 enum access {
     ACCESS_OPEN,   /* anybody */
-    ACCESS_STATUS, /* anybody, unless `public_status = no`: then as ACCESS_READ */
+    ACCESS_COUNTS, /* numbers of documents: as ACCESS_READ with `public_status = no`, else anybody */
+    ACCESS_LISTS,  /* ids, names, errors of documents: anybody with `public_status = all`, else as ACCESS_READ */
     ACCESS_READ,   /* with the token, or the one that may only read */
     ACCESS_WRITE   /* with the token; pages of other sites never */
 };

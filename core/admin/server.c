@@ -162,8 +162,10 @@ static bool refuse_early(struct call *call)
     const struct admin_config *config = &call->admin->config;
     const struct guard guard = {.token = config->token,
                                 .read_token = config->read_token,
-                                .public_status = config->public_status,
+                                .public_counts = config->public_counts,
+                                .public_lists = config->public_lists,
                                 .local = *config->socket_path != '\0',
+                                .local_trust = config->socket_trust,
                                 .allow_origins = config->allow_origins};
     note_headers(call);
     guard_head(&guard, call);

@@ -37,6 +37,7 @@ enum config_distance {
     CONFIG_DISTANCE_MANHATTAN
 };
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+enum config_public_status { CONFIG_PUBLIC_COUNTS, CONFIG_PUBLIC_ALL, CONFIG_PUBLIC_NO };
 
 /* One MongoDB collection to follow: [mongodb] is the first, then each [source:NAME]. */
 struct config_source {
@@ -96,7 +97,8 @@ struct config_api {
     const char *socket_path; /* "": none; else instead of host and port */
     const char *token;       /* "": none. Secret */
     const char *read_token;  /* likewise; may only read */
-    bool public_status;
+    enum config_public_status public_status;
+    bool socket_trust; /* callers of a Unix socket need no token */
     const char *const *allow_origins;      /* NULL-terminated */
     const char *tls_certificate, *tls_key; /* paths; "": plain HTTP */
 };

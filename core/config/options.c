@@ -218,8 +218,14 @@ const struct option options[] = {
      .help = "Another token, for those who may read everything and change nothing."},
     {IN(SECTION_API, config_api, read_token), .key = "read_token_file", .type = OPTION_SECRET_FILE,
      .fallback = "", .help = "A file whose only line is the token that may only read."},
-    {IN(SECTION_API, config_api, public_status), .key = "public_status", .type = OPTION_BOOL,
-     .fallback = "yes", .help = "Whether the status calls need no token."},
+    {IN(SECTION_API, config_api, public_status), .key = "public_status", .type = OPTION_CHOICE,
+     .fallback = "counts", .allowed = "counts|all|no",
+     .help = "What is answered without the token: `counts` answers `/api/sync/status` and "
+             "`/api/sync/worker/status`, `all` also the lists `/api/sync/SOURCE` (ids, names and error "
+             "messages of documents), `no` neither."},
+    {IN(SECTION_API, config_api, socket_trust), .key = "socket_trust", .type = OPTION_BOOL, .fallback = "no",
+     .help = "`yes` answers callers of a Unix socket without the token, unless a proxy passed the call on. "
+             "With `no` they need it like all others."},
     {IN(SECTION_API, config_api, allow_origins), .key = "allow_origins", .type = OPTION_LIST, .fallback = "",
      .help = "Origins of other sites whose pages may call (`https://admin.example`), with commas."},
     {IN(SECTION_API, config_api, tls_certificate), .key = "tls_certificate", .type = OPTION_PATH,

@@ -93,9 +93,11 @@ static void check_passage(const struct guard *guard, const struct call *call)
         must(*call->parts[i] && utf8_valid(call->parts[i], strlen(call->parts[i])));
     for (size_t i = 0; i < call->query_count; i++)
         must(utf8_valid(call->query[i].value, strlen(call->query[i].value)));
-    if (!*guard->token || access == ACCESS_OPEN || (access == ACCESS_STATUS && guard->public_status)) return;
-    if (guard->local && !shown) return;
-    must(shown && (strstr(shown, TOKEN) || (access == ACCESS_READ || access == ACCESS_STATUS)));
+    if (!*guard->token || access == ACCESS_OPEN || (access == ACCESS_COUNTS && guard->public_counts) ||
+        (access == ACCESS_LISTS && guard->public_lists))
+        return;
+    if (guard->local && guard->local_trust && !shown) return;
+    must(shown && (strstr(shown, TOKEN) || access != ACCESS_WRITE));
     must(strstr(shown, TOKEN) || strstr(shown, READ_TOKEN));
 }
 
@@ -128,7 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     const unsigned how = data[0];
     const struct guard guard = {.token = how & 1 ? TOKEN : "",
                                 .read_token = how & 1 ? READ_TOKEN : "",
-                                .public_status = how >> 3 & 1,
+                                .public_counts = how >> 3 & 1,
+                                .public_lists = how >> 4 & 1,
+                                .local_trust = how >> 5 & 1,
                                 .local = how >> 2 & 1,
                                 .allow_origins = how & 2 ? origins : none};
     struct call call = {.service = &service};

@@ -274,20 +274,49 @@ START_TEST(a_token_is_asked_for_where_it_must_be)
 }
 END_TEST
 
-START_TEST(the_status_is_as_private_as_the_rest_where_that_is_wanted)
+/* What is answered without a token, by `public_status`. */
+static void check_public(struct live *w, const char *public_status, long counts, long lists)
 {
     static const struct http_header right = {"Authorization", "Bearer open-sesame"};
+    static const struct {
+        const char *path;
+        bool has_contents; /* ids, names or errors of documents, or more */
+    } paths[] = {{"/api/sync/status", false},
+                 {"/api/sync/worker/status", false},
+                 {"/api/sync/tools", true},
+                 {"/api/sync/tools?status=failed&limit=100", true}};
+    static const char *const never[] = {"/api/sync/tools/made-1",     "/api/sync/tools/made-1/compare",
+                                        "/api/sync/worker/state",     "/api/sync/worker/history",
+                                        "/api/sync/worker/problems",  "/api/sync/events",
+                                        "/api/tools",                 "/api/tools/made-1",
+                                        "/api/search?q=a",            "/api/jobs",
+                                        "/api/sync/status/no-such-id"};
+    live_set(w, "api", "public_status", public_status);
+    daemon_start(w);
+    struct live_process server = api(w);
+    WAIT_UNTIL(w, with_headers(w, &server, "GET", "/api/sync/status", &right, 1) == 200);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        EXPECT_INT(w, ask(w, &server, "GET", paths[i].path, NULL, NULL),
+                   paths[i].has_contents ? lists : counts);
+        EXPECT_INT(w, with_headers(w, &server, "GET", paths[i].path, &right, 1), 200);
+    }
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        EXPECT_INT(w, ask(w, &server, "GET", never[i], NULL, NULL), 401);
+    EXPECT_INT(w, ask(w, &server, "GET", "/readyz", NULL, NULL), 200);
+    daemon_stop(w);
+}
+
+START_TEST(what_is_public_beside_a_token_is_a_setting)
+{
     struct live w = {.folder = ""};
-    live_open(&w, "api-private");
-    live_set(&w, "api", "listen", "127.0.0.1:0");
+    live_open(&w, "api-public");
+    listen_on_free_port(&w);
     live_set(&w, "api", "token", "open-sesame");
-    live_set(&w, "api", "public_status", "no");
-    daemon_start(&w);
-    struct live_process server = api(&w);
-    EXPECT_INT(&w, ask(&w, &server, "GET", "/api/sync/status", NULL, NULL), 401);
-    WAIT_UNTIL(&w, with_headers(&w, &server, "GET", "/api/sync/status", &right, 1) == 200);
-    EXPECT_INT(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL), 200);
-    daemon_stop(&w);
+    insert_made(&w, 0, 2);
+    check_public(&w, NULL, 200, 401);
+    check_public(&w, "counts", 200, 401);
+    check_public(&w, "all", 200, 200);
+    check_public(&w, "no", 401, 401);
     live_close(&w);
 }
 END_TEST
@@ -389,7 +418,7 @@ int main(void)
         a_filter_finds_nested_fields_and_says_which_field_no_point_has,
         bad_calls_get_a_status_and_a_reason,
         a_token_is_asked_for_where_it_must_be,
-        the_status_is_as_private_as_the_rest_where_that_is_wanted,
+        what_is_public_beside_a_token_is_a_setting,
         without_a_token_pages_of_other_sites_get_nothing,
         the_status_command_adds_what_the_daemon_says,
         it_answers_while_the_servers_do_not,

@@ -182,7 +182,7 @@ static void listen_at_socket(struct live *w)
     live_set(w, "api", "listen", value);
 }
 
-START_TEST(a_unix_socket_is_for_those_who_may_open_it)
+START_TEST(a_unix_socket_needs_the_token_unless_it_is_trusted)
 {
     struct live w = {.folder = ""};
     char path[600];
@@ -197,6 +197,19 @@ START_TEST(a_unix_socket_is_for_those_who_may_open_it)
     live_in_step(&w);
     EXPECT(&w, stat(in_folder(&w, "api.sock", path, sizeof path), &info) == 0);
     EXPECT_INT(&w, info.st_mode & 0777, 0660);
+    EXPECT_INT(&w, over_socket(&w, "GET", "/healthz", NULL), 200);
+    EXPECT_INT(&w, over_socket(&w, "GET", "/metrics", NULL), 401);
+    EXPECT_INT(&w, over_socket(&w, "GET", "/api/sync/status", NULL), 401);
+    EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", NULL), 401);
+    EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", "open-sesame"), 200);
+    EXPECT_INT(&w, over_socket(&w, "GET", "/metrics", "look-around"), 200);
+    EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", "look-around"), 403);
+    EXPECT(&w, status_sees_the_worker(&w)); /* the command shows the token */
+    daemon_stop(&w);
+    live_set(&w, "api", "socket_trust", "yes");
+    daemon_start(&w);
+    WAIT_UNTIL(&w, over_socket(&w, "GET", "/healthz", NULL) == 200);
+    live_in_step(&w);
     EXPECT_INT(&w, over_socket(&w, "GET", "/metrics", NULL), 200);
     EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", NULL), 200);
     EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", "open-sesame"), 200);
@@ -350,7 +363,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         with_a_certificate_it_speaks_tls_alone,       a_certificate_that_is_no_good_is_told_at_the_start,
-        a_unix_socket_is_for_those_who_may_open_it,   the_socket_of_a_daemon_that_is_gone_is_replaced,
+        a_unix_socket_needs_the_token_unless_it_is_trusted,   the_socket_of_a_daemon_that_is_gone_is_replaced,
         pages_of_sites_that_are_named_may_call,       large_answers_are_compressed_for_those_who_take_that,
         a_list_that_did_not_change_is_not_sent_again,
     };

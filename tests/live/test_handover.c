@@ -182,7 +182,7 @@ START_TEST(a_token_is_shown_and_a_wrong_one_is_said)
     struct beside b = {.server = {.port = 0}};
     prepare(&b, "hand-token");
     live_set(&b.w, "api", "token", "open-sesame");
-    live_set(&b.w, "api", "public_status", "yes");
+    live_set(&b.w, "api", "public_status", "all");
     daemon_start(&b.w);
     live_in_step(&b.w);
     b.server = api(&b.w);

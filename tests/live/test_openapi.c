@@ -52,7 +52,7 @@ static bool right_security(const json_t *operation, enum access access)
 {
     const json_t *security = json_object_get(operation, "security");
     if (access == ACCESS_OPEN) return json_is_array(security) && json_array_size(security) == 0;
-    if (access == ACCESS_STATUS) return json_array_size(security) == 2;
+    if (access == ACCESS_COUNTS || access == ACCESS_LISTS) return json_array_size(security) == 2;
     return security == NULL;
 }
 

@@ -288,7 +288,7 @@ START_TEST(defaults_are_those_of_the_contract)
     ck_assert_int_eq(c->worker.max_backoff_ms, 300000);
     ck_assert_str_eq(c->api.host, "127.0.0.1");
     ck_assert_uint_eq(c->api.port, 4003);
-    ck_assert(c->api.enabled && c->api.public_status);
+    ck_assert(c->api.enabled && c->api.public_status == CONFIG_PUBLIC_COUNTS && !c->api.socket_trust);
     ck_assert_str_eq(c->api.socket_path, "");
     ck_assert_str_eq(c->api.tls_certificate, "");
     ck_assert_ptr_null(c->api.allow_origins[0]);
@@ -358,7 +358,7 @@ START_TEST(everything_set_arrives)
     ck_assert_str_eq(c->api.host, "::");
     ck_assert_uint_eq(c->api.port, 0);
     ck_assert_str_eq(c->api.token, "tok");
-    ck_assert(!c->api.public_status);
+    ck_assert_int_eq(c->api.public_status, CONFIG_PUBLIC_NO);
     ck_assert_int_eq(c->log.format, CONFIG_LOG_JSON);
     char full[64];
     (void)snprintf(full, sizeof full, "%s/plugins", folder);
