@@ -15,11 +15,11 @@
 
 /* All of it is borrowed, and must outlive the server. */
 struct admin_config {
-    const char *host;        /* an address, or a name that is resolved; without brackets */
-    uint16_t port;           /* 0: any free one */
-    const char *socket_path; /* "": none. A Unix socket instead of host and port */
-    const char *token;       /* what callers must show; "": none. Secret */
-    const char *read_token;  /* what those show who may only read; "": there is none. Secret */
+    const char *host;                      /* an address, or a name that is resolved; without brackets */
+    uint16_t port;                         /* 0: any free one */
+    const char *socket_path;               /* "": none. A Unix socket instead of host and port */
+    const char *token;                     /* what callers must show; "": none. Secret */
+    const char *read_token;                /* what those show who may only read; "": there is none. Secret */
     bool public_counts;                    /* counts are answered without a token */
     bool public_lists;                     /* lists of documents are, too */
     bool socket_trust;                     /* callers of the Unix socket need no token */

@@ -29,7 +29,7 @@ void answer_entry(struct call *call)
     struct source_doc doc;
     struct lks_err err;
     if (!source) return;
-    if (lookup_readable(source, call->parts[3], &doc, &err) != LKS_E_OK) {
+    if (lookup_document(source, call->parts[3], &doc, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
     }
@@ -127,10 +127,7 @@ static json_t *touch_one(struct call *call, const struct service_source *source,
         out = touch(call, source, &doc, wish, left > 0 ? left : 0, &err);
         source_doc_fini(&doc);
     }
-    if (out) return out;
-    return json_pack("{s:o, s:b, s:o, s:s, s:[]}", "toolId", shape_text(id), "success", 0, "error",
-                     shape_text(err.text), "errorCode",
-                     err.code == LKS_E_NOT_FOUND ? "NOT_FOUND" : lks_code_name(err.code), "collections");
+    return out ? out : report_untouched(id, &err);
 }
 
 void answer_batch(struct call *call)

@@ -55,7 +55,7 @@ void answer_compare(struct call *call)
     struct source_doc doc, *read = NULL;
     struct lks_err err;
     if (!source) return;
-    enum lks_code code = lookup_readable(source, call->parts[3], &doc, &err);
+    enum lks_code code = lookup_document(source, call->parts[3], &doc, &err);
     if (code == LKS_E_OK) code = document_compare_read(source, doc.id, &read, &err);
     if (code != LKS_E_OK) {
         call_fail_err(call, &err);

@@ -24,12 +24,13 @@ static atomic_int waiting;
 
 void answer_documents(struct call *call)
 {
+    static const char *const known[] = {"search", "page", "limit", NULL};
     const struct service_source *source = call_source_part(call, 1);
     struct mongo_list_wish wish = {.whole = true, .collection = MONGO_OVERALL};
     struct mongo_list list;
     struct lks_err err;
     long page;
-    if (!source || !list_read_page(call, &wish, &page)) return;
+    if (!source || !call_query_knows(call, known) || !list_read_page(call, &wish, &page)) return;
     if (lookup_list(source, &wish, &list, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
@@ -52,7 +53,7 @@ void answer_document(struct call *call)
     struct source_doc doc;
     struct lks_err err;
     if (!source) return;
-    if (lookup_readable(source, call->parts[2], &doc, &err) != LKS_E_OK) {
+    if (lookup_document(source, call->parts[2], &doc, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
     }

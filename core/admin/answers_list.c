@@ -13,12 +13,21 @@
 #define MOST_PAGES 1000000
 #define MOST_SEARCH_BYTES 200
 
+static const char every[] = "all"; /* what a filter may say in place of nothing */
+
+static bool is_collection(const struct service_source *source, const char *name)
+{
+    for (size_t i = 0; i < source->all.count; i++)
+        if (strcmp(source->all.names[i], name) == 0) return true;
+    return false;
+}
+
 static bool read_collection(struct call *call, const struct service_source *source, size_t *out)
 {
     const char *name = call_query(call, "collection");
     uint64_t set = 0;
     *out = MONGO_OVERALL;
-    if (!name) return true;
+    if (!name || (strcmp(name, every) == 0 && !is_collection(source, every))) return true;
     json_t *names = json_pack("[s]", name);
     bool good = call_collections(call, source, names, &set);
     json_decref(names);
@@ -30,10 +39,10 @@ static bool read_collection(struct call *call, const struct service_source *sour
 static bool read_status(struct call *call, struct mongo_list_wish *wish)
 {
     const char *status = call_query(call, "status");
-    if (!status) return true;
+    if (!status || strcmp(status, every) == 0) return true;
     wish->filtered = true;
     if (sync_status_parse(status, &wish->status)) return true;
-    call_fail(call, 400, "BAD_REQUEST", "`status` takes synced, pending, stale or failed, not %.100s",
+    call_fail(call, 400, "BAD_REQUEST", "`status` takes synced, pending, stale, failed or all, not %.100s",
               status);
     return false;
 }
@@ -62,8 +71,8 @@ static bool read_sort(struct call *call, struct mongo_list_wish *wish)
 bool list_read_page(struct call *call, struct mongo_list_wish *wish, long *page)
 {
     long limit;
-    if (!call_query_number(call, "page", 1, MOST_PAGES, 1, page) ||
-        !call_query_number(call, "limit", 1, MOST_LIMIT, DEFAULT_LIMIT, &limit))
+    if (!call_query_clamped(call, "page", 1, MOST_PAGES, 1, page) ||
+        !call_query_clamped(call, "limit", 1, MOST_LIMIT, DEFAULT_LIMIT, &limit))
         return false;
     wish->limit = (size_t)limit;
     wish->skip = (size_t)(*page - 1) * wish->limit;

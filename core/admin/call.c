@@ -58,6 +58,9 @@ void call_fail_err(struct call *call, const struct lks_err *err)
     case LKS_E_NOT_FOUND:
         call_fail(call, 404, "NOT_FOUND", "%s", err->text);
         break;
+    case LKS_E_AMBIGUOUS:
+        call_fail(call, 409, "AMBIGUOUS", "%s", err->text);
+        break;
     case LKS_E_MISSED:
         call_fail(call, 409, "BUSY", "%s", err->text);
         break;
@@ -112,6 +115,43 @@ const char *call_header(const struct call *call, const char *name)
     for (size_t i = 0; i < call->header_count; i++)
         if (strcasecmp(call->headers[i].name, name) == 0) return call->headers[i].value;
     return NULL;
+}
+
+/* A whole number, however large. False: 400 was answered. */
+static bool read_whole(struct call *call, const char *name, const char *text, long *out)
+{
+    char *end = NULL;
+    *out = strtol(text, &end, 10);
+    if (*text && !*end && strspn(text, "+-0123456789") == strlen(text)) return true;
+    call_fail(call, 400, "BAD_REQUEST", "`%s` takes a whole number, not %.100s", name, text);
+    return false;
+}
+
+bool call_query_clamped(struct call *call, const char *name, long least, long most, long fallback, long *out)
+{
+    const char *text = call_query(call, name);
+    *out = fallback;
+    if (text && !read_whole(call, name, text, out)) return false;
+    *out = *out < least ? least : *out > most ? most : *out;
+    return true;
+}
+
+bool call_query_knows(struct call *call, const char *const *names)
+{
+    struct buf list;
+    const char *unknown = NULL;
+    for (size_t i = 0; i < call->query_count && !unknown; i++) {
+        size_t k = 0;
+        while (names[k] && strcmp(call->query[i].name, names[k]) != 0) k++;
+        if (!names[k]) unknown = call->query[i].name;
+    }
+    if (!unknown) return true;
+    buf_init(&list, 0);
+    for (size_t k = 0; names[k]; k++) buf_printf(&list, "%s%s", k ? ", " : "", names[k]);
+    call_fail(call, 400, "BAD_REQUEST", "unknown parameter `%.100s`; this path takes: %.*s", unknown,
+              (int)list.bytes, list.bytes ? list.data : "");
+    buf_fini(&list);
+    return false;
 }
 
 bool call_query_number(struct call *call, const char *name, long least, long most, long fallback, long *out)
@@ -188,26 +228,43 @@ static bool add_collection(const struct service_source *source, const char *name
     return false;
 }
 
+/* 400 with both lists, so that a program needs not read the message. */
+static void fail_collections(struct call *call, const struct service_source *source, json_t *invalid)
+{
+    char valid[512];
+    const json_t *first = json_array_get(invalid, 0);
+    json_t *names = json_array();
+    for (size_t i = 0; i < source->all.count; i++)
+        json_array_append_new(names, json_string(source->all.names[i]));
+    list_names(source, valid, sizeof valid);
+    call_fail(call, 400, "INVALID_COLLECTION", "invalid collection: %s; valid ones are: %s",
+              json_is_string(first) ? json_string_value(first) : "not a string", valid);
+    json_t *body = json_loadb(call->text ? call->text : "", call->bytes, 0, NULL);
+    json_object_set_new(body, "invalidCollections", invalid);
+    json_object_set_new(body, "validCollections", names);
+    call_json(call, 400, body);
+}
+
 bool call_collections(struct call *call, const struct service_source *source, const json_t *names,
                       uint64_t *set)
 {
-    char valid[512];
     size_t i;
     json_t *name;
     *set = 0;
     if (!names || json_is_null(names)) return true;
-    bool good = json_is_array(names) && json_array_size(names) > 0;
-    if (good) {
-        json_array_foreach(names, i, name)
-        {
-            if (add_collection(source, json_string_value(name), set)) continue;
-            list_names(source, valid, sizeof valid);
-            call_fail(call, 400, "INVALID_COLLECTION", "invalid collection: %s; valid ones are: %s",
-                      json_is_string(name) ? json_string_value(name) : "not a string", valid);
-            return false;
-        }
+    if (json_array_size(names) == 0) {
+        call_fail(call, 400, "BAD_REQUEST", "`collections` takes a list of names that isn't empty");
+        return false;
+    }
+    json_t *invalid = json_array();
+    json_array_foreach(names, i, name)
+    {
+        if (!add_collection(source, json_string_value(name), set)) json_array_append(invalid, name);
+    }
+    if (json_array_size(invalid) == 0) {
+        json_decref(invalid);
         return true;
     }
-    call_fail(call, 400, "BAD_REQUEST", "`collections` takes a list of names that isn't empty");
+    fail_collections(call, source, invalid);
     return false;
 }

@@ -59,7 +59,8 @@ struct call {
 enum access {
     ACCESS_OPEN,   /* anybody */
     ACCESS_COUNTS, /* numbers of documents: as ACCESS_READ with `public_status = no`, else anybody */
-    ACCESS_LISTS,  /* ids, names, errors of documents: anybody with `public_status = all`, else as ACCESS_READ */
+    ACCESS_LISTS,  /* ids, names, errors of documents: anybody with `public_status = all`, else as ACCESS_READ
+                    */
     ACCESS_READ,   /* with the token, or the one that may only read */
     ACCESS_WRITE   /* with the token; pages of other sites never */
 };
@@ -103,6 +104,11 @@ const char *call_query(const struct call *call, const char *name);
 const char *call_header(const struct call *call, const char *name);
 /* A whole number from `least` to `most`; `fallback` if it isn't there. False: 400 was answered. */
 bool call_query_number(struct call *call, const char *name, long least, long most, long fallback, long *out);
+/* The same, but a number outside of the range is taken as the nearest in it. */
+bool call_query_clamped(struct call *call, const char *name, long least, long most, long fallback, long *out);
+/* Are all query parameters among these names (NULL-terminated)? False: 400 was answered, naming one that is
+ * not. */
+bool call_query_knows(struct call *call, const char *const *names);
 /* The body as a JSON object; an empty body is an empty object. NULL: 400 was answered. */
 json_t *call_object(struct call *call);
 /* The source that the path names in this part; NULL: 404 was answered. */

@@ -161,11 +161,11 @@ static bool is_forwarded(const struct call *call)
 static void guard_call(const struct guard *guard, struct call *call)
 {
     enum access access = call->route->access;
-    bool is_public = (access == ACCESS_COUNTS && guard->public_counts) ||
-                     (access == ACCESS_LISTS && guard->public_lists);
+    bool is_public =
+        (access == ACCESS_COUNTS && guard->public_counts) || (access == ACCESS_LISTS && guard->public_lists);
     if (access == ACCESS_OPEN) return;
-    bool trusted = guard->local && guard->local_trust && !is_forwarded(call) &&
-                   !call_header(call, "Authorization");
+    bool trusted =
+        guard->local && guard->local_trust && !is_forwarded(call) && !call_header(call, "Authorization");
     if (!*guard->token || trusted)
         guard_without_token(guard, call);
     else if (!is_public)

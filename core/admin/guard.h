@@ -5,8 +5,8 @@
 #include "admin/call.h"
 
 struct guard {
-    const char *token;      /* "": none is asked for */
-    const char *read_token; /* "": there is none. May only read */
+    const char *token;                /* "": none is asked for */
+    const char *read_token;           /* "": there is none. May only read */
     bool public_counts, public_lists; /* ACCESS_COUNTS and ACCESS_LISTS need no token */
     bool local;                       /* calls come over a Unix socket */
     bool local_trust;                 /* whoever may open the socket needs no token */

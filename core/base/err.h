@@ -36,9 +36,10 @@ enum lks_code {
     LKS_E_MISSED,       /* a compare-and-set found other values */
     LKS_E_REFUSED,      /* the document can't take its metadata (16 MB, schema validator) */
     LKS_E_NOT_FOUND,
-    LKS_E_EXISTS,   /* another document has this id, or the same value in a unique index */
-    LKS_E_LEASE,    /* another process holds the lease */
-    LKS_E_CANCELLED /* stopped before it was done */
+    LKS_E_AMBIGUOUS, /* several documents fit what was asked for */
+    LKS_E_EXISTS,    /* another document has this id, or the same value in a unique index */
+    LKS_E_LEASE,     /* another process holds the lease */
+    LKS_E_CANCELLED  /* stopped before it was done */
 };
 
 #define LKS_ERR_TEXT_BYTES 1001 /* 1000 bytes of message, as lastError holds, and a NUL */

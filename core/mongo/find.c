@@ -2,34 +2,88 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "mongo/list.h"
 #include "mongo/metadata.h"
 
 static const char what[] = "looking for a document";
+static const char slug_field[] = "slug";
 
-/* The lowest `_id` whose `field` reads as `text`; NOT_FOUND if there is none. */
-static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
-                             struct source_doc *doc, struct lks_err *err)
+#define MOST_NAMED 5 /* documents of one slug that an error names */
+
+/* Appends a document's business id, else its `_id`, as a person writes it. */
+static bool put_name(struct mongo *m, const bson_t *row, struct buf *names)
 {
-    bson_t command = BSON_INITIALIZER, filter, condition, in;
-    struct rows rows = {0};
+    bson_iter_t iter, value;
+    bool has_key = bson_iter_init(&iter, row) && bson_iter_find_descendant(&iter, m->id_field, &value) &&
+                   !BSON_ITER_HOLDS_NULL(&value);
+    struct docid *id = has_key ? docid_new(&value) : docid_of(row);
+    char *plain = id ? docid_plain(id) : NULL;
+    if (plain) buf_printf(names, "%s%.200s", names->bytes ? ", " : "", plain);
+    bool whole = plain && !names->failed;
+    free(plain);
+    docid_free(id);
+    return whole;
+}
+
+/* A slug names a document only if it is its alone: `doc` is the first that has it, the rest are in `rows`. */
+static enum lks_code check_only_one(struct mongo *m, struct rows *rows, const struct source_doc *doc,
+                                    const char *text, struct lks_err *err)
+{
     const bson_t *row;
-    bool found = false;
-    BSON_APPEND_UTF8(&command, "find", m->collection);
-    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    struct buf names;
+    size_t count = 1;
+    buf_init(&names, 0);
+    bool whole = put_name(m, doc->body, &names);
+    while (whole && rows_next(rows, &row))
+        if (++count <= MOST_NAMED) whole = put_name(m, row, &names);
+    enum lks_code code = LKS_E_OK;
+    if (!whole)
+        code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    else if (count > 1)
+        code = lks_fail(err, LKS_E_AMBIGUOUS,
+                        "several documents of %s.%s have the slug %.200s; name one by its id: %.*s%s",
+                        m->database, m->collection, text, (int)names.bytes, names.data,
+                        count > MOST_NAMED ? ", ..." : "");
+    buf_fini(&names);
+    return code;
+}
+
+/* {find: ..., filter: {FIELD: {$in: what `text` may mean}}}, by `_id`. False when memory is out. */
+static bool find_command(struct mongo *m, bson_t *command, const char *field, const char *text)
+{
+    bson_t filter, condition, in;
+    BSON_APPEND_UTF8(command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
     BSON_APPEND_DOCUMENT_BEGIN(&filter, field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
     bool whole = keys_guesses(&in, text);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
-    bson_append_document_end(&command, &filter);
-    reads_sorted(&command, "_id", 1);
+    bson_append_document_end(command, &filter);
+    bool by_slug = strcmp(field, slug_field) == 0;
+    reads_sorted(command, "_id", by_slug ? MOST_NAMED + 1 : 1);
+    if (by_slug) BSON_APPEND_INT64(command, "maxTimeMS", LIST_PAGE_MS); /* few have an index on slugs */
+    return whole;
+}
+
+/* The lowest `_id` whose `field` reads as `text`; NOT_FOUND if there is none. */
+static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
+                             struct source_doc *doc, struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER;
+    struct rows rows = {0};
+    const bson_t *row;
+    bool found = false;
+    bool whole = find_command(m, &command, field, text);
     enum lks_code code = whole ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err)
                                : lks_fail(err, LKS_E_NOMEM, "out of memory");
     if (!code && rows_next(&rows, &row)) {
         found = true;
         if (!reads_fill(m, doc, row) || !metadata_parse_modified(row, &doc->record))
             code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        else if (strcmp(field, slug_field) == 0)
+            code = check_only_one(m, &rows, doc, text, err);
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     bson_destroy(&command);
@@ -67,6 +121,35 @@ enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *d
 enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_doc *doc,
                                   struct lks_err *err)
 {
-    const char *const fields[] = {m->id_field, "slug", "_id"};
+    const char *const fields[] = {m->id_field, slug_field, "_id"};
     return find_among(m, fields, 3, text, doc, err);
+}
+
+/* {find: ..., filter: {_id: ID}} */
+enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct source_doc *doc,
+                               struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, filter;
+    struct rows rows = {0};
+    const bson_t *row;
+    *doc = (struct source_doc){0};
+    BSON_APPEND_UTF8(&command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    docid_append(id, &filter, "_id");
+    bson_append_document_end(&command, &filter);
+    mongoc_client_t *client = mongo_pop(m);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
+    if (!code && !rows_next(&rows, &row))
+        code =
+            lks_fail(err, LKS_E_NOT_FOUND, "no document of %s.%s has this _id", m->database, m->collection);
+    else if (!code && (!reads_fill(m, doc, row) || !metadata_parse_modified(row, &doc->record)))
+        code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
+    if (!code) code = closed;
+    if (!code) code = reads_refuges(m, client, err);
+    if (!code) code = list_records(m, client, doc, 1, err);
+    mongo_push(m, client);
+    bson_destroy(&command);
+    if (code) source_doc_fini(doc);
+    return code;
 }

@@ -101,10 +101,14 @@ enum lks_code mongo_failures(struct mongo *m, const char *name, int64_t by_code[
  */
 enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err);
 
-/* The same, and the `slug` is tried between the two: for readers. It scans the collection where the slug has
- * no index. */
+/* The same, and the `slug` is tried between the two. LKS_E_AMBIGUOUS where several documents have this slug;
+ * the message names their ids. It scans the collection, for ten seconds at most, where the slug has no index.
+ */
 enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_doc *doc,
                                   struct lks_err *err);
+/* The document with exactly this `_id`. */
+enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct source_doc *doc,
+                               struct lks_err *err);
 
 /* ---- lists for people: list.c ---- */
 

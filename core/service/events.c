@@ -167,24 +167,25 @@ void events_recorded(struct events *e, const char *source, const char *const *na
     if (!e) return;
     atomic_fetch_add_explicit(&e->records, 1, memory_order_relaxed);
     if (!events_wanted(e) || !within_rate(e)) return;
-    char *plain = what->key ? NULL : docid_plain(what->id);
+    char *plain = what->key ? NULL : docid_plain(what->id), *own = docid_json(what->id);
     json_t *collections = json_object();
     int failed = 0;
     for (size_t i = 0; !what->gone && i < what->count; i++)
         failed |=
             json_object_set_new(collections, names[i], json_string(sync_status_name(what->statuses[i])));
-    json_t *data = json_pack("{s:s, s:s?, s:o}", "source", source, "id", what->key ? what->key : plain,
-                             "collections", collections);
+    json_t *data = json_pack("{s:s, s:s?, s:s?, s:o}", "source", source, "id", what->key ? what->key : plain,
+                             "_id", own, "collections", collections);
     if (what->gone)
         failed |= json_object_set_new(data, "deleted", json_true());
     else
         failed |= json_object_set_new(data, "overallStatus", json_string(sync_status_name(what->overall)));
-    if (failed || (!what->key && !plain)) {
+    if (failed || !own || (!what->key && !plain)) {
         json_decref(data);
         data = NULL;
     }
     events_publish(e, "document", source, data);
     free(plain);
+    free(own);
 }
 
 uint64_t events_records(const struct events *e)

@@ -48,10 +48,9 @@ static void note(struct touching *t, json_t *outcome)
         json_decref(outcome);
 }
 
-static void note_error(struct touching *t, const char *name, const char *code, const char *text)
+static void note_error(struct touching *t, const char *name, const struct lks_err *err)
 {
-    note(t, json_pack("{s:o, s:b, s:o, s:s, s:[]}", "toolId", report_text(name), "success", 0, "error",
-                      report_text(text), "errorCode", code, "collections"));
+    note(t, report_untouched(name, err));
 }
 
 /* ---- in ---- */
@@ -97,8 +96,8 @@ static void feed_named(struct touching *t)
     struct lks_err err;
     if (t->next == json_array_size(t->job->wish.ids)) t->end = true;
     enum lks_code code = lookup_document(t->source, name, &doc, &err);
-    if (code == LKS_E_NOT_FOUND) {
-        note_error(t, name, "NOT_FOUND", err.text);
+    if (code == LKS_E_NOT_FOUND || code == LKS_E_AMBIGUOUS) {
+        note_error(t, name, &err);
     } else if (code) {
         t->err = err;
     } else {
@@ -145,7 +144,7 @@ static void take_back(struct touching *t, struct slot *slot, bool over)
     if (over && o->err.code == LKS_E_LEASE) {
         t->err = o->err;
     } else if (over && o->err.code) {
-        note_error(t, slot->name, lks_code_name(o->err.code), o->err.text);
+        note_error(t, slot->name, &o->err);
     } else if (over) {
         struct engine_touched touched = {.id = slot->id,
                                          .gone = o->answer.gone,

@@ -21,13 +21,14 @@ enum lks_code lookup_servers(const struct service_source *source, struct lks_err
 enum lks_code lookup_document(const struct service_source *source, const char *text, struct source_doc *doc,
                               struct lks_err *err)
 {
-    return mongo_find(source->all.mongo, text, doc, err);
-}
-
-enum lks_code lookup_readable(const struct service_source *source, const char *text, struct source_doc *doc,
-                              struct lks_err *err)
-{
-    return mongo_find_readable(source->all.mongo, text, doc, err);
+    struct docid *id = NULL;
+    if (strncmp(text, LOOKUP_BY_ID, sizeof LOOKUP_BY_ID - 1) == 0 &&
+        !docid_read(text + sizeof LOOKUP_BY_ID - 1, &id))
+        return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    if (!id) return mongo_find_readable(source->all.mongo, text, doc, err);
+    enum lks_code code = mongo_find_by_id(source->all.mongo, id, doc, err);
+    docid_free(id);
+    return code;
 }
 
 enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_wish *wish,

@@ -8,11 +8,13 @@
 /* Do the source's MongoDB and Qdrant answer? The message names who doesn't. */
 enum lks_code lookup_servers(const struct service_source *source, struct lks_err *err);
 
-/* A document by its business id, else its `_id`. To be freed by source_doc_fini(). LKS_E_NOT_FOUND. */
+/* Before the `_id` in canonical Extended JSON: names one document, also where several have one business id.
+ */
+#define LOOKUP_BY_ID "_id:"
+
+/* A document by its business id, else its `slug`, else its `_id`; or by LOOKUP_BY_ID alone. To be freed by
+ * source_doc_fini(). LKS_E_NOT_FOUND; LKS_E_AMBIGUOUS: several documents have this slug. */
 enum lks_code lookup_document(const struct service_source *source, const char *text, struct source_doc *doc,
-                              struct lks_err *err);
-/* The same for who only reads: by its business id, else its `slug`, else its `_id`. */
-enum lks_code lookup_readable(const struct service_source *source, const char *text, struct source_doc *doc,
                               struct lks_err *err);
 /* A page of documents; see mongo_list(). */
 enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_wish *wish,

@@ -127,6 +127,19 @@ json_t *report_touched(const char *const *names, const char *id, const struct en
                      collections);
 }
 
+static const char *untouched_code(enum lks_code code)
+{
+    if (code == LKS_E_NOT_FOUND) return "NOT_FOUND";
+    return code == LKS_E_AMBIGUOUS ? "AMBIGUOUS" : lks_code_name(code);
+}
+
+json_t *report_untouched(const char *id, const struct lks_err *err)
+{
+    return json_pack("{s:o,s:b,s:i,s:s,s:o,s:s,s:[]}", "toolId", report_text(id), "success", 0,
+                     "totalDuration", 0, "overallStatus", sync_status_name(SYNC_FAILED), "error",
+                     report_text(err->text), "errorCode", untouched_code(err->code), "collections");
+}
+
 /* ---- what would be done ---- */
 
 static json_t *action(const struct plan_counts *c, enum plan_action a)

@@ -23,6 +23,8 @@ json_t *report_work(const char *const *names, const struct engine_snapshot *befo
 uint64_t report_not_in_step(const json_t *work);
 /* `{toolId, success, totalDuration, overallStatus, collections: [...]}` */
 json_t *report_touched(const char *const *names, const char *id, const struct engine_touched *touched);
+/* The same fields for a document that could not be worked on: `id` as it was named. */
+json_t *report_untouched(const char *id, const struct lks_err *err);
 /* What a sync would do: `{documents, collections: {NAME: {ACTION: {count, reasons: {REASON: count}}}}}` */
 json_t *report_plan(const struct compare_source *source, const struct plan *plan);
 /* `{id, collection, action, reason}`; `doc` is the `_id` in canonical Extended JSON. */

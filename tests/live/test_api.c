@@ -97,6 +97,14 @@ START_TEST(a_batch_answers_for_each_document_by_itself)
     EXPECT(&w, json_is_true(json_object_get(json_array_get(results, 0), "success")));
     EXPECT(&w, json_is_false(json_object_get(json_array_get(results, 1), "success")));
     EXPECT(&w, strcmp(text(json_array_get(results, 1), "errorCode"), "NOT_FOUND") == 0);
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_array_get(results, 0), name, value)
+    {
+        const json_t *same = json_object_get(json_array_get(results, 1), name);
+        if (!same || (json_typeof(same) != json_typeof(value) && !json_is_boolean(value)))
+            FAIL(&w, "an unknown id's result has no %s", name);
+    }
     EXPECT(&w, strcmp(text(json_array_get(results, 2), "toolId"), "made-2") == 0);
     EXPECT_INT(&w, counters(&w).upserted, 4);
     json_decref(batch);
@@ -243,6 +251,15 @@ START_TEST(bad_calls_get_a_status_and_a_reason)
             FAIL(&w, "%s %s: %s", calls[i].method, calls[i].path, text(reply, "code"));
         json_decref(reply);
     }
+    json_t *reply = answer(&w, &server, 400, "POST", "/api/sync/tools/made-1/retry",
+                           "{\"collections\":[\"tools\",\"toolz\",7,\"usecases\",\"\"]}");
+    char *invalid = json_dumps(json_object_get(reply, "invalidCollections"), JSON_COMPACT);
+    char *valid = json_dumps(json_object_get(reply, "validCollections"), JSON_COMPACT);
+    EXPECT(&w, strcmp(invalid, "[\"toolz\",7,\"\"]") == 0);
+    EXPECT(&w, strcmp(valid, "[\"tools\",\"functionality\",\"usecases\",\"interface\"]") == 0);
+    free(invalid);
+    free(valid);
+    json_decref(reply);
     insert_made(&w, 2, 3); /* and it still does its work */
     live_in_step(&w);
     daemon_stop(&w);
@@ -285,11 +302,16 @@ static void check_public(struct live *w, const char *public_status, long counts,
                  {"/api/sync/worker/status", false},
                  {"/api/sync/tools", true},
                  {"/api/sync/tools?status=failed&limit=100", true}};
-    static const char *const never[] = {"/api/sync/tools/made-1",     "/api/sync/tools/made-1/compare",
-                                        "/api/sync/worker/state",     "/api/sync/worker/history",
-                                        "/api/sync/worker/problems",  "/api/sync/events",
-                                        "/api/tools",                 "/api/tools/made-1",
-                                        "/api/search?q=a",            "/api/jobs",
+    static const char *const never[] = {"/api/sync/tools/made-1",
+                                        "/api/sync/tools/made-1/compare",
+                                        "/api/sync/worker/state",
+                                        "/api/sync/worker/history",
+                                        "/api/sync/worker/problems",
+                                        "/api/sync/events",
+                                        "/api/tools",
+                                        "/api/tools/made-1",
+                                        "/api/search?q=a",
+                                        "/api/jobs",
                                         "/api/sync/status/no-such-id"};
     live_set(w, "api", "public_status", public_status);
     daemon_start(w);

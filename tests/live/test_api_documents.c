@@ -224,8 +224,15 @@ static const struct {
     {"PATCH", "/api/tools/made-1", "nonsense", 400, "BAD_REQUEST", "JSON"},
     {"PATCH", "/api/tools", "{}", 405, "METHOD_NOT_ALLOWED", "GET"},
     {"PUT", "/api/tools/made-1", "{}", 405, "METHOD_NOT_ALLOWED", "PATCH"},
-    {"DELETE", "/api/tools/slug-only", NULL, 404, "NOT_FOUND", "slug-only"},
-    {"GET", "/api/tools?limit=0", NULL, 400, "BAD_REQUEST", "limit"},
+    {"DELETE", "/api/tools/no-such-slug", NULL, 404, "NOT_FOUND", "no-such-slug"},
+    {"DELETE", "/api/tools/shared", NULL, 409, "AMBIGUOUS", "nine, eight"},
+    {"PATCH", "/api/tools/shared", "{\"tagline\":\"x\"}", 409, "AMBIGUOUS", "nine, eight"},
+    {"GET", "/api/tools/shared", NULL, 409, "AMBIGUOUS", "nine, eight"},
+    {"GET", "/api/tools?limit=ten", NULL, 400, "BAD_REQUEST", "limit"},
+    {"GET", "/api/tools?limit=", NULL, 400, "BAD_REQUEST", "limit"},
+    {"GET", "/api/tools?status=active", NULL, 400, "BAD_REQUEST", "`status`"},
+    {"GET", "/api/tools?page=1&sort=name", NULL, 400, "BAD_REQUEST", "`sort`"},
+    {"GET", "/api/tools?Search=x", NULL, 400, "BAD_REQUEST", "`Search`"},
 };
 
 START_TEST(bad_writes_are_refused_with_the_field_named_and_change_nothing)
@@ -234,6 +241,8 @@ START_TEST(bad_writes_are_refused_with_the_field_named_and_change_nothing)
     struct live_process server = open_with_api(&w, "crud-bad");
     insert_made(&w, 0, 3);
     insert(&w, J("_id" : 77, "id" : "seven", "slug" : "slug-only"));
+    insert(&w, J("id" : "nine", "slug" : "shared"));
+    insert(&w, J("id" : "eight", "slug" : "shared"));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct reply reply = call(&w, &server, bad[i].method, bad[i].path, NULL, bad[i].body);
         if (reply.status != bad[i].status || strcmp(text(reply.json, "code"), bad[i].code) != 0 ||
@@ -241,7 +250,33 @@ START_TEST(bad_writes_are_refused_with_the_field_named_and_change_nothing)
             FAIL(&w, "%s %s %s: %s", bad[i].method, bad[i].path, bad[i].body, reply.text.data);
         reply_fini(&reply);
     }
-    EXPECT_INT(&w, count_documents(&w, J()), 4);
+    EXPECT_INT(&w, count_documents(&w, J()), 6);
+    EXPECT_INT(&w, count_documents(&w, J("tagline" : "x")), 0);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_slug_is_taken_for_an_id_that_no_document_has)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "crud-slug");
+    insert(&w, J("_id" : 1, "id" : "one", "slug" : "first"));
+    insert(&w, J("_id" : 2, "id" : "two", "slug" : "second"));
+    insert(&w, J("_id" : 3, "id" : "second", "slug" : "third"));
+    insert(&w, J("_id" : "first", "id" : "four", "slug" : "fourth"));
+    EXPECT_REPLY(&w, 200, NULL, &server, "PATCH", "/api/tools/first", NULL, J("contributor" : "a"));
+    EXPECT_INT(&w, document_says(&w, J("_id" : 1), "contributor", "a"), true); /* not the `_id` first */
+    EXPECT_REPLY(&w, 200, NULL, &server, "PATCH", "/api/tools/second", NULL, J("contributor" : "b"));
+    EXPECT_INT(&w, document_says(&w, J("_id" : 3), "contributor", "b"), true); /* the id before the slug */
+    EXPECT_REPLY(&w, 200, NULL, &server, "PATCH", "/api/tools/_id:%22first%22", NULL, J("contributor" : "c"));
+    EXPECT_INT(&w, document_says(&w, J("_id" : "first"), "contributor", "c"), true);
+    struct reply reply = call(&w, &server, "DELETE", "/api/tools/third", NULL, NULL);
+    EXPECT_INT(&w, reply.status, 204);
+    reply_fini(&reply);
+    EXPECT_INT(&w, count_documents(&w, J("_id" : 3)), 0);
+    EXPECT_REPLY(&w, 404, NULL, &server, "GET", "/api/tools/_id:%7B%22$numberInt%22:%223%22%7D", NULL, NULL);
+    EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/tools/_id:%7B%22$numberInt%22:%222%22%7D", NULL, NULL);
     live_in_step(&w);
     live_close(&w);
 }
@@ -442,6 +477,7 @@ int main(void)
         a_write_waits_for_nobody_but_mongodb,
         a_write_that_asks_to_wait_is_told_whether_the_points_are_there,
         bad_writes_are_refused_with_the_field_named_and_change_nothing,
+        a_slug_is_taken_for_an_id_that_no_document_has,
         a_patch_leaves_alone_what_it_does_not_name_also_when_it_was_read_before,
         ids_of_any_kind_have_their_place,
         documents_are_listed_whole_and_without_what_is_lockstep_s,

@@ -362,9 +362,12 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        with_a_certificate_it_speaks_tls_alone,       a_certificate_that_is_no_good_is_told_at_the_start,
-        a_unix_socket_needs_the_token_unless_it_is_trusted,   the_socket_of_a_daemon_that_is_gone_is_replaced,
-        pages_of_sites_that_are_named_may_call,       large_answers_are_compressed_for_those_who_take_that,
+        with_a_certificate_it_speaks_tls_alone,
+        a_certificate_that_is_no_good_is_told_at_the_start,
+        a_unix_socket_needs_the_token_unless_it_is_trusted,
+        the_socket_of_a_daemon_that_is_gone_is_replaced,
+        pages_of_sites_that_are_named_may_call,
+        large_answers_are_compressed_for_those_who_take_that,
         a_list_that_did_not_change_is_not_sent_again,
     };
     return live_main("api doors", tests, sizeof tests / sizeof *tests);

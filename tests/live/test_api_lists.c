@@ -169,6 +169,28 @@ START_TEST(a_list_has_pages_and_a_search_and_an_order)
     EXPECT_INT(&w, number(json_object_get(list, "pagination"), "total"), 46);
     json_decref(list);
     EXPECT(&w, lists(&w, &server, "/api/sync/tools?sort=-id&limit=2", "made-9 made-8"));
+    static const struct {
+        const char *path;
+        int64_t page, limit, rows;
+    } clamped[] = {{"/api/sync/tools?limit=101", 1, 100, 46},
+                   {"/api/sync/tools?limit=99999999999999999999", 1, 100, 46},
+                   {"/api/sync/tools?limit=0", 1, 1, 1},
+                   {"/api/sync/tools?page=0", 1, 20, 20},
+                   {"/api/sync/tools?page=-7", 1, 20, 20},
+                   {"/api/sync/tools?page=99999999999999999999", 1000000, 20, 0},
+                   {"/api/sync/tools?status=all&collection=all&limit=50", 1, 50, 46},
+                   {"/api/sync/tools?status=synced&collection=all", 1, 20, 20},
+                   {"/api/sync/tools?status=all&collection=tools", 1, 20, 20},
+                   {"/api/tools?limit=1000", 1, 100, 46},
+                   {"/api/tools?page=0&limit=-1", 1, 1, 1}};
+    for (size_t i = 0; i < sizeof clamped / sizeof *clamped; i++) {
+        list = answer(&w, &server, 200, "GET", clamped[i].path, NULL);
+        if (number_at(list, "pagination.page") != clamped[i].page ||
+            number_at(list, "pagination.limit") != clamped[i].limit ||
+            (int64_t)json_array_size(json_object_get(list, "data")) != clamped[i].rows)
+            FAIL(&w, "%s", clamped[i].path);
+        json_decref(list);
+    }
     EXPECT(&w, lists(&w, &server, "/api/sync/tools?sort=-name&limit=2", "4711 made-9"));
     EXPECT(&w,
            lists(&w, &server, "/api/sync/tools?search=MADE-4&limit=3&sort=-id", "made-44 made-43 made-42"));
@@ -200,9 +222,9 @@ static const struct {
     {"GET", "/api/sync/tools?status=odd", 400, "BAD_REQUEST", "status"},
     {"GET", "/api/sync/tools?status=", 400, "BAD_REQUEST", "status"},
     {"GET", "/api/sync/tools?status=failed&collection=toolz", 400, "INVALID_COLLECTION", "toolz"},
-    {"GET", "/api/sync/tools?page=0", 400, "BAD_REQUEST", "page"},
-    {"GET", "/api/sync/tools?page=99999999999999999999", 400, "BAD_REQUEST", "page"},
-    {"GET", "/api/sync/tools?limit=101", 400, "BAD_REQUEST", "limit"},
+    {"GET", "/api/sync/tools?status=ALL", 400, "BAD_REQUEST", "ALL"},
+    {"GET", "/api/sync/tools?page=first", 400, "BAD_REQUEST", "page"},
+    {"GET", "/api/sync/tools?limit=1.5", 400, "BAD_REQUEST", "limit"},
     {"GET", "/api/sync/tools?limit=ten", 400, "BAD_REQUEST", "limit"},
     {"GET", "/api/sync/tools?sort=weight", 400, "BAD_REQUEST", "sort"},
     {"GET", "/api/sync/tools?sort=", 400, "BAD_REQUEST", "sort"},
@@ -212,7 +234,10 @@ static const struct {
     {"POST", "/api/sync/all-pending?source=toolz", 404, "UNKNOWN_SOURCE", "source"},
     {"GET", "/api/sync/all-pending", 405, "METHOD_NOT_ALLOWED", "POST"},
     {"POST", "/api/sync/reset/nobody", 404, "NOT_FOUND", "nobody"},
-    {"POST", "/api/sync/reset/slug-only", 404, "NOT_FOUND", "slug-only"},
+    {"POST", "/api/sync/reset/shared", 409, "AMBIGUOUS", "b, c"},
+    {"POST", "/api/sync/tools/shared/retry", 409, "AMBIGUOUS", "b, c"},
+    {"GET", "/api/sync/tools/shared", 409, "AMBIGUOUS", "b, c"},
+    {"GET", "/api/sync/tools/shared/compare", 409, "AMBIGUOUS", "b, c"},
 };
 
 START_TEST(bad_questions_are_answered_with_what_is_wrong)
@@ -221,6 +246,8 @@ START_TEST(bad_questions_are_answered_with_what_is_wrong)
     struct live_process server = open_with_api(&w, "lists-bad");
     char path[400] = "/api/sync/tools?search=";
     insert(&w, J("id" : "a", "slug" : "slug-only", "name" : "A"));
+    insert(&w, J("id" : "b", "slug" : "shared"));
+    insert(&w, J("id" : "c", "slug" : "shared"));
     live_in_step(&w);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         json_t *reply = answer(&w, &server, bad[i].status, bad[i].method, bad[i].path, NULL);
@@ -230,6 +257,12 @@ START_TEST(bad_questions_are_answered_with_what_is_wrong)
     }
     memset(path + strlen(path), 'x', 201);
     json_decref(answer(&w, &server, 400, "GET", path, NULL));
+    json_t *reset = answer(&w, &server, 200, "POST", "/api/sync/reset/slug-only", NULL);
+    EXPECT(&w, strcmp(text_at(reset, "tool.id"), "a") == 0);
+    json_decref(reset);
+    json_t *retried = answer(&w, &server, 200, "POST", "/api/sync/tools/slug-only/retry", NULL);
+    EXPECT(&w, strcmp(text(retried, "toolId"), "a") == 0);
+    json_decref(retried);
     live_close(&w);
 }
 END_TEST

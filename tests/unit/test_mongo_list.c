@@ -180,14 +180,14 @@ START_TEST(a_search_takes_its_text_literally_and_whatever_its_case)
 }
 END_TEST
 
-/* A document as mongo_find_readable() finds it. */
+/* A document as mongo_find_readable() finds it: by id, slug or `_id`. */
 static bool readable(const char *text, struct source_doc *doc)
 {
     struct lks_err err;
     return mongo_find_readable(f.mongo, text, doc, &err) == LKS_E_OK;
 }
 
-START_TEST(readers_find_a_document_by_id_slug_and_underscore_id_in_that_order)
+START_TEST(a_document_is_found_by_id_slug_and_underscore_id_in_that_order)
 {
     struct source_doc doc;
     struct lks_err err;
@@ -205,7 +205,10 @@ START_TEST(readers_find_a_document_by_id_slug_and_underscore_id_in_that_order)
     ck_assert(readable("93", &doc));
     source_doc_fini(&doc);
     ck_assert(!readable("tenth", &doc));
-    ck_assert_int_eq(mongo_find(f.mongo, "sixth", &doc, &err), LKS_E_NOT_FOUND); /* writers give the id */
+    ck_assert_int_eq(mongo_find(f.mongo, "sixth", &doc, &err), LKS_E_NOT_FOUND); /* commands give the id */
+    fixture_insert(&f, "c", "{'_id':'fifth','id':'second-one','slug':'fourth'}");
+    ck_assert_int_eq(mongo_find_readable(f.mongo, "fourth", &doc, &err), LKS_E_AMBIGUOUS);
+    ck_assert(strstr(err.text, "second-one") != NULL);
     fixture_end(&f);
 }
 END_TEST
@@ -286,7 +289,7 @@ int main(void)
     tcase_add_loop_test(tc, a_list_is_filtered_by_status_wherever_the_records_stand, 0, places);
     tcase_add_loop_test(tc, a_list_is_sorted_and_paged_wherever_the_records_stand, 0, places);
     tcase_add_loop_test(tc, a_search_takes_its_text_literally_and_whatever_its_case, 0, servers);
-    tcase_add_loop_test(tc, readers_find_a_document_by_id_slug_and_underscore_id_in_that_order, 0, places);
+    tcase_add_loop_test(tc, a_document_is_found_by_id_slug_and_underscore_id_in_that_order, 0, places);
     tcase_add_test(tc, counting_that_takes_too_long_is_no_failure);
     tcase_add_loop_test(tc, what_failed_starts_over_and_is_due_at_once, 0, places);
     tcase_add_loop_test(tc, one_record_is_written_only_if_nobody_wrote_it_meanwhile, 0, places);
