@@ -98,7 +98,7 @@ struct config_api {
     const char *token;       /* "": none. Secret */
     const char *read_token;  /* likewise; may only read */
     enum config_public_status public_status;
-    bool socket_trust; /* callers of a Unix socket need no token */
+    bool socket_trust;                     /* callers of a Unix socket need no token */
     const char *const *allow_origins;      /* NULL-terminated */
     const char *tls_certificate, *tls_key; /* paths; "": plain HTTP */
 };

@@ -159,8 +159,9 @@ START_TEST(a_flood_of_documents_is_told_in_part)
 {
     static const char *const names[] = {"a", "b"};
     const enum sync_status statuses[] = {SYNC_SYNCED, SYNC_FAILED};
+    struct docid *id = docid_parse("\"f\"");
     struct engine_recorded what = {
-        .key = "figma", .overall = SYNC_FAILED, .statuses = statuses, .count = COUNT(statuses)};
+        .id = id, .key = "figma", .overall = SYNC_FAILED, .statuses = statuses, .count = COUNT(statuses)};
     struct events *e = events_new();
     events_join(e);
     uint64_t place = events_newest(e), told;
@@ -168,11 +169,13 @@ START_TEST(a_flood_of_documents_is_told_in_part)
     ck_assert_uint_eq(events_records(e), 5000);
     told = events_newest(e) - place;
     ck_assert_uint_lt(told, 5000);
-    ck_assert_ptr_nonnull(
-        strstr(next(e, NULL, &place),
-               "data: {\"source\":\"tools\",\"id\":\"figma\",\"collections\":{\"a\":\"synced\","
-               "\"b\":\"failed\"},\"overallStatus\":\"failed\"}\n"));
+    ck_assert_ptr_nonnull(strstr(
+        next(e, NULL, &place),
+        "data: "
+        "{\"source\":\"tools\",\"id\":\"figma\",\"_id\":\"\\\"f\\\"\",\"collections\":{\"a\":\"synced\","
+        "\"b\":\"failed\"},\"overallStatus\":\"failed\"}\n"));
     events_free(e);
+    docid_free(id);
 }
 END_TEST
 
