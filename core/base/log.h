@@ -1,7 +1,8 @@
 /*
  * log.h - one line per event on standard error: time, level, message, key=value (or one JSON object).
  *
- * Never document text, never a secret. Lines of several threads do not mix. Source of the text form: logfmt.
+ * Never document text, never a secret. Lines of several threads do not mix. A line has at most 8 KiB: values
+ * that are longer than their share are cut and end in `...`. Source of the text form: logfmt.
  */
 #ifndef LOCKSTEP_BASE_LOG_H
 #define LOCKSTEP_BASE_LOG_H

@@ -6,6 +6,13 @@ test_record_SOURCES = %D%/test_record.c
 test_record_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_record_LDADD = libengine.la libbase.la $(CHECK_LIBS)
 
+# log
+check_PROGRAMS += test_log
+TESTS += test_log
+test_log_SOURCES = %D%/test_log.c
+test_log_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_log_LDADD = libbase.la $(JANSSON_LIBS) $(CHECK_LIBS)
+
 # queue
 check_PROGRAMS += test_queue
 TESTS += test_queue
