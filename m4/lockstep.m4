@@ -53,6 +53,8 @@ AC_DEFUN([LOCKSTEP_COMPILER_FLAGS], [
   AS_IF([test "$enable_werror" = yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
   LANG_CFLAGS="-std=gnu17 -fno-common -fvisibility=hidden"
   HARDEN_CFLAGS="-fstack-protector-strong"
+  # A thread's stack has 128 KB where libc is musl. Sanitizers make frames larger.
+  FRAME_FLAGS="-Werror=frame-larger-than=16384 -Wframe-larger-than=16384"
   HARDEN_LDFLAGS="-Wl,-z,relro -Wl,-z,now"
   SANITIZE_FLAGS=
   MODULE_LDFLAGS="-Wl,-z,defs"
@@ -63,6 +65,7 @@ AC_DEFUN([LOCKSTEP_COMPILER_FLAGS], [
     SANITIZE_FLAGS="-fsanitize=$enable_sanitizers -fno-omit-frame-pointer -fno-sanitize-recover=all"
     # clang leaves the sanitizer runtime to the program, so modules have undefined symbols there
     MODULE_LDFLAGS=
+    FRAME_FLAGS=
     AC_DEFINE([LOCKSTEP_SANITIZED], [1], [Built with sanitizers.])
   ])
   AC_ARG_ENABLE([fuzzers],
@@ -82,6 +85,7 @@ AC_DEFUN([LOCKSTEP_COMPILER_FLAGS], [
   AC_SUBST([FUZZ_LDFLAGS])
   AC_SUBST([WARN_CFLAGS])
   AC_SUBST([LANG_CFLAGS])
+  AC_SUBST([FRAME_FLAGS])
   AC_SUBST([HARDEN_CFLAGS])
   AC_SUBST([HARDEN_LDFLAGS])
   AC_SUBST([SANITIZE_FLAGS])

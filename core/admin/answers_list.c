@@ -2,6 +2,7 @@
 #include "admin/answers_list.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/shape.h"
@@ -119,16 +120,17 @@ void answer_list(struct call *call)
 /* Who comes to what is due, and when. */
 static void say_who(struct call *call, const struct service_source *source, char *out, size_t bytes)
 {
-    struct engine_snapshot s;
-    bool known = control_snapshot(call->service->control, call_source_index(call, source), &s);
-    if (known && s.phase == PHASE_RUN)
+    struct engine_snapshot *s = malloc(sizeof *s);
+    bool known = s && control_snapshot(call->service->control, call_source_index(call, source), s);
+    if (known && s->phase == PHASE_RUN)
         snprintf(out, bytes, "they are being done");
-    else if (known && s.lease_holder[0])
+    else if (known && s->lease_holder[0])
         snprintf(out, bytes,
                  "the process that keeps this source in step (%s) comes to them at its next cycle",
-                 s.lease_holder);
+                 s->lease_holder);
     else
         snprintf(out, bytes, "they are done as soon as a process keeps this source in step");
+    free(s);
 }
 
 void answer_all_pending(struct call *call)

@@ -1,4 +1,5 @@
 /* answers_state.c - how things are: liveness, readiness, counts, the worker. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/call.h"
@@ -48,9 +49,11 @@ static json_t *shape_sources(const struct service *service)
 
 static json_t *shape_this_worker(const struct service *service, size_t source)
 {
-    struct engine_snapshot s;
-    bool known = control_snapshot(service->control, source, &s);
-    return shape_worker(service, known ? &s : NULL);
+    struct engine_snapshot *s = malloc(sizeof *s);
+    bool known = s && control_snapshot(service->control, source, s);
+    json_t *out = shape_worker(service, known ? s : NULL);
+    free(s);
+    return out;
 }
 
 json_t *body_status(const struct service *service, size_t source, struct lks_err *err)
@@ -85,14 +88,16 @@ void answer_worker(struct call *call)
 void answer_worker_run(struct call *call)
 {
     const struct service_source *source = call_source(call);
-    struct engine_snapshot after;
     struct lks_err err;
     if (!source) return;
-    enum lks_code code =
-        control_cycle(call->service->control, call_source_index(call, source), CYCLE_WAIT_MS, &after, &err);
+    struct engine_snapshot *after = malloc(sizeof *after);
+    enum lks_code code = after ? control_cycle(call->service->control, call_source_index(call, source),
+                                               CYCLE_WAIT_MS, after, &err)
+                               : lks_fail(&err, LKS_E_NOMEM, "out of memory");
     if (code != LKS_E_OK)
         call_fail_err(call, &err);
     else
         call_json(call, 200,
-                  json_pack("{s:s, s:o}", "message", "worker cycle done", "stats", shape_cycle(&after)));
+                  json_pack("{s:s, s:o}", "message", "worker cycle done", "stats", shape_cycle(after)));
+    free(after);
 }

@@ -31,7 +31,7 @@ libadmin_la_SOURCES = \
 	%D%/target.c %D%/target.h \
 	%D%/tell.c %D%/tell.h \
 	%D%/tls.c %D%/tls.h
-libadmin_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) $(CRYPTO_CFLAGS) \
+libadmin_la_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) $(CRYPTO_CFLAGS) \
 	$(ZLIB_CFLAGS)
 libadmin_la_LIBADD = libservice.la libbase.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
 
@@ -63,7 +63,7 @@ EXTRA_DIST += $(page_files)
 nodist_libadmin_la_SOURCES = %D%/page_files.c
 noinst_PROGRAMS += make_page
 make_page_SOURCES = %D%/make_page.c
-make_page_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+make_page_CPPFLAGS = $(CORE_CPPFLAGS) $(ZLIB_CFLAGS)
 make_page_LDADD = libbase.la $(ZLIB_LIBS)
 CLEANFILES += %D%/page_files.c
 %D%/page_files.c: make_page$(EXEEXT) $(page_files)

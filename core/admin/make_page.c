@@ -34,7 +34,7 @@ static const char *type_of(const char *name)
 
 static bool read_file(const char *path, struct buf *out)
 {
-    char chunk[65536];
+    char chunk[8192];
     FILE *file = fopen(path, "rb");
     if (!file) return false;
     for (size_t got; (got = fread(chunk, 1, sizeof chunk, file)) > 0;) buf_put(out, chunk, got);

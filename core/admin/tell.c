@@ -49,24 +49,29 @@ struct teller {
     pthread_t thread;
 };
 
-static void tell_cycle(struct teller *t, size_t i)
+static void tell_cycle_of(struct teller *t, size_t i, const struct engine_snapshot *s)
 {
     const char *name = t->service->sources[i].all.name;
     struct told *told = &t->told[i];
-    struct engine_snapshot s;
-    if (!control_snapshot(t->service->control, i, &s)) return;
-    bool ended = told->cycle_known && s.cycles != told->cycles;
-    bool began = told->cycle_known && s.cycle_running && !told->cycle_running;
+    bool ended = told->cycle_known && s->cycles != told->cycles;
+    bool began = told->cycle_known && s->cycle_running && !told->cycle_running;
     if (ended)
         events_publish(
             t->service->events, "cycle", name,
-            json_pack("{s:s, s:s, s:o}", "source", name, "state", "finished", "stats", shape_cycle(&s)));
+            json_pack("{s:s, s:s, s:o}", "source", name, "state", "finished", "stats", shape_cycle(s)));
     if (began)
         events_publish(t->service->events, "cycle", name,
                        json_pack("{s:s, s:s}", "source", name, "state", "started"));
-    told->cycles = s.cycles;
-    told->cycle_running = s.cycle_running;
+    told->cycles = s->cycles;
+    told->cycle_running = s->cycle_running;
     told->cycle_known = true;
+}
+
+static void tell_cycle(struct teller *t, size_t i)
+{
+    struct engine_snapshot *s = malloc(sizeof *s);
+    if (s && control_snapshot(t->service->control, i, s)) tell_cycle_of(t, i, s);
+    free(s);
 }
 
 static void tell_body(struct teller *t, size_t i, size_t k)

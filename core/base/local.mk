@@ -21,3 +21,4 @@ libbase_la_SOURCES = \
 	%D%/utf8.c %D%/utf8.h \
 	%D%/uuid.c %D%/uuid.h
 libbase_la_LIBADD = $(BSON_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS) -lm
+libbase_la_CPPFLAGS = $(CORE_CPPFLAGS)

@@ -27,6 +27,6 @@ lockstep_SOURCES = \
 	%D%/sync.c \
 	%D%/touch.c %D%/touch.h \
 	%D%/verify.c
-lockstep_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+lockstep_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS)
 lockstep_LDADD = libadmin.la libservice.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libconfig.la libbase.la $(JANSSON_LIBS) $(LTDL_LIBS)

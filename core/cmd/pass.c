@@ -54,19 +54,23 @@ static void look_for_holder(struct pass *p, struct loop_engine *le, const struct
     p->loop.stop_by_ms = 0;
 }
 
+static void look_at(struct pass *p, struct loop_engine *le, const struct engine_snapshot *s)
+{
+    look_for_holder(p, le, s);
+    bool scans = !le->config.errand.on || le->config.errand.scan;
+    if (p->refused || s->phase != PHASE_RUN || !scans) return;
+    progress_show(&p->progress, p->label ? p->label : le->source->config->name, "documents", s->scanned,
+                  s->scan_total);
+}
+
 static void tick(struct loop *loop, void *context)
 {
-    struct pass *p = context;
-    for (size_t i = 0; i < loop->count; i++) {
-        struct loop_engine *le = &loop->engines[i];
-        struct engine_snapshot s;
-        engine_snapshot(le->engine, &s);
-        look_for_holder(p, le, &s);
-        bool scans = !le->config.errand.on || le->config.errand.scan;
-        if (p->refused || s.phase != PHASE_RUN || !scans) continue;
-        progress_show(&p->progress, p->label ? p->label : le->source->config->name, "documents", s.scanned,
-                      s.scan_total);
+    struct engine_snapshot *s = malloc(sizeof *s);
+    for (size_t i = 0; s && i < loop->count; i++) {
+        engine_snapshot(loop->engines[i].engine, s);
+        look_at(context, &loop->engines[i], s);
     }
+    free(s);
 }
 
 static void feed(struct loop *loop, struct loop_engine *le, void *context)

@@ -88,7 +88,7 @@ static bool preview_one(const struct app_source *source, const struct wish *wish
 
 static bool read_all(FILE *in, struct buf *out)
 {
-    char some[65536];
+    char some[8192];
     for (size_t n; (n = fread(some, 1, sizeof some, in)) > 0;) buf_put(out, some, n);
     return !ferror(in) && !out->failed;
 }

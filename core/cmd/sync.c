@@ -46,9 +46,7 @@ static uint64_t add_up(const struct loop *loop, json_t *out, bool json)
     uint64_t failed = 0;
     for (size_t i = 0; i < loop->count; i++) {
         const struct app_source *source = loop->engines[i].source;
-        struct engine_snapshot s;
-        engine_snapshot(loop->engines[i].engine, &s);
-        json_t *work = report_work(source->names, NULL, &s, 0);
+        json_t *work = report_engine(source->names, loop->engines[i].engine);
         failed += report_not_in_step(work);
         if (!json) print_work(source->config->name, work);
         json_object_set_new(out, source->config->name, work);

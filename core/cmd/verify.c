@@ -148,9 +148,7 @@ static void add_up(const struct loop *loop, bool json, json_t *out)
 {
     for (size_t i = 0; i < loop->count; i++) {
         const struct app_source *source = loop->engines[i].source;
-        struct engine_snapshot s;
-        engine_snapshot(loop->engines[i].engine, &s);
-        json_t *work = report_work(source->names, NULL, &s, 0);
+        json_t *work = report_engine(source->names, loop->engines[i].engine);
         put_work(source->config->name, work, json, out);
         json_decref(work);
     }

@@ -12,3 +12,4 @@ libcollection_la_SOURCES = \
 	%D%/text.c %D%/text.h \
 	%D%/view.c %D%/view.h
 libcollection_la_LIBADD = libbase.la
+libcollection_la_CPPFLAGS = $(CORE_CPPFLAGS)

@@ -22,3 +22,4 @@ docs-reference: make_reference$(EXEEXT)
 	./make_reference$(EXEEXT) markdown > $(srcdir)/docs/configuration.md
 	./make_reference$(EXEEXT) man > $(srcdir)/docs/lockstep.ini.5
 .PHONY: docs-reference
+libconfig_la_CPPFLAGS = $(CORE_CPPFLAGS)

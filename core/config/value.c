@@ -21,7 +21,7 @@
 #include "config/parts.h"
 
 #define SOCKET_PATH_MAX 107 /* what the system takes */
-#define SECRET_MAX_BYTES 16384
+#define SECRET_MAX_BYTES 16000
 
 /* What is being parsed, for messages. */
 struct at {

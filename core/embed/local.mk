@@ -19,7 +19,7 @@ libembed_la_SOURCES = \
 	%D%/tokens.c %D%/tokens.h \
 	%D%/verdict.c %D%/verdict.h \
 	%D%/words.c %D%/words.h
-libembed_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
+libembed_la_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
 libembed_la_LIBADD = libhttp.la libbase.la $(JANSSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) -lm
 
 # the word vectors of the built-in embedder (NOTICE says where they come from)

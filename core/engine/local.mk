@@ -30,3 +30,4 @@ libengine_la_SOURCES = \
 	%D%/why.c \
 	%D%/worker.c
 libengine_la_LIBADD = libcollection.la libbase.la
+libengine_la_CPPFLAGS = $(CORE_CPPFLAGS)

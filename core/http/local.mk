@@ -4,5 +4,5 @@ libhttp_la_SOURCES = \
 	%D%/http.c %D%/http.h \
 	%D%/text.c \
 	%D%/transfer.c %D%/transfer.h
-libhttp_la_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ZLIB_CFLAGS)
+libhttp_la_CPPFLAGS = $(CORE_CPPFLAGS) $(CURL_CFLAGS) $(ZLIB_CFLAGS)
 libhttp_la_LIBADD = libbase.la $(CURL_LIBS) $(ZLIB_LIBS)

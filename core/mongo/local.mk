@@ -24,5 +24,5 @@ libmongo_la_SOURCES = \
 	%D%/state.c \
 	%D%/stream.c \
 	%D%/tombs.c
-libmongo_la_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
+libmongo_la_CPPFLAGS = $(CORE_CPPFLAGS) $(MONGOC_CFLAGS)
 libmongo_la_LIBADD = libengine.la libbase.la $(MONGOC_LIBS) -lm

@@ -11,3 +11,4 @@ libplugin_la_SOURCES = \
 	%D%/options.c %D%/options.h \
 	%D%/plugin.h
 libplugin_la_LIBADD = libengine.la libcollection.la libbase.la $(LTDL_LIBS)
+libplugin_la_CPPFLAGS = $(CORE_CPPFLAGS)

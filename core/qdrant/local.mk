@@ -15,6 +15,6 @@ libqdrant_la_SOURCES = \
 	%D%/wait.c \
 	%D%/whole.c %D%/whole.h \
 	%D%/write.c
-libqdrant_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libqdrant_la_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS)
 libqdrant_la_LIBADD = $(JANSSON_LIBS)
 # programs name libhttp.la, libengine.la and libbase.la behind it

@@ -24,5 +24,5 @@ libservice_la_SOURCES = \
 	%D%/search_notes.c \
 	%D%/service.h \
 	%D%/verify.c %D%/verify.h
-libservice_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libservice_la_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS)
 libservice_la_LIBADD = libqdrant.la libembed.la libengine.la libbase.la $(JANSSON_LIBS)

@@ -64,6 +64,16 @@ json_t *report_work(const char *const *names, const struct engine_snapshot *befo
     return json_pack("{s:I,s:o}", "documents", (json_int_t)after->scanned, "collections", collections);
 }
 
+json_t *report_engine(const char *const *names, struct engine *e)
+{
+    struct engine_snapshot *s = malloc(sizeof *s);
+    if (!s) return NULL;
+    engine_snapshot(e, s);
+    json_t *work = report_work(names, NULL, s, 0);
+    free(s);
+    return work;
+}
+
 uint64_t report_not_in_step(const json_t *work)
 {
     json_int_t sum = 0;

@@ -19,6 +19,8 @@ json_t *report_date(int64_t wall_ms);
  * upserted, payloads, deleted, unchanged, failed, waiting}}}`, of a set of collections (0: all). */
 json_t *report_work(const char *const *names, const struct engine_snapshot *before,
                     const struct engine_snapshot *after, uint64_t only);
+/* The same of an engine on the calling thread, since it began. */
+json_t *report_engine(const char *const *names, struct engine *e);
 /* How many parts of documents failed or were put aside, by such a report. */
 uint64_t report_not_in_step(const json_t *work);
 /* `{toolId, success, totalDuration, overallStatus, collections: [...]}` */
