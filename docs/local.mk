@@ -7,4 +7,4 @@ dist_doc_DATA += docs/operations.md
 dist_doc_DATA += docs/api.md
 dist_doc_DATA += docs/benchmarks.md
 dist_doc_DATA += docs/openapi.json
-EXTRA_DIST += docs/dashboard.png
+dist_doc_DATA += docs/dashboard.png

@@ -3,8 +3,14 @@ if WITH_SYSTEMD_UNIT
 systemdsystemunit_DATA = etc/lockstep.service
 endif
 
+# by make, because configure leaves ${exec_prefix} in bindir, which systemd does not expand
+EXTRA_DIST += %D%/lockstep.service.in
+CLEANFILES += etc/lockstep.service
+etc/lockstep.service: $(srcdir)/etc/lockstep.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) etc && $(SED) 's,[@]bindir[@],$(bindir),g' $(srcdir)/etc/lockstep.service.in >$@.tmp && mv $@.tmp $@
+
 # The example becomes the configuration where there is none yet; one that somebody has changed is never touched.
-EXTRA_DIST += %D%/lockstep.ini
+dist_doc_DATA += %D%/lockstep.ini
 install-data-local: install-lockstep-ini
 uninstall-local: uninstall-lockstep-ini
 .PHONY: install-lockstep-ini uninstall-lockstep-ini

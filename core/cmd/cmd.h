@@ -34,6 +34,8 @@ extern const struct command command_run, command_sync, command_status, command_r
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Loads configuration and plugins, or says on standard error everything that is wrong; NULL then. */
 struct app *app_or_complaint(const struct invocation *inv, unsigned flags);
+/* The configuration alone, without plugins; otherwise likewise. To be freed by config_free(). */
+struct config *config_or_complaint(const struct invocation *inv, unsigned flags);
 /* The source named NAME, or the first if `name` is NULL; says so and returns NULL if there is none of that
  * name. */
 struct app_source *source_or_complaint(struct app *app, const char *name);

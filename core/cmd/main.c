@@ -15,6 +15,8 @@
 #include "cmd/signals.h"
 #include "config.h"
 
+extern char **environ;
+
 static const struct command *const commands[] = {
     &command_run,    &command_sync,    &command_status,  &command_retry,  &command_verify,
     &command_search, &command_preview, &command_plugins, &command_forget, &command_config};
@@ -62,6 +64,18 @@ struct app *app_or_complaint(const struct invocation *inv, unsigned flags)
     }
     fprintf(stderr, "lockstep: %s\n", err.text);
     return NULL;
+}
+
+struct config *config_or_complaint(const struct invocation *inv, unsigned flags)
+{
+    struct config *config = NULL;
+    struct config_problems problems = {.texts = NULL};
+    struct lks_err err = {.code = LKS_E_OK};
+    enum lks_code code = config_load(&config, inv->config_path, environ, flags, &problems, &err);
+    for (size_t i = 0; problems.count > 1 && i < problems.count; i++) complain(problems.texts[i]);
+    config_problems_fini(&problems);
+    if (code != LKS_E_OK) fprintf(stderr, "lockstep: %s\n", err.text);
+    return config;
 }
 
 struct app_source *source_or_complaint(struct app *app, const char *name)

@@ -1,5 +1,5 @@
-/* plugins.c - `lockstep plugins`: which are loaded, from where, what they watch, and which options they have.
- */
+/* plugins.c - `lockstep plugins`: which are loaded, from where, what they watch, and which options they have;
+ * with `--all` those that could be used, too. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,42 +93,97 @@ static json_t *plugin_json(const struct plugin *plugin, const char *const *colle
                      strings_json(d->payload), "options", options_json(d->options));
 }
 
-static int show(const struct app *app, bool json)
+/* `list` is NULL where text is wanted. */
+static void show_plugin(const struct plugin *plugin, const char *const *collections, json_t *list)
+{
+    if (list)
+        json_array_append_new(list, plugin_json(plugin, collections));
+    else
+        print_plugin(plugin, collections);
+}
+
+static int show(const struct app *app, json_t *list)
 {
     const char **names = calloc(app->config->collection_count + 1, sizeof *names);
-    json_t *list = json ? json_array() : NULL;
     if (!names) return EXIT_FAILED;
     for (size_t i = 0; i < plugins_count(app->plugins); i++) {
         const struct plugin *plugin = plugins_at(app->plugins, i);
         served(app, plugin, names);
-        if (json)
-            json_array_append_new(list, plugin_json(plugin, names));
-        else
-            print_plugin(plugin, names);
+        show_plugin(plugin, names, list);
     }
-    if (json) {
-        json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    }
-    json_decref(list);
     free(names);
     return EXIT_DONE;
 }
 
+/* ---- --all: those in the plugin folders, whether a section names them or not ---- */
+
+static void complain(void *context, const char *problem)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", problem);
+}
+
+/* The collections whose section names this plugin, NULL-terminated. */
+static void named_by(const struct config *config, const char *plugin, const char **names)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->collection_count; i++)
+        if (config->collections[i].enabled && strcmp(config->collections[i].plugin, plugin) == 0)
+            names[count++] = config->collections[i].name;
+    names[count] = NULL;
+}
+
+/* Each is loaded by itself, so that one that cannot be loaded hides no other. */
+static bool show_available(const struct config *config, const char *name, const char **collections,
+                           json_t *list)
+{
+    struct plugin_set *set = NULL;
+    struct lks_err err;
+    if (plugins_load(config->plugin_paths, &name, 1, &set, complain, NULL, &err) != LKS_E_OK) return false;
+    named_by(config, name, collections);
+    show_plugin(plugins_at(set, 0), collections, list);
+    plugins_free(set);
+    return true;
+}
+
+static int show_all(const struct invocation *inv, json_t *list)
+{
+    struct config *config = config_or_complaint(inv, CONFIG_OFFLINE);
+    if (!config) return EXIT_USAGE;
+    char **names = plugins_available(config->plugin_paths);
+    const char **collections = calloc(config->collection_count + 1, sizeof *collections);
+    int status = names && collections ? EXIT_DONE : EXIT_FAILED;
+    for (size_t i = 0; names && collections && names[i]; i++)
+        if (!show_available(config, names[i], collections, list)) status = EXIT_FAILED;
+    free(names);
+    free(collections);
+    config_free(config);
+    return status;
+}
+
 static int run(const struct invocation *inv)
 {
-    bool json = false;
-    const struct option_spec options[] = {{"json", OPTION_FLAG, &json, 0, 0}};
+    bool json = false, all = false;
+    const struct option_spec options[] = {{"json", OPTION_FLAG, &json, 0, 0},
+                                          {"all", OPTION_FLAG, &all, 0, 0}};
     int status = ARGUMENTS_READ(&command_plugins, inv, options, NULL);
     if (status != EXIT_DONE) return status;
-    struct app *app = app_or_complaint(inv, CONFIG_OFFLINE);
-    if (!app) return EXIT_USAGE;
-    status = show(app, json);
+    json_t *list = json ? json_array() : NULL;
+    struct app *app = all ? NULL : app_or_complaint(inv, CONFIG_OFFLINE);
+    if (all)
+        status = show_all(inv, list);
+    else
+        status = app ? show(app, list) : EXIT_USAGE;
+    if (list && status != EXIT_USAGE) {
+        json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    }
+    json_decref(list);
     app_free(app);
     return status;
 }
 
 const struct command command_plugins = {.name = "plugins",
-                                        .usage = "[--json]",
+                                        .usage = "[--all] [--json]",
                                         .summary = "what is loaded, from where, watching what",
                                         .run = run};

@@ -34,7 +34,7 @@ const struct section_help section_help[SECTION_KIND_COUNT] = {
     [SECTION_PLUGINS] = {"plugins", "Where plugins are found."},
     [SECTION_COLLECTION] = {"collection:",
                             "A Qdrant collection to keep in step. Keys that are not listed here are the "
-                            "plugin's own options (`lockstep plugins` lists them)."},
+                            "plugin's own options (`lockstep plugins --all` lists them)."},
 };
 
 const struct option options[] = {

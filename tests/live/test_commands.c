@@ -262,10 +262,15 @@ START_TEST(plugins_are_listed_with_what_they_watch)
     buf_init(&out, 0);
     EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "plugins", NULL), 0);
     EXPECT(&w, has(&out, "functionality") && has(&out, "longDescription") && has(&out, ".so"));
+    EXPECT(&w, !has(&out, "fields "));
     live_set(&w, "collection:more", "plugin", "missing");
     buf_clear(&out);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, &out, "plugins", NULL), 2);
     EXPECT(&w, has(&out, "missing"));
+    /* what could be used is shown whatever the sections name */
+    buf_clear(&out);
+    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "plugins", "--all", "--json", NULL), 0);
+    EXPECT(&w, has(&out, "\"fields\"") && has(&out, "\"usecases\"") && has(&out, "\"options\""));
     buf_fini(&out);
     live_close(&w);
 }

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Does every relative link of the documents lead to a file, in the source and once they are installed? And do the
+# installed files name real folders? Speaks TAP.
+: "${top_srcdir:=.}" "${top_builddir:=.}"
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+
+# dead FILE...: prints links without a file behind them
+dead() {
+    for file; do
+        grep -oE '\]\([^)]*\)' "$file" | sed 's,^](,,; s,)$,,; s,#.*,,' | grep -vE '^(https?:.*)?$' | while read -r link; do
+            [ -e "$(dirname "$file")/$link" ] || echo "$(basename "$file"): $link"
+        done
+    done
+}
+
+say() {
+    if [ -z "$3" ]; then echo "ok $1 - $2"; else printf '%s\n' "$3" | sed 's/^/# /'; echo "not ok $1 - $2"; fi
+}
+
+echo 1..4
+say 1 "links of the source" "$(dead "$top_srcdir"/README.md "$top_srcdir"/docs/*.md)"
+
+unset MAKEFLAGS MFLAGS MAKELEVEL
+(cd "$top_builddir" && make -s DESTDIR="$tmp" prefix=/usr exec_prefix=/opt install-dist_docDATA install-data-hook \
+    install-pkgconfigDATA install-systemdsystemunitDATA) >"$tmp/log" 2>&1 || sed 's/^/# /' "$tmp/log"
+doc=$(dirname "$(find "$tmp" -name README.md | head -n 1)")
+say 2 "links of the installed documents" "$(dead "$doc"/*.md; [ -s "$doc/README.md" ] || echo "README.md is not there")"
+
+unit=$(find "$tmp" -name lockstep.service | head -n 1)
+say 3 "the unit names no variable of configure's" "$(grep -nE '@[a-z]+@|\$\{(exec_)?prefix\}' "$unit" 2>&1
+    grep -q '^ExecStart=/.*/lockstep run$' "$unit" || grep -n ExecStart "$unit")"
+
+pc=$(dirname "$(find "$tmp" -name lockstep.pc | head -n 1)")
+folder=$(PKG_CONFIG_PATH=$pc pkg-config --variable=plugindir lockstep 2>&1)
+case $folder in
+/*/lockstep/plugins) say 4 "pkg-config names the plugin folder" "" ;;
+*) say 4 "pkg-config names the plugin folder" "plugindir: $folder" ;;
+esac
