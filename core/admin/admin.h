@@ -32,6 +32,8 @@ struct admin;
 
 /* Whether certificate and key can be used, without listening. LKS_E_CONFIG. */
 enum lks_code admin_check(const struct admin_config *config, struct lks_err *err);
+/* Whether its address can be listened at now; takes nothing. LKS_E_IO. */
+enum lks_code admin_try(const struct admin_config *config, struct lks_err *err);
 /* Listens and answers from now on. LKS_E_IO: the address can't be had; LKS_E_CONFIG: certificate or key can't
  * be used. The message says why. */
 enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err);

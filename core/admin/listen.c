@@ -85,6 +85,42 @@ static enum lks_code listen_unix(const char *path, int *fd, struct lks_err *err)
     return lks_fail(err, LKS_E_IO, "[api] listen: can't listen on unix:%s: %s", path, why);
 }
 
+static enum lks_code try_tcp(const struct admin_config *config, struct lks_err *err)
+{
+    int fd = -1;
+    enum lks_code code = listen_tcp(config, &fd, err);
+    if (fd >= 0) close(fd);
+    return code;
+}
+
+/* The folder must be there and writable; what is in the way must be a socket that nobody listens at. */
+static enum lks_code try_unix(const char *path, struct lks_err *err)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct stat info;
+    const char *why = NULL;
+    if (strlen(path) >= sizeof at.sun_path) return listen_unix(path, &(int){-1}, err);
+    memcpy(at.sun_path, path, strlen(path) + 1);
+    char *folder = strdup(path);
+    if (!folder) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = '\0';
+    if (access(folder, W_OK | X_OK) != 0) why = strerror(errno);
+    free(folder);
+    if (!why && lstat(path, &info) == 0) {
+        if (!S_ISSOCK(info.st_mode))
+            why = "something else than a socket is there";
+        else if (is_alive(&at))
+            why = "another process listens there";
+    }
+    return why ? lks_fail(err, LKS_E_IO, "[api] listen: can't listen on unix:%s: %s", path, why) : LKS_E_OK;
+}
+
+enum lks_code listen_try(const struct admin_config *config, struct lks_err *err)
+{
+    return *config->socket_path ? try_unix(config->socket_path, err) : try_tcp(config, err);
+}
+
 void listen_forget(const char *socket_path)
 {
     if (*socket_path) unlink(socket_path);

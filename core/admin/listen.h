@@ -4,6 +4,8 @@
 
 #include "admin/admin.h"
 
+/* Whether listen_open() would succeed; takes nothing and replaces nothing. LKS_E_IO. */
+enum lks_code listen_try(const struct admin_config *config, struct lks_err *err);
 /* Listens at the first address of `config->host` that can be had, or at `config->socket_path`, where the
  * socket of a daemon that is gone is replaced. LKS_E_IO: the message says why not. */
 enum lks_code listen_open(const struct admin_config *config, int *fd, struct lks_err *err);

@@ -275,6 +275,11 @@ enum lks_code admin_check(const struct admin_config *config, struct lks_err *err
     return code;
 }
 
+enum lks_code admin_try(const struct admin_config *config, struct lks_err *err)
+{
+    return listen_try(config, err);
+}
+
 static enum lks_code start(struct admin *a, struct lks_err *err)
 {
     int fd = -1;

@@ -17,15 +17,60 @@ extern char **environ;
 
 /* ---- configuration and plugins ---- */
 
-static enum lks_code load_config(struct app *app, const char *path, unsigned flags,
-                                 void (*complain)(const char *), struct lks_err *err)
+/* Everything that is wrong, from wherever it comes: a single problem is the error itself, several are told.
+ */
+struct findings {
+    char **texts; /* owned */
+    size_t count;
+    bool no_memory;
+};
+
+static void find(void *context, const char *problem)
+{
+    struct findings *f = context;
+    char **all = realloc(f->texts, (f->count + 1) * sizeof *all);
+    if (all) f->texts = all;
+    if (!all || !(f->texts[f->count] = strdup(problem)))
+        f->no_memory = true;
+    else
+        f->count++;
+}
+
+static enum lks_code findings_end(struct findings *f, const char *path, void (*complain)(const char *),
+                                  struct lks_err *err)
+{
+    enum lks_code code = LKS_E_OK;
+    for (size_t i = 0; f->count > 1 && i < f->count; i++) complain(f->texts[i]);
+    if (f->no_memory)
+        code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    else if (f->count == 1)
+        code = lks_fail(err, LKS_E_CONFIG, "%s", f->texts[0]);
+    else if (f->count)
+        code = lks_fail(err, LKS_E_CONFIG, "%s: %zu problems in the configuration", path, f->count);
+    for (size_t i = 0; i < f->count; i++) free(f->texts[i]);
+    free(f->texts);
+    return code;
+}
+
+static enum lks_code load_config(struct app *app, const char *path, unsigned flags, struct findings *f,
+                                 struct lks_err *err)
 {
     struct config_problems problems = {.texts = NULL};
-    enum lks_code code = config_load(&app->config, path, environ, flags, &problems, err);
-    for (size_t i = 0; problems.count > 1 && i < problems.count; i++) /* a single one is the error itself */
-        complain(problems.texts[i]);
+    enum lks_code code = config_load(&app->config, path, environ, flags | CONFIG_KEEP, &problems, err);
+    for (size_t i = 0; i < problems.count; i++) find(f, problems.texts[i]);
     config_problems_fini(&problems);
-    return code;
+    return code == LKS_E_CONFIG && app->config ? LKS_E_OK : code;
+}
+
+/* By the driver's own parser, which may refuse what the shape of an address does not show. */
+static void check_uri(const struct config *config, struct findings *f)
+{
+    struct lks_err err;
+    char text[LKS_ERR_TEXT_BYTES + 300];
+    const struct config_source *first = &config->sources[0];
+    if (!*first->uri || mongo_check_uri(first->uri, &err) == LKS_E_OK) return;
+    snprintf(text, sizeof text, "%s: [mongodb] uri: %s", first->uri_where, err.text);
+    find(f, text);
 }
 
 static struct embed_config embedder_settings(const struct config_embedder *c)
@@ -50,7 +95,7 @@ static struct embed_config embedder_settings(const struct config_embedder *c)
                                  .cache_bytes = c->cache_bytes};
 }
 
-static enum lks_code make_fingerprints(struct app *app, struct lks_err *err)
+static enum lks_code make_fingerprints(struct app *app, struct findings *f, struct lks_err *err)
 {
     const struct config *config = app->config;
     app->fingerprints = calloc(config->embedder_count + 1, sizeof *app->fingerprints);
@@ -58,32 +103,44 @@ static enum lks_code make_fingerprints(struct app *app, struct lks_err *err)
     for (size_t i = 0; i < config->embedder_count; i++) {
         struct embed_config settings = embedder_settings(&config->embedders[i]);
         enum lks_code code = embed_fingerprint(&settings, &app->fingerprints[i], err);
-        if (code != LKS_E_OK) return code;
+        if (code == LKS_E_NOMEM) return code;
+        if (code == LKS_E_OK) continue;
+        find(f, err->text);
+        app->fingerprints[i] = strdup(""); /* nothing is made with it */
+        if (!app->fingerprints[i]) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
     return LKS_E_OK;
 }
 
-/* The plugin room tells problems with a context; ours is the function that prints them. */
-struct complainer {
-    void (*complain)(const char *problem);
-};
-
-static void report(void *context, const char *problem)
+static void ignore(void *context, const char *problem)
 {
-    ((const struct complainer *)context)->complain(problem);
+    (void)context, (void)problem;
 }
 
-static enum lks_code load_plugins(struct app *app, void (*complain)(const char *), struct lks_err *err)
+static bool can_be_loaded(const struct config *config, const char *name, struct findings *f)
+{
+    struct plugin_set *set = NULL;
+    struct lks_err err;
+    bool good = plugins_load(config->plugin_paths, &name, 1, &set, find, f, &err) == LKS_E_OK;
+    plugins_free(set);
+    return good;
+}
+
+/* All plugins that can be loaded are, so that their sections can be checked, too. */
+static enum lks_code load_plugins(struct app *app, struct findings *f, struct lks_err *err)
 {
     const struct config *config = app->config;
-    struct complainer complainer = {complain};
     const char **names = calloc(config->collection_count + 1, sizeof *names);
     size_t count = 0;
     if (!names) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    for (size_t i = 0; i < config->collection_count; i++)
-        if (config->collections[i].enabled) names[count++] = config->collections[i].plugin;
-    enum lks_code code =
-        plugins_load(config->plugin_paths, names, count, &app->plugins, report, &complainer, err);
+    for (size_t i = 0; i < config->collection_count; i++) {
+        const char *name = config->collections[i].plugin;
+        bool known = !config->collections[i].enabled;
+        for (size_t k = 0; k < i && !known; k++)
+            known = config->collections[k].enabled && strcmp(config->collections[k].plugin, name) == 0;
+        if (!known && can_be_loaded(config, name, f)) names[count++] = name;
+    }
+    enum lks_code code = plugins_load(config->plugin_paths, names, count, &app->plugins, ignore, NULL, err);
     free(names);
     return code;
 }
@@ -105,6 +162,9 @@ static enum lks_code bind(struct app *app, size_t which, plugin_report tell, voi
     struct binding_settings settings = {.name = c->name,
                                         .plugin = c->plugin,
                                         .where = c->where,
+                                        .watched_where = c->watched_where,
+                                        .sentences_where = c->sentences_where,
+                                        .payload_where = c->payload_where,
                                         .watched = c->watched,
                                         .sentences = c->sentences,
                                         .payload = c->payload,
@@ -123,20 +183,19 @@ static enum lks_code bind(struct app *app, size_t which, plugin_report tell, voi
 }
 
 /* Each collection is tried, so that all problems are told at once. */
-static enum lks_code bind_collections(struct app *app, void (*complain)(const char *), struct lks_err *err)
+static enum lks_code bind_collections(struct app *app, struct findings *f, struct lks_err *err)
 {
-    struct complainer complainer = {complain};
     size_t count = app->config->collection_count;
-    enum lks_code worst = LKS_E_OK;
     app->bindings = calloc(count + 1, sizeof *app->bindings);
     app->settings = calloc(count + 1, sizeof *app->settings);
     if (!app->bindings || !app->settings) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++) {
-        if (!app->config->collections[i].enabled) continue;
-        enum lks_code code = bind(app, i, report, &complainer, err);
-        if (code != LKS_E_OK) worst = code;
+        const struct config_collection *c = &app->config->collections[i];
+        if (!c->enabled || !plugins_find(app->plugins, c->plugin)) continue;
+        enum lks_code code = bind(app, i, find, f, err);
+        if (code != LKS_E_OK && code != LKS_E_CONFIG) return code;
     }
-    return worst;
+    return LKS_E_OK;
 }
 
 /* ---- sources ---- */
@@ -210,10 +269,14 @@ enum lks_code app_load(const char *config_path, unsigned flags, void (*complain)
     struct app *app = calloc(1, sizeof *app);
     if (!app) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     name_ourselves(app);
-    enum lks_code code = load_config(app, config_path, flags, complain, err);
-    if (code == LKS_E_OK) code = make_fingerprints(app, err);
-    if (code == LKS_E_OK) code = load_plugins(app, complain, err);
-    if (code == LKS_E_OK) code = bind_collections(app, complain, err);
+    struct findings found = {.texts = NULL};
+    enum lks_code code = load_config(app, config_path, flags, &found, err);
+    if (code == LKS_E_OK && !(flags & CONFIG_OFFLINE)) check_uri(app->config, &found);
+    if (code == LKS_E_OK) code = make_fingerprints(app, &found, err);
+    if (code == LKS_E_OK) code = load_plugins(app, &found, err);
+    if (code == LKS_E_OK) code = bind_collections(app, &found, err);
+    enum lks_code ended = findings_end(&found, config_path, complain, code ? &(struct lks_err){0} : err);
+    if (code == LKS_E_OK) code = ended;
     if (code == LKS_E_OK) code = make_sources(app, err);
     if (code != LKS_E_OK) {
         app_free(app);
@@ -268,7 +331,8 @@ static enum lks_code connect_mongo(struct app_source *s, struct inbox inbox, str
                                     .watch = watches[c->watch],
                                     .poll_interval_ms = c->poll_interval_ms,
                                     .poll_field = c->poll_field[0] ? c->poll_field : NULL,
-                                    .owner = s->app->owner};
+                                    .owner = s->app->owner,
+                                    .selection_ms = s->app->selection_ms};
     return mongo_open(&settings, inbox, &s->mongo, err);
 }
 
@@ -307,6 +371,9 @@ enum lks_code app_connect(struct app *app, struct lks_err *err)
     app->has_inbox = true;
     /* as OpenSSL's own programs and curl take it */
     const struct http_options options = {.ca_file = getenv("SSL_CERT_FILE")};
+    if (options.ca_file && *options.ca_file && access(options.ca_file, R_OK) != 0)
+        return lks_fail(err, LKS_E_CONFIG, "SSL_CERT_FILE: can't read %s: %s", options.ca_file,
+                        strerror(errno));
     enum lks_code code = http_open(&options, &app->http, err);
     if (code == LKS_E_OK) code = connect_embedders(app, inbox, err);
     for (size_t i = 0; i < app->source_count && code == LKS_E_OK; i++) {

@@ -49,7 +49,8 @@ struct app {
     bool has_inbox;
     struct http *http;
     struct embedders *embedders;
-    char owner[128]; /* who we are, in leases */
+    char owner[128];      /* who we are, in leases */
+    int32_t selection_ms; /* how long MongoDB is waited for unless the URI says so; 0: as usual */
 };
 
 /* Configuration, plugins and collections. `flags` as config_load() has them. All problems are told to

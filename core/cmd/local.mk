@@ -4,6 +4,7 @@ lockstep_SOURCES = \
 	%D%/app.c %D%/app.h \
 	%D%/arguments.c %D%/arguments.h \
 	%D%/cmd.h \
+	%D%/check.c %D%/check.h \
 	%D%/config.c \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/forget.c \
@@ -17,6 +18,7 @@ lockstep_SOURCES = \
 	%D%/preview.c \
 	%D%/progress.c %D%/progress.h \
 	%D%/rehearsal.c %D%/rehearsal.h \
+	%D%/recheck.c %D%/recheck.h \
 	%D%/retry.c \
 	%D%/run.c \
 	%D%/search.c \

@@ -14,9 +14,8 @@
 #include "cmd/making.h"
 #include "cmd/signals.h"
 
-#define DRAIN_MS 10000
+#define DRAIN_MS 8000 /* then what is in work is given up, and there is time left to save and close */
 #define TICK_MS 1000
-#define AGAIN_MS 500 /* a second signal within this time is the first one's echo */
 
 /* ---- clock ---- */
 
@@ -201,9 +200,16 @@ static void follow_signal(struct loop *loop, int64_t now)
 {
     int signal = atomic_exchange(&loop->signal, 0);
     if (!signal) return;
-    if (signal == SIGHUP && loop->on_hangup && !loop->on_hangup(loop, loop->context)) return;
+    if (signal == SIGHUP && loop->on_hangup)
+        loop->on_hangup(loop, loop->context);
+    else
+        loop_stop(loop, now);
+}
+
+void loop_stop(struct loop *loop, int64_t now)
+{
     bool again = loop->stop_by_ms != INT64_MAX;
-    if (again && now < loop->asked_ms + AGAIN_MS)
+    if (again && now < loop->asked_ms + SIGNALS_AGAIN_MS)
         return; /* the same wish, sent to us and to our process group */
     loop->asked_ms = now;
     log_info(again ? "asked again to stop: what is not done is left for the next start"

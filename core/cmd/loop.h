@@ -29,8 +29,8 @@ struct loop {
     int64_t asked_ms;   /* when the last wish to stop came */
     int64_t stop_by_ms; /* monotonic; drained or not, we end */
     void (*tick)(struct loop *loop, void *context); /* about once a second; may be NULL */
-    /* SIGHUP came: true to drain and end. NULL: as SIGTERM */
-    bool (*on_hangup)(struct loop *loop, void *context);
+    /* SIGHUP came. NULL: as SIGTERM */
+    void (*on_hangup)(struct loop *loop, void *context);
     /* Each turn, for an engine on an errand that runs: the place for engine_touch() and engine_stop(). */
     void (*feed)(struct loop *loop, struct loop_engine *le, void *context);
     /* A document that was touched is done. */
@@ -50,6 +50,8 @@ enum lks_code loop_open_errands(struct loop *loop, struct app *app, const struct
 /* Runs until every engine is done: after a signal, or after the pass. On SIGTERM and SIGINT it drains; a
  * second one hurries. */
 void loop_run(struct loop *loop);
+/* As a signal to stop does. On the loop's thread. */
+void loop_stop(struct loop *loop, int64_t now);
 void loop_close(struct loop *loop);
 
 #endif

@@ -17,6 +17,9 @@
 
 extern char **environ;
 
+#define LEAVE_MS 50 /* enough to end our sessions on the server; what is not ended there runs out by itself  \
+                     */
+
 static const struct command *const commands[] = {
     &command_run,    &command_sync,    &command_status,  &command_retry,  &command_verify,
     &command_search, &command_preview, &command_plugins, &command_forget, &command_config};
@@ -162,6 +165,7 @@ int main(int argc, char **argv)
     json_memory_watch();
     signals_block();
     tame_malloc();
+    mongo_leave_early();
     seed_hashes();
     if (!take_config(&argc, argv, &inv.config_path)) {
         fputs("lockstep: --config needs a file\n", stderr);
@@ -200,5 +204,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "lockstep: standard output: %s\n", strerror(errno));
         status = EXIT_FAILED;
     }
+    fflush(stderr);
+    if (!mongo_has_left(LEAVE_MS)) _exit(status); /* no exit handlers while threads of the driver run */
     return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "cmd/signals.h"
 
 #define GRACE_S 2 /* on top of the lease, until its holder counts as alive */
@@ -106,13 +107,21 @@ bool servers_answer(struct app *app, const struct engine_errand *errands)
     return good;
 }
 
+/* Told to stop, and something hangs. */
+static void end_unfinished(void *context)
+{
+    (void)context;
+    fputs("lockstep: stopped before everything had ended; nothing is lost\n", stderr);
+    _exit(EXIT_FAILED);
+}
+
 bool pass_run(struct pass *p, struct app *app)
 {
     struct loop *loop = &p->loop;
     struct lks_err err;
     enum lks_code code =
         p->errands ? loop_open_errands(loop, app, p->errands, &err) : loop_open(loop, app, true, &err);
-    if (code == LKS_E_OK) code = signals_watch(loop, &err);
+    if (code == LKS_E_OK) code = signals_watch(loop, end_unfinished, NULL, &err);
     if (code != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
         return false;

@@ -176,6 +176,12 @@ enum lks_code serve_check(const struct config_api *api, struct lks_err *err)
     return api->enabled ? admin_check(&config, err) : LKS_E_OK;
 }
 
+enum lks_code serve_try(const struct config_api *api, struct lks_err *err)
+{
+    const struct admin_config config = admin_of(api, NULL);
+    return api->enabled ? admin_try(&config, err) : LKS_E_OK;
+}
+
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err)
 {
     const struct config_api *api = &loop->app->config->api;

@@ -8,6 +8,8 @@ struct serve;
 
 /* Whether [api] names a certificate and a key that can be used. LKS_E_CONFIG. */
 enum lks_code serve_check(const struct config_api *api, struct lks_err *err);
+/* Whether the address can be listened at now; takes nothing. LKS_E_IO. */
+enum lks_code serve_try(const struct config_api *api, struct lks_err *err);
 /* Listens as [api] says; does nothing with `listen = off`. The loop's engines are open. */
 enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *err);
 /* On the loop's thread, for its `feed` and `tick`, its `touched` and its `recorded`. NULL is fine for all of

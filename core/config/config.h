@@ -52,6 +52,7 @@ struct config_source {
     enum config_metadata metadata;
     enum config_error_codes error_codes;
     bool create_indexes;
+    const char *uri_where; /* "FILE:LINE", or the variable, of what the first source's uri is set by */
 };
 
 struct config_qdrant {
@@ -129,7 +130,8 @@ struct config_collection {
     size_t max_text_bytes;
     const struct config_extra *extras;
     size_t extra_count;
-    const char *where; /* "FILE:LINE" of the section */
+    const char *where;                                           /* "FILE:LINE" of the section */
+    const char *watched_where, *sentences_where, *payload_where; /* of the keys; NULL: not given */
 };
 
 struct config {
@@ -156,6 +158,9 @@ struct config_problems {
 
 /* For commands that speak to no server (preview of a file): what only servers need may be missing. */
 #define CONFIG_OFFLINE 1u
+/* On LKS_E_CONFIG the configuration is made all the same, as far as it could be read and only to look for
+ * further problems in it; what is wrong is empty or has its default. */
+#define CONFIG_KEEP 2u
 
 /* "Cosine", ...: as Qdrant writes it. Static storage. */
 const char *config_distance_name(enum config_distance distance);

@@ -381,7 +381,7 @@ enum lks_code config_load(struct config **out, const char *path, char *const *en
     else if (problems->count)
         code = lks_fail(err, LKS_E_CONFIG, "%s: %zu problems in the configuration", path, problems->count);
 out:
-    if (code == LKS_E_OK)
+    if (code == LKS_E_OK || (code == LKS_E_CONFIG && flags & CONFIG_KEEP))
         *out = config;
     else
         config_free(config);

@@ -99,6 +99,7 @@ static void resolve_source(struct config_parts *parts, const struct section *s, 
     *source = (struct config_source){
         .uri = "", .name = "", .database = "", .collection = "", .ns = "", .id_field = "", .poll_field = ""};
     store_section(parts, s, source);
+    source->uri_where = given(s, "uri") ? given(s, "uri")->where : s->where;
     if (first) {
         source->uri = first->uri;
         source->name = s->name;
@@ -284,6 +285,12 @@ static void resolve_extras(struct config_parts *parts, const struct section *s, 
     c->extra_count = s->extra_count;
 }
 
+static const char *key_where(const struct section *s, const char *key)
+{
+    const struct value *v = given(s, key);
+    return v ? v->where : NULL;
+}
+
 static void resolve_collection(struct config_parts *parts, struct config *config, const struct section *s,
                                const struct shared *shared, struct config_collection *c)
 {
@@ -302,6 +309,9 @@ static void resolve_collection(struct config_parts *parts, struct config *config
         if (c->source == config->source_count && value_is_name(name))
             wrong(parts, s, "source", "there is no source of this name");
     }
+    c->watched_where = key_where(s, "watched");
+    c->sentences_where = key_where(s, "sentences");
+    c->payload_where = key_where(s, "payload");
     resolve_override(parts, config, s, shared, c);
     resolve_extras(parts, s, c);
 }

@@ -11,6 +11,7 @@ libmongo_la_SOURCES = \
 	%D%/forget.c \
 	%D%/keys.c \
 	%D%/lease.c \
+	%D%/leave.c \
 	%D%/metadata.c %D%/metadata.h \
 	%D%/list.c %D%/list.h \
 	%D%/list_filter.c \
@@ -21,8 +22,10 @@ libmongo_la_SOURCES = \
 	%D%/reads.c \
 	%D%/records.c \
 	%D%/requeue.c \
+	%D%/silence.c \
 	%D%/state.c \
 	%D%/stream.c \
-	%D%/tombs.c
+	%D%/tombs.c \
+	%D%/uri.c
 libmongo_la_CPPFLAGS = $(CORE_CPPFLAGS) $(MONGOC_CFLAGS)
 libmongo_la_LIBADD = libengine.la libbase.la $(MONGOC_LIBS) -lm

@@ -17,6 +17,8 @@
  * for a count over a big collection. */
 #define HEARTBEAT_MS 500
 #define SERVER_SELECTION_MS 10000
+#define CONNECT_TIMEOUT_MS 5000 /* also how long a monitor waits beyond its heartbeat for a server's answer  \
+                                 */
 #define SOCKET_TIMEOUT_MS 120000
 #define POOL_MAX 16
 
@@ -128,6 +130,7 @@ struct port mongo_store_port(struct mongo *m)
 static void driver_log(mongoc_log_level_t level, const char *domain, const char *message, void *data)
 {
     (void)data;
+    uri_heard(level);
     if (level <= MONGOC_LOG_LEVEL_WARNING)
         log_debug("MongoDB driver", LOG_STR("domain", domain), LOG_STR("text", message));
 }
@@ -138,6 +141,12 @@ static void driver_init(void)
     mongoc_log_set_handler(driver_log, NULL);
 }
 
+void mongo_driver(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, driver_init);
+}
+
 static void default_int(mongoc_uri_t *uri, const char *option, int32_t value)
 {
     if (!mongoc_uri_has_option(uri, option)) mongoc_uri_set_option_as_int32(uri, option, value);
@@ -145,10 +154,11 @@ static void default_int(mongoc_uri_t *uri, const char *option, int32_t value)
 
 /* What we rely on, whatever the URI says: majority writes, reads from the primary, concern said per command.
  */
-static void uri_settle(mongoc_uri_t *uri)
+static void uri_settle(mongoc_uri_t *uri, int32_t selection_ms)
 {
     default_int(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, HEARTBEAT_MS);
-    default_int(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SERVER_SELECTION_MS);
+    default_int(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, selection_ms ? selection_ms : SERVER_SELECTION_MS);
+    default_int(uri, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_TIMEOUT_MS);
     default_int(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_TIMEOUT_MS);
     if (!mongoc_uri_has_option(uri, MONGOC_URI_RETRYWRITES))
         mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, true);
@@ -165,24 +175,22 @@ static void uri_settle(mongoc_uri_t *uri)
     mongoc_read_prefs_destroy(prefs);
 }
 
-static enum lks_code open_pool(struct mongo *m, const char *text, struct lks_err *err)
+static enum lks_code open_pool(struct mongo *m, const struct mongo_config *config, struct lks_err *err)
 {
     bson_error_t error = {0};
-    mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &error);
-    if (!uri) {
-        /* the driver quotes the part it can't read, which may be the password */
-        if (strchr(text, '@'))
-            return lks_fail(err, LKS_E_CONFIG,
-                            "the MongoDB URI is not valid (in user name and password, characters such as "
-                            ": / ? # [ ] @ must be percent-encoded)");
-        return lks_fail(err, LKS_E_CONFIG, "the MongoDB URI is not valid: %s", error.message);
-    }
-    uri_settle(uri);
+    mongoc_uri_t *uri = NULL;
+    enum lks_code code = uri_read(config->uri, &uri, err);
+    if (code) return code;
+    uri_settle(uri, config->selection_ms);
     m->pool = mongoc_client_pool_new_with_error(uri, &error);
+    int32_t timeout_ms = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_TIMEOUT_MS);
     mongoc_uri_destroy(uri);
-    if (!m->pool) return lks_fail(err, LKS_E_CONFIG, "the MongoDB URI can't be used: %s", error.message);
+    /* a name service may answer later */
+    code = strncmp(config->uri, "mongodb+srv:", 12) == 0 ? LKS_E_MONGO : LKS_E_CONFIG;
+    if (!m->pool) return lks_fail(err, code, "the MongoDB URI can't be used: %s", error.message);
     mongoc_client_pool_set_error_api(m->pool, MONGOC_ERROR_API_VERSION_2);
     mongoc_client_pool_max_size(m->pool, POOL_MAX);
+    silence_watch(m->pool, timeout_ms);
     return LKS_E_OK;
 }
 
@@ -258,9 +266,8 @@ static bool open_lane(struct mongo *m, enum lane_name name)
 enum lks_code mongo_open(const struct mongo_config *config, struct inbox inbox, struct mongo **out,
                          struct lks_err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     enum lks_code code = LKS_E_NOMEM;
-    pthread_once(&once, driver_init);
+    mongo_driver();
     *out = NULL;
     struct mongo *m = calloc(1, sizeof *m);
     if (!m) return lks_fail(err, LKS_E_NOMEM, "out of memory");
@@ -269,7 +276,7 @@ enum lks_code mongo_open(const struct mongo_config *config, struct inbox inbox, 
     pthread_mutex_init(&m->lock, NULL);
     if (!copy_config(m, config)) goto out;
     pipeline_fingerprint(m->fingerprint);
-    code = open_pool(m, config->uri, err);
+    code = open_pool(m, config, err);
     if (code) goto out;
     for (enum lane_name lane = 0; lane < LANE_COUNT; lane++)
         if (!open_lane(m, lane)) {
@@ -302,7 +309,7 @@ void mongo_close(struct mongo *m)
     stop_lanes(m);
     if (m->pool) {
         stream_close(m);
-        mongoc_client_pool_destroy(m->pool);
+        pool_close(m->pool);
     }
     if (m->only_id) bson_destroy(m->only_id);
     if (m->only_record) bson_destroy(m->only_record);

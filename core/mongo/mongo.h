@@ -47,6 +47,7 @@ struct mongo_config {
     int64_t poll_interval_ms; /* the engine's timer; here it decides how far polls overlap */
     const char *poll_field;   /* NULL: none */
     const char *owner;        /* who takes the lease, for a person and unique: "host:pid:random" */
+    int32_t selection_ms;     /* how long a command waits for a server, unless the URI says so; 0: as usual */
 };
 
 struct mongo;
@@ -210,5 +211,14 @@ bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out)
 
 /* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
 enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);
+
+/* What mongo_open() would refuse of a URI: LKS_E_CONFIG. Asks no server. */
+enum lks_code mongo_check_uri(const char *uri, struct lks_err *err);
+
+/* From now on mongo_close() does not wait for the driver's monitor threads, which may take half a second to
+ * notice. For main(), whose process ends soon. Without effect under sanitizers. */
+void mongo_leave_early(void);
+/* True if nothing of the driver's runs any more; waits up to `wait_ms`. */
+bool mongo_has_left(int64_t wait_ms);
 
 #endif

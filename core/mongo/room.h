@@ -148,6 +148,30 @@ enum lks_code rows_close(struct rows *rows, const char *what, struct lks_err *er
 mongoc_client_t *mongo_pop(struct mongo *m);
 void mongo_push(struct mongo *m, mongoc_client_t *client);
 
+/* ---- mongo.c ---- */
+
+/* Starts the driver, once. */
+void mongo_driver(void);
+
+/* ---- uri.c ---- */
+
+/* By the driver's own parser; what it would only warn of is an error. The message shows nothing that could be
+ * part of a credential. */
+enum lks_code uri_read(const char *text, mongoc_uri_t **out, struct lks_err *err);
+/* The driver logs something on this thread. */
+void uri_heard(mongoc_log_level_t level);
+
+/* ---- silence.c ---- */
+
+/* From now on connections to a server whose monitor got no answer in time are shut down, so that no command
+ * waits for its socket time-out. Before the pool's first client is taken. */
+void silence_watch(mongoc_client_pool_t *pool, int32_t connect_timeout_ms);
+
+/* ---- leave.c ---- */
+
+/* Destroys a pool, or leaves that to a thread after mongo_leave_early(). */
+void pool_close(mongoc_client_pool_t *pool);
+
 /* ---- the requests; each fills `out` and returns what becomes req->err.code ---- */
 
 enum lks_code stream_open(struct mongo *m, struct req *req);

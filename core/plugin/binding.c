@@ -45,10 +45,22 @@ struct prefixed {
     struct problems *problems;
 };
 
+/* A problem begins with the key that it is about. */
+static const char *where_of(const struct binding_settings *s, const char *text)
+{
+    const struct {
+        const char *key, *where;
+    } keys[] = {
+        {"watched:", s->watched_where}, {"sentences:", s->sentences_where}, {"payload:", s->payload_where}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].where && strncmp(text, keys[i].key, strlen(keys[i].key)) == 0) return keys[i].where;
+    return s->where;
+}
+
 static void report_declaration(void *context, const char *text)
 {
     const struct prefixed *p = context;
-    problem(p->problems, "%s: [collection:%s]: %s", p->settings->where, p->settings->name, text);
+    problem(p->problems, "%s: [collection:%s]: %s", where_of(p->settings, text), p->settings->name, text);
 }
 
 /* The INI file's lists instead of the plugin's, each by itself. */

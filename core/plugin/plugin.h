@@ -58,6 +58,7 @@ struct binding_settings {
     const char *name;
     const char *plugin;
     const char *where;                                              /* of the section */
+    const char *watched_where, *sentences_where, *payload_where;    /* of these keys; NULL: of the section */
     const char *const *watched, *const *sentences, *const *payload; /* NULL: the plugin's own */
     const struct plugin_setting *settings;
     size_t setting_count;

@@ -56,8 +56,9 @@ struct live {
     struct live_process oracle; /* another embedder, to compare with */
     bool stand_ins;             /* set before live_open(): no real servers, whatever the environment names */
     char database[64], prefix[64]; /* ours in MongoDB; before the collections' names in a real Qdrant */
-    bool keep_data;  /* set before live_open(): the servers keep their data when they are stopped */
-    bool standalone; /* likewise: a MongoDB without change streams */
+    bool keep_data;   /* set before live_open(): the servers keep their data when they are stopped */
+    bool two_members; /* likewise: a set of two; live_second_member() says where the other one is */
+    bool standalone;  /* likewise: a MongoDB without change streams */
     const char *qdrant_version; /* likewise: as which version of Qdrant the stand-in appears */
     const char *qdrant_api_key, *qdrant_read_only_key; /* likewise: what Qdrant asks for */
     const char *embedder_model, *embedder_api_key;     /* likewise: all that the embedder takes */
@@ -164,6 +165,8 @@ size_t count_in(struct live *w, const char *collection, const char *filter);
 void admin(struct live *w, const char *command);
 /* Any command on our database; it must succeed. */
 void on_database(struct live *w, const char *command);
+/* A connection of its own to the second member. mongoc_client_destroy() it. */
+mongoc_client_t *live_second_member(struct live *w, int *port);
 /* The document as it is now; NULL if there is none. bson_destroy() it. */
 bson_t *find_one(struct live *w, const char *filter);
 /* A value in a document by dotted path, as a number: -1 if it isn't there or no number. */

@@ -213,7 +213,24 @@ void mongod_start(struct live *w)
     struct options o = {.count = 0};
     option(&o, "--file", data_file(w, "mongod", path, sizeof path));
     if (w->standalone) o.list[o.count++] = "--standalone";
+    if (w->two_members) o.list[o.count++] = "--two";
     start_stand_in(w, &w->mongod, "mongod", o.list);
+}
+
+mongoc_client_t *live_second_member(struct live *w, int *port)
+{
+    static const char said[] = "the second member is at 127.0.0.1:";
+    struct buf log;
+    char uri[160];
+    buf_init(&log, 0);
+    read_file(w->mongod.log, &log);
+    const char *at = log.data ? strstr(log.data, said) : NULL;
+    *port = at ? (int)strtol(at + sizeof said - 1, NULL, 10) : 0;
+    buf_fini(&log);
+    snprintf(uri, sizeof uri, "mongodb://127.0.0.1:%d/?directConnection=true&socketTimeoutMS=20000", *port);
+    mongoc_client_t *client = *port ? mongoc_client_new(uri) : NULL;
+    if (!client) FAIL(w, "there is no second member");
+    return client;
 }
 
 void qdrant_start(struct live *w)

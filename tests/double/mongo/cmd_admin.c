@@ -178,6 +178,9 @@ int cmd_double(struct req *r)
         server_topology_changed(s);
     } else if (val_str_is(what, "dropConnections")) {
         drop_connections(r);
+    } else if (val_str_is(what, "swallowPrimary")) {
+        s->swallows[s->second_leads] = true;
+        if (*s->second_host) server_elect_other(s);
     } else if (val_str_is(what, "counters")) {
         put_counters(r);
     } else if (val_str_is(what, "resetCounters")) {
@@ -185,7 +188,7 @@ int cmd_double(struct req *r)
     } else {
         return merr_set(&r->err, MERR_BAD_VALUE,
                         "lockstepDouble knows freezeMajority, thawMajority, truncateOplog, rollback, "
-                        "dropConnections, counters and resetCounters");
+                        "dropConnections, swallowPrimary, counters and resetCounters");
     }
     return 0;
 }

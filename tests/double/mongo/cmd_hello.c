@@ -24,17 +24,20 @@ static void put_op_time(struct bw *w, const char *key, uint64_t ts, int64_t term
 static void put_set(struct req *r)
 {
     const struct oplog *o = &r->s->oplog;
-    bool primary = !r->s->secondary;
+    const struct server *s = r->s;
+    bool primary = !server_is_secondary(s, r->conn);
+    const char *leader = s->second_leads ? s->second_host : s->host;
     put_topology(r);
     bw_arr(&r->reply, "hosts");
     bw_str(&r->reply, "0", r->s->host);
+    if (*s->second_host) bw_str(&r->reply, "1", s->second_host);
     bw_end(&r->reply);
     bw_str(&r->reply, "setName", "rs0");
     bw_i32(&r->reply, "setVersion", 1);
     bw_bool(&r->reply, "ismaster", primary);
     bw_bool(&r->reply, "secondary", !primary);
-    if (primary) bw_str(&r->reply, "primary", r->s->host);
-    bw_str(&r->reply, "me", r->s->host);
+    if (!s->secondary) bw_str(&r->reply, "primary", leader);
+    bw_str(&r->reply, "me", r->conn && r->conn->second ? s->second_host : s->host);
     if (primary) {
         uint8_t id[12] = {0x7f, 0xff, 0xff, 0xff};
         for (int i = 0; i < 8; i++) id[4 + i] = (uint8_t)((uint64_t)o->term >> (56 - 8 * i));
@@ -143,9 +146,14 @@ int cmd_repl_set_step_down(struct req *r)
     struct val secs = doc_get(r->body, r->name);
     if (r->s->opt.standalone || r->s->opt.auth)
         return merr_set(&r->err, MERR_NO_REPLICATION, "not running with --replSet");
-    if (r->s->secondary) return merr_set(&r->err, MERR_NOT_MASTER, "not primary so can't step down");
+    if (server_is_secondary(r->s, r->conn))
+        return merr_set(&r->err, MERR_NOT_MASTER, "not primary so can't step down");
     if (!val_is_num(secs) || val_int(secs) <= 0)
         return merr_set(&r->err, MERR_BAD_VALUE, "stepdown period must be a positive integer");
+    if (*r->s->second_host) {
+        server_elect_other(r->s);
+        return 0;
+    }
     if (!val_truthy(doc_get(r->body, "force"))) {
         struct val now = expr_date_text(&r->ectx, r->ectx.now_ms, "%Y-%m-%dT%H:%M:%S.%L%z");
         return merr_set(

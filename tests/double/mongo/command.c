@@ -161,7 +161,7 @@ static int parse_session(struct req *r, const struct command *cmd)
 
 static int check_role(struct req *r, const struct command *cmd)
 {
-    if (!r->s->secondary) return 0;
+    if (!server_is_secondary(r->s, r->conn)) return 0;
     struct val mode = doc_get(doc_get(r->body, "$readPreference"), "mode");
     bool slave_ok = val_is_str(mode) && !val_str_is(mode, "primary");
     if (cmd->flags & CMD_PRIMARY) {
@@ -289,7 +289,7 @@ static int await_write_concern(struct req *r)
     }
     if (!r->wrote_ts) r->wrote_ts = o->last_ts;
     if (!r->wrote_term) r->wrote_term = o->term;
-    if (o->term != r->wrote_term || r->s->secondary) {
+    if (o->term != r->wrote_term || server_is_secondary(r->s, r->conn)) {
         reply_write_concern_error(r, 189, "Primary stepped down while waiting for replication", false);
         return 0;
     }

@@ -141,14 +141,19 @@ void conn_feed(struct conn *c, const uint8_t *data, size_t bytes)
     next_message(c);
 }
 
+bool conn_is_swallowed(const struct conn *c)
+{
+    return c->s->swallows[c->second];
+}
+
 void conn_step(struct conn *c)
 {
-    if (c->dead || !c->req) return;
+    if (c->dead || !c->req || conn_is_swallowed(c)) return;
     work(c);
     next_message(c);
 }
 
 int64_t conn_deadline(const struct conn *c)
 {
-    return c->req ? c->req->deadline_ms : 0;
+    return c->req && !conn_is_swallowed(c) ? c->req->deadline_ms : 0;
 }

@@ -19,6 +19,7 @@ struct conn {
     bool closing;    /* close when everything is written */
     bool dead;       /* close now */
     bool want_write; /* the poller watches for room */
+    bool second;     /* it came to the second member */
 };
 
 struct conn *conn_new(struct server *s, int fd);
@@ -28,6 +29,8 @@ void conn_free(struct conn *c);
 void conn_feed(struct conn *c, const uint8_t *data, size_t bytes);
 /* Goes on with a parked request, and with messages that arrived meanwhile. */
 void conn_step(struct conn *c);
+/* True while nothing that arrives is looked at and nothing is answered. */
+bool conn_is_swallowed(const struct conn *c);
 /* When the parked request wants to be looked at for its time; 0: never. */
 int64_t conn_deadline(const struct conn *c);
 

@@ -33,15 +33,17 @@ static void on_signal(int sig)
 
 static void usage(FILE *to)
 {
-    fputs("Usage: mongod [--port N] [--standalone] [--auth] [--file PATH] [--oplog-mb N]\n"
-          "A stand-in for MongoDB 4.4 that keeps its data in memory and listens on 127.0.0.1 only.\n"
-          "  --port N        listen there; 0 (the default) takes a free port\n"
-          "  --standalone    no replica set: no change streams, no retryable writes\n"
-          "  --auth          refuse everything that needs authentication\n"
-          "  --file PATH     keep data and oplog in this file over a restart\n"
-          "  --oplog-mb N    forget the oldest changes beyond this much (256)\n"
-          "When it is ready it prints `listening on 127.0.0.1:N`.\n",
-          to);
+    fputs(
+        "Usage: mongod [--port N] [--standalone] [--auth] [--two] [--file PATH] [--oplog-mb N]\n"
+        "A stand-in for MongoDB 4.4 that keeps its data in memory and listens on 127.0.0.1 only.\n"
+        "  --port N        listen there; 0 (the default) takes a free port\n"
+        "  --standalone    no replica set: no change streams, no retryable writes\n"
+        "  --auth          refuse everything that needs authentication\n"
+        "  --two           a second member of the set, on a free port; replSetStepDown makes it the primary\n"
+        "  --file PATH     keep data and oplog in this file over a restart\n"
+        "  --oplog-mb N    forget the oldest changes beyond this much (256)\n"
+        "When it is ready it prints `listening on 127.0.0.1:N`.\n",
+        to);
 }
 
 static bool parse_number(const char *text, long max, long *out)
@@ -55,13 +57,11 @@ static bool parse_number(const char *text, long max, long *out)
 /* 0: go on; 1: stop with success; 2: stop with a usage error. */
 static int parse_options(int argc, char **argv, struct options *opt, long *port)
 {
-    static const struct option known[] = {{"port", required_argument, NULL, 'p'},
-                                          {"standalone", no_argument, NULL, 's'},
-                                          {"auth", no_argument, NULL, 'a'},
-                                          {"file", required_argument, NULL, 'f'},
-                                          {"oplog-mb", required_argument, NULL, 'o'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"port", required_argument, NULL, 'p'}, {"standalone", no_argument, NULL, 's'},
+        {"auth", no_argument, NULL, 'a'},       {"two", no_argument, NULL, '2'},
+        {"file", required_argument, NULL, 'f'}, {"oplog-mb", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
     long mb;
     int o;
     while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -75,6 +75,9 @@ static int parse_options(int argc, char **argv, struct options *opt, long *port)
             break;
         case 'a':
             opt->auth = true;
+            break;
+        case '2':
+            opt->two = true;
             break;
         case 'f':
             opt->file = optarg;
@@ -120,12 +123,14 @@ static void watch(int ep, struct conn *c, bool write, int op)
     c->want_write = write;
 }
 
-static void accept_all(struct server *s, int ep, int listener)
+static void accept_all(struct server *s, int ep, int listener, bool second)
 {
     int fd, one = 1;
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        watch(ep, conn_new(s, fd), false, EPOLL_CTL_ADD);
+        struct conn *c = conn_new(s, fd);
+        c->second = second;
+        watch(ep, c, false, EPOLL_CTL_ADD);
     }
 }
 
@@ -160,7 +165,7 @@ static void receive(struct conn *c, uint8_t *buf)
     while (!c->dead) {
         ssize_t n = recv(c->fd, buf, READ_BYTES, 0);
         if (n > 0) {
-            conn_feed(c, buf, (size_t)n);
+            if (!conn_is_swallowed(c)) conn_feed(c, buf, (size_t)n);
             if (n < READ_BYTES) return;
         } else if (n < 0 && errno == EINTR) {
             continue;
@@ -177,7 +182,7 @@ static void settle(struct server *s, int ep)
     for (size_t i = 0; i < s->conn_count; i++) conn_step(s->conns[i]);
     for (size_t i = 0; i < s->conn_count;) {
         struct conn *c = s->conns[i];
-        if (c->out_bytes) send_out(ep, c);
+        if (c->out_bytes && !conn_is_swallowed(c)) send_out(ep, c);
         if (c->dead) {
             conn_free(c);
         } else {
@@ -214,12 +219,16 @@ static void listen_to_signals(void)
     sigaction(SIGTERM, &act, NULL);
 }
 
-static int serve(struct server *s, int listener)
+/* listeners[1] is the second member's; -1: there is none. */
+static int serve(struct server *s, const int listeners[2])
 {
+    static char second_listener; /* its address alone counts */
     struct epoll_event events[64], e = {.events = EPOLLIN, .data.ptr = NULL};
+    struct epoll_event second = {.events = EPOLLIN, .data.ptr = &second_listener};
     int ep = epoll_create1(EPOLL_CLOEXEC);
     uint8_t *buf = xmalloc(READ_BYTES);
-    if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, listener, &e)) {
+    if (ep < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, listeners[0], &e) ||
+        (listeners[1] >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, listeners[1], &second))) {
         free(buf);
         return perror("mongod: epoll"), 1;
     }
@@ -229,12 +238,13 @@ static int serve(struct server *s, int listener)
         int n = epoll_pwait(ep, events, 64, timeout_ms(s, tick), &while_waiting);
         for (int i = 0; i < n; i++) {
             struct conn *c = events[i].data.ptr;
-            if (!c) {
-                accept_all(s, ep, listener);
+            bool is_second = events[i].data.ptr == &second_listener;
+            if (!c || is_second) {
+                accept_all(s, ep, listeners[is_second], is_second);
                 continue;
             }
             if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive(c, buf);
-            if (c->out_bytes) send_out(ep, c);
+            if (c->out_bytes && !conn_is_swallowed(c)) send_out(ep, c);
         }
     }
     free(buf);
@@ -258,23 +268,26 @@ int main(int argc, char **argv)
         opt.standalone || opt.auth ? "standalone" : "replica set of one",
         opt.auth ? " that requires authentication" : "",
         opt.file ? " and in one file" : " and lost at the end");
-    int listener = listen_on(port, &chosen);
-    if (listener < 0)
+    int second = 0, listeners[2] = {listen_on(port, &chosen), opt.two ? listen_on(0, &second) : -1};
+    if (listeners[0] < 0 || (opt.two && listeners[1] < 0))
         return fprintf(stderr, "mongod: cannot listen on 127.0.0.1:%ld: %s\n", port, strerror(errno)), 1;
     server_init(&s, &opt);
     snprintf(s.host, sizeof s.host, "127.0.0.1:%d", chosen);
+    if (opt.two) snprintf(s.second_host, sizeof s.second_host, "127.0.0.1:%d", second);
     struct merr err;
     merr_init(&err);
     if (opt.file && !(s.journal = journal_open(&s, opt.file, &err))) {
         fprintf(stderr, "mongod: %s\n", err.msg);
         rc = 1;
     } else {
+        if (opt.two) printf("the second member is at 127.0.0.1:%d\n", second);
         printf("listening on 127.0.0.1:%d\n", chosen);
         fflush(stdout);
-        rc = serve(&s, listener);
+        rc = serve(&s, listeners);
     }
     merr_fini(&err);
-    close(listener);
+    close(listeners[0]);
+    if (opt.two) close(listeners[1]);
     server_fini(&s);
     return rc;
 }

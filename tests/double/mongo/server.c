@@ -69,6 +69,19 @@ void server_topology_changed(struct server *s)
     s->topology_counter++;
 }
 
+bool server_is_secondary(const struct server *s, const struct conn *c)
+{
+    return s->secondary || (c && c->second) != s->second_leads;
+}
+
+void server_elect_other(struct server *s)
+{
+    s->second_leads = !s->second_leads;
+    s->oplog.term++;
+    server_topology_changed(s);
+    oplog_noop(&s->oplog);
+}
+
 int64_t server_tick(struct server *s)
 {
     int64_t now = now_monotonic_ms();

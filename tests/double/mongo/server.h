@@ -18,6 +18,7 @@ struct cursor;
 
 struct options {
     bool standalone, auth;
+    bool two;         /* a second member of the set, on a port of its own */
     const char *file; /* NULL: nothing is kept */
     size_t oplog_bytes;
 };
@@ -51,6 +52,9 @@ struct server {
     int64_t topology_counter;
     bool secondary; /* stepped down */
     int64_t step_up_at_ms;
+    bool second_leads;    /* the second member is the primary */
+    bool swallows[2];     /* this member neither answers nor closes: its packets are lost */
+    char second_host[64]; /* of the second member; "": there is none */
     struct counter *counters;
     size_t counter_count, counter_cap;
     char host[64]; /* 127.0.0.1:PORT */
@@ -59,6 +63,11 @@ struct server {
     uint64_t rng;
     bool stopping;
 };
+
+/* Does whoever talks over this connection talk to a secondary? NULL: to the first member. */
+bool server_is_secondary(const struct server *s, const struct conn *c);
+/* The other member becomes the primary. */
+void server_elect_other(struct server *s);
 
 enum phase { PHASE_START, PHASE_RUN, PHASE_WAIT_WRITE, PHASE_DONE };
 
