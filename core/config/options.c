@@ -123,9 +123,10 @@ const struct option options[] = {
     {EMBEDDING(url), .key = "url", .type = OPTION_URL, .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .fallback_help =
          "openai: `https://api.openai.com`; ollama: `http://127.0.0.1:11434`; tei: `http://127.0.0.1:8080`",
-     .help = "The server's address. With `openai`, `/v1/embeddings` is added, unless it already ends in "
-             "`/embeddings` "
-             "(or in `/v1`: then `/embeddings` is added)."},
+     .help =
+         "The server's address. With `openai`, `/v1/embeddings` is added to its path; only `/embeddings` if "
+         "that ends in a version (`/v1`, `/v1beta/openai`) or in `/openai/deployments/NAME`; nothing if it "
+         "ends in `/embeddings`. A query (`?api-version=...`) stays where it is, and is not shown."},
     {EMBEDDING(model), .key = "model", .type = OPTION_STRING, .fallback = "",
      .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .help = "The model's name. `openai` and `ollama` need one. With `tei`, where the server has only one, "

@@ -242,10 +242,13 @@ static bool store_url(const struct at *at, const char *text, void *member)
     size_t skip = user ? (size_t)(user - host) + 1 : 0;
     if (odd_character(text) || !authority_ok(host + skip, bytes - skip))
         return bad(at, "the address has no valid host and port");
-    if (has_any(host, "?#")) return bad(at, "the address must not have a ? or #");
-    size_t length = strlen(text);
+    bool query = options[at->option].section == SECTION_EMBEDDING; /* Azure's api-version */
+    if (has_any(host, query ? "#" : "?#"))
+        return bad(at, query ? "the address must not have a #" : "the address must not have a ? or #");
+    size_t length = strcspn(text, "?");
+    const char *rest = text + length;
     while (length > 0 && text[length - 1] == '/') length--;
-    const char *kept = parts_printf(at->parts, "%.*s", (int)length, text);
+    const char *kept = parts_printf(at->parts, "%.*s%s", (int)length, text, rest);
     memcpy(member, &kept, sizeof kept);
     return true;
 }

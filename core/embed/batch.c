@@ -65,15 +65,6 @@ static bool make_body(struct batch *b, const struct provider *provider)
     return ok;
 }
 
-static void make_info_url(struct batch *b)
-{
-    static const char end[] = "/embed";
-    size_t bytes = strlen(b->e->config.url), tail = sizeof end - 1;
-    if (bytes >= tail && strcmp(b->e->config.url + bytes - tail, end) == 0) bytes -= tail;
-    buf_put(&b->url, b->e->config.url, bytes);
-    buf_puts(&b->url, "/info");
-}
-
 bool batch_prepare(struct batch *b, const char *authorization)
 {
     const struct provider *provider = provider_of(b->e->config.provider);
@@ -82,7 +73,7 @@ bool batch_prepare(struct batch *b, const char *authorization)
     buf_clear(&b->body);
     b->base64 = b->e->config.provider == EMBED_OPENAI && !atomic_load(&b->e->plain_floats);
     if (info)
-        make_info_url(b);
+        tei_info_url(&b->e->config, &b->url);
     else
         provider->url(&b->e->config, &b->url);
     if (b->url.failed || (!info && !make_body(b, provider))) return false;

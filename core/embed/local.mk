@@ -1,6 +1,7 @@
 # embed: texts into vectors, built in or by a server
 noinst_LTLIBRARIES += libembed.la
 libembed_la_SOURCES = \
+	%D%/address.c %D%/address.h \
 	%D%/answer.c %D%/answer.h \
 	%D%/batch.c %D%/batch.h \
 	%D%/cache.c %D%/cache.h \

@@ -92,7 +92,8 @@ void remote_take(struct embedder *e, struct req *req)
     struct lks_err err;
     remote_out_of_memory(&err);
     for (size_t i = 0; i < req->embed.count; i++) {
-        if (from_cache(e, req, i)) continue;
+        bool fresh = req->embed.fresh && req->embed.fresh[i];
+        if (!fresh && from_cache(e, req, i)) continue;
         job->open++;
         struct item item = {job, i};
         if (!line_up(e->remote, item)) remote_item_fail(e, &item, &err);

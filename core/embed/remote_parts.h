@@ -38,6 +38,8 @@ void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_
 void remote_out_of_memory(struct lks_err *err);
 void remote_push(struct batch **list, struct batch *b);
 
+/* What a reply without a usable vector means for its text: LKS_E_EMBEDDING_REJECTED. */
+void remote_flawed(const struct answer *answer, struct lks_err *err);
 /* False, with `err`, if the model gives other dimensions than configured. */
 bool remote_right_dimensions(const struct embedder *e, size_t dimensions, struct lks_err *err);
 

@@ -15,11 +15,13 @@ static enum lks_code read_one(struct embedder *e, const struct http_call *call, 
     struct answer answer;
     if (!answer_init(&answer, 1)) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code code = e->remote->provider->read(call->reply.data, call->reply.bytes, &answer, err);
-    if (code == LKS_E_OK && !answer.vectors[0])
-        code = lks_fail(err, LKS_E_EMBEDDING_REJECTED,
-                        "the embedding server answered with numbers that are none");
+    if (code == LKS_E_OK && !answer.vectors[0]) {
+        remote_flawed(&answer, err);
+        code = LKS_E_EMBEDDING_REJECTED;
+    }
     if (code == LKS_E_OK && !remote_right_dimensions(e, answer.dimensions, err))
         code = LKS_E_EMBEDDING_UNAVAILABLE;
+    if (code != LKS_E_OK && err) verdict_name_address(err, call);
     if (code == LKS_E_OK) {
         *vector = answer.vectors[0];
         *dimensions = answer.dimensions;

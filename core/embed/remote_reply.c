@@ -188,17 +188,19 @@ static void read_vectors(struct embedder *e, struct batch *b)
     }
     enum lks_code code = r->provider->read(b->call.reply.data, b->call.reply.bytes, &answer, &v.err);
     bool usable = code == LKS_E_OK && any_vector(&answer), unread = v.err.code == LKS_E_NOMEM;
-    if (code == LKS_E_OK && !usable)
-        (void)lks_fail(&v.err, LKS_E_EMBEDDING_UNAVAILABLE,
-                       "the embedding server answered with numbers that are none");
-    if (usable && (!remote_right_dimensions(e, answer.dimensions, &v.err) || !right_model(e, &v.err))) {
+    if (code == LKS_E_OK && !usable) remote_flawed(&answer, &v.err);
+    bool fits = usable && remote_right_dimensions(e, answer.dimensions, &v.err) && right_model(e, &v.err);
+    if (!fits) verdict_name_address(&v.err, &b->call);
+    if (usable && !fits) {
         server_failed(e, b, &v);
     } else if (!usable && (probe || unread)) { /* what could not be read says nothing of a text */
-        if (unread) remote_out_of_memory(&v.err);
+        if (unread)
+            remote_out_of_memory(&v.err);
+        else
+            v.err.code = LKS_E_EMBEDDING_UNAVAILABLE;
         server_failed(e, b, &v);
     } else if (!usable) { /* if others get sensible answers, it is the text */
         b->err = v.err;
-        b->err.code = LKS_E_EMBEDDING_REJECTED;
         suspect(e, b);
     } else {
         if (b->probe) {

@@ -235,6 +235,16 @@ static void judge(const struct embed_config *config, const struct http_call *cal
             "that is no embedding server's answer: check `url` of the embedding");
 }
 
+void verdict_name_address(struct lks_err *err, const struct http_call *call)
+{
+    char url[256];
+    http_url_plain(call->url, url, sizeof url);
+    int64_t wait = err->retry_after_ms;
+    if (err->code == LKS_E_NOMEM || strstr(err->text, url)) return;
+    (void)lks_fail(err, err->code, "%s (from %s)", err->text, url);
+    err->retry_after_ms = wait;
+}
+
 void verdict_of_call(const struct embed_config *config, const struct http_call *call, bool asked_base64,
                      struct verdict *out)
 {

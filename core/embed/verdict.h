@@ -34,4 +34,7 @@ struct verdict {
 void verdict_of_call(const struct embed_config *config, const struct http_call *call, bool asked_base64,
                      struct verdict *out);
 
+/* Adds the address that was asked (without user, password and query) to a message about its answer. */
+void verdict_name_address(struct lks_err *err, const struct http_call *call);
+
 #endif

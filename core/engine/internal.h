@@ -418,6 +418,8 @@ void behind_fini(struct engine *e);
 void part_start(struct engine *e, struct part *part);
 void part_made(struct engine *e, struct part *part, struct made *made);
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count);
+/* Somebody asked for another vector, whatever its record and point say. */
+bool part_embeds_anew(const struct part *part);
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions);
 /* It has no vector. If it never will, its points under other ids go all the same. */
 void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err);

@@ -480,6 +480,11 @@ static void take_over(struct engine *e, struct part *part, const struct witness 
     if (!id || claim(e, part, id)) act(e, part, action); /* no id: no document can have it */
 }
 
+bool part_embeds_anew(const struct part *part)
+{
+    return part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
+}
+
 /* What has to follow from what its point says now. */
 static void own_looked(struct engine *e, struct part *part, const struct witness *own)
 {
@@ -487,8 +492,7 @@ static void own_looked(struct engine *e, struct part *part, const struct witness
     part->unguarded = own && own->epoch > e->lease.epoch;
     part->keeps = own && own->further;
     if (part->vector_credit) vector_drop(e, part); /* of an earlier look */
-    bool anew = part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
-    bool force = anew && part->wanted.point && !part->embedded;
+    bool force = part_embeds_anew(part) && part->wanted.point && !part->embedded;
     bool takes_over = classify_takes_over(&part->wanted, own);
     enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);
     if (action == ACTION_NONE && !takes_over && part_needs_stamp(e, part, own)) action = ACTION_PAYLOAD;

@@ -192,6 +192,7 @@ static void embed_fini(struct req *req)
     free(req->embed.errors);
     free(req->embed.texts);
     free((void *)req->embed.text_bytes);
+    free((void *)req->embed.fresh);
 }
 
 /* The requests of maker and embedder. */

@@ -311,6 +311,7 @@ struct req {
             size_t embedder;
             const char **texts;       /* the array is owned, the texts are borrowed */
             const size_t *text_bytes; /* owned array */
+            const bool *fresh; /* owned array: ask the model, whatever is in a cache; NULL: none of them */
             size_t count;
             /* out; `err` stays OK if at least the outcome of each text is known */
             float **vectors; /* owned, each by malloc; NULL where it failed */

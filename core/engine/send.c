@@ -237,8 +237,10 @@ static void send_embeds(struct engine *e, size_t embedder)
     const char **texts = calloc(batch->count, sizeof *texts);
     size_t *bytes = calloc(batch->count, sizeof *bytes);
     req->embed.texts = texts;
+    bool *fresh = calloc(batch->count, sizeof *fresh);
     req->embed.text_bytes = bytes;
-    if (!texts || !bytes) {
+    req->embed.fresh = fresh;
+    if (!texts || !bytes || !fresh) {
         give_up_batch(batch, req);
         return;
     }
@@ -247,6 +249,7 @@ static void send_embeds(struct engine *e, size_t embedder)
         const struct part *part = batch->items[i];
         texts[i] = part->made.text;
         bytes[i] = part->made.text_bytes;
+        fresh[i] = part_embeds_anew(part);
     }
     submit(e, &e->ports.embedder, req);
 }
