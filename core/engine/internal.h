@@ -139,6 +139,8 @@ struct collection_state {
     bool parked;  /* parts were put aside since the last cycle */
     bool looked;  /* ensure came back at least once */
     bool further; /* its points may have vectors under further names */
+    bool cosine;  /* as ensure said: a vector of zeros has no place there */
+    float most;   /* likewise: the greatest number in a vector; 0: any */
     int64_t last_warning_ms;
     struct collection_snapshot stats;
 };

@@ -26,8 +26,9 @@ libengine_la_SOURCES = \
 	%D%/sweep.c \
 	%D%/tombs.c \
 	%D%/turn.c %D%/turn.h \
+	%D%/usable.c %D%/usable.h \
 	%D%/watermark.c %D%/watermark.h \
 	%D%/why.c \
 	%D%/worker.c
-libengine_la_LIBADD = libcollection.la libbase.la
+libengine_la_LIBADD = libcollection.la libbase.la -lm
 libengine_la_CPPFLAGS = $(CORE_CPPFLAGS)

@@ -335,6 +335,8 @@ struct req {
             bool empty;   /* it has no point of our source */
             bool guarded; /* the server knows update_filter (1.16) */
             bool further; /* its points may have vectors under further names */
+            bool cosine;  /* vectors are compared by direction, which one of nothing but zeros has not */
+            float most;   /* the greatest number that fits the collection's vectors; 0: any */
         } ensure;
         /* Points with one of these ids, and all points of our source whose `_lockstep.doc` is one of these
          * documents. */

@@ -74,6 +74,8 @@ static void collection_back(struct engine *e, struct req *req)
     c->further = req->ensure.further;
     bool first = !c->looked;
     c->looked = true;
+    c->cosine = req->ensure.cosine;
+    c->most = req->ensure.most;
     c->virgin = first && req->ensure.empty;
     /* At start the scan is start.c's to decide. Later, a collection that had to be made was dropped behind
      * our back. */

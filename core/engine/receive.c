@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/internal.h"
+#include "engine/usable.h"
 
 static void reads_back(struct engine *e, struct batch *batch, struct req *req)
 {
@@ -169,9 +170,16 @@ static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
     for (size_t i = 0; i < batch->count; i++) {
         if (req->embed.errors && req->embed.errors[i]) {
             part_not_embedded(e, batch->items[i], req->embed.errors[i]);
-        } else {
-            part_embedded(e, batch->items[i], req->embed.vectors[i], req->embed.dimensions);
+            continue;
+        }
+        struct part *part = batch->items[i];
+        const struct collection_state *c = &e->collections[part->collection];
+        struct lks_err err;
+        if (usable_vector(req->embed.vectors[i], req->embed.dimensions, c->cosine, c->most, &err)) {
+            part_embedded(e, part, req->embed.vectors[i], req->embed.dimensions);
             req->embed.vectors[i] = NULL;
+        } else {
+            part_not_embedded(e, part, &err);
         }
     }
 }

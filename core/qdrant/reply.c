@@ -254,6 +254,8 @@ static void read_single(struct scan *s, struct reply_info *info)
             info->single = scan_uint(s, &info->size);
         else if (slice_is(key, "distance") && scan_peek(s) == '"')
             scan_text(s, info->distance, sizeof info->distance);
+        else if (slice_is(key, "datatype") && scan_peek(s) == '"')
+            scan_text(s, info->datatype, sizeof info->datatype);
         else if (slice_is(key, "multivector_config") && scan_peek(s) == '{') {
             info->multivector = true;
             scan_skip(s, NULL);

@@ -39,6 +39,7 @@ struct reply_info {
     bool further;      /* and, or, vectors under names, dense or sparse */
     uint64_t size;     /* 0 unless `single` */
     char distance[16]; /* "Cosine", ... */
+    char datatype[16]; /* "float16", ...; "" for floats of 32 bits */
     bool multivector;
     uint64_t points; /* roughly */
     char status[16]; /* "green", ... */

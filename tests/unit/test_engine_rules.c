@@ -1,12 +1,14 @@
 /* test_engine_rules.c - the engine's pure decisions: what to do with a document, what a failure means, when
  * to ask again. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/circuit.h"
 #include "engine/classify.h"
 #include "engine/retry.h"
+#include "engine/usable.h"
 #include "suite.h"
 
 /* ---- classify ---- */
@@ -220,6 +222,37 @@ START_TEST(probes_come_at_growing_intervals_or_when_the_server_said)
 }
 END_TEST
 
+/* ---- vectors ---- */
+
+static const struct {
+    float vector[3];
+    bool cosine;
+    float most;
+    const char *says; /* NULL: it may go in */
+} vectors[] = {
+    {{0, 0, 0}, true, 0, "all its 3 elements are 0"},
+    {{0, -0.0F, 0}, true, 0, "all its 3 elements are 0"},
+    {{0, 0, 0}, false, 0, NULL},
+    {{0, 1e-30F, 0}, true, 0, NULL},
+    {{1, 70000, 0}, false, 65504, "element 1 is 70000, and the collection's datatype holds 65504"},
+    {{1, 0, -65505}, true, 65504, "element 2 is -65505"},
+    {{1, -65504, 65504}, true, 65504, NULL},
+    {{1, 70000, 0}, false, 0, NULL},
+    {{1, NAN, 0}, false, 0, "element 1 is NaN"},
+    {{-INFINITY, 1, 0}, false, 0, "element 0 is infinite"},
+};
+
+START_TEST(a_vector_that_would_be_stored_as_another_is_refused)
+{
+    struct lks_err err;
+    bool usable = usable_vector(vectors[_i].vector, 3, vectors[_i].cosine, vectors[_i].most, &err);
+    ck_assert_int_eq(usable, !vectors[_i].says);
+    if (usable) return;
+    ck_assert_int_eq(err.code, LKS_E_EMBEDDING_REJECTED);
+    ck_assert_msg(strstr(err.text, vectors[_i].says) != NULL, "%s", err.text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine rules");
@@ -237,6 +270,7 @@ int main(void)
     tcase_add_loop_test(tc, each_code_is_tried_again_as_the_contract_says, 0, COUNT(kinds));
     tcase_add_test(tc, a_circuit_opens_after_failures_in_a_row_and_closes_by_a_probe);
     tcase_add_test(tc, probes_come_at_growing_intervals_or_when_the_server_said);
+    tcase_add_loop_test(tc, a_vector_that_would_be_stored_as_another_is_refused, 0, COUNT(vectors));
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -276,7 +276,37 @@ static const char *const unfit[] = {
     "{\"vectors\":{\"size\":5,\"distance\":\"Cosine\"}}",
     "{\"vectors\":{\"size\":4,\"distance\":\"Euclid\"}}",
     "{\"vectors\":{\"text\":{\"size\":4,\"distance\":\"Cosine\"}}}",
+    "{\"vectors\":{\"size\":4,\"distance\":\"Cosine\",\"datatype\":\"uint8\"}}",
 };
+
+START_TEST(ensure_says_which_vectors_a_collection_can_hold)
+{
+    static const struct {
+        const char *vectors;
+        bool cosine;
+        float most;
+    } kinds[] = {{"{\"vectors\":{\"size\":4,\"distance\":\"Dot\"}}", false, 0},
+                 {"{\"vectors\":{\"size\":4,\"distance\":\"Dot\",\"datatype\":\"float32\"}}", false, 0},
+                 {"{\"vectors\":{\"size\":4,\"distance\":\"Dot\",\"datatype\":\"float16\"}}", false, 65504}};
+    begin(_i);
+    char path[128];
+    snprintf(path, sizeof path, "/collections/%s", names[1]);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        ck_assert_int_eq(plain("PUT", path, kinds[i].vectors), 200);
+        struct req *req = ask(ensure_req(1));
+        expect_ok(req);
+        ck_assert_int_eq(req->ensure.cosine, kinds[i].cosine);
+        ck_assert_float_eq(req->ensure.most, kinds[i].most);
+        req_free(req);
+        ck_assert_int_eq(plain("DELETE", path, NULL), 200);
+    }
+    struct req *req = ask(ensure_req(0)); /* made by us */
+    expect_ok(req);
+    ck_assert(req->ensure.cosine);
+    req_free(req);
+    end();
+}
+END_TEST
 
 START_TEST(ensure_refuses_what_does_not_fit_and_says_so)
 {
@@ -288,7 +318,7 @@ START_TEST(ensure_refuses_what_does_not_fit_and_says_so)
         struct req *req = ask(ensure_req(0));
         ck_assert_int_eq(req->err.code, LKS_E_QDRANT_REJECTED);
         ck_assert_ptr_nonnull(strstr(req->err.text, names[0]));
-        ck_assert_ptr_nonnull(strstr(req->err.text, "size 4"));
+        ck_assert_ptr_nonnull(strstr(req->err.text, strstr(unfit[i], "uint8") ? "as uint8" : "size 4"));
         req_free(req);
         ck_assert_int_eq(plain("DELETE", path, NULL), 200);
     }
@@ -764,6 +794,7 @@ int main(void)
     TCase *t = tcase_create("adapter");
     tcase_add_loop_test(t, ensure_makes_a_collection_behind_an_alias_once, 0, url_count);
     tcase_add_loop_test(t, ensure_takes_a_collection_that_is_there_and_fits, 0, url_count);
+    tcase_add_loop_test(t, ensure_says_which_vectors_a_collection_can_hold, 0, url_count);
     tcase_add_loop_test(t, ensure_refuses_what_does_not_fit_and_says_so, 0, url_count);
     tcase_add_loop_test(t, ensures_at_the_same_time_agree, 0, url_count);
     tcase_add_loop_test(t, points_are_found_by_id_and_by_document, 0, url_count);
