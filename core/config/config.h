@@ -56,8 +56,9 @@ struct config_source {
 };
 
 struct config_qdrant {
-    const char *url;     /* without a slash at its end */
-    const char *api_key; /* "": none. Secret */
+    const char *url;          /* without a slash at its end */
+    const char *api_key;      /* "": none. Secret */
+    const char *api_key_file; /* "": none; absolute */
     int64_t timeout_ms;
     bool alias; /* a collection that has to be made gets a name of its own and ours as its alias */
     const char *collection_prefix; /* already in config_collection.qdrant_collection */
@@ -75,7 +76,9 @@ struct config_embedder {
     const char *document_prefix, *query_prefix;
     const char *path; /* absolute, of `words`; "": the installed one */
     size_t dimensions;
-    const char *api_key;                              /* "": none. Secret */
+    const char *api_key;      /* "": none. Secret */
+    const char *api_key_file; /* "": none; absolute */
+    int64_t timeout_ms, load_timeout_ms;
     size_t batch_size, max_batch_tokens, concurrency; /* 0: the provider's own */
     size_t cache_bytes;                               /* for all embedders together */
 };

@@ -325,7 +325,7 @@ static bool secret_ok(const char *text)
     return true;
 }
 
-static bool store_secret_file(const struct at *at, const char *text, void *member)
+static bool store_secret_file(const struct at *at, const char *text, void *base, void *member)
 {
     const char *full = full_path(at, text);
     char secret[SECRET_MAX_BYTES];
@@ -344,6 +344,8 @@ static bool store_secret_file(const struct at *at, const char *text, void *membe
     if (bytes == 0) return bad(at, "%s is empty", full);
     if (!ok) return bad(at, "%s must hold one line without spaces", full);
     memcpy(member, &kept, sizeof kept);
+    if (options[at->option].file_offset)
+        memcpy((char *)base + options[at->option].file_offset, &full, sizeof full);
     return true;
 }
 
@@ -421,7 +423,7 @@ static bool store(const struct at *at, const char *text, void *base)
     case OPTION_SECRET:
         return store_secret(at, text, member);
     case OPTION_SECRET_FILE:
-        return store_secret_file(at, text, member);
+        return store_secret_file(at, text, base, member);
     case OPTION_BOOL:
         return store_bool(at, text, member);
     case OPTION_CHOICE:

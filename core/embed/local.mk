@@ -13,6 +13,7 @@ libembed_la_SOURCES = \
 	%D%/openai.c \
 	%D%/provider.h \
 	%D%/remote.c %D%/remote.h %D%/remote_parts.h \
+	%D%/remote_company.c \
 	%D%/remote_outcome.c \
 	%D%/remote_query.c \
 	%D%/remote_reply.c \

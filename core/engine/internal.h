@@ -469,6 +469,8 @@ void collection_failed(struct engine *e, struct collection_state *c, const struc
 void collection_succeeded(struct collection_state *c);
 
 /* ---- probes.c ---- */
+/* The error with a wait that is not above max_backoff_ms, so that probes go on meanwhile. */
+struct lks_err retry_capped(const struct engine *e, const struct lks_err *err);
 void circuits_run(struct engine *e);
 void circuits_handle(struct engine *e, struct req *req);
 

@@ -151,7 +151,7 @@ void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
     warn_of_failure(e, part, err);
     entry->present = true;
     entry->status = SYNC_FAILED;
-    entry->retry_count++;
+    if (!lks_err_of_provider(err)) entry->retry_count++; /* a refused key is no attempt of the document's */
     entry->last_attempt_ms = wall_ms(e);
     entry_set_error(entry, err->code, err->text);
     int64_t delay =

@@ -125,9 +125,10 @@ struct point_write {
      * carried out: whether the point was still there, and let it be written, a look has to tell. */
     bool keeps;
     /* out */
-    enum lks_code code; /* LKS_E_OK: confirmed (status completed) */
-    char *error;        /* owned; the message when `code` is not OK */
-    bool unknown;       /* with an error: it may have been applied all the same */
+    enum lks_code code;   /* LKS_E_OK: confirmed (status completed) */
+    char *error;          /* owned; the message when `code` is not OK */
+    enum lks_blame blame; /* with an error: whose failure it is */
+    bool unknown;         /* with an error: it may have been applied all the same */
 };
 
 /* Writing a record by compare-and-set. */

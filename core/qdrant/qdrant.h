@@ -9,7 +9,7 @@
  *   LKS_E_NOT_FOUND          the collection isn't there (any more): ENSURE again. Never from REQ_ENSURE.
  *   LKS_E_QDRANT_UNAVAILABLE no connection, TLS, 5xx, 429 (with retry_after_ms), or somebody else answered
  *   LKS_E_QDRANT_TIMEOUT     no answer in time, or accepted and not completed
- *   LKS_E_QDRANT_REJECTED    refused: wrong dimension, strict mode, quota, api_key, ...
+ *   LKS_E_QDRANT_REJECTED    refused: wrong dimension, strict mode, ...
  *   LKS_E_CANCELLED          qdrant_close() came first
  *   LKS_E_NOMEM
  *
@@ -41,9 +41,10 @@ struct qdrant_collection_config {
 };
 
 struct qdrant_config {
-    const char *url;     /* http(s)://host[:port][/prefix] */
-    const char *api_key; /* NULL or "": none */
-    int timeout_ms;      /* of each HTTP request */
+    const char *url;          /* http(s)://host[:port][/prefix] */
+    const char *api_key;      /* NULL or "": none */
+    const char *api_key_file; /* NULL or "": none; read again as secret.h says */
+    int timeout_ms;           /* of each HTTP request */
     bool plain;         /* a collection that has to be made is NAME itself, not NAME_v1 with the alias NAME */
     const char *source; /* "database.collection", for `_lockstep.source` */
     const struct qdrant_collection_config *collections; /* in the order of the engine's collections */

@@ -59,7 +59,10 @@ static void write_fail(struct task *task, struct range range, const struct verdi
     struct write *w = task->state;
     w->failed = v->err;
     for (size_t i = range.first; i < range.first + range.count; i++)
-        if (w->marks[i] != MARK_FINAL) point_final(task, i, v->code, v->err.text, v->unknown);
+        if (w->marks[i] != MARK_FINAL) {
+            point_final(task, i, v->code, v->err.text, v->unknown);
+            task->req->write.points[i].blame = v->err.blame;
+        }
 }
 
 /* ---- what can be seen without asking the server ---- */
@@ -227,8 +230,10 @@ static void write_finish(struct task *task)
     if (!w) return;
     const struct lks_err *why = w->failed.code ? &w->failed : &req->err;
     for (size_t i = 0; i < req->write.count; i++)
-        if (w->marks[i] != MARK_FINAL)
+        if (w->marks[i] != MARK_FINAL) {
             point_final(task, i, why->code ? why->code : LKS_E_UNKNOWN, why->text, false);
+            req->write.points[i].blame = why->blame;
+        }
     if (w->failed.code && (!w->confirmed || w->failed.code == LKS_E_NOT_FOUND)) task_fail(task, &w->failed);
     free(w->marks);
     free(w);

@@ -338,6 +338,9 @@ static bool turned_away(struct world *w, struct sim_collection *c, struct trip *
         err->retry_after_ms = (int64_t)sim_below(w, FAULT_QDRANT_BUSY, 5000);
     } else if (broken || w->now < c->down_until || sim_chance(w, FAULT_QDRANT_REFUSED)) {
         lks_fail(err, LKS_E_QDRANT_UNAVAILABLE, "connection refused");
+    } else if (w->now < c->key_until) {
+        lks_fail(err, LKS_E_QDRANT_UNAVAILABLE, SIM_KEY_REFUSED);
+        err->blame = LKS_BLAME_KEY;
     }
     return err->code != LKS_E_OK;
 }
@@ -470,6 +473,8 @@ void qdrant_fault(struct world *w)
         struct sim_collection *c = &w->qdrant[i];
         if (sim_chance(w, FAULT_QDRANT_OUTAGE))
             c->down_until = w->now + (int64_t)sim_below(w, FAULT_QDRANT_OUTAGE, 20000);
+        if (sim_chance(w, FAULT_QDRANT_KEY))
+            c->key_until = w->now + (int64_t)sim_below(w, FAULT_QDRANT_KEY, 20000);
         if (sim_chance(w, FAULT_QDRANT_DROP)) drop_collection(w, c);
         if (sim_chance(w, FAULT_QDRANT_OTHERS)) others(w, c);
         if (sim_chance(w, FAULT_QDRANT_RESTART)) restart(w, c);

@@ -20,7 +20,10 @@
 #define SIM_NO_KEY (-1)
 #define NEWEST_DOC (-1) /* the one that was written last */
 #define SIM_TEXTS 15
-#define SIM_POISON 13 /* a text with this number never embeds */
+#define SIM_KEY_REFUSED                                                                                      \
+    "401: the key is refused" /* what a record says then: no attempt of the document's                       \
+                               */
+#define SIM_POISON 13         /* a text with this number never embeds */
 #define SIM_POINTS (SIM_KEYS * 2)
 #define SIM_EPOCH_MS 1700000000000 /* when the world begins, for wall clocks */
 #define SIM_HISTORY 256
@@ -55,6 +58,9 @@ enum fault {
     FAULT_EMBED_SLOW,
     FAULT_EMBED_HOLE, /* no answer until the time is out */
     FAULT_EMBED_OUTAGE,
+    FAULT_QDRANT_KEY, /* the key expires for a while: everything is refused, whatever it is about */
+    FAULT_EMBED_KEY,  /* likewise */
+    FAULT_EMBED_TEXT, /* some texts fail for a while, and others do not */
     FAULT_PLUGIN,
     FAULT_CRASH,
     FAULT_STOP,
@@ -166,7 +172,7 @@ struct sim_collection {
     bool durable_exists;
     bool damaged; /* somebody else changed it: the records can't know */
     int64_t damaged_ms;
-    int64_t down_until, busy_until;
+    int64_t down_until, busy_until, key_until;
     int64_t switched_ms; /* on or off, the last time */
 };
 
@@ -259,7 +265,9 @@ struct world {
     unsigned run_count, starting;
     struct sim_mongo mongo;
     struct sim_collection qdrant[SIM_COLLECTIONS];
-    int64_t embedder_down_until[SIM_EMBEDDERS];
+    int64_t embedder_down_until[SIM_EMBEDDERS], embedder_key_until[SIM_EMBEDDERS];
+    int64_t text_until[SIM_EMBEDDERS]; /* texts of one kind fail that long */
+    int text_kind[SIM_EMBEDDERS];
     struct said history[SIM_HISTORY];
     uint64_t said;
     uint64_t writer_epoch; /* the newest that wrote to Qdrant */

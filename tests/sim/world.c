@@ -50,6 +50,9 @@ static const struct {
     [FAULT_EMBED_SLOW] = {"embed-slow", 60},
     [FAULT_EMBED_HOLE] = {"embed-hole", 20},
     [FAULT_EMBED_OUTAGE] = {"embed-outage", 10},
+    [FAULT_QDRANT_KEY] = {"qdrant-key", 10},
+    [FAULT_EMBED_KEY] = {"embed-key", 10},
+    [FAULT_EMBED_TEXT] = {"embed-text", 15},
     [FAULT_PLUGIN] = {"plugin", 20},
     [FAULT_CRASH] = {"crash", 20},
     [FAULT_STOP] = {"stop", 20},
@@ -193,8 +196,9 @@ static void step(struct world *w, void *arg, uint64_t number)
     if (w->now >= w->chaos_ms) {
         sim_trace(w, "quiet from here on");
         w->quiet = true;
-        for (size_t i = 0; i < SIM_EMBEDDERS; i++) w->embedder_down_until[i] = 0;
-        for (size_t i = 0; i < SIM_COLLECTIONS; i++) w->qdrant[i].down_until = 0;
+        for (size_t i = 0; i < SIM_EMBEDDERS; i++)
+            w->embedder_down_until[i] = w->embedder_key_until[i] = w->text_until[i] = 0;
+        for (size_t i = 0; i < SIM_COLLECTIONS; i++) w->qdrant[i].down_until = w->qdrant[i].key_until = 0;
         daemons_right_clocks(w);
         return;
     }

@@ -23,7 +23,7 @@ static const struct {
     /* no reply */
     {EMBED_OPENAI, HTTP_CONNECT, 0, "", "", SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "what curl said"},
     {EMBED_OPENAI, HTTP_TLS, 0, "", "", SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "what curl said"},
-    {EMBED_OPENAI, HTTP_CUT, 0, "", "", SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "what curl said"},
+    {EMBED_OPENAI, HTTP_CUT, 0, "", "", TEXT, LKS_E_EMBEDDING_UNAVAILABLE, "what curl said"},
     {EMBED_OPENAI, HTTP_BAD_CALL, 0, "", "", SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "what curl said"},
     {EMBED_OPENAI, HTTP_TIMEOUT, 0, "", "", SERVER, LKS_E_EMBEDDING_TIMEOUT, "what curl said"},
     {EMBED_OPENAI, HTTP_CANCELLED, 0, "", "", SERVER, LKS_E_CANCELLED, "what curl said"},
@@ -31,17 +31,25 @@ static const struct {
     /* key, address, model: a person must act, and is told what to do */
     {EMBED_OPENAI, HTTP_OK, 401, "application/json",
      "{\"error\":{\"message\":\"Incorrect API key provided: sk-se***et\",\"code\":\"invalid_api_key\"}}",
-     SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "refuses the key: check `api_key`"},
-    {EMBED_OPENAI, HTTP_OK, 403, "text/html", "<html>", SERVER, LKS_E_EMBEDDING_UNAVAILABLE,
-     "check `api_key`"},
+     TEXT, LKS_E_EMBEDDING_UNAVAILABLE, "refuses the key: check `api_key`"},
+    {EMBED_OPENAI, HTTP_OK, 401, "application/json",
+     "{\"error\":{\"message\":\"Incorrect API key provided: sk-se***et. You can find it\"}}", TEXT,
+     LKS_E_EMBEDDING_UNAVAILABLE, "Incorrect API key provided: *** You can find it"},
+    {EMBED_OPENAI, HTTP_OK, 403, "text/html", "<html>", TEXT, LKS_E_EMBEDDING_UNAVAILABLE, "check `api_key`"},
+    {EMBED_OPENAI, HTTP_OK, 403, "application/json",
+     "{\"error\":{\"message\":\"Country, region, or territory not supported\"}}", TEXT,
+     LKS_E_EMBEDDING_UNAVAILABLE, "region, or territory not supported"},
+    {EMBED_OPENAI, HTTP_OK, 407, "text/html", "", TEXT, LKS_E_EMBEDDING_UNAVAILABLE, "a proxy wants to know"},
+    {EMBED_OPENAI, HTTP_OK, 402, "application/json", "{\"error\":\"no credit\"}", SERVER,
+     LKS_E_EMBEDDING_UNAVAILABLE, "paid first: see to the account's plan and billing"},
     {EMBED_OPENAI, HTTP_OK, 404, "application/json",
-     "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}", SERVER,
+     "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}", TEXT,
      LKS_E_EMBEDDING_UNAVAILABLE, "check `url` and `model`"},
     {EMBED_OLLAMA, HTTP_OK, 404, "application/json",
-     "{\"error\":\"model \\\"x\\\" not found, try pulling it first\"}", SERVER, LKS_E_EMBEDDING_UNAVAILABLE,
+     "{\"error\":\"model \\\"x\\\" not found, try pulling it first\"}", TEXT, LKS_E_EMBEDDING_UNAVAILABLE,
      "`ollama pull` it"},
     {EMBED_OPENAI, HTTP_OK, 301, "text/html", "", SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "points elsewhere"},
-    {EMBED_OPENAI, HTTP_OK, 405, "text/plain", "Method Not Allowed", SERVER, LKS_E_EMBEDDING_UNAVAILABLE,
+    {EMBED_OPENAI, HTTP_OK, 405, "text/plain", "Method Not Allowed", TEXT, LKS_E_EMBEDDING_UNAVAILABLE,
      "check `url`"},
     {EMBED_OPENAI, HTTP_OK, 400, "application/json",
      "{\"error\":{\"message\":\"This model does not support specifying dimensions.\"}}", SERVER,
@@ -60,16 +68,25 @@ static const struct {
      "{\"error\":\"Model is overloaded\",\"error_type\":\"overloaded\"}", SERVER, LKS_E_EMBEDDING_RATE_LIMIT,
      "Model is overloaded"},
     {EMBED_TEI, HTTP_OK, 424, "application/json",
-     "{\"error\":\"inference failed\",\"error_type\":\"backend\"}", SERVER, LKS_E_EMBEDDING_UNAVAILABLE,
+     "{\"error\":\"inference failed\",\"error_type\":\"backend\"}", TEXT, LKS_E_EMBEDDING_UNAVAILABLE,
      "backend failed"},
     {EMBED_OLLAMA, HTTP_OK, 503, "application/json", "{\"error\":\"server busy\"}", SERVER,
      LKS_E_EMBEDDING_UNAVAILABLE, "server busy"},
-    {EMBED_OPENAI, HTTP_OK, 502, "text/html", "<html>bad gateway</html>", SERVER, LKS_E_EMBEDDING_UNAVAILABLE,
-     "not available"},
+    {EMBED_OPENAI, HTTP_OK, 502, "text/html", "<html>bad gateway</html>", TEXT, LKS_E_EMBEDDING_UNAVAILABLE,
+     "the embedding server failed (status 502"},
+    {EMBED_OPENAI, HTTP_OK, 429, "application/json",
+     "[{\"error\":{\"code\":429,\"message\":\"You exceeded your current quota: "
+     "PerMinute\",\"status\":\"RESOURCE_EXHAUSTED\"}}]",
+     SERVER, LKS_E_EMBEDDING_RATE_LIMIT, "PerMinute"},
+    {EMBED_OPENAI, HTTP_OK, 200, "application/json", "{\"error\":{\"message\":\"overloaded\",\"code\":502}}",
+     TEXT, LKS_E_EMBEDDING_UNAVAILABLE, "overloaded"},
+    {EMBED_OPENAI, HTTP_OK, 200, "application/json", "{\"error\":\"something broke\"}", TEXT,
+     LKS_E_EMBEDDING_UNAVAILABLE, "something broke"},
+    {EMBED_OPENAI, HTTP_OK, 201, "application/json", "{}", VERDICT_OK, LKS_E_OK, ""},
     {EMBED_OPENAI, HTTP_OK, 504, "", "", SERVER, LKS_E_EMBEDDING_TIMEOUT, "time was over"},
     {EMBED_OPENAI, HTTP_OK, 408, "", "", SERVER, LKS_E_EMBEDDING_TIMEOUT, "gave up waiting"},
     {EMBED_OLLAMA, HTTP_OK, 400, "application/json", "{\"error\":\"llama runner process has terminated\"}",
-     SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "runner process"},
+     TEXT, LKS_E_EMBEDDING_UNAVAILABLE, "runner process"},
     /* one of the texts */
     {EMBED_OPENAI, HTTP_OK, 400, "application/json",
      "{\"error\":{\"message\":\"This model's maximum context length is 8192 "
@@ -83,7 +100,8 @@ static const struct {
     {EMBED_OPENAI, HTTP_OK, 500, "application/json",
      "{\"error\":{\"message\":\"input is too large to process\"}}", TEXT, LKS_E_EMBEDDING_REJECTED,
      "too long"},
-    {EMBED_OPENAI, HTTP_OK, 500, "text/plain", "oops\nagain", TEXT, LKS_E_UNKNOWN, "oops again"},
+    {EMBED_OPENAI, HTTP_OK, 500, "text/plain", "oops\nagain", TEXT, LKS_E_EMBEDDING_UNAVAILABLE,
+     "oops again"},
     {EMBED_OLLAMA, HTTP_OK, 400, "application/json",
      "{\"error\":\"the input length exceeds the context length\"}", TEXT, LKS_E_EMBEDDING_REJECTED,
      "too long"},
@@ -113,7 +131,7 @@ static struct verdict judged(size_t i, bool base64)
     (void)snprintf(call.content_type, sizeof call.content_type, "%s", cases[i].type);
     (void)snprintf(call.error, sizeof call.error, "what curl said");
     struct verdict v;
-    verdict_of_call(&config, &call, base64, &v);
+    verdict_of_call(&config, config.api_key, &call, base64, &v);
     buf_fini(&call.reply);
     return v;
 }
@@ -128,7 +146,8 @@ START_TEST(an_answer_has_one_meaning)
     ck_assert_ptr_null(strstr(v.err.text, "sk-se"));
     ck_assert_ptr_null(strstr(v.err.text, "secret"));
     ck_assert_ptr_null(strstr(v.err.text, "u:p"));
-    bool waits = v.err.code == LKS_E_EMBEDDING_RATE_LIMIT || cases[_i].status >= 502;
+    bool waits = v.err.code == LKS_E_EMBEDDING_RATE_LIMIT || cases[_i].status >= 500 ||
+                 (cases[_i].status == 200 && cases[_i].code && !cases[_i].failure);
     ck_assert_int_eq(v.err.retry_after_ms, waits ? 1500 : 0);
 }
 END_TEST
@@ -147,7 +166,7 @@ START_TEST(a_quoted_key_is_hidden)
     struct verdict v;
     buf_init(&call.reply, 0);
     buf_puts(&call.reply, "{\"error\":\"no sk-secret, no sk-secret!\"}");
-    verdict_of_call(&config, &call, false, &v);
+    verdict_of_call(&config, config.api_key, &call, false, &v);
     ck_assert_ptr_null(strstr(v.err.text, "sk-"));
     ck_assert_ptr_nonnull(strstr(v.err.text, "no ***, no ***!"));
     buf_fini(&call.reply);

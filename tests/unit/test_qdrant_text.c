@@ -440,11 +440,15 @@ static const struct judged judged[] = {
      LKS_E_QDRANT_REJECTED, false, false},
     {HTTP_OK, true, 404, "", LKS_E_QDRANT_UNAVAILABLE, false, false},
     {HTTP_OK, true, 404, "<html>default backend</html>", LKS_E_QDRANT_UNAVAILABLE, false, false},
-    {HTTP_OK, true, 401, "Must provide an API key or an Authorization bearer token", LKS_E_QDRANT_REJECTED,
+    {HTTP_OK, true, 401, "Must provide an API key or an Authorization bearer token", LKS_E_QDRANT_UNAVAILABLE,
      false, false},
     {HTTP_OK, true, 403,
      "{\"status\":{\"error\":\"Forbidden: Global manage access is required\"},\"time\":0.000016064}",
-     LKS_E_QDRANT_REJECTED, false, false},
+     LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 402, "pay", LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 405, "", LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 407, "<html>", LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 451, "<html>", LKS_E_QDRANT_UNAVAILABLE, false, false},
     {HTTP_OK, true, 409,
      "{\"status\":{\"error\":\"Wrong input: Collection `c` already exists!\"},\"time\":0.000046349}",
      LKS_E_QDRANT_REJECTED, false, false},
@@ -457,7 +461,7 @@ static const struct judged judged[] = {
     {HTTP_OK, true, 502, "<html>", LKS_E_QDRANT_UNAVAILABLE, true, false},
     {HTTP_OK, true, 503, "", LKS_E_QDRANT_UNAVAILABLE, true, false},
     {HTTP_OK, true, 504, "<html>", LKS_E_QDRANT_TIMEOUT, true, false},
-    {HTTP_OK, true, 507, "{\"status\":{\"error\":\"quota\"}}", LKS_E_QDRANT_REJECTED, false, false},
+    {HTTP_OK, true, 507, "{\"status\":{\"error\":\"quota\"}}", LKS_E_QDRANT_UNAVAILABLE, false, false},
     /* what isn't Qdrant */
     {HTTP_OK, true, 200, "<html>welcome</html>", LKS_E_QDRANT_UNAVAILABLE, true, false},
     {HTTP_OK, true, 200, "", LKS_E_QDRANT_UNAVAILABLE, true, false},
@@ -481,6 +485,11 @@ START_TEST(every_outcome_has_its_verdict)
     ck_assert_int_eq(v.code, j->code);
     ck_assert_int_eq(v.unknown, j->unknown);
     ck_assert_int_eq(v.content, j->content);
+    bool key = j->status == 401 || j->status == 403 || j->status == 407;
+    bool provider = j->status == 402 || j->status == 405 || j->status == 451 || j->status == 507 ||
+                    j->status == 302 || (j->status == 404 && *j->reply != '{');
+    if (!j->failure)
+        ck_assert_int_eq(v.err.blame, key ? LKS_BLAME_KEY : provider ? LKS_BLAME_PROVIDER : LKS_BLAME_OPEN);
     if (v.code) {
         ck_assert_int_eq(v.err.code, v.code);
         ck_assert_int_eq(v.err.retry_after_ms, 1500);
@@ -496,7 +505,9 @@ START_TEST(a_refusal_keeps_the_servers_words_but_no_secret)
     struct verdict v;
     buf_puts(&call.reply, "{\"status\":{\"error\":\"key s3cr3t\\nis \\u00e9 wrong\"}}");
     verdict_read(&v, &call, "look", "s3cr3t");
-    ck_assert_str_eq(v.err.text, "look: HTTP 403 key ****** is \xc3\xa9 wrong: check api_key");
+    ck_assert_str_eq(v.err.text,
+                     "look: HTTP 403 key ****** is \xc3\xa9 wrong: the server refuses the key or what it may "
+                     "do, check `api_key` or `api_key_file` in [qdrant]");
     buf_fini(&call.reply);
 }
 END_TEST
