@@ -82,6 +82,13 @@ const struct option options[] = {
              "no others; the precise code is in `errorReason` then."},
     {MONGODB(create_indexes), .key = "create_indexes", .type = OPTION_BOOL, .fallback = "yes",
      .flags = OPTION_SHARED, .help = "Make the MongoDB indexes that Lockstep's own queries need, at start."},
+    {MONGODB(max_delete_percent), .key = "max_delete_percent", .type = OPTION_SIZE, .fallback = "50",
+     .allowed = "0..100", .flags = OPTION_SHARED,
+     .help =
+         "When at least 100 points of a collection, and more than this part of them, have no document, as "
+         "after a database was restored empty, none is deleted until `lockstep sync --allow-deletes`. "
+         "Deletes that the change stream reports are never held. With `watch = poll` every delete is found "
+         "by comparing, so the limit holds for all. `100` switches it off."},
 
     /* ---- [qdrant] ---- */
     {QDRANT(url), .key = "url", .type = OPTION_URL, .fallback = "http://127.0.0.1:6333",

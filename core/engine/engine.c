@@ -25,7 +25,9 @@ void engine_config_defaults(struct engine_config *config)
         .max_docs = 1024,
         .max_bytes = 16 << 20,
         .embed_batch = 128,
-        .write_batch = 128};
+        .write_batch = 128,
+        .max_delete_percent = 50,
+        .hold_from = 100};
 }
 
 static void init_lanes(struct engine *e)
@@ -200,6 +202,7 @@ static int64_t next_time(struct engine *e)
         AT_MOST(e->tombs.next_ms);
         AT_MOST(e->tombs.idle_ms);
         AT_MOST(e->sweep.next_ms);
+        if (sweep_holds(e)) AT_MOST(e->sweep.recount_ms);
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
         AT_MOST(e->heal.wanted ? e->heal.next_ms : e->heal.idle_ms);
         if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
@@ -363,6 +366,7 @@ static void snapshot_collection(const struct engine *e, const struct collection_
     s->embed_queued = em->embed.queued;
     s->embed_in_flight = em->embed.in_flight;
     s->fatal = c->fatal;
+    s->held = c->held;
     s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->del.queued;
     s->in_flight = c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->del.in_flight;
 }

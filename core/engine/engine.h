@@ -65,10 +65,11 @@ struct engine_recorded {
  */
 struct engine_errand {
     bool on;
-    bool scan;     /* compare everything with the points, then sweep */
-    uint64_t only; /* set of collections; 0: all */
-    bool force;    /* embed even what is equal */
-    bool whole;    /* also hash the payloads that are really there */
+    bool scan;          /* compare everything with the points, then sweep */
+    uint64_t only;      /* set of collections; 0: all */
+    bool force;         /* embed even what is equal */
+    bool whole;         /* also hash the payloads that are really there */
+    bool allow_deletes; /* also deletes that a sweep would hold */
 };
 
 struct engine_config {
@@ -97,6 +98,10 @@ struct engine_config {
     size_t embed_batch;
     size_t write_batch;
     bool once; /* one pass over everything, then drain by itself */
+    /* A sweep that finds at least `hold_from` points without a document, and more than this part of our
+     * points in the collection, deletes none of them until a person allows it. 100: never held. */
+    int max_delete_percent;
+    uint64_t hold_from;
     struct engine_errand errand;
     /* Told of each document that was asked for by engine_touch(), when it is done. May be NULL. Must not call
      * the engine. */
@@ -112,9 +117,10 @@ void engine_config_defaults(struct engine_config *config);
 
 /* What a person asks for of a running engine: everything is compared with the points, then swept. */
 struct engine_compare {
-    uint64_t only; /* set of collections; 0: all */
-    bool force;    /* embed even what is equal */
-    bool whole;    /* also hash the payloads that are really there */
+    uint64_t only;      /* set of collections; 0: all */
+    bool force;         /* embed even what is equal */
+    bool whole;         /* also hash the payloads that are really there */
+    bool allow_deletes; /* also deletes that a sweep would hold */
 };
 
 enum engine_phase {
@@ -145,6 +151,7 @@ struct collection_snapshot {
     uint64_t embedded, upserted, payloads, deleted, unchanged, failed, parked;
     uint64_t retried; /* attempts at what had failed before */
     size_t queued, in_flight;
+    struct held_deletes held; /* all zero: none */
 };
 
 /* What the engine knows of itself. Filled on the engine's thread; plain data, copy as you like. */

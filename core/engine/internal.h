@@ -142,6 +142,8 @@ struct collection_state {
     bool cosine;  /* as ensure said: a vector of zeros has no place there */
     float most;   /* likewise: the greatest number in a vector; 0: any */
     int64_t last_warning_ms;
+    struct held_deletes count; /* of the sweep that runs */
+    struct held_deletes held;
     struct collection_snapshot stats;
 };
 
@@ -260,9 +262,17 @@ struct engine {
 
     struct {
         bool running, requested, last;
-        bool outdated;     /* what was requested belongs to a sweep that was broken off */
-        uint64_t left;     /* set of collections that are not done */
-        size_t collection; /* the one of them that is gone through now */
+        bool recount;             /* of collections whose deletes are held, not everything */
+        bool drop_reported;       /* the stream said that the documents went: nothing is held */
+        bool allowed;             /* a person said so */
+        bool second;              /* the pass that marks what another one has counted */
+        bool deletes;             /* this pass marks points without a document */
+        uint64_t points, orphans; /* seen in this pass */
+        uint64_t counted, agreed; /* sets of collections: orphans are counted; and may be marked */
+        int64_t recount_ms;       /* no recount before this */
+        bool outdated;            /* what was requested belongs to a sweep that was broken off */
+        uint64_t left;            /* set of collections that are not done */
+        size_t collection;        /* the one of them that is gone through now */
         char from[POINT_ID_BYTES];
         struct witness *page; /* owned: points that are being compared with the source */
         struct docid **ids;   /* owned: their documents */
@@ -490,6 +500,8 @@ bool scan_idle(const struct engine *e);
 struct engine_compare scan_wish(const struct engine *e);
 double scan_rate(const struct engine *e);
 void sweep_begin(struct engine *e);
+/* A collection's deletes are held. */
+bool sweep_holds(const struct engine *e);
 void sweep_run(struct engine *e);
 /* What is left of it can't be gone through as long as its collections are not well. */
 bool sweep_waits(const struct engine *e);

@@ -102,6 +102,7 @@ void engine_state_fini(struct engine_state *state)
     token_free(state->token);
     docid_free(state->scan_after);
     strings_free(state->digests);
+    free(state->held);
     *state = (struct engine_state){0};
 }
 

@@ -158,6 +158,12 @@ struct tomb {
     bool claim;         /* PUT: the document may well be there, so a record beside it stays */
 };
 
+/* Points without a document that a sweep has counted and not deleted, as they are too many. */
+struct held_deletes {
+    uint64_t orphans; /* 0: none are held */
+    uint64_t points;  /* of our source, in the collection */
+};
+
 /* What a source's state document in `lockstep.state` holds for the engine. */
 struct engine_state {
     bson_t *token; /* owned; resume token; NULL: never saved */
@@ -166,6 +172,8 @@ struct engine_state {
     bool scan_running;        /* a scan was begun and not finished */
     bool scan_doubt;          /* that scan compares with the points themselves */
     bool clean;               /* the last holder drained and left nothing unknown */
+    bool drop_reported;       /* the stream reported a drop or a rename, and the sweep after it is not over */
+    struct held_deletes *held; /* owned, one for each enabled collection in their order; NULL: none */
     char **digests; /* owned, NULL-terminated: what decided each enabled collection's points at the last run,
                        in their order, saved under their names; "" where none was saved for that name; NULL:
                        none at all */

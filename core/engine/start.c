@@ -166,6 +166,8 @@ static void loaded(struct engine *e, struct req *req)
             watermark_pass(&e->stream.mark, position);
         }
     }
+    for (size_t i = 0; state->held && i < e->collection_count; i++) e->collections[i].held = state->held[i];
+    e->sweep.drop_reported = state->drop_reported;
     if (e->config->errand.on) { /* beside what is saved, whatever that is */
         e->scan.wanted = e->config->errand.scan;
         e->scan.doubt = true;
@@ -200,14 +202,17 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->token = safe && safe->token ? bson_copy(safe->token) : NULL;
     state->token_time = safe ? safe->at : 0;
     bool asked = e->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
-    bool sweeps = (e->sweep.running && !asked) || !watermark_idle(&e->sweep.mark);
+    bool sweeps = (e->sweep.running && !asked && !e->sweep.recount) || !watermark_idle(&e->sweep.mark);
     bool again = sweeps || e->lease.outranked; /* who comes next must see that, too */
     state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || again;
     state->scan_doubt = state->scan_running && (e->scan.doubt || again);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
+    state->drop_reported = e->sweep.drop_reported && state->scan_running;
+    state->held = calloc(e->collection_count + 1, sizeof *state->held);
     state->digests = calloc(e->collection_count + 1, sizeof *state->digests);
-    if (!state->digests) return false;
+    if (!state->held || !state->digests) return false;
+    for (size_t i = 0; i < e->collection_count; i++) state->held[i] = e->collections[i].held;
     for (size_t i = 0; i < e->collection_count; i++) {
         const char *digest = e->collections[i].config->digest;
         if (!(state->digests[i] = strdup(digest ? digest : ""))) return false;

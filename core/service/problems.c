@@ -28,7 +28,8 @@ enum kind {
     QDRANT_DOWN,
     DOCUMENTS_FAILED,
     CHANGES_WAIT,
-    NO_POINTS
+    NO_POINTS,
+    DELETES_HELD
 };
 
 /* In text and cure, {c} is the collection, {s} the source, {d} the detail and {n} the number. */
@@ -80,6 +81,11 @@ static const struct wording {
     [NO_POINTS] = {false, "NO_POINTS",
                    "`{c}` has no points although there are {n} documents: none of them gives it a text.",
                    "Compare the fields that it watches with a document: `lockstep preview --id ID`."},
+    [DELETES_HELD] =
+        {true, "DELETES_HELD", "{d} points of `{c}` have no document in MongoDB. None of them is deleted.",
+         "See whether `uri`, `database` and `collection` in [mongodb] lead to the right data, and "
+         "restore what is missing: this ends by itself. If the documents are really gone, run "
+         "`lockstep sync --allow-deletes`."},
 };
 
 /* What to do about documents that failed, by error code. */
@@ -214,6 +220,10 @@ static void find_providers(struct finding *f, const struct service *service)
     for (size_t i = 0; i < s->collection_count; i++) {
         const struct collection_snapshot *c = &s->collections[i];
         char detail[PROBLEM_TEXT_BYTES];
+        if (c->held.orphans > 0) {
+            snprintf(detail, sizeof detail, "%" PRIu64 " of %" PRIu64, c->held.orphans, c->held.points);
+            add(f, DELETES_HELD, i, detail, 0, NO_TIME);
+        }
         if (c->fatal) add(f, PLUGIN_STOPPED, i, c->fatal_error, 0, NO_TIME);
         if (c->embedder_circuit != CIRCUIT_CLOSED && !told_of_embedder(s, i)) {
             snprintf(detail, sizeof detail, "`%s` does not answer as it should: %s",

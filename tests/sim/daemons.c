@@ -317,6 +317,8 @@ static void configure(struct world *w, struct run *run)
     config->max_docs = w->max_docs;
     config->embed_batch = w->embed_batch;
     config->write_batch = w->write_batch;
+    config->max_delete_percent = w->max_delete_percent;
+    config->hold_from = w->hold_from;
     config->retry.base_ms = 1000;
     config->retry.max_ms = 60000;
     config->retry.max_retries = 1000; /* nothing here is to stay failed but what is poisonous or invalid */
@@ -434,7 +436,8 @@ static void ask(struct world *w, struct run *run)
         engine_scan(run->engine, sim_below(w, FAULT_ASK, 2) != 0);
         break;
     default:
-        if (engine_phase(run->engine) == PHASE_RUN) engine_touch(run->engine, id, 0, false);
+        if (engine_phase(run->engine) == PHASE_RUN && !w->mongo.swapped)
+            engine_touch(run->engine, id, 0, false);
         break;
     }
     docid_free(id);

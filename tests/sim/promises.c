@@ -126,13 +126,23 @@ static void nothing_skipped(struct world *w, const struct run *run, const struct
                      run->owner, (unsigned long long)state->token_time, i + 1);
 }
 
+/* The number of a collection among those that a run has enabled. */
+static size_t number_in(const struct run *run, size_t collection)
+{
+    size_t i = 0;
+    while (i < run->config.collection_count && run->which[i] != collection) i++;
+    return i;
+}
+
 /* Would nobody who begins at this position come back to the document, although something is wrong with it? */
 static bool passed_over(struct world *w, const struct run *run, const struct engine_state *state,
-                        const struct hot *hot, int id, size_t collection, struct finding *f)
+                        const struct held_deletes *held, const struct hot *hot, int id, size_t collection,
+                        struct finding *f)
 {
     int scanned = state->scan_after ? sim_id_number(state->scan_after) : -1;
     const struct sim_doc *doc = mongo_doc_at(w, id, mongo_committed(w));
     if (!run->setup.on[collection] || w->qdrant[collection].damaged) return false;
+    if (!doc && held->orphans) return false;                         /* it is held, and said so */
     if (state->scan_running && (!doc || id > scanned)) return false; /* the scan comes by, and the sweep */
     return undone(w, run, id, collection, hot, f);
 }
@@ -146,7 +156,8 @@ void promise_token(struct world *w, const struct run *run, const struct engine_s
     find_hot(w, (size_t)state->token_time, &hot);
     for (int id = 0; id < w->ids; id++)
         for (size_t c = 0; c < SIM_COLLECTIONS; c++)
-            if (passed_over(w, run, state, &hot, id, c, &f))
+            if (run->setup.on[c] &&
+                passed_over(w, run, state, &state->held[number_in(run, c)], &hot, id, c, &f))
                 sim_fail(w, "Token: %s saved position %llu too early: %s", run->owner,
                          (unsigned long long)state->token_time, f.text);
 }
@@ -169,7 +180,7 @@ void promise_crash(struct world *w, const struct trip *trip, int key, int doc, s
     for (int id = 0; id < w->ids; id++) {
         const struct sim_doc *is = mongo_doc(w, id);
         if ((id == doc || (is && is->key == key)) &&
-            passed_over(w, trip->run, state, &hot, id, collection, &f))
+            passed_over(w, trip->run, state, &w->mongo.saved.held[collection], &hot, id, collection, &f))
             sim_fail(w, "Token: if %s died now, nobody would come back: %s", trip->run->owner, f.text);
     }
 }
@@ -337,11 +348,29 @@ static bool known_to_be_there(const struct world *w, const struct run *run, cons
            strcmp(point->payload_hash, made.payload_hash) == 0;
 }
 
+bool promise_holds(const struct world *w, size_t collection)
+{
+    const struct sim_collection *c = &w->qdrant[collection];
+    uint64_t points = 0, orphans = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->points[i].foreign) continue;
+        points++;
+        orphans += !mongo_doc(w, c->points[i].doc);
+    }
+    return w->max_delete_percent < 100 && orphans >= w->hold_from &&
+           orphans * 100 > points * (uint64_t)w->max_delete_percent;
+}
+
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
 {
     one_writer(w, trip);
     /* MongoDB's clock ended a lease before its time: two write, and nothing guards a delete. */
     if (trip->run->epoch < w->writer_epoch && clock_jumped(w)) w->qdrant[collection].damaged = true;
+    bool holds = w->mongo.swapped;
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) holds &= !trip->run->setup.on[i] || promise_holds(w, i);
+    if (holds)
+        sim_fail(w, "Deletes: MongoDB is empty, and the point of document %d in collection %zu is deleted",
+                 point->doc, collection);
     if (known_to_be_there(w, trip->run, point, collection))
         sim_fail(w,
                  "Deletes: the point of document %d in collection %zu is deleted, and the document is there",
@@ -432,10 +461,14 @@ static bool idle(struct world *w, const struct run *run)
 static void check_rest(struct world *w, const struct run *run)
 {
     struct hot hot = {.doc = {false}};
+    struct engine_snapshot s;
     struct finding f;
+    engine_snapshot(run->engine, &s);
     for (size_t c = 0; c < SIM_COLLECTIONS; c++) {
         bool bad = false;
-        for (int id = 0; id < w->ids && run->setup.on[c] && !bad; id++) bad = undone(w, run, id, c, &hot, &f);
+        bool held = run->setup.on[c] && s.collections[number_in(run, c)].held.orphans;
+        for (int id = 0; id < w->ids && run->setup.on[c] && !bad; id++)
+            bad = (mongo_doc(w, id) || !held) && undone(w, run, id, c, &hot, &f);
         if (bad && !w->qdrant[c].damaged) sim_fail(w, "%s: at rest: %s", f.promise, f.text);
         if (w->qdrant[c].damaged && !w->qdrant[c].damaged_ms) w->qdrant[c].damaged_ms = w->now;
         /* what was looked at before the damage may be recorded after it */

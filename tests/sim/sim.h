@@ -41,6 +41,7 @@ enum fault {
     FAULT_UNPROVEN,   /* the probe for lost history fails */
     FAULT_INVALIDATE, /* drop, or rename over the collection */
     FAULT_STATE_LOST, /* the database `lockstep` is dropped */
+    FAULT_SWAP,       /* an empty MongoDB answers in place of the right one */
     FAULT_OLD_RECORD, /* the application puts a whole older document back, record and all */
     FAULT_QDRANT_REFUSED,
     FAULT_QDRANT_BUSY, /* 429 with Retry-After */
@@ -119,6 +120,7 @@ struct entry_log {
 struct sim_state {
     struct engine_state state; /* digests by collection of the world; "" where none was saved */
     char digests[SIM_COLLECTIONS][32];
+    struct held_deletes held[SIM_COLLECTIONS];
 };
 
 struct sim_mongo {
@@ -138,7 +140,10 @@ struct sim_mongo {
     int64_t down_until;
     int64_t clock_off_ms;
     int64_t last_commit_ms;
-    uint64_t elections; /* that undid writes */
+    uint64_t elections;               /* that undid writes */
+    bool swapped;                     /* it is another server, and has no documents */
+    size_t oldest;                    /* no member of it has an older state than this */
+    struct sim_doc away[SIM_MAX_IDS]; /* what the right one had */
 };
 
 /* What a point said for a while. */
@@ -257,6 +262,8 @@ struct world {
     int breakage;
     int64_t lease_ms, index_timeout_ms, embed_timeout_ms;
     size_t batch_size, max_docs, embed_batch, write_batch;
+    int max_delete_percent;
+    uint64_t hold_from;
     struct event *heap;
     size_t heap_count, heap_capacity;
     uint64_t order;
@@ -390,6 +397,8 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
 /* 7. Nothing that changes points may be sent when the lease is over, however long it waits in the adapter. */
 void promise_deadline(struct world *w, const struct run *run, const struct req *req);
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection);
+/* 5. So many points of the collection have no document that a sweep may delete none. */
+bool promise_holds(const struct world *w, size_t collection);
 /* 5. A tomb stays until nobody can be writing any more. */
 void promise_tomb_dropped(struct world *w, const struct run *run, int id);
 /* 8. What has to start a comparing scan does. */

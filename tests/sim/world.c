@@ -33,6 +33,7 @@ static const struct {
     [FAULT_UNPROVEN] = {"unproven", 1000},
     [FAULT_INVALIDATE] = {"invalidate", 5},
     [FAULT_STATE_LOST] = {"state-lost", 5},
+    [FAULT_SWAP] = {"swap", 4},
     [FAULT_OLD_RECORD] = {"old-record", 500},
     [FAULT_QDRANT_REFUSED] = {"qdrant-refused", 60},
     [FAULT_QDRANT_BUSY] = {"qdrant-busy", 40},
@@ -202,7 +203,8 @@ static void step(struct world *w, void *arg, uint64_t number)
         daemons_right_clocks(w);
         return;
     }
-    bool calm = w->now < w->silent_until || (w->pause_ms && w->now / w->pause_ms % 2 == 1);
+    bool calm =
+        w->mongo.swapped || w->now < w->silent_until || (w->pause_ms && w->now / w->pause_ms % 2 == 1);
     if (sim_below(w, BY_STEP, 3) == 0 && w->writes < w->limits.writes && !calm) {
         w->writes++;
         mongo_app_write(w);
@@ -237,6 +239,7 @@ static void draw_faults(struct world *w)
     if (w->rate[FAULT_PAUSE]) w->rate[FAULT_QDRANT_OTHERS] = 0;
     if (w->rate[FAULT_UNPROVEN] && draw_below(w, 2)) w->rate[FAULT_UNPROVEN] = 990; /* it is not allowed to */
     if (w->rate[FAULT_PAUSE] && draw_below(w, 2)) w->rate[FAULT_SECOND] = 1000;     /* there to take over */
+    if (w->rate[FAULT_SWAP]) w->rate[FAULT_QDRANT_LATE] = 0; /* points of the dead would not be counted */
     for (int i = 0; i < FAULT_COUNT; i++)
         if (w->limits.without >> i & 1) w->rate[i] = 0;
 }
@@ -257,6 +260,8 @@ static void draw(struct world *w)
     w->max_docs = 8 + draw_below(w, 40);
     w->embed_batch = 1 + draw_below(w, 8);
     w->write_batch = 1 + draw_below(w, 8);
+    w->max_delete_percent = draw_below(w, 3) ? 20 + (int)draw_below(w, 60) : 100;
+    w->hold_from = 2 + draw_below(w, 6);
     w->broken_embedder = w->broken_collection = -1;
     w->breakage = (int)draw_below(w, 3);
     w->strike = draw_below(w, 2) && w->rate[FAULT_QDRANT_OTHERS];
@@ -385,6 +390,23 @@ static bool repaired(struct world *w, struct course *c)
     return true;
 }
 
+/* A person finds out why points are left over, and says that they may go. */
+static void allow_deletes(struct world *w)
+{
+    const struct run *run = daemon_at_work(w);
+    struct engine_snapshot s;
+    if (!run || w->mongo.swapped) return;
+    engine_snapshot(run->engine, &s);
+    bool held = false, rightly = false;
+    for (size_t i = 0; i < s.collection_count; i++) {
+        held |= s.collections[i].held.orphans > 0;
+        rightly |= promise_holds(w, run->which[i]);
+    }
+    if (!held || !rightly || s.compare_asked) return;
+    sim_trace(w, "a person allows deletes");
+    engine_compare(run->engine, &(struct engine_compare){.allow_deletes = true});
+}
+
 /* Is it time for the next stage? */
 static void advance(struct world *w, struct course *c)
 {
@@ -399,6 +421,7 @@ static void advance(struct world *w, struct course *c)
     switch (c->stage) {
     case OTHERS_SETTLE:
     case SETTLE:
+        if (w->mongo.swapped) break;
         if (check_in_step(w)) {
             bool rest = c->stage == OTHERS_SETTLE;
             w->broken_embedder = w->broken_collection = -1;
@@ -416,6 +439,7 @@ static void advance(struct world *w, struct course *c)
             }
         } else if (!last) {
             w->failure[0] = '\0';
+            allow_deletes(w);
         }
         break;
     case REPAIR:

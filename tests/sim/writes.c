@@ -119,6 +119,7 @@ static void copy_position(struct engine_state *to, const struct engine_state *fr
     *to = (struct engine_state){.token_time = from->token_time,
                                 .scan_running = from->scan_running,
                                 .scan_doubt = from->scan_doubt,
+                                .drop_reported = from->drop_reported,
                                 .clean = from->clean};
     if (from->token) to->token = bson_copy(from->token);
     if (from->scan_after) to->scan_after = docid_copy(from->scan_after);
@@ -131,6 +132,8 @@ static void load_state(struct world *w, const struct run *run, struct req *req)
     bool any = false;
     copy_position(out, &saved->state);
     w->mongo.saved.state.clean = false; /* whoever reads it is at work from here on */
+    out->held = calloc(run->config.collection_count + 1, sizeof *out->held);
+    for (size_t i = 0; i < run->config.collection_count; i++) out->held[i] = saved->held[run->which[i]];
     for (size_t i = 0; i < SIM_COLLECTIONS; i++) any |= saved->digests[i][0] != '\0';
     if (!any) return;
     out->digests = calloc(run->config.collection_count + 1, sizeof *out->digests);
@@ -149,6 +152,9 @@ static void save_state(struct world *w, struct run *run, struct req *req)
     engine_state_fini(&saved->state);
     copy_position(&saved->state, &req->state_save.state);
     memset(saved->digests, 0, sizeof saved->digests);
+    memset(saved->held, 0, sizeof saved->held);
+    for (size_t i = 0; i < run->config.collection_count; i++)
+        saved->held[run->which[i]] = req->state_save.state.held[i];
     for (size_t i = 0; i < run->config.collection_count; i++)
         snprintf(saved->digests[run->which[i]], sizeof saved->digests[0], "%s",
                  req->state_save.state.digests[i]);
