@@ -187,13 +187,20 @@ static void name_modified_fields(struct doc *doc)
  * time. */
 static bool tomb_is_over(struct engine *e, const struct doc *doc)
 {
-    int64_t keep = tomb_keep_ms(e) * (doc->work.tomb_key ? 3 : 1);
-    return !any_failed(e, doc) && !any_wrote(e, doc) && doc->work.tomb_since_ms <= wall_ms(e) - keep;
+    return !any_failed(e, doc) && !any_wrote(e, doc) && tomb_is_due(e, &doc->work);
+}
+
+/* A tomb is put for a delete, also over one of an earlier delete; and once more, for another such time, if
+ * its own was over and there was something to do. */
+static bool needs_tomb(struct engine *e, const struct doc *doc)
+{
+    bool own = doc->work.tomb && doc->work.tomb_alone;
+    return doc->gone && (!own || (tomb_is_due(e, &doc->work) && !tomb_is_over(e, doc)));
 }
 
 static void settle(struct engine *e, struct doc *doc)
 {
-    if (doc->gone && !(doc->work.tomb && doc->work.tomb_alone)) { /* also over one of an earlier delete */
+    if (needs_tomb(e, doc)) {
         doc->state = DOC_TOMB;
         lane_push(&e->tomb_puts, &doc->node);
     } else if (!doc->gone && record_changed(doc)) {

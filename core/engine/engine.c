@@ -80,7 +80,7 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     e->stream.lag_ms = -1;
     e->stream.heard_ms = NO_TIME;
     e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
-    e->tombs.last_put_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
+    e->tombs.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
     e->worker.rejects_wanted = true;
     e->phase = PHASE_LEASE;
     return e;
@@ -100,6 +100,7 @@ void engine_free(struct engine *e)
     if (e->stream.received.token) bson_destroy(e->stream.received.token);
     docid_free(e->scan.from);
     docid_free(e->worker.from);
+    docid_free(e->tombs.from);
     free(e->collections);
     free(e->embedders);
     free(e);
@@ -167,7 +168,7 @@ static bool one_pass_done(const struct engine *e)
     if (errand->on) return errand->scan && scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0;
     bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
                     e->config->watch == WATCH_OFF || e->stream.quiet;
-    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed && !e->tombs.all &&
+    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed && !e->tombs.first &&
            !e->worker.running && !e->worker.wanted;
 }
 
@@ -200,7 +201,10 @@ static int64_t next_time(struct engine *e)
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
         AT_MOST(e->stream.open_at_ms);
         AT_MOST(e->tombs.next_ms);
-        AT_MOST(e->tombs.idle_ms);
+        if (e->tombs.next_wall_ms != NO_TIME) {
+            int64_t wait = e->tombs.next_wall_ms - wall_ms(e);
+            if (wait > 0) AT_MOST(now + wait);
+        }
         AT_MOST(e->sweep.next_ms);
         if (sweep_holds(e)) AT_MOST(e->sweep.recount_ms);
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);

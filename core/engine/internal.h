@@ -48,7 +48,7 @@ struct why {
     bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
     bool cycle;          /* taken by the worker: counts in the cycle's figures */
     int64_t happened_ms; /* wall clock: the oldest event among them; 0: none */
-    int64_t tomb_since_ms;
+    int64_t tomb_since_ms, tomb_due_ms;
     char *tomb_key; /* owned */
     char **keys;    /* owned: top-level fields that events changed, without repetition; NULL: none known */
     size_t key_count;
@@ -300,11 +300,12 @@ struct engine {
 
     struct {
         bool requested;
-        bool all;  /* the next list is of all tombs, not only of those whose time is over */
-        bool busy; /* the last list was not empty */
-        int64_t idle_ms;
-        int64_t next_ms;
-        int64_t last_put_wall_ms; /* the newest tomb, or NO_TIME */
+        bool first;         /* the first round is not over */
+        bool all;           /* this round is of all tombs, not only of those that are due */
+        struct docid *from; /* owned; where the next page of the round begins, NULL: at the first tomb */
+        int64_t from_due_ms;
+        int64_t next_ms;      /* monotonic: not before this */
+        int64_t next_wall_ms; /* when the next one is due, or NO_TIME */
     } tombs;
 
     struct {
@@ -517,6 +518,11 @@ void worker_want_rejected(struct engine *e);
 void worker_note_retry(struct engine *e, int64_t wall);
 /* After so long no request of an earlier writer can be under way any more. */
 int64_t tomb_keep_ms(const struct engine *e);
+/* One that is due then was put. */
+void tombs_note(struct engine *e, int64_t due_ms);
+void tombs_begin(struct engine *e);
+/* The time of the tomb that brings the document here is over. */
+bool tomb_is_due(const struct engine *e, const struct why *why);
 void tombs_run(struct engine *e);
 void tombs_handle(struct engine *e, struct req *req);
 void heal_run(struct engine *e);

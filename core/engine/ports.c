@@ -174,6 +174,7 @@ static void store_fini(struct req *req)
     case REQ_TOMBS_DROP:
         for (size_t i = 0; req->tombs.tombs && i < req->tombs.count; i++) tomb_fini(&req->tombs.tombs[i]);
         free(req->tombs.tombs);
+        docid_free(req->tombs.from);
         break;
     case REQ_LEASE:
         free(req->lease.holder);

@@ -155,6 +155,7 @@ struct tomb {
                 */
     cluster_time after; /* the delete event: a read must be no older */
     int64_t since_ms;   /* wall clock: when it was made */
+    int64_t due_ms;     /* wall clock: it need not be looked at before */
     bool claim;         /* PUT: the document may well be there, so a record beside it stays */
 };
 
@@ -288,12 +289,16 @@ struct req {
             struct engine_state state; /* owned */
             uint64_t epoch;
         } state_save;
-        /* PUT adds or replaces tombs (no key: the one that is there stays), LIST brings the oldest, DROP
-           removes them, by id and `since_ms`: not one that was put after the one that is meant. */
+        /* PUT adds or replaces tombs (no key: the one that is there stays), LIST brings those that are due,
+           in the order of (due_ms, the id's text), DROP removes them, by id and `since_ms`: not one that was
+           put after the one that is meant. */
         struct {
-            int64_t older_than_ms; /* LIST: only with since_ms <= this (wall clock) */
-            size_t max;            /* LIST: at most so many */
-            struct tomb *tombs;    /* owned. PUT and DROP: in. LIST: out */
+            int64_t due_by_ms;   /* LIST: only with due_ms <= this (wall clock) */
+            int64_t from_due_ms; /* LIST: begin after the tomb with this due_ms and id; */
+            struct docid *from;  /* owned; NULL: at the first */
+            size_t max;          /* LIST: at most so many */
+            int64_t next_ms; /* LIST, out: if all were brought, the earliest due_ms after them, or NO_TIME */
+            struct tomb *tombs; /* owned. PUT and DROP: in. LIST: out */
             size_t count;
         } tombs;
         struct {

@@ -112,7 +112,8 @@ static void tombs_back(struct engine *e, struct batch *batch, struct req *req)
         return;
     }
     mongo_answered(e);
-    if (req->kind == REQ_TOMBS_PUT) e->tombs.last_put_wall_ms = wall_ms(e);
+    for (size_t i = 0; req->kind == REQ_TOMBS_PUT && i < req->tombs.count; i++)
+        tombs_note(e, req->tombs.tombs[i].due_ms);
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->lane == &e->claims)
             part_claimed(e, batch->items[i]);

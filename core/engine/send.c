@@ -190,6 +190,7 @@ static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, str
     *tomb = (struct tomb){.id = docid_copy(claim ? part->claimed : doc->id),
                           .after = doc->work.after,
                           .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),
+                          .due_ms = wall_ms(e) + tomb_keep_ms(e),
                           .claim = claim};
     if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
     if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);

@@ -295,8 +295,7 @@ static void begin_running(struct engine *e)
 {
     e->phase = PHASE_RUN;
     e->worker.next_ms = now_ms(e);
-    e->tombs.next_ms = now_ms(e);
-    e->tombs.all = true;
+    tombs_begin(e);
     e->heal.wanted = true;
     log_info("running", LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
              LOG_STR("scan", !e->scan.wanted ? "no"

@@ -16,6 +16,7 @@
 #include "engine/internal.h"
 
 #define PAGE_POINTS 512
+#define RECOUNT_MAX_MS 300000 /* of held deletes */
 
 static void free_page(struct engine *e)
 {
@@ -227,7 +228,8 @@ static void decide(struct engine *e)
         e->sweep.agreed |= e->sweep.counted;
         return;
     }
-    int64_t pause = 49 * (now_ms(e) - e->sweep.began_ms); /* counting takes 2 % of the time at most */
+    int64_t pause = 49 * (now_ms(e) - e->sweep.began_ms); /* counting takes 2 % of the time at most; */
+    if (pause > RECOUNT_MAX_MS) pause = RECOUNT_MAX_MS;   /* what it waited for a collection is in it, too */
     e->sweep.recount_ms = now_ms(e) + (pause > e->config->interval_ms ? pause : e->config->interval_ms);
     for (size_t i = 0; i < e->collection_count; i++) {
         if (!(e->sweep.counted >> i & 1)) continue;

@@ -222,5 +222,6 @@ enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *r
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
     if (!code) code = closed;
+    if (!code) code = tombs_adopt(m, client, &req->err);
     return code ? code : reads_refuges(m, client, &req->err);
 }

@@ -38,9 +38,13 @@ live_tests = \
 	%D%/held \
 	%D%/ids \
 	%D%/outages \
-	%D%/settings
+	%D%/settings \
+	%D%/tombs
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
+%C%_tombs_SOURCES = %D%/test_tombs.c
+%C%_tombs_CPPFLAGS = $(live_cppflags)
+%C%_tombs_LDADD = $(live_libs)
 %C%_held_SOURCES = %D%/test_held.c
 %C%_held_CPPFLAGS = $(live_cppflags)
 %C%_held_LDADD = $(live_libs)

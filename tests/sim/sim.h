@@ -230,6 +230,7 @@ struct run {
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
     size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
     int64_t lease_until_ms;       /* as it knows itself */
+    bool unclean;                 /* the last holder did not end well, and not all tombs were listed since */
     bool sure[SIM_COLLECTIONS]
              [SIM_MAX_IDS]; /* what it heard last of a document's point came in time, or was seen */
 };

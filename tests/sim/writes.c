@@ -10,6 +10,8 @@
 
 #include "sim.h"
 
+#define TOMBS_LISTED 3 /* small pages, so that much happens between two */
+
 /* ---- records ---- */
 
 static bool same_entry(const struct entry *a, const struct entry *b)
@@ -90,6 +92,7 @@ static void take_lease(struct world *w, struct run *run, struct req *req)
     req->lease.epoch = m->epoch;
     req->lease.held = true;
     run->saw = mongo_committed(w);
+    run->unclean = req->lease.previous_expired;
     sim_trace(w, "%s holds the lease, epoch %llu%s", run->owner, (unsigned long long)m->epoch,
               req->lease.previous_expired ? ", the last one was not given back" : "");
 }
@@ -125,12 +128,13 @@ static void copy_position(struct engine_state *to, const struct engine_state *fr
     if (from->scan_after) to->scan_after = docid_copy(from->scan_after);
 }
 
-static void load_state(struct world *w, const struct run *run, struct req *req)
+static void load_state(struct world *w, struct run *run, struct req *req)
 {
     const struct sim_state *saved = &w->mongo.saved;
     struct engine_state *out = &req->state_load.state;
     bool any = false;
     copy_position(out, &saved->state);
+    run->unclean |= !saved->state.clean;
     w->mongo.saved.state.clean = false; /* whoever reads it is at work from here on */
     out->held = calloc(run->config.collection_count + 1, sizeof *out->held);
     for (size_t i = 0; i < run->config.collection_count; i++) out->held[i] = saved->held[run->which[i]];
@@ -162,16 +166,52 @@ static void save_state(struct world *w, struct run *run, struct req *req)
 
 /* ---- tombs ---- */
 
-static void list_tombs(struct world *w, struct req *req)
+/* The tomb of this document comes after that position: in the order of the text of ids, as in the adapter. */
+static bool tomb_after(const struct sim_mongo *m, int id, int64_t due_ms, const struct docid *from)
+{
+    if (!from) return true;
+    if (m->tombs[id].due_ms != due_ms) return m->tombs[id].due_ms > due_ms;
+    char *mine = docid_json(m->tombs[id].id), *other = docid_json(from);
+    bool after = strcmp(mine, other) > 0;
+    free(mine);
+    free(other);
+    return after;
+}
+
+/* The first tomb behind that position; -1: none. */
+static int next_tomb(const struct world *w, int64_t due_ms, const struct docid *from)
+{
+    const struct sim_mongo *m = &w->mongo;
+    int best = -1;
+    for (int id = 0; id < w->ids; id++) {
+        if (!m->tombed[id] || !tomb_after(m, id, due_ms, from)) continue;
+        if (best < 0 || !tomb_after(m, id, m->tombs[best].due_ms, m->tombs[best].id)) best = id;
+    }
+    return best;
+}
+
+static void list_tombs(struct world *w, struct run *run, struct req *req)
 {
     struct sim_mongo *m = &w->mongo;
+    int64_t due_ms = req->tombs.from_due_ms;
+    const struct docid *from = req->tombs.from;
     req->tombs.tombs = calloc(SIM_MAX_IDS, sizeof *req->tombs.tombs);
-    for (int id = 0; id < w->ids && req->tombs.count < req->tombs.max; id++) {
-        if (!m->tombed[id] || m->tombs[id].since_ms > req->tombs.older_than_ms) continue;
+    req->tombs.next_ms = NO_TIME;
+    if (req->tombs.due_by_ms == INT64_MAX) run->unclean = false;
+    if (run->unclean)
+        sim_fail(w, "Deletes: %s waits with the tombs of a holder that did not end well", run->owner);
+    if (req->tombs.max > TOMBS_LISTED) req->tombs.max = TOMBS_LISTED;
+    for (int id; (id = next_tomb(w, due_ms, from)) >= 0 && req->tombs.count < req->tombs.max;) {
+        if (m->tombs[id].due_ms > req->tombs.due_by_ms) {
+            req->tombs.next_ms = m->tombs[id].due_ms;
+            break;
+        }
         struct tomb *out = &req->tombs.tombs[req->tombs.count++];
         *out = m->tombs[id];
         out->id = docid_copy(m->tombs[id].id);
         out->key = m->tombs[id].key ? strdup(m->tombs[id].key) : NULL;
+        due_ms = out->due_ms;
+        from = out->id;
     }
 }
 
@@ -245,7 +285,7 @@ bool mongo_write(struct world *w, struct trip *trip)
         do_lease(w, run, req);
         break;
     case REQ_TOMBS_LIST:
-        list_tombs(w, req);
+        list_tombs(w, run, req);
         break;
     default:
         change_tombs(w, run, req);

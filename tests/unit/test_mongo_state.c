@@ -309,14 +309,15 @@ static struct req *tombs_req(enum req_kind kind, size_t from, size_t count)
         req->tombs.tombs[i] = (struct tomb){.id = fixture_id(buried[from + i]),
                                             .key = from + i == 2 ? strdup("key") : NULL,
                                             .after = UINT64_C(9) << 32 | i,
-                                            .since_ms = 1000 + (int64_t)(from + i)};
+                                            .since_ms = 1000 + (int64_t)(from + i),
+                                            .due_ms = 2000 + (int64_t)(from + i)};
     return req;
 }
 
-static struct req *list_tombs(int64_t older_than_ms, size_t max)
+static struct req *list_tombs(int64_t due_by_ms, size_t max)
 {
     struct req *req = req_new(REQ_TOMBS_LIST, NULL);
-    req->tombs.older_than_ms = older_than_ms;
+    req->tombs.due_by_ms = due_by_ms;
     req->tombs.max = max;
     return fixture_ok(&f, req);
 }
@@ -339,8 +340,9 @@ START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
     ck_assert_str_eq(req->tombs.tombs[2].key, "key");
     ck_assert_ptr_null(req->tombs.tombs[0].key);
     req_free(req);
-    req = list_tombs(1001, 10);
+    req = list_tombs(2001, 10);
     ck_assert_uint_eq(req->tombs.count, 2);
+    ck_assert_int_eq(req->tombs.next_ms, 2002);
     req_free(req);
     req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_DROP, 0, 1)));
     req = list_tombs(5000, 10);
@@ -350,6 +352,55 @@ START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
     fixture_open(&f);
     req = list_tombs(5000, 10);
     ck_assert_uint_eq(req->tombs.count, 0);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(tombs_are_listed_page_by_page_also_where_many_are_due_at_once)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct req *put = tombs_req(REQ_TOMBS_PUT, 0, 4);
+    for (size_t i = 0; i < 4; i++) put->tombs.tombs[i].due_ms = i < 3 ? 2000 : 2001;
+    req_free(fixture_ok(&f, put));
+    struct docid *from = NULL;
+    int64_t from_due_ms = 0;
+    size_t seen = 0;
+    for (;;) {
+        struct req *req = req_new(REQ_TOMBS_LIST, NULL);
+        req->tombs.due_by_ms = 2001;
+        req->tombs.max = 2;
+        req->tombs.from = from;
+        req->tombs.from_due_ms = from_due_ms;
+        req = fixture_ok(&f, req);
+        seen += req->tombs.count;
+        from = NULL;
+        if (req->tombs.count == 2) {
+            from = docid_copy(req->tombs.tombs[1].id);
+            from_due_ms = req->tombs.tombs[1].due_ms;
+        }
+        ck_assert(from || req->tombs.next_ms == NO_TIME);
+        req_free(req);
+        if (!from) break;
+    }
+    ck_assert_uint_eq(seen, 4);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(tombs_of_versions_that_knew_no_due_time_are_taken_over)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    fixture_insert(
+        &f, "lockstep.state",
+        "{'_id':{'source':'tools','doc':'1'},'source':'tools','since':{'$date':{'$numberLong':'1500'}},"
+        "'id':{'_id':1}}");
+    req_free(fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL)));
+    struct req *req = list_tombs(1500, 10);
+    ck_assert_uint_eq(req->tombs.count, 1);
+    ck_assert_int_eq(req->tombs.tombs[0].due_ms, 1500);
     req_free(req);
     fixture_end(&f);
 }
@@ -495,6 +546,8 @@ int main(void)
     suite_add_tcase(suite, tc);
     tc = tcase_create("tombs");
     tcase_add_loop_test(tc, tombs_are_listed_oldest_first_until_they_are_dropped, 0, servers);
+    tcase_add_loop_test(tc, tombs_are_listed_page_by_page_also_where_many_are_due_at_once, 0, servers);
+    tcase_add_loop_test(tc, tombs_of_versions_that_knew_no_due_time_are_taken_over, 0, servers);
     tcase_add_loop_test(tc, a_tomb_that_was_put_since_is_not_dropped, 0, servers);
     tcase_add_loop_test(tc, a_tomb_ends_the_record_beside_its_document, 0, servers);
     tcase_add_loop_test(tc, a_record_beside_a_document_whose_point_is_taken_over_stays, 0, servers);
