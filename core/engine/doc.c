@@ -233,7 +233,11 @@ void doc_holders_known(struct engine *e, struct doc *doc)
 
 void doc_tomb_written(struct engine *e, struct doc *doc)
 {
-    tell_recorded(e, doc);
+    if (doc->refused)
+        refused_note(e, doc);
+    else
+        refused_forget(e, doc);
+    if (!doc->refused) tell_recorded(e, doc);
     finish(e, doc);
 }
 
@@ -242,6 +246,7 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
     switch (code) {
     case LKS_E_OK:
         e->stats.records++;
+        refused_forget(e, doc);
         tell_recorded(e, doc);
         /* A read that is no older than a change from before this write may still show the record of before.
          */
@@ -258,15 +263,15 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
         e->stats.missed++;
         again(e, doc);
         return;
-    default:
-        log_error(
-            "a document's record can't be written, not even beside it; its state is known to this run only",
-            LOG_STR("source", e->config->source), LOG_STR("doc", doc->json));
-        finish(e, doc);
+    default: /* the position may pass once it is written down that somebody has to come back */
+        doc->refused = true;
+        doc->state = DOC_TOMB;
+        lane_push(&e->tomb_puts, &doc->node);
     }
 }
 
 void doc_untombed(struct engine *e, struct doc *doc)
 {
+    refused_forget(e, doc);
     finish(e, doc);
 }

@@ -93,6 +93,7 @@ void engine_free(struct engine *e)
     turns_fini(&e->turns);
     rivals_fini(e);
     behind_fini(e);
+    refused_fini(e);
     sweep_fini(e);
     if (e->stream.mark.free_position) watermark_fini(&e->stream.mark);
     if (e->scan.mark.free_position) watermark_fini(&e->scan.mark);
@@ -385,6 +386,7 @@ void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
     out->epoch = e->lease.epoch;
     snapshot_stream(e, out);
     snapshot_work(e, out);
+    out->refused_records = e->refused_count;
     out->collection_count = e->collection_count;
     for (size_t i = 0; i < e->collection_count; i++)
         snapshot_collection(e, &e->collections[i], &out->collections[i]);

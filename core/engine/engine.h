@@ -190,6 +190,8 @@ struct engine_snapshot {
     int64_t last_cycle_wall_ms; /* NO_TIME: none yet */
     uint64_t cycle_processed, cycle_successful, cycle_failed, cycle_skipped;
     int64_t cycle_duration_ms;
+    size_t refused_records; /* documents whose record can be written nowhere */
+    char refused_doc[128];  /* one of them: its _id in canonical Extended JSON; "" if there is none */
     size_t collection_count;
     struct collection_snapshot collections[ENGINE_MAX_COLLECTIONS];
 };

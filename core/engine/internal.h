@@ -118,7 +118,8 @@ struct doc {
     struct why work;  /* what it was read for */
     struct source_doc src;
     struct record after;
-    bool gone; /* a majority read found no such document */
+    bool gone;    /* a majority read found no such document */
+    bool refused; /* its record can be written nowhere: a tomb is put for it */
     size_t parts_open;
     size_t bytes; /* counted in the engine's bytes_in_work */
     int64_t begun_ms;
@@ -301,12 +302,16 @@ struct engine {
     struct {
         bool requested;
         bool first;         /* the first round is not over */
+        bool refused;       /* this round is of the tombs of documents whose record was refused */
         bool all;           /* this round is of all tombs, not only of those that are due */
         struct docid *from; /* owned; where the next page of the round begins, NULL: at the first tomb */
         int64_t from_due_ms;
         int64_t next_ms;      /* monotonic: not before this */
         int64_t next_wall_ms; /* when the next one is due, or NO_TIME */
     } tombs;
+
+    struct refused *refused; /* owned; documents whose record can be written nowhere */
+    size_t refused_count;
 
     struct {
         bool wanted, requested;
@@ -420,6 +425,14 @@ void rival_unmarked(struct engine *e, struct why *why);
 void rivals_recheck(struct engine *e, const struct doc *doc, const char *key);
 void rivals_fini(struct engine *e);
 
+/* ---- refused.c ---- */
+/* The document's record can be written nowhere, and a tomb says so; or that is over. */
+void refused_note(struct engine *e, const struct doc *doc);
+void refused_forget(struct engine *e, const struct doc *doc);
+/* What its record says is older than what its points say. */
+bool refused_is(struct engine *e, const struct doc *doc);
+void refused_fini(struct engine *e);
+
 /* ---- behind.c ---- */
 /* The work on a document is over: it is in step now, or is known to be behind. */
 void behind_done(struct engine *e, const struct doc *doc);
@@ -516,6 +529,8 @@ void worker_doc_done(struct engine *e, bool failed);
 void worker_want_rejected(struct engine *e);
 /* A failed entry was written that is due at this wall-clock time. */
 void worker_note_retry(struct engine *e, int64_t wall);
+/* After so long a record that was refused is tried again. */
+#define REFUSED_AGAIN_MS 300000
 /* After so long no request of an earlier writer can be under way any more. */
 int64_t tomb_keep_ms(const struct engine *e);
 /* One that is due then was put. */

@@ -15,6 +15,7 @@ libengine_la_SOURCES = \
 	%D%/ports.c %D%/ports.h \
 	%D%/probes.c \
 	%D%/receive.c \
+	%D%/refused.c \
 	%D%/record.c %D%/record.h \
 	%D%/relieve.c \
 	%D%/retry.c %D%/retry.h \

@@ -346,12 +346,13 @@ static bool refuse_duplicate(struct part *part)
  * leftover epoch may keep out what is written without a look, as long as not every point was seen. The point
  * of a business id that another document holds too may be that one's by now.
  */
-static bool in_doubt(const struct engine *e, const struct part *part)
+static bool in_doubt(struct engine *e, const struct part *part)
 {
     const struct doc *doc = part->doc;
     bool compares = e->scan.doubt && (e->scan.wanted || e->scan.running);
     bool sweeps = e->sweep.running && (e->sweep.left >> part->collection & 1);
-    return doc->work.doubt || doc->gone || doc->src.contested || compares || sweeps || e->lease.outranked;
+    return doc->work.doubt || doc->gone || doc->src.contested || compares || sweeps || refused_is(e, doc) ||
+           e->lease.outranked;
 }
 
 static void decide(struct engine *e, struct part *part)

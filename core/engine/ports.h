@@ -157,6 +157,7 @@ struct tomb {
     int64_t since_ms;   /* wall clock: when it was made */
     int64_t due_ms;     /* wall clock: it need not be looked at before */
     bool claim;         /* PUT: the document may well be there, so a record beside it stays */
+    bool refused; /* its record can be written nowhere: it is tried again at each start, and when it is due */
 };
 
 /* Points without a document that a sweep has counted and not deleted, as they are too many. */
@@ -293,6 +294,7 @@ struct req {
            in the order of (due_ms, the id's text), DROP removes them, by id and `since_ms`: not one that was
            put after the one that is meant. */
         struct {
+            bool refused;        /* LIST: only those of documents whose record was refused */
             int64_t due_by_ms;   /* LIST: only with due_ms <= this (wall clock) */
             int64_t from_due_ms; /* LIST: begin after the tomb with this due_ms and id; */
             struct docid *from;  /* owned; NULL: at the first */

@@ -187,11 +187,13 @@ static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, str
     bool claim = batch->lane == &e->claims, drop = batch->lane == &e->tomb_drops;
     const struct part *part = claim ? batch->items[i] : NULL;
     const struct doc *doc = claim ? part->doc : batch->items[i];
+    bool refused = !claim && !drop && doc->refused;
     *tomb = (struct tomb){.id = docid_copy(claim ? part->claimed : doc->id),
                           .after = doc->work.after,
                           .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),
-                          .due_ms = wall_ms(e) + tomb_keep_ms(e),
-                          .claim = claim};
+                          .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tomb_keep_ms(e)),
+                          .claim = claim || refused,
+                          .refused = refused};
     if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
     if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
     return tomb->id && (claim || !doc->freed_count || tomb->key);

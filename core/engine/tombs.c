@@ -3,6 +3,8 @@
  * request of an earlier writer can be under way any more; again after another such time, as long as a point
  * was found or the check failed; and at once after a start where the last holder did not end well.
  *
+ * So is a document whose record was refused everywhere, at each start and every five minutes.
+ *
  * A round goes through the tombs that are due, page by page. The next one begins when another is due.
  */
 #include <string.h>
@@ -20,7 +22,7 @@ int64_t tomb_keep_ms(const struct engine *e)
 /* No tomb that was put by a right clock is due later than this. */
 static int64_t latest_due(const struct engine *e)
 {
-    return wall_ms(e) + 2 * tomb_keep_ms(e);
+    return wall_ms(e) + 2 * tomb_keep_ms(e) + REFUSED_AGAIN_MS;
 }
 
 bool tomb_is_due(const struct engine *e, const struct why *why)
@@ -38,11 +40,13 @@ static void begin_round(struct engine *e, bool all)
     docid_free(e->tombs.from);
     e->tombs.from = NULL;
     e->tombs.all = all;
+    e->tombs.refused = false;
 }
 
 void tombs_begin(struct engine *e)
 {
     begin_round(e, !e->lease.clean_start);
+    e->tombs.refused = e->lease.clean_start;
     e->tombs.first = true;
     e->tombs.next_wall_ms = wall_ms(e);
     e->tombs.next_ms = now_ms(e);
@@ -72,7 +76,8 @@ void tombs_run(struct engine *e)
         return;
     }
     size_t room = e->config->max_docs - e->docs_in_work;
-    req->tombs.due_by_ms = e->tombs.all ? INT64_MAX : wall_ms(e);
+    req->tombs.refused = e->tombs.refused;
+    req->tombs.due_by_ms = e->tombs.all || e->tombs.refused ? INT64_MAX : wall_ms(e);
     req->tombs.from_due_ms = e->tombs.from_due_ms;
     req->tombs.from = from;
     req->tombs.max = room < PAGE_TOMBS ? room : PAGE_TOMBS;
@@ -127,7 +132,7 @@ void tombs_handle(struct engine *e, struct req *req)
         return;
     }
     bool far = req->tombs.next_ms != NO_TIME && req->tombs.next_ms > latest_due(e); /* a clock has jumped */
-    e->tombs.next_wall_ms = e->tombs.all || far ? wall_ms(e) : req->tombs.next_ms;
+    e->tombs.next_wall_ms = e->tombs.all || e->tombs.refused || far ? wall_ms(e) : req->tombs.next_ms;
     e->tombs.next_ms = now_ms(e) + ROUND_MS;
     e->tombs.first = false;
     begin_round(e, far);

@@ -27,6 +27,7 @@ static void append_tomb(struct mongo *m, bson_t *to, const struct tomb *tomb)
     BSON_APPEND_UTF8(to, "source", m->source);
     BSON_APPEND_DATE_TIME(to, "since", tomb->since_ms);
     BSON_APPEND_DATE_TIME(to, "due", tomb->due_ms);
+    BSON_APPEND_BOOL(to, "refused", tomb->refused);
     BSON_APPEND_DOCUMENT_BEGIN(to, "id", &wrap);
     docid_append(tomb->id, &wrap, "_id");
     bson_append_document_end(to, &wrap);
@@ -212,10 +213,12 @@ static void append_range(struct mongo *m, bson_t *list, const char *index, const
     BSON_APPEND_DOCUMENT_BEGIN(list, index, &filter);
     BSON_APPEND_UTF8(&filter, "source", m->source);
     if (doc) {
+        if (req->tombs.refused) BSON_APPEND_BOOL(&filter, "refused", true);
         BSON_APPEND_DATE_TIME(&filter, "due", req->tombs.from_due_ms);
         BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id.doc", &condition);
         BSON_APPEND_UTF8(&condition, "$gt", doc);
     } else {
+        if (req->tombs.refused) BSON_APPEND_BOOL(&filter, "refused", true);
         BSON_APPEND_DOCUMENT_BEGIN(&filter, "due", &condition);
         if (req->tombs.from) BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombs.from_due_ms);
         BSON_APPEND_DATE_TIME(&condition, "$lte", req->tombs.due_by_ms);

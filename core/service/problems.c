@@ -29,7 +29,8 @@ enum kind {
     DOCUMENTS_FAILED,
     CHANGES_WAIT,
     NO_POINTS,
-    DELETES_HELD
+    DELETES_HELD,
+    RECORDS_REFUSED
 };
 
 /* In text and cure, {c} is the collection, {s} the source, {d} the detail and {n} the number. */
@@ -81,6 +82,13 @@ static const struct wording {
     [NO_POINTS] = {false, "NO_POINTS",
                    "`{c}` has no points although there are {n} documents: none of them gives it a text.",
                    "Compare the fields that it watches with a document: `lockstep preview --id ID`."},
+    [RECORDS_REFUSED] =
+        {true, "RECORDS_REFUSED",
+         "The records of {n} documents can be written neither into them nor into the sidecar "
+         "collection; one of them is {d}.",
+         "Their points are right, but their status is not known. Look for a validator, a quota "
+         "or a missing privilege on the sidecar collection; the log names the server's error. "
+         "They are tried again every five minutes, and at each start."},
     [DELETES_HELD] =
         {true, "DELETES_HELD", "{d} points of `{c}` have no document in MongoDB. None of them is deleted.",
          "See whether `uri`, `database` and `collection` in [mongodb] lead to the right data, and "
@@ -253,6 +261,8 @@ static void find_in_engine(struct finding *f, const struct service *service)
     }
     find_stream(f);
     find_providers(f, service);
+    if (s->refused_records > 0)
+        add(f, RECORDS_REFUSED, SIZE_MAX, s->refused_doc, (int64_t)s->refused_records, NO_TIME);
     if (waited > patience) add(f, CHANGES_WAIT, SIZE_MAX, "", waited / 1000, s->behind_wall_ms);
 }
 

@@ -377,6 +377,11 @@ void mongo_fault(struct world *w)
     if (sim_chance(w, FAULT_ROLLBACK)) roll_back(w);
     if (sim_chance(w, FAULT_TRUNCATE)) mongo_truncate(w);
     if (sim_chance(w, FAULT_INVALIDATE) && !w->mongo.swapped) invalidate(w);
+    if (sim_chance(w, FAULT_REFUSE)) {
+        int id = (int)sim_below(w, FAULT_REFUSE, (uint64_t)w->ids);
+        w->mongo.refuses_until[id] = w->now + 1000 + (int64_t)sim_below(w, FAULT_REFUSE, 30000);
+        sim_trace(w, "document %d refuses its record until %lld", id, (long long)w->mongo.refuses_until[id]);
+    }
     if (sim_chance(w, FAULT_SWAP)) swap(w);
     if (sim_chance(w, FAULT_STATE_LOST)) {
         daemons_crash(w);

@@ -366,7 +366,7 @@ void promise_delete(struct world *w, struct trip *trip, const struct sim_point *
     one_writer(w, trip);
     /* MongoDB's clock ended a lease before its time: two write, and nothing guards a delete. */
     if (trip->run->epoch < w->writer_epoch && clock_jumped(w)) w->qdrant[collection].damaged = true;
-    bool holds = w->mongo.swapped;
+    bool holds = w->mongo.swapped && trip->run->alive; /* what was under way is not held */
     for (size_t i = 0; i < SIM_COLLECTIONS; i++) holds &= !trip->run->setup.on[i] || promise_holds(w, i);
     if (holds)
         sim_fail(w, "Deletes: MongoDB is empty, and the point of document %d in collection %zu is deleted",

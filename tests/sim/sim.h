@@ -41,6 +41,7 @@ enum fault {
     FAULT_UNPROVEN,   /* the probe for lost history fails */
     FAULT_INVALIDATE, /* drop, or rename over the collection */
     FAULT_STATE_LOST, /* the database `lockstep` is dropped */
+    FAULT_REFUSE,     /* a document's record is refused everywhere for a while */
     FAULT_SWAP,       /* an empty MongoDB answers in place of the right one */
     FAULT_OLD_RECORD, /* the application puts a whole older document back, record and all */
     FAULT_QDRANT_REFUSED,
@@ -140,7 +141,8 @@ struct sim_mongo {
     int64_t down_until;
     int64_t clock_off_ms;
     int64_t last_commit_ms;
-    uint64_t elections;               /* that undid writes */
+    uint64_t elections; /* that undid writes */
+    int64_t refuses_until[SIM_MAX_IDS];
     bool swapped;                     /* it is another server, and has no documents */
     size_t oldest;                    /* no member of it has an older state than this */
     struct sim_doc away[SIM_MAX_IDS]; /* what the right one had */
@@ -230,6 +232,7 @@ struct run {
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
     size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
     int64_t lease_until_ms;       /* as it knows itself */
+    bool lists_refused;           /* it has listed the documents whose record was refused */
     bool unclean;                 /* the last holder did not end well, and not all tombs were listed since */
     bool sure[SIM_COLLECTIONS]
              [SIM_MAX_IDS]; /* what it heard last of a document's point came in time, or was seen */

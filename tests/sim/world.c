@@ -33,6 +33,7 @@ static const struct {
     [FAULT_UNPROVEN] = {"unproven", 1000},
     [FAULT_INVALIDATE] = {"invalidate", 5},
     [FAULT_STATE_LOST] = {"state-lost", 5},
+    [FAULT_REFUSE] = {"refuse", 20},
     [FAULT_SWAP] = {"swap", 4},
     [FAULT_OLD_RECORD] = {"old-record", 500},
     [FAULT_QDRANT_REFUSED] = {"qdrant-refused", 60},

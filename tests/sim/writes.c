@@ -41,6 +41,7 @@ static enum lks_code write_record(struct world *w, const struct run *run, const 
     const struct sim_doc *now = mongo_doc(w, id);
     struct record record;
     if (!now) return LKS_E_NOT_FOUND;
+    if (!w->quiet && w->now < w->mongo.refuses_until[id]) return LKS_E_REFUSED;
     if (!is_as_read(run, write, &now->record)) return LKS_E_MISSED;
     bool good =
         now->record.entries ? record_copy(&record, &now->record) : record_init(&record, SIM_COLLECTIONS);
@@ -197,11 +198,18 @@ static void list_tombs(struct world *w, struct run *run, struct req *req)
     const struct docid *from = req->tombs.from;
     req->tombs.tombs = calloc(SIM_MAX_IDS, sizeof *req->tombs.tombs);
     req->tombs.next_ms = NO_TIME;
-    if (req->tombs.due_by_ms == INT64_MAX) run->unclean = false;
+    if (req->tombs.refused || req->tombs.due_by_ms == INT64_MAX) run->lists_refused = true;
+    if (!req->tombs.refused && req->tombs.due_by_ms == INT64_MAX) run->unclean = false;
+    if (!run->lists_refused) sim_fail(w, "Token: %s does not try again what was refused before", run->owner);
     if (run->unclean)
         sim_fail(w, "Deletes: %s waits with the tombs of a holder that did not end well", run->owner);
     if (req->tombs.max > TOMBS_LISTED) req->tombs.max = TOMBS_LISTED;
     for (int id; (id = next_tomb(w, due_ms, from)) >= 0 && req->tombs.count < req->tombs.max;) {
+        if (req->tombs.refused && !m->tombs[id].refused) {
+            due_ms = m->tombs[id].due_ms;
+            from = m->tombs[id].id;
+            continue;
+        }
         if (m->tombs[id].due_ms > req->tombs.due_by_ms) {
             req->tombs.next_ms = m->tombs[id].due_ms;
             break;
