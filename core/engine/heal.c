@@ -72,16 +72,11 @@ static void done(struct engine *e)
     scan_start(e, true);
 }
 
-/* A collection that does not answer is left out, and so is one with more points than documents because their
- * deletes are held. */
-static bool left_out(const struct collection_state *c)
-{
-    return !circuit_closed(&c->circuit) || c->held.orphans > 0;
-}
-
+/* Who isn't well is left out, and keeps nobody waiting. */
 static void count_next(struct engine *e)
 {
-    while (e->heal.collection < e->collection_count && left_out(&e->collections[e->heal.collection]))
+    while (e->heal.collection < e->collection_count &&
+           !circuit_closed(&e->collections[e->heal.collection].circuit))
         e->heal.collection++;
     if (e->heal.collection == e->collection_count) {
         done(e);

@@ -33,9 +33,8 @@ void scan_start(struct engine *e, bool doubt)
     if (e->compare.state == COMPARE_RUNS) e->compare.state = COMPARE_WAITS; /* this one is about everything */
     e->scan.wanted = true;
     e->scan.recent = e->scan.silent = false;
-    /* What was swept for is still to be found. */
-    e->scan.doubt |= doubt || (e->sweep.running && !e->sweep.recount);
-    e->scan.anew = true; /* a page may be under way that borrows the position */
+    e->scan.doubt |= doubt || e->sweep.running; /* what was swept for is still to be found */
+    e->scan.anew = true;                        /* a page may be under way that borrows the position */
     e->scan.running = false;
     e->sweep.running = false;
     e->save.dirty = true;
@@ -45,10 +44,7 @@ struct engine_compare scan_wish(const struct engine *e)
 {
     const struct engine_errand *errand = &e->config->errand;
     if (e->compare.state == COMPARE_RUNS) return e->compare.wish;
-    return (struct engine_compare){.only = errand->only,
-                                   .force = errand->force,
-                                   .whole = errand->whole,
-                                   .allow_deletes = errand->allow_deletes};
+    return (struct engine_compare){.only = errand->only, .force = errand->force, .whole = errand->whole};
 }
 
 bool engine_compare(struct engine *e, const struct engine_compare *wish)
@@ -57,10 +53,7 @@ bool engine_compare(struct engine *e, const struct engine_compare *wish)
     e->compare.state = COMPARE_WAITS;
     e->compare.wish = *wish;
     e->compare.partial = false;
-    if (wish->allow_deletes) { /* those that are held need not wait until everything is compared */
-        e->sweep.allowed = true;
-        e->sweep.recount_ms = 0;
-    }
+    if (wish->whole) epochs_forgive(e);
     return true;
 }
 
@@ -73,7 +66,6 @@ void engine_compare_stop(struct engine *e)
         e->save.dirty = true;
     }
     e->compare.state = COMPARE_NONE;
-    e->sweep.allowed = false;
 }
 
 /* Begins when no other scan is at work, and is over when all it found is put right. */
@@ -86,7 +78,6 @@ static void compare_run(struct engine *e)
         e->compare.state = COMPARE_RUNS;
     } else if (e->compare.state == COMPARE_RUNS) {
         e->compare.state = COMPARE_NONE;
-        e->sweep.allowed = false;
         e->compare.done++;
     }
 }
@@ -217,7 +208,8 @@ static void end(struct engine *e)
     e->scan.next_ms = now_ms(e) + e->config->poll_interval_ms;
     e->save.dirty = true;
     e->heal.wanted = true;
-    if (doubt || (polls(e) && !swept_lately)) sweep_begin(e);
+    /* What another installation writes has no document here. When it is gone everything is compared. */
+    if ((doubt || (polls(e) && !swept_lately)) && !epochs_another(e)) sweep_begin(e);
 }
 
 void scan_run(struct engine *e)

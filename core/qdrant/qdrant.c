@@ -41,6 +41,8 @@ static size_t *request_collection(struct req *req)
         return &req->scroll.collection;
     case REQ_COUNT:
         return &req->count.collection;
+    case REQ_EPOCHS:
+        return &req->epochs.collection;
     default:
         return NULL;
     }
@@ -57,6 +59,8 @@ static void (*task_start(enum req_kind kind))(struct task *)
         return scroll_start;
     case REQ_COUNT:
         return count_start;
+    case REQ_EPOCHS:
+        return epochs_start;
     case REQ_DELETE:
         return delete_start;
     default:
@@ -176,7 +180,7 @@ static void qdrant_free(struct qdrant *q)
     for (size_t i = 0; q->collections && i < q->collection_count; i++) collection_fini(&q->collections[i]);
     free(q->collections);
     free(q->url);
-    secret_free(q->key);
+    free(q->api_key);
     free(q->source);
     free(q->source_filter);
     free(q);
@@ -195,10 +199,10 @@ static char *usable_url(const char *url)
 static bool copy_config(struct qdrant *q, const struct qdrant_config *config)
 {
     struct buf filter;
-    q->key = secret_new(config->api_key, config->api_key_file);
+    q->api_key = copy(config->api_key);
     q->source = copy(config->source);
     q->collections = calloc(config->collection_count + 1, sizeof *q->collections);
-    if (!q->key || !q->source || !q->collections) return false;
+    if (!q->api_key || !q->source || !q->collections) return false;
     buf_init(&filter, 0);
     body_source_filter(&filter, q->source);
     q->source_filter = buf_take(&filter, NULL);
@@ -213,6 +217,8 @@ static bool copy_config(struct qdrant *q, const struct qdrant_config *config)
     q->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_DEFAULT_MS;
     q->loopback = http_url_loopback(q->url);
     q->plain = config->plain;
+    q->headers[q->header_count++] = (struct http_header){"Content-Type", "application/json"};
+    if (q->api_key[0]) q->headers[q->header_count++] = (struct http_header){"api-key", q->api_key};
     return true;
 }
 
