@@ -97,6 +97,8 @@ static void put_sources(struct buf *out, const struct metrics_source *sources, s
       c->parked)                                                                                             \
     X("lockstep_circuit_open", "gauge", "1 while nothing is sent to the Qdrant collection but probes.",      \
       c->circuit != CIRCUIT_CLOSED)                                                                          \
+    X("lockstep_deletes_held", "gauge",                                                                      \
+      "Points without a document that are kept until a person allows their deletes.", c->held.orphans)       \
     X("lockstep_plugin_stopped", "gauge", "1 if the collection's plugin can't go on.", c->fatal)             \
     X("lockstep_collection_queue_documents", "gauge",                                                        \
       "Documents that wait for their turn in this collection.", c->queued)                                   \

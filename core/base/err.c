@@ -37,6 +37,7 @@ enum lks_code lks_fail(struct lks_err *err, enum lks_code code, const char *form
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     err->code = code;
+    err->blame = LKS_BLAME_OPEN;
     err->retry_after_ms = 0;
     memcpy(err->text, text, strlen(text) + 1);
     tidy(err->text);
@@ -61,6 +62,7 @@ void lks_err_prefix(struct lks_err *err, const char *format, ...)
 void lks_err_clear(struct lks_err *err)
 {
     err->code = LKS_E_OK;
+    err->blame = LKS_BLAME_OPEN;
     err->retry_after_ms = 0;
     err->text[0] = '\0';
 }

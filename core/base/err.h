@@ -42,20 +42,35 @@ enum lks_code {
     LKS_E_CANCELLED  /* stopped before it was done */
 };
 
+/* Whose failure it is, as far as that is known for certain. */
+enum lks_blame {
+    LKS_BLAME_OPEN = 0,
+    LKS_BLAME_PROVIDER, /* the server's, whatever the request was about: no document pays for it */
+    LKS_BLAME_KEY,      /* likewise, and it is the key that the server refuses */
+    LKS_BLAME_CONTENT   /* that of what was asked: others are answered at the same time */
+};
+
 #define LKS_ERR_TEXT_BYTES 1001 /* 1000 bytes of message, as lastError holds, and a NUL */
 
 struct lks_err {
     enum lks_code code;
+    enum lks_blame blame;
     int64_t retry_after_ms;        /* what the server asked for; 0 if it said nothing */
     char text[LKS_ERR_TEXT_BYTES]; /* valid UTF-8, never a secret, never document text */
 };
 
-/* Sets code and message (cut at a character), and returns `code`. `err` may be NULL. */
+/* Sets code and message (cut at a character), nobody's blame, and returns `code`. `err` may be NULL. */
 enum lks_code lks_fail(struct lks_err *err, enum lks_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " before the message that is there. */
 void lks_err_prefix(struct lks_err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* It is the provider's own failure. */
+static inline bool lks_err_of_provider(const struct lks_err *err)
+{
+    return err->blame == LKS_BLAME_PROVIDER || err->blame == LKS_BLAME_KEY;
+}
 
 /* Makes `err` say nothing is wrong. */
 void lks_err_clear(struct lks_err *err);

@@ -89,6 +89,9 @@ static struct embed_config embedder_settings(const struct config_embedder *c)
                                  .path = c->path,
                                  .dimensions = c->dimensions,
                                  .api_key = c->api_key,
+                                 .api_key_file = c->api_key_file,
+                                 .timeout_ms = c->timeout_ms,
+                                 .load_timeout_ms = c->load_timeout_ms,
                                  .batch_size = c->batch_size,
                                  .max_batch_tokens = c->max_batch_tokens,
                                  .concurrency = c->concurrency,
@@ -354,6 +357,7 @@ static enum lks_code open_qdrant(struct app_source *s, const size_t *indexes, si
     }
     struct qdrant_config settings = {.url = config->qdrant.url,
                                      .api_key = config->qdrant.api_key,
+                                     .api_key_file = config->qdrant.api_key_file,
                                      .timeout_ms = (int)config->qdrant.timeout_ms,
                                      .plain = !config->qdrant.alias,
                                      .source = s->config->ns,

@@ -94,6 +94,7 @@ static void configure(struct loop_engine *le, const char *const *embedder_names,
     c->watch = watches[le->source->config->watch];
     c->poll_interval_ms = le->source->config->poll_interval_ms;
     c->poll_recent = le->source->config->poll_field[0] != '\0';
+    c->max_delete_percent = (int)le->source->config->max_delete_percent;
     c->worker_enabled = worker->enabled;
     c->interval_ms = worker->interval_ms;
     c->batch_size = worker->batch_size;

@@ -17,7 +17,7 @@
 struct wish {
     struct selection selection;
     const char *url;
-    bool force, dry_run, json;
+    bool force, dry_run, allow_deletes, json;
 };
 
 static long long count_of(const json_t *one, const char *name)
@@ -37,6 +37,10 @@ static void print_work(const char *source, json_t *work)
                "%lld waiting\n",
                name, count_of(c, "embedded"), count_of(c, "payloads"), count_of(c, "deleted"),
                count_of(c, "unchanged"), count_of(c, "failed"), count_of(c, "waiting"));
+        const json_t *held = json_object_get(c, "deletesHeld");
+        if (held)
+            printf("  %-16s %lld of %lld points have no document; none is deleted without --allow-deletes\n",
+                   "", count_of(held, "withoutDocument"), count_of(held, "points"));
         if (not_ready) printf("  %-16s not ready: %s\n", "", not_ready);
     }
 }
@@ -47,7 +51,7 @@ static uint64_t add_up(const struct loop *loop, json_t *out, bool json)
     for (size_t i = 0; i < loop->count; i++) {
         const struct app_source *source = loop->engines[i].source;
         json_t *work = report_engine(source->names, loop->engines[i].engine);
-        failed += report_not_in_step(work);
+        failed += report_not_in_step(work) + report_held(work);
         if (!json) print_work(source->config->name, work);
         json_object_set_new(out, source->config->name, work);
     }
@@ -63,6 +67,7 @@ static int hand_over_all(struct wish *wish, struct app *app, struct handover *h,
         const char *name = app->sources[i].config->name;
         json_t *job, *options = json_object(), *work;
         if (wish->force) json_object_set_new(options, "force", json_true());
+        if (wish->allow_deletes) json_object_set_new(options, "allowDeletes", json_true());
         if (wish->selection.masks[i]) handover_put_collections(options, &wish->selection, app, i);
         enum handed handed = wish->selection.masks[i]
                                  ? hand_over(h, &app->sources[i], "sync", json_incref(options), &job)
@@ -83,8 +88,8 @@ static int hand_over_all(struct wish *wish, struct app *app, struct handover *h,
 
 static int pass_over_all(const struct wish *wish, struct app *app, const struct handover *h, json_t *sum)
 {
-    struct engine_errand errand = {.scan = true, .force = wish->force};
-    bool whole = !wish->force && !wish->selection.narrow;
+    struct engine_errand errand = {.scan = true, .force = wish->force, .allow_deletes = wish->allow_deletes};
+    bool whole = !wish->force && !wish->allow_deletes && !wish->selection.narrow;
     struct engine_errand *errands = whole ? NULL : selection_errands(&wish->selection, app, errand);
     struct pass p = {.quiet = wish->json, .why = h->why, .errands = errands};
     int status = EXIT_FAILED;
@@ -125,6 +130,7 @@ static int parse(const struct invocation *inv, struct wish *wish)
                                           {"force", OPTION_FLAG, &wish->force, 0, 0},
                                           {"url", OPTION_TEXT, &wish->url, 0, 0},
                                           {"dry-run", OPTION_FLAG, &wish->dry_run, 0, 0},
+                                          {"allow-deletes", OPTION_FLAG, &wish->allow_deletes, 0, 0},
                                           {"json", OPTION_FLAG, &wish->json, 0, 0}};
     return ARGUMENTS_READ(&command_sync, inv, options, NULL);
 }
@@ -155,6 +161,10 @@ static int run(const struct invocation *inv)
     if (!app) goto out;
     if (app->config->log.level < LOG_LEVEL_WARN)
         log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
+    if (wish.allow_deletes && (wish.dry_run || wish.selection.ids.count)) {
+        fputs("lockstep: --allow-deletes goes with neither --id nor --dry-run\n", stderr);
+        goto out;
+    }
     status = selection_resolve(&wish.selection, app);
     if (status != EXIT_DONE) goto out;
     status = EXIT_FAILED;
@@ -168,8 +178,8 @@ out:
     return status;
 }
 
-const struct command command_sync = {
-    .name = "sync",
-    .usage = "[--id ID...] [--collection NAME] [--source NAME] [--force] [--dry-run] [--url URL] [--json]",
-    .summary = "one pass over everything, then the end",
-    .run = run};
+const struct command command_sync = {.name = "sync",
+                                     .usage = "[--id ID...] [--collection NAME] [--source NAME] [--force] "
+                                              "[--dry-run] [--allow-deletes] [--url URL] [--json]",
+                                     .summary = "one pass over everything, then the end",
+                                     .run = run};

@@ -144,11 +144,21 @@ static void put_work(const char *source, const json_t *work, bool json, json_t *
                embedded, payloads, deleted, failed);
 }
 
+static void say_held(const json_t *work)
+{
+    if (report_held(work))
+        fprintf(stderr,
+                "lockstep: %llu points have no document; none is deleted without `lockstep sync "
+                "--allow-deletes`\n",
+                (unsigned long long)report_held(work));
+}
+
 static void add_up(const struct loop *loop, bool json, json_t *out)
 {
     for (size_t i = 0; i < loop->count; i++) {
         const struct app_source *source = loop->engines[i].source;
         json_t *work = report_engine(source->names, loop->engines[i].engine);
+        say_held(work);
         put_work(source->config->name, work, json, out);
         json_decref(work);
     }

@@ -52,12 +52,14 @@ struct config_source {
     enum config_metadata metadata;
     enum config_error_codes error_codes;
     bool create_indexes;
+    size_t max_delete_percent;
     const char *uri_where; /* "FILE:LINE", or the variable, of what the first source's uri is set by */
 };
 
 struct config_qdrant {
-    const char *url;     /* without a slash at its end */
-    const char *api_key; /* "": none. Secret */
+    const char *url;          /* without a slash at its end */
+    const char *api_key;      /* "": none. Secret */
+    const char *api_key_file; /* "": none; absolute */
     int64_t timeout_ms;
     bool alias; /* a collection that has to be made gets a name of its own and ours as its alias */
     const char *collection_prefix; /* already in config_collection.qdrant_collection */
@@ -75,7 +77,9 @@ struct config_embedder {
     const char *document_prefix, *query_prefix;
     const char *path; /* absolute, of `words`; "": the installed one */
     size_t dimensions;
-    const char *api_key;                              /* "": none. Secret */
+    const char *api_key;      /* "": none. Secret */
+    const char *api_key_file; /* "": none; absolute */
+    int64_t timeout_ms, load_timeout_ms;
     size_t batch_size, max_batch_tokens, concurrency; /* 0: the provider's own */
     size_t cache_bytes;                               /* for all embedders together */
 };

@@ -82,6 +82,13 @@ const struct option options[] = {
              "no others; the precise code is in `errorReason` then."},
     {MONGODB(create_indexes), .key = "create_indexes", .type = OPTION_BOOL, .fallback = "yes",
      .flags = OPTION_SHARED, .help = "Make the MongoDB indexes that Lockstep's own queries need, at start."},
+    {MONGODB(max_delete_percent), .key = "max_delete_percent", .type = OPTION_SIZE, .fallback = "50",
+     .allowed = "0..100", .flags = OPTION_SHARED,
+     .help =
+         "When at least 100 points of a collection, and more than this part of them, have no document, as "
+         "after a database was restored empty, none is deleted until `lockstep sync --allow-deletes`. "
+         "Deletes that the change stream reports are never held. With `watch = poll` every delete is found "
+         "by comparing, so the limit holds for all. `100` switches it off."},
 
     /* ---- [qdrant] ---- */
     {QDRANT(url), .key = "url", .type = OPTION_URL, .fallback = "http://127.0.0.1:6333",
@@ -89,7 +96,9 @@ const struct option options[] = {
     {QDRANT(api_key), .key = "api_key", .type = OPTION_SECRET, .fallback = "",
      .help = "The API key. Prefer `api_key_file` or a variable."},
     {QDRANT(api_key), .key = "api_key_file", .type = OPTION_SECRET_FILE, .fallback = "",
-     .help = "A file whose only line is the API key."},
+     .file_offset = offsetof(struct config_qdrant, api_key_file),
+     .help = "A file whose only line is the API key. It is read again every minute, and when the key is "
+             "refused."},
     {QDRANT(timeout_ms), .key = "timeout_ms", .type = OPTION_MS, .fallback = "5000", .allowed = "100..600000",
      .unit = "ms", .help = "How long one request may take. Must be shorter than `lease_ms` of [worker]."},
     {QDRANT(collection_prefix), .key = "collection_prefix", .type = OPTION_QDRANT_NAME, .fallback = "",
@@ -123,9 +132,10 @@ const struct option options[] = {
     {EMBEDDING(url), .key = "url", .type = OPTION_URL, .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .fallback_help =
          "openai: `https://api.openai.com`; ollama: `http://127.0.0.1:11434`; tei: `http://127.0.0.1:8080`",
-     .help = "The server's address. With `openai`, `/v1/embeddings` is added, unless it already ends in "
-             "`/embeddings` "
-             "(or in `/v1`: then `/embeddings` is added)."},
+     .help =
+         "The server's address. With `openai`, `/v1/embeddings` is added to its path; only `/embeddings` if "
+         "that ends in a version (`/v1`, `/v1beta/openai`) or in `/openai/deployments/NAME`; nothing if it "
+         "ends in `/embeddings`. A query (`?api-version=...`) stays where it is, and is not shown."},
     {EMBEDDING(model), .key = "model", .type = OPTION_STRING, .fallback = "",
      .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .help = "The model's name. `openai` and `ollama` need one. With `tei`, where the server has only one, "
@@ -149,7 +159,9 @@ const struct option options[] = {
      .help = "The API key, sent as a bearer token. A collection with another `embedding.url` does not "
              "inherit it."},
     {EMBEDDING(api_key), .key = "api_key_file", .type = OPTION_SECRET_FILE, .fallback = "",
-     .flags = OPTION_SHARED | OPTION_ENDPOINT, .help = "A file whose only line is the API key."},
+     .flags = OPTION_SHARED | OPTION_ENDPOINT, .file_offset = offsetof(struct config_embedder, api_key_file),
+     .help = "A file whose only line is the API key. It is read again every minute, and when the key is "
+             "refused."},
     {EMBEDDING(batch_size), .key = "batch_size", .type = OPTION_SIZE, .fallback = "0", .allowed = "0..2048",
      .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .help = "The most texts in one request. 0 takes what the provider is known to bear, or says it does."},
@@ -160,6 +172,16 @@ const struct option options[] = {
      .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .help =
          "The most requests at a time. When the server says it is too many, there are fewer for a while."},
+    {EMBEDDING(timeout_ms), .key = "timeout_ms", .type = OPTION_MS, .fallback = "60000",
+     .allowed = "100..3600000", .unit = "ms", .flags = OPTION_SHARED | OPTION_ENDPOINT,
+     .help =
+         "How long one request may take. A text in one that took longer is sent with fewer others the next "
+         "time, and alone in the end."},
+    {EMBEDDING(load_timeout_ms), .key = "load_timeout_ms", .type = OPTION_MS, .fallback = "300000",
+     .allowed = "100..3600000", .unit = "ms", .flags = OPTION_SHARED | OPTION_ENDPOINT,
+     .help =
+         "How long one may take while the model may have to be loaded: the first after the start, and after "
+         "the server failed. Not shorter than `timeout_ms`."},
     {EMBEDDING(path), .key = "path", .type = OPTION_PATH, .fallback = "",
      .flags = OPTION_SHARED | OPTION_ENDPOINT, .fallback_help = "the one that is installed",
      .help = "With `words`: the file of word vectors."},

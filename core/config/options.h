@@ -66,6 +66,7 @@ struct option {
     const char *allowed;       /* OPTION_CHOICE: "a|b"; numbers: "1..100" */
     const char *unit;          /* "ms", or NULL */
     size_t offset;             /* in the section's struct */
+    size_t file_offset;        /* OPTION_SECRET_FILE: where the file's path goes; 0: nowhere */
     unsigned flags;
     const char *alias; /* a variable's name from the original specification, or NULL */
     const char *help;  /* whole sentences */

@@ -182,6 +182,9 @@ static void empty_endpoint(struct config_embedder *e)
                                   .query_prefix = "",
                                   .path = "",
                                   .api_key = "",
+                                  .api_key_file = "",
+                                  .timeout_ms = 60000,
+                                  .load_timeout_ms = 300000,
                                   .concurrency = 4,
                                   .cache_bytes = e->cache_bytes};
 }
@@ -198,7 +201,7 @@ static const char *key_in(const struct section *s, const char *key)
 static void complete_embedder(struct config_embedder *e)
 {
     if (!is_server(e))
-        e->url = "", e->api_key = "";
+        e->url = "", e->api_key = e->api_key_file = "";
     else if (!*e->url)
         e->url = default_url(e->provider);
 }
@@ -235,7 +238,8 @@ static bool same_embedder(const struct config_embedder *a, const struct config_e
            strcmp(a->query_prefix, b->query_prefix) == 0 && strcmp(a->path, b->path) == 0 &&
            a->dimensions == b->dimensions && strcmp(a->api_key, b->api_key) == 0 &&
            a->batch_size == b->batch_size && a->max_batch_tokens == b->max_batch_tokens &&
-           a->concurrency == b->concurrency;
+           a->concurrency == b->concurrency && a->timeout_ms == b->timeout_ms &&
+           a->load_timeout_ms == b->load_timeout_ms && strcmp(a->api_key_file, b->api_key_file) == 0;
 }
 
 static void resolve_override(struct config_parts *parts, struct config *config, const struct section *s,
@@ -247,7 +251,8 @@ static void resolve_override(struct config_parts *parts, struct config *config, 
     size_t provider = option_find(SECTION_EMBEDDING, "provider"), url = option_find(SECTION_EMBEDDING, "url");
     if (s->values[provider].text) (void)value_store(parts, s, provider, &own), any = true;
     if (own.provider != shared->embedder.provider) empty_endpoint(&own);
-    if (s->values[url].text) own.api_key = ""; /* a key goes to no address it wasn't given for */
+    if (s->values[url].text)
+        own.api_key = own.api_key_file = ""; /* a key goes to no address it wasn't given for */
     c->max_text_bytes = shared->collection.max_text_bytes;
     for (size_t i = 0; i < option_count; i++) {
         if (i == provider || options[i].section != SECTION_EMBEDDING || !option_in(SECTION_COLLECTION, i) ||
@@ -258,7 +263,7 @@ static void resolve_override(struct config_parts *parts, struct config *config, 
         store_option(parts, s, i, foreign ? (void *)c : (void *)&own);
     }
     if (s->values[url].text && strcmp(own.url, shared->embedder.url) == 0 && !*own.api_key)
-        own.api_key = shared->embedder.api_key;
+        own.api_key = shared->embedder.api_key, own.api_key_file = shared->embedder.api_key_file;
     complete_embedder(&own);
     size_t e = 0;
     while (e < config->embedder_count && !same_embedder(&config->embedders[e], &own)) e++;
@@ -403,8 +408,12 @@ void parts_resolve(struct config_parts *parts, struct config *config)
 {
     static const char *const none[] = {NULL};
     struct shared shared = {.embedder = {.url = ""}};
-    config->qdrant = (struct config_qdrant){
-        .url = "", .api_key = "", .collection_prefix = "", .point_id_prefix = "", .namespace_uuid = ""};
+    config->qdrant = (struct config_qdrant){.url = "",
+                                            .api_key = "",
+                                            .api_key_file = "",
+                                            .collection_prefix = "",
+                                            .point_id_prefix = "",
+                                            .namespace_uuid = ""};
     config->api = (struct config_api){.host = "",
                                       .socket_path = "",
                                       .token = "",

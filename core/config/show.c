@@ -44,8 +44,8 @@ static bool is_secret_option(const char *name, size_t bytes)
     return false;
 }
 
-/* scheme://user:password@host/...?name=value&...: what may be secret becomes ***. */
-static void put_address(struct buf *out, const char *text)
+/* scheme://user:password@host/...?name=value&...: what may be secret becomes ***; in a URL any value may. */
+static void put_address(struct buf *out, const char *text, bool url)
 {
     const char *host = strstr(text, "://");
     if (!host) {
@@ -69,7 +69,7 @@ static void put_address(struct buf *out, const char *text)
     for (const char *c = query; c && *c;) {
         size_t bytes = 1 + strcspn(c + 1, "&");
         size_t name = strcspn(c, "=");
-        bool hide = name < bytes && is_secret_option(c, name);
+        bool hide = name < bytes && (url || is_secret_option(c, name));
         buf_put(out, c, hide ? name + 1 : bytes);
         if (hide) buf_puts(out, "***");
         c += bytes;
@@ -82,7 +82,7 @@ static void put_value(struct buf *out, size_t i, const struct value *value)
     if (type == OPTION_SECRET) {
         buf_puts(out, *value->text ? "***" : "");
     } else if (type == OPTION_MONGODB_URI || type == OPTION_URL) {
-        put_address(out, value->text);
+        put_address(out, value->text, type == OPTION_URL);
     } else if (type == OPTION_LIST || type == OPTION_FOLDERS || !value->literal) {
         /* as it stands in the file, quotes and all; a continued one over lines again */
         for (const char *c = value->text; *c; c++) {

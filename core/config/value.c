@@ -242,10 +242,13 @@ static bool store_url(const struct at *at, const char *text, void *member)
     size_t skip = user ? (size_t)(user - host) + 1 : 0;
     if (odd_character(text) || !authority_ok(host + skip, bytes - skip))
         return bad(at, "the address has no valid host and port");
-    if (has_any(host, "?#")) return bad(at, "the address must not have a ? or #");
-    size_t length = strlen(text);
+    bool query = options[at->option].section == SECTION_EMBEDDING; /* Azure's api-version */
+    if (has_any(host, query ? "#" : "?#"))
+        return bad(at, query ? "the address must not have a #" : "the address must not have a ? or #");
+    size_t length = strcspn(text, "?");
+    const char *rest = text + length;
     while (length > 0 && text[length - 1] == '/') length--;
-    const char *kept = parts_printf(at->parts, "%.*s", (int)length, text);
+    const char *kept = parts_printf(at->parts, "%.*s%s", (int)length, text, rest);
     memcpy(member, &kept, sizeof kept);
     return true;
 }
@@ -322,7 +325,7 @@ static bool secret_ok(const char *text)
     return true;
 }
 
-static bool store_secret_file(const struct at *at, const char *text, void *member)
+static bool store_secret_file(const struct at *at, const char *text, void *base, void *member)
 {
     const char *full = full_path(at, text);
     char secret[SECRET_MAX_BYTES];
@@ -341,6 +344,8 @@ static bool store_secret_file(const struct at *at, const char *text, void *membe
     if (bytes == 0) return bad(at, "%s is empty", full);
     if (!ok) return bad(at, "%s must hold one line without spaces", full);
     memcpy(member, &kept, sizeof kept);
+    if (options[at->option].file_offset)
+        memcpy((char *)base + options[at->option].file_offset, &full, sizeof full);
     return true;
 }
 
@@ -418,7 +423,7 @@ static bool store(const struct at *at, const char *text, void *base)
     case OPTION_SECRET:
         return store_secret(at, text, member);
     case OPTION_SECRET_FILE:
-        return store_secret_file(at, text, member);
+        return store_secret_file(at, text, base, member);
     case OPTION_BOOL:
         return store_bool(at, text, member);
     case OPTION_CHOICE:

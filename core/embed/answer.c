@@ -3,6 +3,7 @@
 #include "embed/answer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +15,17 @@ bool answer_init(struct answer *a, size_t count)
 {
     *a = (struct answer){.count = count};
     a->vectors = calloc(count ? count : 1, sizeof(float *));
-    return a->vectors != NULL;
+    a->taken = calloc(count ? count : 1, sizeof *a->taken);
+    if (a->vectors && a->taken) return true;
+    answer_fini(a);
+    return false;
 }
 
 void answer_fini(struct answer *a)
 {
     for (size_t i = 0; a->vectors && i < a->count; i++) free(a->vectors[i]);
     free(a->vectors);
+    free(a->taken);
     *a = (struct answer){0};
 }
 
@@ -89,11 +94,55 @@ static bool memory_is_out(struct lks_err *err)
     return false;
 }
 
+/* Numbers that JSON can't hold, as Python and others write them. */
+static const char *no_number(const char *at, const char *end, size_t *bytes)
+{
+    static const char *const names[] = {"NaN", "-Infinity", "Infinity"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *bytes = strlen(names[i]);
+        if ((size_t)(end - at) >= *bytes && memcmp(at, names[i], *bytes) == 0) return names[i];
+    }
+    return NULL;
+}
+
+/* The reply with quotes around such numbers, so that they can be read, and named; empty if there are none. */
+static void quote_no_numbers(const char *reply, size_t bytes, struct buf *out)
+{
+    const char *end = reply + bytes, *plain = reply;
+    bool text = false;
+    for (const char *at = reply; at < end; at++) {
+        size_t length;
+        if (*at == '"') text = !text;
+        if (text && *at == '\\') at++;
+        const char *name = text || at >= end ? NULL : no_number(at, end, &length);
+        if (!name) continue;
+        buf_put(out, plain, (size_t)(at - plain));
+        body_string(out, name, length);
+        at += length - 1;
+        plain = at + 1;
+    }
+    if (out->bytes > 0 && plain < end) buf_put(out, plain, (size_t)(end - plain));
+}
+
+static json_t *load(const char *reply, size_t bytes, json_error_t *why)
+{
+    static const char mark[] = "\xEF\xBB\xBF"; /* RFC 8259: may be ignored */
+    if (bytes >= 3 && memcmp(reply, mark, 3) == 0) reply += 3, bytes -= 3;
+    json_t *root = json_loadb(reply, bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, why);
+    struct buf quoted;
+    buf_init(&quoted, 0);
+    if (!root) quote_no_numbers(reply, bytes, &quoted);
+    if (quoted.bytes && !quoted.failed)
+        root = json_loadb(quoted.data, quoted.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, why);
+    buf_fini(&quoted);
+    return root;
+}
+
 json_t *answer_parse(const char *reply, size_t bytes, struct lks_err *err)
 {
     json_error_t why;
     (void)json_memory_was_out();
-    json_t *root = json_loadb(reply ? reply : "", reply ? bytes : 0, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *root = load(reply ? reply : "", reply ? bytes : 0, &why);
     if (json_memory_was_out()) { /* jansson may have left out a digit */
         json_decref(root);
         (void)memory_is_out(err);
@@ -170,6 +219,19 @@ static float *number_floats(const json_t *array, size_t *count)
     return out;
 }
 
+/* Notes what is wrong with a vector that holds something else than finite numbers. */
+static void note_flaw(struct answer *a, const float *vector, size_t count, const json_t *given)
+{
+    size_t at = 0;
+    while (at < count && isfinite(vector[at])) at++;
+    const json_t *number = json_array_get(given, at);
+    const char *name = json_is_string(number) ? json_string_value(number)
+                       : json_is_null(number) ? "null"
+                       : isnan(vector[at])    ? "NaN"
+                                              : "infinite as a 32-bit float";
+    (void)snprintf(a->flaw, sizeof a->flaw, "element %zu of %zu is %.40s", at, count, name);
+}
+
 static bool all_finite(const float *vector, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -182,7 +244,8 @@ bool answer_place(struct answer *a, size_t place, const json_t *vector, struct l
     size_t count = 0;
     float *floats = NULL;
     if (place >= a->count) return not_ours(err, "there are more vectors than texts");
-    if (a->vectors[place]) return not_ours(err, "there are two vectors for one text");
+    if (a->taken[place]) return not_ours(err, "there are two vectors for one text");
+    a->taken[place] = true;
     if (json_is_string(vector))
         floats = base64_floats(json_string_value(vector), json_string_length(vector), &count);
     else if (json_is_array(vector))
@@ -194,10 +257,12 @@ bool answer_place(struct answer *a, size_t place, const json_t *vector, struct l
         return not_ours(err, "vectors of different length");
     }
     a->dimensions = count;
-    if (all_finite(floats, count))
+    if (all_finite(floats, count)) {
         a->vectors[place] = floats;
-    else
+    } else {
+        note_flaw(a, floats, count, vector);
         free(floats);
+    }
     return true;
 }
 

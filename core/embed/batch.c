@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "embed/remote.h"
+#include "embed/remote_parts.h"
 
-#define TIMEOUT_MS 60000 /* a batch on a small machine without a GPU takes its time */
 #define CONNECT_TIMEOUT_MS 5000
 
 struct batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count)
@@ -22,6 +22,7 @@ struct batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count)
     b->count = count;
     buf_init(&b->url, 0);
     buf_init(&b->body, 0);
+    buf_init(&b->authorization, 0);
     b->items = count ? calloc(count, sizeof *b->items) : NULL;
     if (!count || b->items) return b;
     free(b);
@@ -34,6 +35,9 @@ void batch_free(struct batch *b)
     http_call_fini(&b->call);
     buf_fini(&b->url);
     buf_fini(&b->body);
+    if (b->authorization.data) explicit_bzero(b->authorization.data, b->authorization.bytes);
+    buf_fini(&b->authorization);
+    secret_end(b->key);
     free(b->items);
     free(b);
 }
@@ -65,16 +69,17 @@ static bool make_body(struct batch *b, const struct provider *provider)
     return ok;
 }
 
-static void make_info_url(struct batch *b)
+/* The key as it is now: it may be another one than a minute ago. */
+static bool make_authorization(struct batch *b)
 {
-    static const char end[] = "/embed";
-    size_t bytes = strlen(b->e->config.url), tail = sizeof end - 1;
-    if (bytes >= tail && strcmp(b->e->config.url + bytes - tail, end) == 0) bytes -= tail;
-    buf_put(&b->url, b->e->config.url, bytes);
-    buf_puts(&b->url, "/info");
+    secret_end(b->key);
+    buf_clear(&b->authorization);
+    b->key = secret_take(b->e->key);
+    if (b->key && *b->key) buf_printf(&b->authorization, "Bearer %s", b->key);
+    return b->key && !b->authorization.failed;
 }
 
-bool batch_prepare(struct batch *b, const char *authorization)
+bool batch_prepare(struct batch *b)
 {
     const struct provider *provider = provider_of(b->e->config.provider);
     bool info = b->kind == BATCH_INFO;
@@ -82,12 +87,12 @@ bool batch_prepare(struct batch *b, const char *authorization)
     buf_clear(&b->body);
     b->base64 = b->e->config.provider == EMBED_OPENAI && !atomic_load(&b->e->plain_floats);
     if (info)
-        make_info_url(b);
+        tei_info_url(&b->e->config, &b->url);
     else
         provider->url(&b->e->config, &b->url);
-    if (b->url.failed || (!info && !make_body(b, provider))) return false;
+    if (b->url.failed || (!info && !make_body(b, provider)) || !make_authorization(b)) return false;
     size_t n = 0;
-    if (*authorization) b->headers[n++] = (struct http_header){"Authorization", authorization};
+    if (*b->key) b->headers[n++] = (struct http_header){"Authorization", b->authorization.data};
     b->headers[n++] = (struct http_header){"Accept", "application/json"};
     if (!info) b->headers[n++] = (struct http_header){"Content-Type", "application/json"};
     b->call.method = info ? "GET" : "POST";
@@ -96,7 +101,7 @@ bool batch_prepare(struct batch *b, const char *authorization)
     b->call.header_count = n;
     b->call.body = info ? NULL : b->body.data;
     b->call.body_bytes = b->body.bytes;
-    b->call.timeout_ms = info ? CONNECT_TIMEOUT_MS : TIMEOUT_MS;
+    b->call.timeout_ms = info ? CONNECT_TIMEOUT_MS : remote_timeout_ms(b->e);
     b->call.connect_timeout_ms = CONNECT_TIMEOUT_MS;
     return true;
 }

@@ -30,14 +30,18 @@ struct batch {
     struct batch *next; /* in the mailbox, or in a list of those that are not away */
     struct batch *away_next;
     enum batch_kind kind;
-    struct item *items; /* owned; BATCH_TEXTS */
-    size_t count;       /* 0 once they were cancelled */
-    struct req *probe;  /* BATCH_PROBE: the request, or NULL */
-    bool proven;        /* the server is known to embed other texts than these */
-    bool base64;        /* encoding_format was asked for */
+    struct item *items;          /* owned; BATCH_TEXTS */
+    size_t count;                /* 0 once they were cancelled */
+    struct req *probe;           /* BATCH_PROBE: the request, or NULL */
+    bool proven;                 /* the server is known to embed other texts than these */
+    bool anew, passing, rejects; /* while it is suspected: as its last verdict says */
+    uint64_t needs;              /* likewise, with `anew`: the first probe that tells */
+    uint64_t number;             /* of a probe of our own */
+    bool base64;                 /* encoding_format was asked for */
     int64_t sent_us, took_us;
     uint64_t good; /* how many requests had gone well when it was sent */
-    struct buf url, body;
+    struct buf url, body, authorization;
+    char *key; /* owned: what it was sent with; hidden in messages */
     struct http_header headers[3];
     struct lks_err err; /* while it is suspected: of its last verdict */
 };
@@ -47,7 +51,7 @@ struct batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count);
 void batch_free(struct batch *b);
 
 /* Makes URL, headers and body; false when memory is out. The texts are copied into the body. */
-bool batch_prepare(struct batch *b, const char *authorization);
+bool batch_prepare(struct batch *b);
 /* Sends it: counts it as away, and brings it back to the mailbox. */
 void batch_send(struct batch *b);
 

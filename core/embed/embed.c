@@ -16,6 +16,8 @@
 #include "embed/remote.h"
 
 #define DEFAULT_CONCURRENCY 4
+#define DEFAULT_TIMEOUT_MS 60000 /* a batch on a small machine without a GPU takes its time */
+#define DEFAULT_LOAD_TIMEOUT_MS 300000
 
 struct embedders {
     struct embedder **all;
@@ -150,7 +152,7 @@ static const char *words_path(const struct embed_config *config)
 static void config_free(struct embed_config *c)
 {
     const char *const texts[] = {c->url,          c->model, c->query_model, c->document_prefix,
-                                 c->query_prefix, c->path};
+                                 c->query_prefix, c->path,  c->api_key_file};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) free((void *)(uintptr_t)texts[i]);
     if (c->api_key) explicit_bzero((void *)(uintptr_t)c->api_key, strlen(c->api_key));
     free((void *)(uintptr_t)c->api_key);
@@ -166,9 +168,12 @@ static bool config_copy(struct embed_config *to, const struct embed_config *from
     to->query_prefix = strdup(from->query_prefix);
     to->path = strdup(from->path);
     to->api_key = strdup(from->api_key);
+    to->api_key_file = strdup(from->api_key_file ? from->api_key_file : "");
+    if (!to->timeout_ms) to->timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (!to->load_timeout_ms) to->load_timeout_ms = DEFAULT_LOAD_TIMEOUT_MS;
     if (!to->concurrency) to->concurrency = DEFAULT_CONCURRENCY;
     return to->url && to->model && to->query_model && to->document_prefix && to->query_prefix && to->path &&
-           to->api_key;
+           to->api_key && to->api_key_file;
 }
 
 void embedder_free(struct embedder *e)
@@ -176,6 +181,7 @@ void embedder_free(struct embedder *e)
     if (!e) return;
     remote_free(e->remote);
     words_close(e->words);
+    secret_free(e->key);
     config_free(&e->config);
     free(e->fingerprint);
     pthread_cond_destroy(&e->filled);

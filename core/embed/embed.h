@@ -29,13 +29,16 @@ struct embed_config {
     const char *query_model;     /* "": as model */
     const char *document_prefix; /* put before each document's text, and no part of what the caller passes */
     const char *query_prefix;
-    const char *path;        /* words: the file; "": the installed one */
-    size_t dimensions;       /* asked of the model; 0: its own. hash: 0 means 256 */
-    const char *api_key;     /* "": none. Appears in no message */
-    size_t batch_size;       /* texts in a request; 0: what the provider is known to bear */
-    size_t max_batch_tokens; /* estimated tokens in a request; 0: likewise */
-    size_t concurrency;      /* requests at a time; 0: 4 */
-    size_t cache_bytes;      /* for all embedders together (the greatest holds); 0: no cache */
+    const char *path;         /* words: the file; "": the installed one */
+    size_t dimensions;        /* asked of the model; 0: its own. hash: 0 means 256 */
+    const char *api_key;      /* "": none. Appears in no message */
+    const char *api_key_file; /* "": none; read again when the key is refused, and every minute */
+    int64_t timeout_ms;       /* of a request; 0: 60,000 */
+    int64_t load_timeout_ms;  /* of those that may have to wait for the model to load; 0: 300,000 */
+    size_t batch_size;        /* texts in a request; 0: what the provider is known to bear */
+    size_t max_batch_tokens;  /* estimated tokens in a request; 0: likewise */
+    size_t concurrency;       /* requests at a time; 0: 4 */
+    size_t cache_bytes;       /* for all embedders together (the greatest holds); 0: no cache */
 };
 
 struct embedders;

@@ -9,6 +9,7 @@
 #include "embed/cache.h"
 #include "embed/embed.h"
 #include "embed/words.h"
+#include "http/secret.h"
 
 struct batch;
 struct remote;
@@ -18,6 +19,7 @@ struct embedder {
     char *fingerprint;          /* owned */
     struct words *words;        /* EMBED_WORDS only */
     size_t dimensions;          /* of the built-in ones */
+    struct secret *key;         /* of those that speak to a server */
     struct remote *remote;      /* of those that speak to a server */
     struct http *http;
     struct inbox inbox;

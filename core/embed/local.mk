@@ -1,6 +1,7 @@
 # embed: texts into vectors, built in or by a server
 noinst_LTLIBRARIES += libembed.la
 libembed_la_SOURCES = \
+	%D%/address.c %D%/address.h \
 	%D%/answer.c %D%/answer.h \
 	%D%/batch.c %D%/batch.h \
 	%D%/cache.c %D%/cache.h \
@@ -12,6 +13,7 @@ libembed_la_SOURCES = \
 	%D%/openai.c \
 	%D%/provider.h \
 	%D%/remote.c %D%/remote.h %D%/remote_parts.h \
+	%D%/remote_company.c \
 	%D%/remote_outcome.c \
 	%D%/remote_query.c \
 	%D%/remote_reply.c \

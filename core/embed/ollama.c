@@ -2,14 +2,18 @@
  */
 #include <string.h>
 
+#include "embed/address.h"
 #include "embed/answer.h"
 
+/* The URL may be the server's, that of its API (/api), of this call, or of its OpenAI-like API (/v1). */
 static void ollama_url(const struct embed_config *config, struct buf *out)
 {
-    static const char end[] = "/api/embed";
-    size_t bytes = strlen(config->url), tail = sizeof end - 1;
-    buf_puts(out, config->url);
-    if (bytes < tail || strcmp(config->url + bytes - tail, end) != 0) buf_puts(out, end);
+    static const char *const known[] = {"/api/embed", "/api/embeddings", "/api", "/v1"};
+    struct address a;
+    address_read(&a, config->url);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (address_cut(&a, known[i])) break;
+    address_write(&a, "/api/embed", out);
 }
 
 static void ollama_body(const struct ask *ask, struct buf *out)

@@ -23,8 +23,10 @@ struct ask {
 /* A reply's vectors, placed by text. */
 struct answer {
     float **vectors; /* owned, `count` of them; NULL: missing, or with a number that is none */
+    bool *taken;     /* owned, `count` of them: the reply had something for this text */
     size_t count;
     size_t dimensions; /* of all of them */
+    char flaw[100];    /* of the last vector that was unusable: which element, and what stands there */
     int64_t tokens;    /* 0 if not told */
 };
 
@@ -54,6 +56,8 @@ void answer_fini(struct answer *answer);
 void body_string(struct buf *out, const char *text, size_t bytes); /* with quotes; `text` is UTF-8 */
 void body_texts(struct buf *out, const struct ask *ask);           /* ["...", ...] with prefixes */
 
+/* The address of TEI's GET /info. */
+void tei_info_url(const struct embed_config *config, struct buf *out);
 /* TEI's GET /info: the most inputs in a request (0: not told) and the model's name ("" if not told). */
 void tei_read_info(const char *reply, size_t bytes, size_t *batch, char *model, size_t model_bytes);
 

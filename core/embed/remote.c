@@ -9,6 +9,7 @@
  */
 #include "embed/remote.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ static void take_probe(struct embedder *e, struct req *req)
         return;
     }
     b->probe = req;
+    r->loading = true; /* it is asked at the start and after a circuit opened: the model may have to load */
     if (e->config.provider == EMBED_TEI) r->info_known = false; /* the server may be another one by now */
     remote_push(&r->ready, b);
 }
@@ -92,7 +94,8 @@ void remote_take(struct embedder *e, struct req *req)
     struct lks_err err;
     remote_out_of_memory(&err);
     for (size_t i = 0; i < req->embed.count; i++) {
-        if (from_cache(e, req, i)) continue;
+        bool fresh = req->embed.fresh && req->embed.fresh[i];
+        if (!fresh && from_cache(e, req, i)) continue;
         job->open++;
         struct item item = {job, i};
         if (!line_up(e->remote, item)) remote_item_fail(e, &item, &err);
@@ -118,9 +121,13 @@ static struct batch *batch_from_line(struct embedder *e)
         e->config.max_batch_tokens ? e->config.max_batch_tokens : r->provider->max_batch_tokens;
     size_t count = 0, tokens = 0, bytes = 0;
     while (count < most && r->head + count < r->tail) {
-        tokens += tokens_of(e, &r->line[r->head + count]);
+        const struct item *item = &r->line[r->head + count];
+        size_t length = item->job->req->embed.text_bytes[item->index], company = company_of(r, item);
+        tokens += tokens_of(e, item);
         if (count && tokens_max && tokens > tokens_max) break;
-        bytes += r->line[r->head + count].job->req->embed.text_bytes[r->line[r->head + count].index];
+        if (count && (count >= company || (r->bytes_max && bytes + length > r->bytes_max))) break;
+        if (company < most) most = company;
+        bytes += length;
         count++;
     }
     if (!count) return NULL;
@@ -140,7 +147,7 @@ static struct batch *batch_from_line(struct embedder *e)
 static void send(struct embedder *e, struct batch *b)
 {
     struct remote *r = e->remote;
-    if (!batch_prepare(b, r->authorization)) {
+    if (!batch_prepare(b)) {
         struct lks_err err;
         remote_out_of_memory(&err);
         b->next = NULL;
@@ -173,17 +180,22 @@ void remote_pump(struct embedder *e)
     }
 }
 
+int remote_timeout_ms(const struct embedder *e)
+{
+    int64_t ms = e->config.timeout_ms;
+    if (e->remote->loading && e->config.load_timeout_ms > ms) ms = e->config.load_timeout_ms;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
 /* ---- beginning and end ---- */
 
 enum lks_code remote_open(struct embedder *e, struct lks_err *err)
 {
     struct remote *r = e->remote = calloc(1, sizeof *r);
     if (!r) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    struct buf authorization;
-    buf_init(&authorization, 0);
-    buf_printf(&authorization, "%s%s", *e->config.api_key ? "Bearer " : "", e->config.api_key);
-    r->authorization = buf_take(&authorization, NULL);
-    if (!r->authorization) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    e->key = secret_new(e->config.api_key, e->config.api_key_file);
+    if (!e->key) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    r->loading = true;
     r->provider = provider_of(e->config.provider);
     r->batch_size = e->config.batch_size ? e->config.batch_size : r->provider->batch_size;
     r->batch_cap = r->batch_size;
@@ -195,8 +207,6 @@ enum lks_code remote_open(struct embedder *e, struct lks_err *err)
 void remote_free(struct remote *r)
 {
     if (!r) return;
-    if (r->authorization) explicit_bzero(r->authorization, strlen(r->authorization));
-    free(r->authorization);
     free(r->line);
     free(r);
 }

@@ -70,6 +70,12 @@ void remote_push(struct batch **list, struct batch *b)
     *list = b;
 }
 
+void remote_flawed(const struct answer *answer, struct lks_err *err)
+{
+    (void)lks_fail(err, LKS_E_EMBEDDING_REJECTED,
+                   "the embedding server answers this text with a vector that is none: %s", answer->flaw);
+}
+
 bool remote_right_dimensions(const struct embedder *e, size_t dimensions, struct lks_err *err)
 {
     size_t want = e->config.dimensions;

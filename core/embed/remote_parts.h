@@ -6,16 +6,16 @@
 #include "embed/embedder.h"
 
 #define MODEL_BYTES 200
+#define COMPANY_MOST 256
 
 struct remote {
     const struct provider *provider;
-    char *authorization; /* owned; "" without a key */
-    size_t batch_size;   /* as configured, told by the server, or known of the provider */
-    size_t batch_cap;    /* at most this for now: halved when a request took too long */
-    double window;       /* how many requests at a time: additive up, halved when the server is busy */
-    uint64_t good;       /* requests that went well so far */
-    size_t flying;       /* length of `away` */
-    bool info_known;     /* /info was asked, or need not be */
+    size_t batch_size; /* as configured, told by the server, or known of the provider */
+    size_t batch_cap;  /* at most this for now: halved when a request took too long */
+    double window;     /* how many requests at a time: additive up, halved when the server is busy */
+    uint64_t good;     /* requests that went well so far */
+    size_t flying;     /* length of `away` */
+    bool info_known;   /* /info was asked, or need not be */
     bool info_away;
     bool probe_open;               /* a probe of our own is ready or under way */
     char wrong_model[MODEL_BYTES]; /* what the server has instead of the configured model */
@@ -26,6 +26,16 @@ struct remote {
     struct batch *suspects; /* waiting for a proof that the server embeds */
     struct batch *away;     /* under way, by away_next */
     size_t dimensions;      /* of the last vectors; 0: none yet */
+    uint64_t probes;        /* of our own, so far */
+    bool loading;           /* nothing was answered since the start, or since a circuit opened */
+    size_t bytes_max;       /* of the texts in a request, as a refusal taught; 0: any number */
+
+    /* Texts that failed while others did not, and with how many they may be sent at most. */
+    struct company {
+        uint64_t text; /* hash */
+        size_t most;   /* 0: unused */
+    } company[COMPANY_MOST];
+    size_t company_count, company_next;
 };
 
 /* remote_outcome.c: a text, or all that hang on a batch, a list or the line, come to their end. */
@@ -38,6 +48,18 @@ void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_
 void remote_out_of_memory(struct lks_err *err);
 void remote_push(struct batch **list, struct batch *b);
 
+/* How long a request may take now. */
+int remote_timeout_ms(const struct embedder *e);
+
+/* remote_company.c: how many texts may travel together with this one; SIZE_MAX: any number. */
+size_t company_of(const struct remote *r, const struct item *item);
+/* From now on it travels with fewer than `count` others: half of them. */
+void company_halve(struct remote *r, const struct item *item, size_t count);
+/* It went well. */
+void company_forget(struct remote *r, const struct item *item);
+
+/* What a reply without a usable vector means for its text: LKS_E_EMBEDDING_REJECTED. */
+void remote_flawed(const struct answer *answer, struct lks_err *err);
 /* False, with `err`, if the model gives other dimensions than configured. */
 bool remote_right_dimensions(const struct embedder *e, size_t dimensions, struct lks_err *err);
 

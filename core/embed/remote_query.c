@@ -15,11 +15,13 @@ static enum lks_code read_one(struct embedder *e, const struct http_call *call, 
     struct answer answer;
     if (!answer_init(&answer, 1)) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code code = e->remote->provider->read(call->reply.data, call->reply.bytes, &answer, err);
-    if (code == LKS_E_OK && !answer.vectors[0])
-        code = lks_fail(err, LKS_E_EMBEDDING_REJECTED,
-                        "the embedding server answered with numbers that are none");
+    if (code == LKS_E_OK && !answer.vectors[0]) {
+        remote_flawed(&answer, err);
+        code = LKS_E_EMBEDDING_REJECTED;
+    }
     if (code == LKS_E_OK && !remote_right_dimensions(e, answer.dimensions, err))
         code = LKS_E_EMBEDDING_UNAVAILABLE;
+    if (code != LKS_E_OK && err) verdict_name_address(err, call);
     if (code == LKS_E_OK) {
         *vector = answer.vectors[0];
         *dimensions = answer.dimensions;
@@ -40,12 +42,16 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
     buf_init(&url, 0);
     buf_init(&body, 0);
     r->provider->url(&e->config, &url);
+    char *key = secret_take(e->key);
+    struct buf authorization;
+    buf_init(&authorization, 0);
+    if (key && *key) buf_printf(&authorization, "Bearer %s", key);
     const struct http_header headers[] = {{"Content-Type", "application/json"},
                                           {"Accept", "application/json"},
-                                          {"Authorization", r->authorization}};
+                                          {"Authorization", authorization.data}};
     struct http_call call = {.method = "POST",
                              .headers = headers,
-                             .header_count = *r->authorization ? 3 : 2,
+                             .header_count = authorization.bytes ? 3 : 2,
                              .timeout_ms = QUERY_TIMEOUT_MS,
                              .connect_timeout_ms = QUERY_TIMEOUT_MS / 4};
     enum lks_code code = LKS_E_OK;
@@ -59,7 +65,7 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
                           .base64 = e->config.provider == EMBED_OPENAI && !atomic_load(&e->plain_floats)};
         buf_clear(&body);
         r->provider->body(&ask, &body);
-        if (url.failed || body.failed) {
+        if (!key || authorization.failed || url.failed || body.failed) {
             code = lks_fail(err, LKS_E_NOMEM, "out of memory");
             break;
         }
@@ -67,7 +73,8 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
         call.body = body.data;
         call.body_bytes = body.bytes;
         (void)http_perform(e->http, &call);
-        verdict_of_call(&e->config, &call, ask.base64, &v);
+        verdict_of_call(&e->config, key, &call, ask.base64, &v);
+        if (v.key) secret_refused(e->key);
         code = v.err.code;
         if (v.kind != VERDICT_PLAIN) break;
         atomic_store(&e->plain_floats, true);
@@ -78,5 +85,8 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
     http_call_fini(&call);
     buf_fini(&url);
     buf_fini(&body);
+    if (authorization.data) explicit_bzero(authorization.data, authorization.bytes);
+    buf_fini(&authorization);
+    secret_end(key);
     return code;
 }

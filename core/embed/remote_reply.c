@@ -13,6 +13,8 @@
 #include "embed/remote_parts.h"
 #include "embed/verdict.h"
 
+#define BYTES_MAX_LEAST 16384 /* of texts in a request, however small those were that were too large */
+
 static void window_grow(struct remote *r, const struct embed_config *config, size_t texts)
 {
     r->window += 1.0 / r->window;
@@ -26,16 +28,31 @@ static void window_shrink(struct remote *r, const struct verdict *v, size_t text
     if (v->slow && texts > 1 && r->batch_cap > texts / 2) r->batch_cap = texts / 2;
 }
 
-/* Cuts a batch in two, to be sent next; a lone text gets the blame. `proven` is what its halves will be. */
+/* Others are answered: it is this text. */
+static void blame(struct embedder *e, struct batch *b)
+{
+    struct lks_err *err = &b->err;
+    int64_t wait = err->retry_after_ms;
+    if (b->rejects) (void)lks_fail(err, LKS_E_EMBEDDING_REJECTED, "%s", err->text);
+    if (b->anew || b->passing)
+        lks_err_prefix(err, "the embedding server answers other texts, but not this one");
+    err->retry_after_ms = wait;
+    err->blame = LKS_BLAME_CONTENT;
+    company_halve(e->remote, &b->items[0], 1);
+    remote_fail_items(e, b, err);
+    batch_free(b);
+}
+
+/* Cuts a batch in two, to be sent next. `proven` is what its halves will be. */
 static void cut(struct embedder *e, struct batch *b, bool proven)
 {
     struct remote *r = e->remote;
     size_t half = b->count / 2;
-    struct batch *one = b->count > 1 ? batch_new(e, BATCH_TEXTS, half) : NULL;
+    struct batch *one = batch_new(e, BATCH_TEXTS, half);
     struct batch *two = one ? batch_new(e, BATCH_TEXTS, b->count - half) : NULL;
     if (!two) {
         batch_free(one);
-        if (b->count > 1) remote_out_of_memory(&b->err);
+        remote_out_of_memory(&b->err);
         remote_fail_items(e, b, &b->err);
     } else {
         memcpy(one->items, b->items, half * sizeof *b->items);
@@ -47,23 +64,45 @@ static void cut(struct embedder *e, struct batch *b, bool proven)
     batch_free(b);
 }
 
-/* One of its texts seems to be refused. */
+/* The server embeds others than these: halves, or the blame. What may pass by itself gets another chance. */
+static void divide(struct embedder *e, struct batch *b)
+{
+    if (b->count > 1) {
+        cut(e, b, true);
+    } else if (b->passing && !b->proven) {
+        b->proven = true;
+        remote_push(&e->remote->ready, b);
+    } else {
+        blame(e, b);
+    }
+}
+
+static bool send_probe(struct embedder *e)
+{
+    struct remote *r = e->remote;
+    struct batch *probe = batch_new(e, BATCH_PROBE, 0);
+    if (!probe) return false;
+    probe->number = ++r->probes;
+    r->probe_open = true;
+    remote_push(&r->ready, probe);
+    return true;
+}
+
+/* One of its texts seems to be refused, or the server is in trouble. */
 static void suspect(struct embedder *e, struct batch *b)
 {
     struct remote *r = e->remote;
-    if (b->proven || r->good > b->good) {
-        cut(e, b, true);
+    if (!b->anew && (b->proven || r->good > b->good)) {
+        divide(e, b);
         return;
     }
-    struct batch *probe = r->probe_open ? NULL : batch_new(e, BATCH_PROBE, 0);
-    if (!probe && !r->probe_open) { /* who is to blame can't be found out */
+    b->needs = r->probes + 1;               /* one that is under way was sent before this */
+    if (!r->probe_open && !send_probe(e)) { /* who is to blame can't be found out */
         remote_out_of_memory(&b->err);
         remote_fail_items(e, b, &b->err);
         batch_free(b);
         return;
     }
-    if (probe) remote_push(&r->ready, probe);
-    r->probe_open = true;
     remote_push(&r->suspects, b);
 }
 
@@ -76,31 +115,62 @@ static void crowded(struct embedder *e, struct batch *b)
     cut(e, b, b->proven);
 }
 
-static void went_well(struct embedder *e, size_t texts)
+/* Or less of them; not less than what texts of their usual length need, since one of these may be to blame.
+ */
+static void heavy(struct embedder *e, struct batch *b)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < b->count; i++) bytes += b->items[i].job->req->embed.text_bytes[b->items[i].index];
+    if (bytes / 2 > BYTES_MAX_LEAST && (!e->remote->bytes_max || bytes / 2 < e->remote->bytes_max))
+        e->remote->bytes_max = bytes / 2;
+}
+
+/* `probe`: the number of our own probe, if it was that; else 0. */
+static void went_well(struct embedder *e, size_t texts, uint64_t probe)
 {
     struct remote *r = e->remote;
+    struct batch *list = r->suspects;
+    bool wait = false;
     r->good++;
+    r->loading = false;
     window_grow(r, &e->config, texts);
-    while (r->suspects) {
-        struct batch *b = r->suspects;
-        r->suspects = b->next;
-        cut(e, b, true);
+    r->suspects = NULL;
+    while (list) {
+        struct batch *b = list;
+        list = b->next;
+        if (b->anew && (!probe || probe < b->needs)) {
+            remote_push(&r->suspects, b);
+            wait = true;
+        } else {
+            divide(e, b);
+        }
     }
+    if (!wait || r->probe_open || send_probe(e)) return;
+    struct lks_err err;
+    remote_out_of_memory(&err);
+    remote_fail_list(e, &r->suspects, &err);
 }
 
 /* The trouble is the server's: all that hangs on this batch fails, and perhaps what waits behind it. */
-static void server_failed(struct embedder *e, struct batch *b, const struct verdict *v)
+static void server_failed(struct embedder *e, struct batch *b, struct verdict *v)
 {
     struct remote *r = e->remote;
     bool own_probe = b->kind == BATCH_PROBE && !b->probe;
+    /* what a fixed word does not get either, no text will */
+    if (b->kind == BATCH_PROBE && v->kind == VERDICT_TEXT)
+        v->err.blame = v->key ? LKS_BLAME_KEY : LKS_BLAME_PROVIDER;
+    if (own_probe && v->err.blame == LKS_BLAME_OPEN && v->err.code != LKS_E_UNKNOWN)
+        v->err.blame = LKS_BLAME_PROVIDER;
     /* nothing went well since it was sent: who waits would only wait to fail as well */
     bool hopeless = r->good == b->good && (!v->busy || v->slow || v->err.retry_after_ms > 0);
+    if (v->slow && b->kind == BATCH_TEXTS)
+        for (size_t i = 0; i < b->count; i++) company_halve(r, &b->items[i], b->count);
     window_shrink(r, v, b->count);
     remote_fail_items(e, b, &v->err);
     remote_fail_probe(e, b, &v->err);
     batch_free(b);
     if (own_probe) remote_fail_list(e, &r->suspects, &v->err);
-    if (hopeless && !own_probe) remote_fail_line(e, &v->err);
+    if (hopeless) remote_fail_line(e, &v->err);
 }
 
 /* ---- answers with vectors ---- */
@@ -133,6 +203,7 @@ static void deliver(struct embedder *e, const struct item *item, float **vector,
         cache_key(e->fingerprint, req->embed.texts[item->index], req->embed.text_bytes[item->index], key);
         cache_put(e->cache, key, *vector, dimensions);
     }
+    company_forget(e->remote, item);
     req->embed.dimensions = dimensions;
     req->embed.vectors[item->index] = *vector;
     *vector = NULL;
@@ -188,17 +259,21 @@ static void read_vectors(struct embedder *e, struct batch *b)
     }
     enum lks_code code = r->provider->read(b->call.reply.data, b->call.reply.bytes, &answer, &v.err);
     bool usable = code == LKS_E_OK && any_vector(&answer), unread = v.err.code == LKS_E_NOMEM;
-    if (code == LKS_E_OK && !usable)
-        (void)lks_fail(&v.err, LKS_E_EMBEDDING_UNAVAILABLE,
-                       "the embedding server answered with numbers that are none");
-    if (usable && (!remote_right_dimensions(e, answer.dimensions, &v.err) || !right_model(e, &v.err))) {
+    if (code == LKS_E_OK && !usable) remote_flawed(&answer, &v.err);
+    bool fits = usable && remote_right_dimensions(e, answer.dimensions, &v.err) && right_model(e, &v.err);
+    if (!fits) verdict_name_address(&v.err, &b->call);
+    if (usable && !fits) {
         server_failed(e, b, &v);
     } else if (!usable && (probe || unread)) { /* what could not be read says nothing of a text */
-        if (unread) remote_out_of_memory(&v.err);
+        if (unread)
+            remote_out_of_memory(&v.err);
+        else
+            v.err.code = LKS_E_EMBEDDING_UNAVAILABLE;
         server_failed(e, b, &v);
     } else if (!usable) { /* if others get sensible answers, it is the text */
         b->err = v.err;
-        b->err.code = LKS_E_EMBEDDING_REJECTED;
+        b->anew = b->rejects = false;
+        b->passing = v.err.code == LKS_E_EMBEDDING_UNAVAILABLE;
         suspect(e, b);
     } else {
         if (b->probe) {
@@ -208,12 +283,13 @@ static void read_vectors(struct embedder *e, struct batch *b)
             r->probe_open = false;
         }
         size_t texts = b->count;
+        uint64_t number = b->number;
         /* another model under the old name: what is in the cache does not go with it */
         if (r->dimensions && r->dimensions != answer.dimensions) cache_clear(e->cache);
         r->dimensions = answer.dimensions;
         deliver_all(e, b, &answer);
         batch_free(b);
-        went_well(e, texts);
+        went_well(e, texts, number);
     }
     answer_fini(&answer);
 }
@@ -254,7 +330,8 @@ static void one_done(struct embedder *e, struct batch *b)
         read_info(e, b);
         return;
     }
-    verdict_of_call(&e->config, &b->call, b->base64, &v);
+    verdict_of_call(&e->config, b->key, &b->call, b->base64, &v);
+    if (v.key) secret_refused(e->key);
     meter_add(&e->meter, v.err.code, b->took_us);
     switch (v.kind) {
     case VERDICT_OK:
@@ -267,14 +344,19 @@ static void one_done(struct embedder *e, struct batch *b)
         return;
     case VERDICT_TEXT:
         if (b->kind == BATCH_PROBE) {
-            /* it refuses a fixed word: then no text of ours is to blame */
+            if (v.err.code == LKS_E_EMBEDDING_REJECTED)
+                lks_err_prefix(&v.err,
+                               "it fails for a fixed word too, so check `url` and `model` of the embedding");
             v.err.code = LKS_E_EMBEDDING_UNAVAILABLE;
-            lks_err_prefix(&v.err,
-                           "it fails for a fixed word too, so check `url` and `model` of the embedding");
             break;
         }
         b->err = v.err;
+        b->anew = v.anew;
+        b->passing = v.passing;
+        b->rejects = v.rejects;
         http_call_fini(&b->call);
+        if (v.busy) window_shrink(e->remote, &v, b->count);
+        if (v.heavy && b->count > 1) heavy(e, b);
         if (v.crowded && b->count > 1)
             crowded(e, b);
         else

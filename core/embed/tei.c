@@ -5,14 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "embed/address.h"
 #include "embed/answer.h"
 
 static void tei_url(const struct embed_config *config, struct buf *out)
 {
-    static const char end[] = "/embed";
-    size_t bytes = strlen(config->url), tail = sizeof end - 1;
-    buf_puts(out, config->url);
-    if (bytes < tail || strcmp(config->url + bytes - tail, end) != 0) buf_puts(out, end);
+    struct address a;
+    address_read(&a, config->url);
+    (void)address_cut(&a, "/embed");
+    address_write(&a, "/embed", out);
+}
+
+void tei_info_url(const struct embed_config *config, struct buf *out)
+{
+    struct address a;
+    address_read(&a, config->url);
+    (void)address_cut(&a, "/embed");
+    address_write(&a, "/info", out);
 }
 
 static void tei_body(const struct ask *ask, struct buf *out)

@@ -22,24 +22,31 @@ void circuit_probing(struct circuit *c)
     c->state = CIRCUIT_PROBING;
 }
 
-bool circuit_success(struct circuit *c)
+bool circuit_success(struct circuit *c, int64_t now_ms)
 {
     bool closes = c->state != CIRCUIT_CLOSED;
+    if (closes) c->closed_ms = now_ms;
     c->state = CIRCUIT_CLOSED;
     c->ever_probed = true;
-    c->failures = c->probes = 0;
+    c->failures = 0;
     lks_err_clear(&c->why);
     return closes;
 }
 
 static void open_until_probe(struct circuit *c, const struct lks_err *err, int64_t now_ms)
 {
+    if (c->state ==
+        CIRCUIT_CLOSED) { /* what a probe does not meet, as writes that a key may not do, goes on */
+        bool relapse = c->opened_before && now_ms - c->closed_ms < CIRCUIT_RELAPSE_MS;
+        c->probes = relapse ? c->probes + 1 : 0;
+    }
     int64_t wait = CIRCUIT_PROBE_MIN_MS;
     for (int i = 0; i < c->probes && wait < CIRCUIT_PROBE_MAX_MS; i++) wait *= 2;
     if (wait > CIRCUIT_PROBE_MAX_MS) wait = CIRCUIT_PROBE_MAX_MS;
     if (err->retry_after_ms > wait) wait = err->retry_after_ms;
     if (c->state == CIRCUIT_CLOSED) c->opened_ms = now_ms;
     c->state = CIRCUIT_OPEN;
+    c->opened_before = true;
     c->probe_at_ms = now_ms + wait;
     c->why = *err;
 }
@@ -59,6 +66,6 @@ bool circuit_failure(struct circuit *c, const struct lks_err *err, int64_t now_m
 
 void circuit_trip(struct circuit *c, const struct lks_err *err, int64_t now_ms)
 {
-    if (c->state == CIRCUIT_PROBING) return;
+    if (c->state != CIRCUIT_CLOSED) return;
     open_until_probe(c, err, now_ms);
 }

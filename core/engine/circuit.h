@@ -12,14 +12,17 @@
 #define CIRCUIT_FAILURES 3 /* requests in a row that open it */
 #define CIRCUIT_PROBE_MIN_MS 500
 #define CIRCUIT_PROBE_MAX_MS 15000
+#define CIRCUIT_RELAPSE_MS 60000 /* one that opens again so soon is probed no sooner than before */
 
 struct circuit {
     enum circuit_state state;
     int failures;        /* in a row */
-    int probes;          /* failed ones since it opened */
+    int probes;          /* failed ones since it opened, or opened again soon after */
     int64_t probe_at_ms; /* monotonic; when open */
     bool ever_probed;
-    int64_t opened_ms; /* monotonic; when open or probing: since when */
+    int64_t opened_ms;  /* monotonic; when open or probing: since when */
+    bool opened_before; /* by a failure */
+    int64_t closed_ms;  /* monotonic; when a probe closed it last */
     struct lks_err why;
 };
 
@@ -30,7 +33,7 @@ bool circuit_probe_due(const struct circuit *c, int64_t now_ms);
 /* A probe is on its way. */
 void circuit_probing(struct circuit *c);
 /* A request went well. True if the circuit was not closed and is now. */
-bool circuit_success(struct circuit *c);
+bool circuit_success(struct circuit *c, int64_t now_ms);
 /* A request failed by the provider's fault. True if that opened the circuit. */
 bool circuit_failure(struct circuit *c, const struct lks_err *err, int64_t now_ms);
 /* Opens at once, whatever the count (the collection is gone). */

@@ -187,13 +187,20 @@ static void name_modified_fields(struct doc *doc)
  * time. */
 static bool tomb_is_over(struct engine *e, const struct doc *doc)
 {
-    int64_t keep = tomb_keep_ms(e) * (doc->work.tomb_key ? 3 : 1);
-    return !any_failed(e, doc) && !any_wrote(e, doc) && doc->work.tomb_since_ms <= wall_ms(e) - keep;
+    return !any_failed(e, doc) && !any_wrote(e, doc) && tomb_is_due(e, &doc->work);
+}
+
+/* A tomb is put for a delete, also over one of an earlier delete; and once more, for another such time, if
+ * its own was over and there was something to do. */
+static bool needs_tomb(struct engine *e, const struct doc *doc)
+{
+    bool own = doc->work.tomb && doc->work.tomb_alone;
+    return doc->gone && (!own || (tomb_is_due(e, &doc->work) && !tomb_is_over(e, doc)));
 }
 
 static void settle(struct engine *e, struct doc *doc)
 {
-    if (doc->gone && !(doc->work.tomb && doc->work.tomb_alone)) { /* also over one of an earlier delete */
+    if (needs_tomb(e, doc)) {
         doc->state = DOC_TOMB;
         lane_push(&e->tomb_puts, &doc->node);
     } else if (!doc->gone && record_changed(doc)) {
@@ -226,7 +233,11 @@ void doc_holders_known(struct engine *e, struct doc *doc)
 
 void doc_tomb_written(struct engine *e, struct doc *doc)
 {
-    tell_recorded(e, doc);
+    if (doc->refused)
+        refused_note(e, doc);
+    else
+        refused_forget(e, doc);
+    if (!doc->refused) tell_recorded(e, doc);
     finish(e, doc);
 }
 
@@ -235,6 +246,7 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
     switch (code) {
     case LKS_E_OK:
         e->stats.records++;
+        refused_forget(e, doc);
         tell_recorded(e, doc);
         /* A read that is no older than a change from before this write may still show the record of before.
          */
@@ -251,15 +263,15 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
         e->stats.missed++;
         again(e, doc);
         return;
-    default:
-        log_error(
-            "a document's record can't be written, not even beside it; its state is known to this run only",
-            LOG_STR("source", e->config->source), LOG_STR("doc", doc->json));
-        finish(e, doc);
+    default: /* the position may pass once it is written down that somebody has to come back */
+        doc->refused = true;
+        doc->state = DOC_TOMB;
+        lane_push(&e->tomb_puts, &doc->node);
     }
 }
 
 void doc_untombed(struct engine *e, struct doc *doc)
 {
+    refused_forget(e, doc);
     finish(e, doc);
 }

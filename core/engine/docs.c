@@ -91,7 +91,7 @@ void doc_drop_contents(struct engine *e, struct doc *doc)
     doc->freed_count = 0;
     docid_free(doc->holders_from);
     doc->holders_from = NULL;
-    doc->gone = false;
+    doc->gone = doc->refused = false;
 }
 
 static void doc_free(struct engine *e, struct doc *doc)

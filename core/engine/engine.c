@@ -25,7 +25,9 @@ void engine_config_defaults(struct engine_config *config)
         .max_docs = 1024,
         .max_bytes = 16 << 20,
         .embed_batch = 128,
-        .write_batch = 128};
+        .write_batch = 128,
+        .max_delete_percent = 50,
+        .hold_from = 100};
 }
 
 static void init_lanes(struct engine *e)
@@ -77,9 +79,8 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     e->scan.total = -1;
     e->stream.lag_ms = -1;
     e->stream.heard_ms = NO_TIME;
-    e->epochs.raised_ms = e->epochs.raised_wall_ms = e->epochs.another_wall_ms = NO_TIME;
     e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
-    e->tombs.last_put_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
+    e->tombs.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
     e->worker.rejects_wanted = true;
     e->phase = PHASE_LEASE;
     return e;
@@ -92,6 +93,7 @@ void engine_free(struct engine *e)
     turns_fini(&e->turns);
     rivals_fini(e);
     behind_fini(e);
+    refused_fini(e);
     sweep_fini(e);
     if (e->stream.mark.free_position) watermark_fini(&e->stream.mark);
     if (e->scan.mark.free_position) watermark_fini(&e->scan.mark);
@@ -99,6 +101,7 @@ void engine_free(struct engine *e)
     if (e->stream.received.token) bson_destroy(e->stream.received.token);
     docid_free(e->scan.from);
     docid_free(e->worker.from);
+    docid_free(e->tombs.from);
     free(e->collections);
     free(e->embedders);
     free(e);
@@ -124,9 +127,6 @@ void engine_handle(struct engine *e, struct req *req)
     case REQ_TALLY:
     case REQ_COUNT:
         heal_handle(e, req);
-        break;
-    case REQ_EPOCHS:
-        epochs_handle(e, req);
         break;
     case REQ_STATE_LOAD:
     case REQ_LEASE:
@@ -166,11 +166,10 @@ void engine_discard(struct engine *e, struct req *req)
 static bool one_pass_done(const struct engine *e)
 {
     const struct engine_errand *errand = &e->config->errand;
-    if (!epochs_known(e)) return false;
     if (errand->on) return errand->scan && scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0;
     bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
                     e->config->watch == WATCH_OFF || e->stream.quiet;
-    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed && !e->tombs.all &&
+    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed && !e->tombs.first &&
            !e->worker.running && !e->worker.wanted;
 }
 
@@ -203,11 +202,14 @@ static int64_t next_time(struct engine *e)
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
         AT_MOST(e->stream.open_at_ms);
         AT_MOST(e->tombs.next_ms);
-        AT_MOST(e->tombs.idle_ms);
+        if (e->tombs.next_wall_ms != NO_TIME) {
+            int64_t wait = e->tombs.next_wall_ms - wall_ms(e);
+            if (wait > 0) AT_MOST(now + wait);
+        }
         AT_MOST(e->sweep.next_ms);
+        if (sweep_holds(e)) AT_MOST(e->sweep.recount_ms);
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
         AT_MOST(e->heal.wanted ? e->heal.next_ms : e->heal.idle_ms);
-        AT_MOST(e->epochs.next_ms);
         if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
         if (e->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
             int64_t wait = e->worker.retry_wall_ms - wall_ms(e);
@@ -230,7 +232,6 @@ int64_t engine_run(struct engine *e)
 {
     start_run(e);
     circuits_run(e);
-    epochs_run(e);
     if (e->phase == PHASE_RUN && e->config->once && one_pass_done(e)) engine_stop(e);
     if (e->phase == PHASE_RUN && !e->config->errand.on) {
         stream_run(e);
@@ -370,6 +371,7 @@ static void snapshot_collection(const struct engine *e, const struct collection_
     s->embed_queued = em->embed.queued;
     s->embed_in_flight = em->embed.in_flight;
     s->fatal = c->fatal;
+    s->held = c->held;
     s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->del.queued;
     s->in_flight = c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->del.in_flight;
 }
@@ -382,13 +384,9 @@ void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
     out->lease_lost = e->lease_lost;
     snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->lease.holder);
     out->epoch = e->lease.epoch;
-    out->another_epoch = epochs_another(e) ? e->epochs.found : 0;
-    out->another_wall_ms = e->epochs.another_wall_ms;
-    out->raised_from = e->epochs.raised_from;
-    out->raised_over = e->epochs.raised_over;
-    out->raised_wall_ms = e->epochs.raised_wall_ms;
     snapshot_stream(e, out);
     snapshot_work(e, out);
+    out->refused_records = e->refused_count;
     out->collection_count = e->collection_count;
     for (size_t i = 0; i < e->collection_count; i++)
         snapshot_collection(e, &e->collections[i], &out->collections[i]);

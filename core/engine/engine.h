@@ -65,10 +65,11 @@ struct engine_recorded {
  */
 struct engine_errand {
     bool on;
-    bool scan;     /* compare everything with the points, then sweep */
-    uint64_t only; /* set of collections; 0: all */
-    bool force;    /* embed even what is equal */
-    bool whole;    /* also hash the payloads that are really there */
+    bool scan;          /* compare everything with the points, then sweep */
+    uint64_t only;      /* set of collections; 0: all */
+    bool force;         /* embed even what is equal */
+    bool whole;         /* also hash the payloads that are really there */
+    bool allow_deletes; /* also deletes that a sweep would hold */
 };
 
 struct engine_config {
@@ -97,6 +98,10 @@ struct engine_config {
     size_t embed_batch;
     size_t write_batch;
     bool once; /* one pass over everything, then drain by itself */
+    /* A sweep that finds at least `hold_from` points without a document, and more than this part of our
+     * points in the collection, deletes none of them until a person allows it. 100: never held. */
+    int max_delete_percent;
+    uint64_t hold_from;
     struct engine_errand errand;
     /* Told of each document that was asked for by engine_touch(), when it is done. May be NULL. Must not call
      * the engine. */
@@ -112,9 +117,10 @@ void engine_config_defaults(struct engine_config *config);
 
 /* What a person asks for of a running engine: everything is compared with the points, then swept. */
 struct engine_compare {
-    uint64_t only; /* set of collections; 0: all */
-    bool force;    /* embed even what is equal */
-    bool whole;    /* also hash the payloads that are really there */
+    uint64_t only;      /* set of collections; 0: all */
+    bool force;         /* embed even what is equal */
+    bool whole;         /* also hash the payloads that are really there */
+    bool allow_deletes; /* also deletes that a sweep would hold */
 };
 
 enum engine_phase {
@@ -145,6 +151,7 @@ struct collection_snapshot {
     uint64_t embedded, upserted, payloads, deleted, unchanged, failed, parked;
     uint64_t retried; /* attempts at what had failed before */
     size_t queued, in_flight;
+    struct held_deletes held; /* all zero: none */
 };
 
 /* What the engine knows of itself. Filled on the engine's thread; plain data, copy as you like. */
@@ -153,11 +160,6 @@ struct engine_snapshot {
     bool lease_held, lease_lost;
     char lease_holder[128];
     uint64_t epoch;
-    uint64_t another_epoch;  /* of another installation that writes points of this source; 0: none is known */
-    int64_t another_wall_ms; /* with it: since when that is known */
-    uint64_t raised_from;    /* the epoch before the lease was raised the last time, */
-    uint64_t raised_over;    /* and the higher one that points had; see raised_wall_ms */
-    int64_t raised_wall_ms;  /* NO_TIME: it was not raised */
     bool stream_open, stream_unsupported, stream_proven;
     char stream_error[256];
     int64_t stream_broke_wall_ms; /* with an error: since when it isn't open; NO_TIME: not known */
@@ -188,6 +190,8 @@ struct engine_snapshot {
     int64_t last_cycle_wall_ms; /* NO_TIME: none yet */
     uint64_t cycle_processed, cycle_successful, cycle_failed, cycle_skipped;
     int64_t cycle_duration_ms;
+    size_t refused_records; /* documents whose record can be written nowhere */
+    char refused_doc[128];  /* one of them: its _id in canonical Extended JSON; "" if there is none */
     size_t collection_count;
     struct collection_snapshot collections[ENGINE_MAX_COLLECTIONS];
 };

@@ -72,11 +72,16 @@ static void done(struct engine *e)
     scan_start(e, true);
 }
 
-/* Who isn't well is left out, and keeps nobody waiting. */
+/* A collection that does not answer is left out, and so is one with more points than documents because their
+ * deletes are held. */
+static bool left_out(const struct collection_state *c)
+{
+    return !circuit_closed(&c->circuit) || c->held.orphans > 0;
+}
+
 static void count_next(struct engine *e)
 {
-    while (e->heal.collection < e->collection_count &&
-           !circuit_closed(&e->collections[e->heal.collection].circuit))
+    while (e->heal.collection < e->collection_count && left_out(&e->collections[e->heal.collection]))
         e->heal.collection++;
     if (e->heal.collection == e->collection_count) {
         done(e);

@@ -48,7 +48,7 @@ struct why {
     bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
     bool cycle;          /* taken by the worker: counts in the cycle's figures */
     int64_t happened_ms; /* wall clock: the oldest event among them; 0: none */
-    int64_t tomb_since_ms;
+    int64_t tomb_since_ms, tomb_due_ms;
     char *tomb_key; /* owned */
     char **keys;    /* owned: top-level fields that events changed, without repetition; NULL: none known */
     size_t key_count;
@@ -75,10 +75,11 @@ struct part {
     struct made made;
     struct wanted wanted;
     enum action action;
-    bool embedded; /* a new vector was made */
-    bool wrote;    /* something was written to Qdrant */
-    bool looked;   /* the points were asked */
-    bool failed;   /* settled without reaching what is wanted */
+    bool embedded;  /* a new vector was made */
+    bool wrote;     /* something was written to Qdrant */
+    bool unguarded; /* the epoch on the point is a leftover */
+    bool looked;    /* the points were asked */
+    bool failed;    /* settled without reaching what is wanted */
     int64_t settled_ms;
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
@@ -117,7 +118,8 @@ struct doc {
     struct why work;  /* what it was read for */
     struct source_doc src;
     struct record after;
-    bool gone; /* a majority read found no such document */
+    bool gone;    /* a majority read found no such document */
+    bool refused; /* its record can be written nowhere: a tomb is put for it */
     size_t parts_open;
     size_t bytes; /* counted in the engine's bytes_in_work */
     int64_t begun_ms;
@@ -135,13 +137,14 @@ struct collection_state {
     bool
         virgin; /* it had no point of ours when this run began, and only we write: a first scan needn't ask */
     bool fatal; /* its plugin can't go on */
-    bool parked;          /* parts were put aside since the last cycle */
-    bool looked;          /* ensure came back at least once */
-    bool guarded;         /* the server knows update_filter: a write that it skips is invisible */
-    bool epochs_counted;  /* at least once under this lease */
-    uint64_t epoch_clean; /* no point had an epoch above this one when they were counted last; 0: not known */
-    bool further;         /* its points may have vectors under further names */
+    bool parked;  /* parts were put aside since the last cycle */
+    bool looked;  /* ensure came back at least once */
+    bool further; /* its points may have vectors under further names */
+    bool cosine;  /* as ensure said: a vector of zeros has no place there */
+    float most;   /* likewise: the greatest number in a vector; 0: any */
     int64_t last_warning_ms;
+    struct held_deletes count; /* of the sweep that runs */
+    struct held_deletes held;
     struct collection_snapshot stats;
 };
 
@@ -197,31 +200,6 @@ struct engine {
     bool rivals_overflow; /* some were not remembered: each cycle asks for them */
     struct lane reads, records, holders, tomb_puts, tomb_drops, claims;
 
-    /*
-     * Is any point of our source known to have an epoch above the lease's? A guarded write that such a point
-     * makes the server skip is invisible. epochs.c:
-     *
-     *     clean <-> suspected -> raising -> clean
-     *                   \-> another -> clean
-     */
-    struct {
-        enum { EPOCHS_CLEAN, EPOCHS_SUSPECTED, EPOCHS_RAISING, EPOCHS_ANOTHER } state;
-        bool requested;    /* the count of a collection is under way */
-        bool round;        /* collections are being counted, one after the other */
-        size_t collection; /* the next one in this round */
-        bool skipped;      /* this round passed over one, or could not count it */
-        bool again;        /* this round found a rise above an epoch that had been clean within the hour */
-        bool raise_sent;   /* and whether it took place is not known */
-        bool proven;       /* every collection was clean, or is being compared: the lease is to know */
-        uint64_t floor;    /* what points have above it is not from our lease */
-        uint64_t found;    /* the highest such epoch since the last raise; 0: none */
-        uint64_t raise_to;
-        uint64_t raised_from, raised_over; /* the last raise: our epoch before it, the one that was found */
-        int64_t next_ms;                   /* the next round */
-        int64_t raised_ms, raised_wall_ms; /* NO_TIME: never */
-        int64_t seen_ms, another_wall_ms;  /* ANOTHER: a higher epoch was there last; it was found first */
-    } epochs;
-
     struct { /* MongoDB is not answering: everything that needs it waits */
         int failures;
         int64_t until_ms;
@@ -238,6 +216,7 @@ struct engine {
         bool requested, held;
         bool was_expired; /* the last holder did not give it back */
         bool clean_start; /* it did, and left nothing unknown */
+        bool outranked;   /* a point has an epoch above ours: a leftover, and there may be more */
         char holder[128];
     } lease;
 
@@ -284,9 +263,17 @@ struct engine {
 
     struct {
         bool running, requested, last;
-        bool outdated;     /* what was requested belongs to a sweep that was broken off */
-        uint64_t left;     /* set of collections that are not done */
-        size_t collection; /* the one of them that is gone through now */
+        bool recount;             /* of collections whose deletes are held, not everything */
+        bool drop_reported;       /* the stream said that the documents went: nothing is held */
+        bool allowed;             /* a person said so */
+        bool second;              /* the pass that marks what another one has counted */
+        bool deletes;             /* this pass marks points without a document */
+        uint64_t points, orphans; /* seen in this pass */
+        uint64_t counted, agreed; /* sets of collections: orphans are counted; and may be marked */
+        int64_t recount_ms;       /* no recount before this */
+        bool outdated;            /* what was requested belongs to a sweep that was broken off */
+        uint64_t left;            /* set of collections that are not done */
+        size_t collection;        /* the one of them that is gone through now */
         char from[POINT_ID_BYTES];
         struct witness *page; /* owned: points that are being compared with the source */
         struct docid **ids;   /* owned: their documents */
@@ -314,12 +301,17 @@ struct engine {
 
     struct {
         bool requested;
-        bool all;  /* the next list is of all tombs, not only of those whose time is over */
-        bool busy; /* the last list was not empty */
-        int64_t idle_ms;
-        int64_t next_ms;
-        int64_t last_put_wall_ms; /* the newest tomb, or NO_TIME */
+        bool first;         /* the first round is not over */
+        bool refused;       /* this round is of the tombs of documents whose record was refused */
+        bool all;           /* this round is of all tombs, not only of those that are due */
+        struct docid *from; /* owned; where the next page of the round begins, NULL: at the first tomb */
+        int64_t from_due_ms;
+        int64_t next_ms;      /* monotonic: not before this */
+        int64_t next_wall_ms; /* when the next one is due, or NO_TIME */
     } tombs;
+
+    struct refused *refused; /* owned; documents whose record can be written nowhere */
+    size_t refused_count;
 
     struct {
         bool wanted, requested;
@@ -433,6 +425,14 @@ void rival_unmarked(struct engine *e, struct why *why);
 void rivals_recheck(struct engine *e, const struct doc *doc, const char *key);
 void rivals_fini(struct engine *e);
 
+/* ---- refused.c ---- */
+/* The document's record can be written nowhere, and a tomb says so; or that is over. */
+void refused_note(struct engine *e, const struct doc *doc);
+void refused_forget(struct engine *e, const struct doc *doc);
+/* What its record says is older than what its points say. */
+bool refused_is(struct engine *e, const struct doc *doc);
+void refused_fini(struct engine *e);
+
 /* ---- behind.c ---- */
 /* The work on a document is over: it is in step now, or is known to be behind. */
 void behind_done(struct engine *e, const struct doc *doc);
@@ -444,13 +444,13 @@ void behind_fini(struct engine *e);
 void part_start(struct engine *e, struct part *part);
 void part_made(struct engine *e, struct part *part, struct made *made);
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count);
+/* Somebody asked for another vector, whatever its record and point say. */
+bool part_embeds_anew(const struct part *part);
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions);
 /* It has no vector. If it never will, its points under other ids go all the same. */
 void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err);
 void part_written(struct engine *e, struct part *part);
 void part_deleted(struct engine *e, struct part *part);
-/* It waits to delete a stray point: that is looked at once more before. */
-void part_stray_again(struct engine *e, struct part *part);
 void part_claimed(struct engine *e, struct part *part);
 void part_failed(struct engine *e, struct part *part, const struct lks_err *err);
 /* Writes it down as waiting; the worker comes back to it. */
@@ -483,32 +483,8 @@ void mongo_answered(struct engine *e);
 bool mongo_paused(struct engine *e);
 /* The lease outlasts a request to Qdrant that is sent now. */
 bool lease_covers_request(struct engine *e);
-
-/* ---- epochs.c ---- */
-void epochs_run(struct engine *e);
-void epochs_handle(struct engine *e, struct req *req);
-/* The lease was taken; `floor` as in the request. */
-void epochs_begin(struct engine *e, uint64_t floor);
-/* A point was seen. An epoch above the lease's is a reason to count. */
-void epochs_note(struct engine *e, size_t collection, const struct witness *seen);
-/* Nothing is written or deleted until it is known what a higher epoch means. */
-bool epochs_hold(const struct engine *e);
-/* Another installation writes points of our source. */
-bool epochs_another(const struct engine *e);
-/* Another installation's point: what we write to it is skipped. */
-bool epochs_kept_out(const struct engine *e, size_t collection, const struct witness *point);
-/* While another installation writes: what an event tells of, or a person asks for, is deleted all the same,
- * unless the other wrote it last. */
-bool epochs_may_delete(const struct engine *e, const struct part *part, const struct witness *stray);
-/* What the part is to do is left to the other installation; it fails, saying `what`. */
-void epochs_leave(struct engine *e, struct part *part, const char *what);
-/* A person asks for a repair: another installation is taken for gone. */
-void epochs_forgive(struct engine *e);
-/* Every collection that is well was counted under this lease, and nothing is open. */
-bool epochs_known(const struct engine *e);
-/* What follows for the lease: whether a raise may be sent, what to put into it, and its success. */
-bool epochs_raise_due(const struct engine *e);
-void epochs_raised(struct engine *e);
+/* A point was seen: an epoch above ours, while our lease runs, is a leftover of a state that was lost. */
+void lease_note_epoch(struct engine *e, const struct witness *seen);
 
 /* ---- receive.c ---- */
 /* Takes what came back for a lane's request; its batch is freed. */
@@ -517,6 +493,8 @@ void collection_failed(struct engine *e, struct collection_state *c, const struc
 void collection_succeeded(struct collection_state *c);
 
 /* ---- probes.c ---- */
+/* The error with a wait that is not above max_backoff_ms, so that probes go on meanwhile. */
+struct lks_err retry_capped(const struct engine *e, const struct lks_err *err);
 void circuits_run(struct engine *e);
 void circuits_handle(struct engine *e, struct req *req);
 
@@ -536,6 +514,8 @@ bool scan_idle(const struct engine *e);
 struct engine_compare scan_wish(const struct engine *e);
 double scan_rate(const struct engine *e);
 void sweep_begin(struct engine *e);
+/* A collection's deletes are held. */
+bool sweep_holds(const struct engine *e);
 void sweep_run(struct engine *e);
 /* What is left of it can't be gone through as long as its collections are not well. */
 bool sweep_waits(const struct engine *e);
@@ -549,8 +529,15 @@ void worker_doc_done(struct engine *e, bool failed);
 void worker_want_rejected(struct engine *e);
 /* A failed entry was written that is due at this wall-clock time. */
 void worker_note_retry(struct engine *e, int64_t wall);
+/* After so long a record that was refused is tried again. */
+#define REFUSED_AGAIN_MS 300000
 /* After so long no request of an earlier writer can be under way any more. */
 int64_t tomb_keep_ms(const struct engine *e);
+/* One that is due then was put. */
+void tombs_note(struct engine *e, int64_t due_ms);
+void tombs_begin(struct engine *e);
+/* The time of the tomb that brings the document here is over. */
+bool tomb_is_due(const struct engine *e, const struct why *why);
 void tombs_run(struct engine *e);
 void tombs_handle(struct engine *e, struct req *req);
 void heal_run(struct engine *e);

@@ -7,7 +7,6 @@ libengine_la_SOURCES = \
 	%D%/doc.c \
 	%D%/docs.c \
 	%D%/engine.c %D%/engine.h \
-	%D%/epochs.c \
 	%D%/heal.c \
 	%D%/internal.h \
 	%D%/lane.c %D%/lane.h \
@@ -16,6 +15,7 @@ libengine_la_SOURCES = \
 	%D%/ports.c %D%/ports.h \
 	%D%/probes.c \
 	%D%/receive.c \
+	%D%/refused.c \
 	%D%/record.c %D%/record.h \
 	%D%/relieve.c \
 	%D%/retry.c %D%/retry.h \
@@ -27,8 +27,9 @@ libengine_la_SOURCES = \
 	%D%/sweep.c \
 	%D%/tombs.c \
 	%D%/turn.c %D%/turn.h \
+	%D%/usable.c %D%/usable.h \
 	%D%/watermark.c %D%/watermark.h \
 	%D%/why.c \
 	%D%/worker.c
-libengine_la_LIBADD = libcollection.la libbase.la
+libengine_la_LIBADD = libcollection.la libbase.la -lm
 libengine_la_CPPFLAGS = $(CORE_CPPFLAGS)

@@ -31,7 +31,6 @@ static const char *const kind_names[REQ_KIND_COUNT] = {
     [REQ_DELETE] = "delete",
     [REQ_SCROLL] = "scroll",
     [REQ_COUNT] = "count",
-    [REQ_EPOCHS] = "epochs",
 };
 
 const char *req_kind_name(enum req_kind kind)
@@ -103,6 +102,7 @@ void engine_state_fini(struct engine_state *state)
     token_free(state->token);
     docid_free(state->scan_after);
     strings_free(state->digests);
+    free(state->held);
     *state = (struct engine_state){0};
 }
 
@@ -174,6 +174,7 @@ static void store_fini(struct req *req)
     case REQ_TOMBS_DROP:
         for (size_t i = 0; req->tombs.tombs && i < req->tombs.count; i++) tomb_fini(&req->tombs.tombs[i]);
         free(req->tombs.tombs);
+        docid_free(req->tombs.from);
         break;
     case REQ_LEASE:
         free(req->lease.holder);
@@ -193,6 +194,7 @@ static void embed_fini(struct req *req)
     free(req->embed.errors);
     free(req->embed.texts);
     free((void *)req->embed.text_bytes);
+    free((void *)req->embed.fresh);
 }
 
 /* The requests of maker and embedder. */
@@ -231,7 +233,7 @@ static void index_fini(struct req *req)
     case REQ_SCROLL:
         witnesses_free(req->scroll.found, req->scroll.found_count);
         break;
-    default: /* REQ_ENSURE, REQ_COUNT and REQ_EPOCHS own nothing */
+    default: /* REQ_ENSURE and REQ_COUNT own nothing */
         break;
     }
 }

@@ -59,7 +59,6 @@ enum req_kind {
     REQ_DELETE,
     REQ_SCROLL,
     REQ_COUNT,
-    REQ_EPOCHS,
     REQ_KIND_COUNT
 };
 
@@ -121,13 +120,15 @@ struct point_write {
     const char *doc, *key; /* for `_lockstep` */
     const char *content_hash, *payload_hash;
     uint64_t epoch;
+    bool unguarded; /* leave out the condition on the epoch */
     /* The point is there and has vectors under further names, which stay. Then OK says only that all was
      * carried out: whether the point was still there, and let it be written, a look has to tell. */
     bool keeps;
     /* out */
-    enum lks_code code; /* LKS_E_OK: confirmed (status completed) */
-    char *error;        /* owned; the message when `code` is not OK */
-    bool unknown;       /* with an error: it may have been applied all the same */
+    enum lks_code code;   /* LKS_E_OK: confirmed (status completed) */
+    char *error;          /* owned; the message when `code` is not OK */
+    enum lks_blame blame; /* with an error: whose failure it is */
+    bool unknown;         /* with an error: it may have been applied all the same */
 };
 
 /* Writing a record by compare-and-set. */
@@ -154,7 +155,15 @@ struct tomb {
                 */
     cluster_time after; /* the delete event: a read must be no older */
     int64_t since_ms;   /* wall clock: when it was made */
+    int64_t due_ms;     /* wall clock: it need not be looked at before */
     bool claim;         /* PUT: the document may well be there, so a record beside it stays */
+    bool refused; /* its record can be written nowhere: it is tried again at each start, and when it is due */
+};
+
+/* Points without a document that a sweep has counted and not deleted, as they are too many. */
+struct held_deletes {
+    uint64_t orphans; /* 0: none are held */
+    uint64_t points;  /* of our source, in the collection */
 };
 
 /* What a source's state document in `lockstep.state` holds for the engine. */
@@ -165,14 +174,14 @@ struct engine_state {
     bool scan_running;        /* a scan was begun and not finished */
     bool scan_doubt;          /* that scan compares with the points themselves */
     bool clean;               /* the last holder drained and left nothing unknown */
+    bool drop_reported;       /* the stream reported a drop or a rename, and the sweep after it is not over */
+    struct held_deletes *held; /* owned, one for each enabled collection in their order; NULL: none */
     char **digests; /* owned, NULL-terminated: what decided each enabled collection's points at the last run,
                        in their order, saved under their names; "" where none was saved for that name; NULL:
                        none at all */
 };
 
-/* RAISE: the lease, which is mine, gets a higher epoch, and is renewed. In the same write the saved state
- * says that everything has to be compared with the points from the first document on. */
-enum lease_op { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE, LEASE_RAISE };
+enum lease_op { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE };
 
 /* ---- the requests ---- */
 
@@ -281,25 +290,26 @@ struct req {
             struct engine_state state; /* owned */
             uint64_t epoch;
         } state_save;
-        /* PUT adds or replaces tombs (no key: the one that is there stays), LIST brings the oldest, DROP
-           removes them, by id and `since_ms`: not one that was put after the one that is meant. */
+        /* PUT adds or replaces tombs (no key: the one that is there stays), LIST brings those that are due,
+           in the order of (due_ms, the id's text), DROP removes them, by id and `since_ms`: not one that was
+           put after the one that is meant. */
         struct {
-            int64_t older_than_ms; /* LIST: only with since_ms <= this (wall clock) */
-            size_t max;            /* LIST: at most so many */
-            struct tomb *tombs;    /* owned. PUT and DROP: in. LIST: out */
+            bool refused;        /* LIST: only those of documents whose record was refused */
+            int64_t due_by_ms;   /* LIST: only with due_ms <= this (wall clock) */
+            int64_t from_due_ms; /* LIST: begin after the tomb with this due_ms and id; */
+            struct docid *from;  /* owned; NULL: at the first */
+            size_t max;          /* LIST: at most so many */
+            int64_t next_ms; /* LIST, out: if all were brought, the earliest due_ms after them, or NO_TIME */
+            struct tomb *tombs; /* owned. PUT and DROP: in. LIST: out */
             size_t count;
         } tombs;
         struct {
             enum lease_op op;
             int64_t lease_ms;
-            uint64_t epoch;    /* RENEW, RELEASE, RAISE: mine. Out of TAKE: mine, if held */
-            uint64_t raise_to; /* RAISE: the new epoch, which it may have already, after a lost reply */
-            bool clean;        /* RELEASE: nothing is unknown */
-            bool proven;       /* RENEW, RELEASE: no point had an epoch above `floor` */
+            uint64_t epoch; /* RENEW, RELEASE: mine. Out of TAKE: mine, if held */
+            bool clean;     /* RELEASE: nothing is unknown */
             /* out */
-            bool held;             /* TAKE, RENEW, RAISE: it is mine now */
-            uint64_t floor;        /* TAKE, held: the epoch of the first holder since the last one that was
-                                      proven; what a point has above that, it has from elsewhere; 0: none */
+            bool held;             /* TAKE, RENEW: it is mine now */
             int64_t remaining_ms;  /* TAKE, not held: until the holder's runs out */
             bool previous_expired; /* TAKE, held: the last holder did not release it: wait out its requests */
             char *holder;          /* owned; TAKE, not held: who has it, for a person */
@@ -317,6 +327,7 @@ struct req {
             size_t embedder;
             const char **texts;       /* the array is owned, the texts are borrowed */
             const size_t *text_bytes; /* owned array */
+            const bool *fresh; /* owned array: ask the model, whatever is in a cache; NULL: none of them */
             size_t count;
             /* out; `err` stays OK if at least the outcome of each text is known */
             float **vectors; /* owned, each by malloc; NULL where it failed */
@@ -340,6 +351,8 @@ struct req {
             bool empty;   /* it has no point of our source */
             bool guarded; /* the server knows update_filter (1.16) */
             bool further; /* its points may have vectors under further names */
+            bool cosine;  /* vectors are compared by direction, which one of nothing but zeros has not */
+            float most;   /* the greatest number that fits the collection's vectors; 0: any */
         } ensure;
         /* Points with one of these ids, and all points of our source whose `_lockstep.doc` is one of these
          * documents. */
@@ -385,15 +398,6 @@ struct req {
             size_t collection;
             int64_t points; /* out */
         } count;
-        /* Our source's points with an epoch above `floor` other than `own`: their exact number, and the
-         * highest of their epochs. */
-        struct {
-            size_t collection;
-            uint64_t floor, own;
-            /* out */
-            int64_t points;
-            uint64_t highest; /* UINT64_MAX: no number that an epoch can be */
-        } epochs;
     };
 };
 

@@ -38,11 +38,19 @@ void circuits_run(struct engine *e)
     }
 }
 
+struct lks_err retry_capped(const struct engine *e, const struct lks_err *err)
+{
+    struct lks_err capped = *err;
+    if (capped.retry_after_ms > e->config->retry.max_ms) capped.retry_after_ms = e->config->retry.max_ms;
+    return capped;
+}
+
 static void probe_failed(struct engine *e, struct circuit *circuit, const char *kind, const char *name,
                          const struct lks_err *err)
 {
     bool first = !circuit->ever_probed || circuit->why.code != err->code;
-    circuit_failure(circuit, err, now_ms(e));
+    struct lks_err capped = retry_capped(e, err);
+    circuit_failure(circuit, &capped, now_ms(e));
     LOG_WITH(first ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "not ready; what needs it waits", LOG_STR(kind, name),
              LOG_STR("code", lks_code_name(err->code)), LOG_STR("error", err->text));
 }
@@ -55,7 +63,7 @@ static void embedder_back(struct engine *e, struct req *req)
         return;
     }
     em->dimensions = req->embed_probe.dimensions;
-    circuit_success(&em->circuit);
+    circuit_success(&em->circuit, now_ms(e));
     e->worker.wanted = true;
     log_info("embedder is ready", LOG_STR("embedder", em->name), LOG_INT("dimensions", em->dimensions));
 }
@@ -67,15 +75,15 @@ static void collection_back(struct engine *e, struct req *req)
         probe_failed(e, &c->circuit, "collection", c->config->name, &req->err);
         return;
     }
-    circuit_success(&c->circuit);
+    circuit_success(&c->circuit, now_ms(e));
     e->worker.wanted = true;
     log_info(req->ensure.created ? "Qdrant collection was made" : "Qdrant collection is ready",
              LOG_STR("collection", c->config->name), LOG_INT("guarded", req->ensure.guarded));
     c->further = req->ensure.further;
     bool first = !c->looked;
     c->looked = true;
-    c->guarded = req->ensure.guarded;
-    c->epochs_counted = false; /* it may have been restored meanwhile */
+    c->cosine = req->ensure.cosine;
+    c->most = req->ensure.most;
     c->virgin = first && req->ensure.empty;
     /* At start the scan is start.c's to decide. Later, a collection that had to be made was dropped behind
      * our back. */

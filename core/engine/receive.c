@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/internal.h"
+#include "engine/usable.h"
 
 static void reads_back(struct engine *e, struct batch *batch, struct req *req)
 {
@@ -111,7 +112,8 @@ static void tombs_back(struct engine *e, struct batch *batch, struct req *req)
         return;
     }
     mongo_answered(e);
-    if (req->kind == REQ_TOMBS_PUT) e->tombs.last_put_wall_ms = wall_ms(e);
+    for (size_t i = 0; req->kind == REQ_TOMBS_PUT && i < req->tombs.count; i++)
+        tombs_note(e, req->tombs.tombs[i].due_ms);
     for (size_t i = 0; i < batch->count; i++) {
         if (batch->lane == &e->claims)
             part_claimed(e, batch->items[i]);
@@ -136,10 +138,22 @@ static void makes_back(struct engine *e, struct batch *batch, struct req *req)
     for (size_t i = 0; i < batch->count; i++) part_made(e, batch->items[i], &req->make.made[i]);
 }
 
+/* Counts a failure for a circuit; one that is certainly the provider's opens it at once. True if it opened.
+ */
+static bool provider_failed(struct engine *e, struct circuit *circuit, const struct lks_err *err)
+{
+    bool closed = circuit_closed(circuit);
+    if (!retry_trips_circuit(err->code) || err->blame == LKS_BLAME_CONTENT) return false;
+    if (!lks_err_of_provider(err)) return circuit_failure(circuit, err, now_ms(e));
+    circuit_trip(circuit, err, now_ms(e));
+    return closed;
+}
+
 /* Errors of embedding count for the endpoint's circuit by the request, not by the text. */
 static void embedder_failed(struct engine *e, struct embedder_state *em, const struct lks_err *err)
 {
-    if (retry_trips_circuit(err->code) && circuit_failure(&em->circuit, err, now_ms(e)))
+    struct lks_err capped = retry_capped(e, err);
+    if (provider_failed(e, &em->circuit, &capped))
         log_warn("embedding endpoint set aside until a probe succeeds", LOG_STR("embedder", em->name),
                  LOG_STR("code", lks_code_name(err->code)), LOG_STR("error", err->text));
 }
@@ -155,23 +169,29 @@ static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
     const struct lks_err *tripping = NULL;
     size_t good = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        if (!req->embed.errors || !req->embed.errors[i])
+        const struct lks_err *err = req->embed.errors ? req->embed.errors[i] : NULL;
+        if (!err)
             good++;
-        else if (retry_trips_circuit(req->embed.errors[i]->code))
-            tripping = req->embed.errors[i];
+        else if (retry_trips_circuit(err->code) && !(tripping && lks_err_of_provider(tripping)))
+            tripping = err;
     }
     if (good && req->embed.dimensions)
         em->dimensions = req->embed.dimensions; /* it may be before any probe */
-    if (good)
-        circuit_success(&em->circuit);
-    else if (tripping)
-        embedder_failed(e, em, tripping);
+    if (good) circuit_success(&em->circuit, now_ms(e));
+    if (tripping && (!good || lks_err_of_provider(tripping))) embedder_failed(e, em, tripping);
     for (size_t i = 0; i < batch->count; i++) {
         if (req->embed.errors && req->embed.errors[i]) {
             part_not_embedded(e, batch->items[i], req->embed.errors[i]);
-        } else {
-            part_embedded(e, batch->items[i], req->embed.vectors[i], req->embed.dimensions);
+            continue;
+        }
+        struct part *part = batch->items[i];
+        const struct collection_state *c = &e->collections[part->collection];
+        struct lks_err err;
+        if (usable_vector(req->embed.vectors[i], req->embed.dimensions, c->cosine, c->most, &err)) {
+            part_embedded(e, part, req->embed.vectors[i], req->embed.dimensions);
             req->embed.vectors[i] = NULL;
+        } else {
+            part_not_embedded(e, part, &err);
         }
     }
 }
@@ -182,8 +202,9 @@ void collection_failed(struct engine *e, struct collection_state *c, const struc
     if (err->code == LKS_E_NOT_FOUND) {
         opened = circuit_closed(&c->circuit);
         circuit_trip(&c->circuit, err, now_ms(e));
-    } else if (retry_trips_circuit(err->code)) {
-        opened = circuit_failure(&c->circuit, err, now_ms(e));
+    } else {
+        struct lks_err capped = retry_capped(e, err);
+        opened = provider_failed(e, &c->circuit, &capped);
     }
     if (opened)
         log_warn("Qdrant collection set aside until a probe succeeds", LOG_STR("source", e->config->source),
@@ -265,6 +286,7 @@ static void point_back(struct engine *e, struct part *part, struct point_write *
         part_written(e, part);
     } else {
         lks_fail(&err, point->code, "%s", point->error ? point->error : "Qdrant did not say why");
+        err.blame = point->blame;
         part_failed(e, part, &err);
     }
 }
@@ -275,10 +297,11 @@ static void writes_back(struct engine *e, struct batch *batch, struct req *req)
     if (index_request_failed(e, batch, req, req->write.collection)) return;
     const struct point_write *tripping = NULL;
     for (size_t i = 0; i < batch->count; i++)
-        if (retry_trips_circuit(req->write.points[i].code)) tripping = &req->write.points[i];
+        if (retry_trips_circuit(req->write.points[i].code)) tripping = &req->write.points[i]; /* all alike */
     if (tripping) {
         struct lks_err err;
         lks_fail(&err, tripping->code, "%s", tripping->error ? tripping->error : "");
+        err.blame = tripping->blame;
         collection_failed(e, c, &err);
     } else {
         collection_succeeded(c);

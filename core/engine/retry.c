@@ -33,6 +33,8 @@ int64_t retry_delay_ms(const struct retry_policy *policy, int retry_count, int64
     double unit = (double)(random >> 11) / 9007199254740992.0; /* 53 bits, in [0, 1) */
     delay *= 1.0 + policy->jitter * (2.0 * unit - 1.0);
     int64_t ms = delay < 1.0 ? 1 : (int64_t)delay;
+    if (retry_after_ms > policy->max_ms)
+        retry_after_ms = policy->max_ms; /* a day would heal nothing sooner */
     return retry_after_ms > ms ? retry_after_ms : ms;
 }
 

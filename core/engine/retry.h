@@ -29,8 +29,8 @@ bool retry_trips_circuit(enum lks_code code);
 
 /*
  * Milliseconds until the next attempt after `retry_count` (at least 1) failed ones: base *
- * multiplier^(retry_count-1), capped at max_ms, with jitter from `random`; `retry_after_ms` wins when it is
- * longer.
+ * multiplier^(retry_count-1), capped at max_ms, with jitter from `random`; `retry_after_ms`, capped likewise,
+ * wins when it is longer.
  */
 int64_t retry_delay_ms(const struct retry_policy *policy, int retry_count, int64_t retry_after_ms,
                        uint64_t random);

@@ -33,8 +33,9 @@ void scan_start(struct engine *e, bool doubt)
     if (e->compare.state == COMPARE_RUNS) e->compare.state = COMPARE_WAITS; /* this one is about everything */
     e->scan.wanted = true;
     e->scan.recent = e->scan.silent = false;
-    e->scan.doubt |= doubt || e->sweep.running; /* what was swept for is still to be found */
-    e->scan.anew = true;                        /* a page may be under way that borrows the position */
+    /* What was swept for is still to be found. */
+    e->scan.doubt |= doubt || (e->sweep.running && !e->sweep.recount);
+    e->scan.anew = true; /* a page may be under way that borrows the position */
     e->scan.running = false;
     e->sweep.running = false;
     e->save.dirty = true;
@@ -44,7 +45,10 @@ struct engine_compare scan_wish(const struct engine *e)
 {
     const struct engine_errand *errand = &e->config->errand;
     if (e->compare.state == COMPARE_RUNS) return e->compare.wish;
-    return (struct engine_compare){.only = errand->only, .force = errand->force, .whole = errand->whole};
+    return (struct engine_compare){.only = errand->only,
+                                   .force = errand->force,
+                                   .whole = errand->whole,
+                                   .allow_deletes = errand->allow_deletes};
 }
 
 bool engine_compare(struct engine *e, const struct engine_compare *wish)
@@ -53,7 +57,10 @@ bool engine_compare(struct engine *e, const struct engine_compare *wish)
     e->compare.state = COMPARE_WAITS;
     e->compare.wish = *wish;
     e->compare.partial = false;
-    if (wish->whole) epochs_forgive(e);
+    if (wish->allow_deletes) { /* those that are held need not wait until everything is compared */
+        e->sweep.allowed = true;
+        e->sweep.recount_ms = 0;
+    }
     return true;
 }
 
@@ -66,6 +73,7 @@ void engine_compare_stop(struct engine *e)
         e->save.dirty = true;
     }
     e->compare.state = COMPARE_NONE;
+    e->sweep.allowed = false;
 }
 
 /* Begins when no other scan is at work, and is over when all it found is put right. */
@@ -78,6 +86,7 @@ static void compare_run(struct engine *e)
         e->compare.state = COMPARE_RUNS;
     } else if (e->compare.state == COMPARE_RUNS) {
         e->compare.state = COMPARE_NONE;
+        e->sweep.allowed = false;
         e->compare.done++;
     }
 }
@@ -208,8 +217,7 @@ static void end(struct engine *e)
     e->scan.next_ms = now_ms(e) + e->config->poll_interval_ms;
     e->save.dirty = true;
     e->heal.wanted = true;
-    /* What another installation writes has no document here. When it is gone everything is compared. */
-    if ((doubt || (polls(e) && !swept_lately)) && !epochs_another(e)) sweep_begin(e);
+    if (doubt || (polls(e) && !swept_lately)) sweep_begin(e);
 }
 
 void scan_run(struct engine *e)

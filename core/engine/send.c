@@ -187,10 +187,13 @@ static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, str
     bool claim = batch->lane == &e->claims, drop = batch->lane == &e->tomb_drops;
     const struct part *part = claim ? batch->items[i] : NULL;
     const struct doc *doc = claim ? part->doc : batch->items[i];
+    bool refused = !claim && !drop && doc->refused;
     *tomb = (struct tomb){.id = docid_copy(claim ? part->claimed : doc->id),
                           .after = doc->work.after,
                           .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),
-                          .claim = claim};
+                          .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tomb_keep_ms(e)),
+                          .claim = claim || refused,
+                          .refused = refused};
     if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
     if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
     return tomb->id && (claim || !doc->freed_count || tomb->key);
@@ -237,8 +240,10 @@ static void send_embeds(struct engine *e, size_t embedder)
     const char **texts = calloc(batch->count, sizeof *texts);
     size_t *bytes = calloc(batch->count, sizeof *bytes);
     req->embed.texts = texts;
+    bool *fresh = calloc(batch->count, sizeof *fresh);
     req->embed.text_bytes = bytes;
-    if (!texts || !bytes) {
+    req->embed.fresh = fresh;
+    if (!texts || !bytes || !fresh) {
         give_up_batch(batch, req);
         return;
     }
@@ -247,6 +252,7 @@ static void send_embeds(struct engine *e, size_t embedder)
         const struct part *part = batch->items[i];
         texts[i] = part->made.text;
         bytes[i] = part->made.text_bytes;
+        fresh[i] = part_embeds_anew(part);
     }
     submit(e, &e->ports.embedder, req);
 }
@@ -312,6 +318,7 @@ static void send_writes(struct engine *e, size_t collection)
                                                     .content_hash = part->made.content_hash,
                                                     .payload_hash = part->made.payload_hash,
                                                     .epoch = e->lease.epoch,
+                                                    .unguarded = part->unguarded,
                                                     .keeps = part->keeps};
     }
     submit_to_index(e, req);
@@ -338,7 +345,7 @@ static void send_deletes(struct engine *e, size_t collection)
 
 void send_ready(struct engine *e)
 {
-    bool mongo = !mongo_paused(e), covered = lease_covers_request(e) && !epochs_hold(e);
+    bool mongo = !mongo_paused(e), covered = lease_covers_request(e);
     bool tombs = mongo && !e->tombs.requested; /* not while they are being listed */
     size_t before;
     do { /* memory out leaves a lane ready without sending: then wait for completions */

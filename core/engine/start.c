@@ -16,7 +16,7 @@
 /* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
 static bool leaves_clean(const struct engine *e)
 {
-    if (e->epochs.state != EPOCHS_CLEAN) return false;
+    if (e->lease.outranked) return false;
     if (e->config->errand.on) return e->state_loaded && !e->unknown && e->lease.clean_start;
     bool streams = e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM;
     return e->state_loaded && !e->unknown && (e->lease.clean_start || e->stream.replayed || !streams);
@@ -31,21 +31,10 @@ static void ask_for_lease(struct engine *e, enum lease_op op)
     req->lease.op = op;
     req->lease.lease_ms = e->config->lease_ms;
     req->lease.epoch = e->lease.epoch;
-    req->lease.raise_to = e->epochs.raise_to;
     req->lease.clean = leaves_clean(e);
-    req->lease.proven = e->epochs.proven;
     e->lease.requested = true;
     e->lease.asked_ms = now_ms(e);
     submit(e, &e->ports.store, req);
-}
-
-/* Once it was sent, the same is asked for until it is known whether it took place. */
-static void raise_lease(struct engine *e)
-{
-    uint64_t over = e->epochs.found > e->lease.epoch ? e->epochs.found : e->lease.epoch;
-    if (!e->epochs.raise_sent) e->epochs.raise_to = over + 1;
-    e->epochs.raise_sent = true;
-    ask_for_lease(e, LEASE_RAISE);
 }
 
 static void lease_taken(struct engine *e, struct req *req)
@@ -57,7 +46,6 @@ static void lease_taken(struct engine *e, struct req *req)
     e->lease.was_expired = req->lease.previous_expired;
     e->lease.settle_ms = now_ms(e) + (req->lease.previous_expired ? e->config->index_timeout_ms : 0);
     e->phase = e->stopping ? PHASE_DRAIN : PHASE_SETTLE;
-    epochs_begin(e, req->lease.floor);
     log_info(req->lease.previous_expired
                  ? "lease taken over; waiting until requests of its last holder are over"
                  : "lease taken",
@@ -106,12 +94,10 @@ static void lease_back(struct engine *e, struct req *req)
             lease_refused(e, req);
         break;
     case LEASE_RENEW:
-    case LEASE_RAISE:
         if (!req->lease.held) {
             lease_lost(e);
             break;
         }
-        if (req->lease.op == LEASE_RAISE) epochs_raised(e);
         e->lease.until_ms = e->lease.asked_ms + e->config->lease_ms;
         e->lease.next_ms = e->lease.asked_ms + e->config->lease_ms / 3;
         break;
@@ -120,6 +106,17 @@ static void lease_back(struct engine *e, struct req *req)
         e->phase = PHASE_DONE;
         break;
     }
+}
+
+void lease_note_epoch(struct engine *e, const struct witness *seen)
+{
+    bool leftover = seen->ours && seen->epoch > e->lease.epoch && now_ms(e) <= e->lease.until_ms;
+    if (!leftover || e->lease.outranked) return;
+    log_warn("points have an epoch above that of the lease, as if the saved state had been lost: from now on "
+             "each point is looked at before it is written",
+             LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
+             LOG_INT("found", seen->epoch));
+    e->lease.outranked = e->save.dirty = true;
 }
 
 /* ---- saved state ---- */
@@ -169,6 +166,8 @@ static void loaded(struct engine *e, struct req *req)
             watermark_pass(&e->stream.mark, position);
         }
     }
+    for (size_t i = 0; state->held && i < e->collection_count; i++) e->collections[i].held = state->held[i];
+    e->sweep.drop_reported = state->drop_reported;
     if (e->config->errand.on) { /* beside what is saved, whatever that is */
         e->scan.wanted = e->config->errand.scan;
         e->scan.doubt = true;
@@ -203,14 +202,17 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->token = safe && safe->token ? bson_copy(safe->token) : NULL;
     state->token_time = safe ? safe->at : 0;
     bool asked = e->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
-    bool sweeps = (e->sweep.running && !asked) || !watermark_idle(&e->sweep.mark);
-    bool again = sweeps || epochs_another(e); /* who comes next must see that, too */
+    bool sweeps = (e->sweep.running && !asked && !e->sweep.recount) || !watermark_idle(&e->sweep.mark);
+    bool again = sweeps || e->lease.outranked; /* who comes next must see that, too */
     state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || again;
     state->scan_doubt = state->scan_running && (e->scan.doubt || again);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
+    state->drop_reported = e->sweep.drop_reported && state->scan_running;
+    state->held = calloc(e->collection_count + 1, sizeof *state->held);
     state->digests = calloc(e->collection_count + 1, sizeof *state->digests);
-    if (!state->digests) return false;
+    if (!state->held || !state->digests) return false;
+    for (size_t i = 0; i < e->collection_count; i++) state->held[i] = e->collections[i].held;
     for (size_t i = 0; i < e->collection_count; i++) {
         const char *digest = e->collections[i].config->digest;
         if (!(state->digests[i] = strdup(digest ? digest : ""))) return false;
@@ -242,8 +244,7 @@ void save_run(struct engine *e)
         e->save.final_done = true; /* there is nothing of its own to save */
         return;
     }
-    /* a save is for one epoch of the lease, and which one that is, is not known */
-    if (e->save.requested || mongo_paused(e) || !e->lease.held || e->epochs.raise_sent) return;
+    if (e->save.requested || mongo_paused(e) || !e->lease.held) return;
     if (e->phase == PHASE_RELEASE) {
         if (e->state_loaded && !e->save.final_done) save(e);
         return;
@@ -287,15 +288,14 @@ static bool first_look_done(struct engine *e)
         if (e->embedders[e->collections[i].config->embedder].dimensions &&
             !e->collections[i].circuit.ever_probed)
             return false;
-    return epochs_known(e);
+    return true;
 }
 
 static void begin_running(struct engine *e)
 {
     e->phase = PHASE_RUN;
     e->worker.next_ms = now_ms(e);
-    e->tombs.next_ms = now_ms(e);
-    e->tombs.all = true;
+    tombs_begin(e);
     e->heal.wanted = true;
     log_info("running", LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
              LOG_STR("scan", !e->scan.wanted ? "no"
@@ -306,12 +306,9 @@ static void begin_running(struct engine *e)
 void start_run(struct engine *e)
 {
     int64_t now = now_ms(e);
-    if (e->lease.held && !e->lease.requested && e->phase != PHASE_RELEASE && e->phase != PHASE_DONE) {
-        if (epochs_raise_due(e))
-            raise_lease(e);
-        else if (now >= e->lease.next_ms)
-            ask_for_lease(e, LEASE_RENEW);
-    }
+    if (e->lease.held && !e->lease.requested && now >= e->lease.next_ms && e->phase != PHASE_RELEASE &&
+        e->phase != PHASE_DONE)
+        ask_for_lease(e, LEASE_RENEW);
     switch (e->phase) {
     case PHASE_LEASE:
         if (e->stopping)
@@ -330,9 +327,7 @@ void start_run(struct engine *e)
         if (first_look_done(e)) begin_running(e);
         break;
     case PHASE_RELEASE:
-        if (e->lease.requested || e->save.requested) break;
-        if (e->epochs.raise_sent) e->phase = PHASE_DONE; /* which epoch it has is not known: it runs out */
-        if (e->phase == PHASE_DONE || (!e->save.final_done && e->state_loaded)) break;
+        if ((!e->save.final_done && e->state_loaded) || e->lease.requested || e->save.requested) break;
         /* Until the requests of its last holder are over it runs out by itself: whoever takes a lease that
            was given back doesn't wait for them. */
         if (now < e->lease.settle_ms)

@@ -115,6 +115,7 @@ static void ended(struct engine *e, const struct lks_err *err)
     e->stream.open = false;
     e->stream.open_at_ms = now_ms(e) + REOPEN_MIN_MS;
     scan_start(e, true);
+    e->sweep.drop_reported = true;
 }
 
 static void cannot_stream(struct engine *e, const struct lks_err *err)
@@ -197,8 +198,9 @@ static bool take_change(struct engine *e, const struct change *change)
         return true;
     }
     /* A document that is there again after its delete may have another id by now, and a record that a scan
-     * page wrote without a look at what the one before had. */
-    bool begun_anew = change->replaced || change->op == CHANGE_DELETE;
+     * page wrote without a look at what the one before had. One that is inserted with a record was restored,
+     * and that says what its points were when it was saved. */
+    bool begun_anew = change->op != CHANGE_UPDATE;
     struct why why = {.after = change->at,
                       .happened_ms = happened,
                       .doubt = begun_anew || change->at <= e->stream.doubt_until};

@@ -4,6 +4,10 @@
  *
  * What it finds is only a suspicion: the document is marked, read with majority concern, and its points are
  * asked in their turn before anything is deleted. Points of others are never touched.
+ *
+ * Each collection is gone through twice where points have no document: the first pass only counts those. Too
+ * many of them look like a database that was restored empty or swapped, so their deletes are held until a
+ * person allows them, or a later count finds fewer. Nothing is held after a drop that the stream reported.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +16,7 @@
 #include "engine/internal.h"
 
 #define PAGE_POINTS 512
+#define RECOUNT_MAX_MS 300000 /* of held deletes */
 
 static void free_page(struct engine *e)
 {
@@ -26,20 +31,106 @@ static void free_page(struct engine *e)
     e->sweep.page_count = 0;
 }
 
-void sweep_begin(struct engine *e)
+/* ---- how many may be deleted ---- */
+
+static uint64_t bit(size_t collection)
+{
+    return (uint64_t)1 << collection;
+}
+
+/* Every point without a document may be deleted, however many they are. */
+static bool unlimited(const struct engine *e)
+{
+    return e->sweep.drop_reported || e->sweep.allowed || e->config->max_delete_percent >= 100 ||
+           scan_wish(e).allow_deletes;
+}
+
+static bool too_many(const struct engine *e, uint64_t orphans, uint64_t points)
+{
+    return orphans > 0 && orphans >= e->config->hold_from &&
+           orphans > points * (uint64_t)e->config->max_delete_percent / 100;
+}
+
+bool sweep_holds(const struct engine *e)
+{
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (e->collections[i].held.orphans > 0) return true;
+    return false;
+}
+
+static void set_held(struct engine *e, size_t collection, struct held_deletes held)
+{
+    struct collection_state *c = &e->collections[collection];
+    if (held.orphans > 0 && c->held.orphans == 0)
+        log_error("too many points have no document: none is deleted until that is allowed (lockstep sync "
+                  "--allow-deletes)",
+                  LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
+                  LOG_INT("without_document", held.orphans), LOG_INT("points", held.points));
+    if (held.orphans == 0 && c->held.orphans > 0)
+        log_info("deletes are not held any more", LOG_STR("source", e->config->source),
+                 LOG_STR("collection", c->config->name));
+    if (held.orphans != c->held.orphans || held.points != c->held.points) e->save.dirty = true;
+    c->held = held;
+}
+
+/* ---- from collection to collection ---- */
+
+/* At the first point of the collection. */
+static void begin_pass(struct engine *e, size_t collection)
+{
+    e->sweep.collection = collection;
+    e->sweep.second = e->sweep.agreed >> collection & 1;
+    e->sweep.deletes = e->sweep.second || unlimited(e);
+    e->sweep.points = e->sweep.orphans = 0;
+    e->sweep.from[0] = '\0';
+}
+
+static void begin(struct engine *e, uint64_t collections, bool recount)
 {
     if (e->sweep.requested) /* by one that was broken off: its page is borrowed until that comes back */
         e->sweep.outdated = true;
     else
         free_page(e);
     e->sweep.running = true;
-    e->sweep.left = e->collection_count < 64 ? ((uint64_t)1 << e->collection_count) - 1 : UINT64_MAX;
-    e->sweep.from[0] = '\0';
+    e->sweep.recount = recount;
+    e->sweep.left = collections;
+    e->sweep.counted = e->sweep.agreed = 0;
+    begin_pass(e, e->sweep.collection);
     e->sweep.suspects = 0;
     e->sweep.began_ms = now_ms(e);
     e->sweep.next_ms = 0;
     /* What was read before what we sweep for may be written after we came by. */
     docs_mark_held(e, &e->sweep.mark);
+}
+
+void sweep_begin(struct engine *e)
+{
+    begin(e, e->collection_count < 64 ? ((uint64_t)1 << e->collection_count) - 1 : UINT64_MAX, false);
+}
+
+/* Documents may have come back, or the limit is another one by now. A sweep that waits for a collection that
+ * does not answer does this beside. */
+static void recount_run(struct engine *e)
+{
+    uint64_t held = 0;
+    bool waits = sweep_waits(e) && !e->scan.wanted && !e->scan.running;
+    if (!sweep_holds(e) || now_ms(e) < e->sweep.recount_ms || e->config->once || e->config->errand.on) return;
+    if (!scan_idle(e) && !waits) return;
+    if (e->scan.requested || e->sweep.requested || e->compare.state == COMPARE_RUNS || mongo_paused(e) ||
+        !watermark_idle(&e->sweep.mark))
+        return;
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (e->collections[i].held.orphans > 0 && circuit_closed(&e->collections[i].circuit)) held |= bit(i);
+    e->sweep.recount_ms = now_ms(e) + e->config->interval_ms;
+    if (!held) return;
+    if (!waits) {
+        begin(e, held, true);
+        return;
+    }
+    e->sweep.left |= held;
+    e->sweep.counted &= ~held;
+    e->sweep.agreed &= ~held;
+    e->sweep.began_ms = now_ms(e);
 }
 
 void sweep_fini(struct engine *e)
@@ -80,6 +171,8 @@ static void sweep_end(struct engine *e)
 {
     e->sweep.running = false;
     e->sweep.due_ms = now_ms(e) + 9 * (now_ms(e) - e->sweep.began_ms);
+    if (e->sweep.recount) return;
+    e->sweep.drop_reported = false;
     e->save.dirty = true;
     for (size_t i = 0; i < e->collection_count; i++) e->collections[i].virgin = false;
     LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
@@ -89,8 +182,9 @@ static void sweep_end(struct engine *e)
 
 static void collection_done(struct engine *e, size_t collection)
 {
-    e->sweep.left &= ~((uint64_t)1 << collection);
-    if (collection == e->sweep.collection) e->sweep.from[0] = '\0';
+    e->sweep.left &= ~bit(collection);
+    e->sweep.counted &= ~bit(collection);
+    e->sweep.agreed &= ~bit(collection);
     if (!e->sweep.left) sweep_end(e);
 }
 
@@ -116,21 +210,61 @@ static bool can_be_swept(const struct engine *e, size_t collection)
     return (e->sweep.left >> collection & 1) && circuit_closed(&e->collections[collection].circuit);
 }
 
-/* Goes on with the one begun, or to the next that is well: who isn't keeps nobody waiting. False if all that
- * are left have to be waited for. */
-static bool choose_collection(struct engine *e)
+/*
+ * A document's points go from all collections, so one with too many holds the deletes of all. One that does
+ * not answer is not waited for: it is counted when it does.
+ */
+static void decide(struct engine *e)
 {
-    for (size_t i = 0; i < e->collection_count && e->sweep.running; i++)
-        if ((e->sweep.left >> i & 1) && passed_over(e, i)) collection_done(e, i);
-    if (!e->sweep.running) return false;
-    if (can_be_swept(e, e->sweep.collection)) return true;
+    bool hold = false;
     for (size_t i = 0; i < e->collection_count; i++) {
-        if (!can_be_swept(e, i)) continue;
-        e->sweep.collection = i;
-        e->sweep.from[0] = '\0';
+        const struct collection_state *c = &e->collections[i];
+        bool counted = e->sweep.counted >> i & 1;
+        if (counted && too_many(e, c->count.orphans, c->count.points)) hold = true;
+        if (!counted && c->held.orphans > 0 && circuit_closed(&c->circuit)) hold = true;
+    }
+    if (unlimited(e)) hold = false;
+    if (!hold) {
+        e->sweep.agreed |= e->sweep.counted;
+        return;
+    }
+    int64_t pause = 49 * (now_ms(e) - e->sweep.began_ms); /* counting takes 2 % of the time at most; */
+    if (pause > RECOUNT_MAX_MS) pause = RECOUNT_MAX_MS;   /* what it waited for a collection is in it, too */
+    e->sweep.recount_ms = now_ms(e) + (pause > e->config->interval_ms ? pause : e->config->interval_ms);
+    for (size_t i = 0; i < e->collection_count; i++) {
+        if (!(e->sweep.counted >> i & 1)) continue;
+        set_held(e, i, e->collections[i].count);
+        collection_done(e, i);
+    }
+}
+
+/* Goes on with the one begun, or to the next that is well: who isn't keeps nobody waiting. */
+static bool choose_among(struct engine *e, uint64_t collections)
+{
+    if ((collections >> e->sweep.collection & 1) && can_be_swept(e, e->sweep.collection) &&
+        e->sweep.second == (e->sweep.agreed >> e->sweep.collection & 1))
+        return true;
+    for (size_t i = 0; i < e->collection_count; i++) {
+        if (!(collections >> i & 1) || !can_be_swept(e, i)) continue;
+        begin_pass(e, i);
         return true;
     }
     return false;
+}
+
+/* First all are counted, then those go on where points may be deleted. False if all that are left have to be
+ * waited for. */
+static bool choose_collection(struct engine *e)
+{
+    for (size_t i = 0; i < e->collection_count && e->sweep.running; i++) {
+        if (!(e->sweep.left >> i & 1) || !passed_over(e, i)) continue;
+        if (e->collections[i].virgin) set_held(e, i, (struct held_deletes){.orphans = 0});
+        collection_done(e, i);
+    }
+    if (!e->sweep.running) return false;
+    if (choose_among(e, e->sweep.left & ~e->sweep.counted)) return true;
+    if (e->sweep.counted & ~e->sweep.agreed) decide(e);
+    return e->sweep.running && choose_among(e, e->sweep.agreed);
 }
 
 bool sweep_waits(const struct engine *e)
@@ -143,6 +277,7 @@ bool sweep_waits(const struct engine *e)
 
 void sweep_run(struct engine *e)
 {
+    recount_run(e);
     if (!e->sweep.running || e->sweep.requested || now_ms(e) < e->sweep.next_ms) return;
     if (e->sweep.page_count > 0) {
         if (!mongo_paused(e)) ask_documents(e);
@@ -150,6 +285,20 @@ void sweep_run(struct engine *e)
     }
     if (e->docs_in_work > e->config->max_docs / 2) return;
     if (choose_collection(e)) ask_points(e);
+}
+
+/* Every point of the collection was seen. */
+static void pass_done(struct engine *e)
+{
+    size_t i = e->sweep.collection;
+    if (!e->sweep.deletes && e->sweep.orphans > 0) {
+        e->collections[i].count =
+            (struct held_deletes){.orphans = e->sweep.orphans, .points = e->sweep.points};
+        e->sweep.counted |= bit(i);
+        return;
+    }
+    set_held(e, i, (struct held_deletes){.orphans = 0});
+    collection_done(e, i);
 }
 
 static void points_back(struct engine *e, struct req *req)
@@ -170,7 +319,7 @@ static void points_back(struct engine *e, struct req *req)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        epochs_note(e, req->scroll.collection, &found[i]);
+        lease_note_epoch(e, &found[i]);
         struct docid *id = NULL;
         if (found[i].ours && found[i].doc && !docid_read(found[i].doc, &id)) {
             free_page(e); /* memory is out: the same page again */
@@ -186,7 +335,7 @@ static void points_back(struct engine *e, struct req *req)
     e->sweep.last = !req->scroll.next[0];
     if (e->sweep.page_count > 0) return;
     free_page(e);
-    if (e->sweep.last) collection_done(e, e->sweep.collection);
+    if (e->sweep.last) pass_done(e);
 }
 
 /* Does the document's record say what this point says? */
@@ -206,7 +355,20 @@ static void documents_back(struct engine *e, struct req *req)
         return;
     }
     mongo_answered(e);
+    e->sweep.points += req->read.count;
+    for (size_t i = 0; i < req->read.count; i++) e->sweep.orphans += !req->read.docs[i].body;
+    size_t current = e->sweep.collection;
+    if (e->sweep.second && too_many(e, e->sweep.orphans, e->collections[current].count.points) &&
+        !unlimited(e)) { /* they went between the two passes: counted once more */
+        free_page(e);
+        e->sweep.counted &= ~bit(current);
+        e->sweep.agreed &= ~bit(current);
+        begin_pass(e, current);
+        return;
+    }
     for (size_t i = 0; i < req->read.count; i++) {
+        bool gone = !req->read.docs[i].body;
+        if (gone ? !e->sweep.deletes : e->sweep.second) continue;
         if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
         struct why why = {.doubt = true, .only = scan_wish(e).only};
         e->sweep.suspects++;
@@ -216,7 +378,7 @@ static void documents_back(struct engine *e, struct req *req)
         return;
     }
     free_page(e);
-    if (e->sweep.last) collection_done(e, e->sweep.collection);
+    if (e->sweep.last) pass_done(e);
 }
 
 void sweep_handle(struct engine *e, struct req *req)

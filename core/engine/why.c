@@ -71,7 +71,7 @@ void why_merge(struct why *to, struct why *more)
     if (more->happened_ms && (!to->happened_ms || more->happened_ms < to->happened_ms))
         to->happened_ms = more->happened_ms;
     if (more->tomb && (!to->tomb || more->tomb_since_ms > to->tomb_since_ms))
-        to->tomb_since_ms = more->tomb_since_ms;
+        to->tomb_since_ms = more->tomb_since_ms, to->tomb_due_ms = more->tomb_due_ms;
     to->tomb |= more->tomb;
     to->tomb_alone &= more->tomb_alone;
     if (more->tomb_key && !to->tomb_key) {

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libhttp.la
 libhttp_la_SOURCES = \
 	%D%/http.c %D%/http.h \
+	%D%/secret.c %D%/secret.h \
 	%D%/text.c \
 	%D%/transfer.c %D%/transfer.h
 libhttp_la_CPPFLAGS = $(CORE_CPPFLAGS) $(CURL_CFLAGS) $(ZLIB_CFLAGS)

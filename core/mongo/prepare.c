@@ -3,6 +3,7 @@
  *
  * Without them everything works, only slower, so nothing here is fatal. It makes indexes and drops none.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,31 +22,33 @@ static bool is_there(const bson_error_t *error)
     return mongo_is_server_error(error) && (error->code == 85 || error->code == 86 || error->code == 68);
 }
 
-/* {createIndexes: collection, indexes: [{key: {first: 1, second: 1}, name}]} */
-static void index_command(bson_t *command, const char *collection, const char *first, const char *second)
+/* {createIndexes: collection, indexes: [{key: {first: 1, second: 1, third: 1}, name}]} */
+static void index_command(bson_t *command, const char *collection, const char *first, const char *second,
+                          const char *third)
 {
     bson_t list, index, key;
-    char *name = second ? bson_strdup_printf("%s_1_%s_1", first, second) : bson_strdup_printf("%s_1", first);
+    const char *fields[] = {first, second, third};
+    char name[512] = "";
+    for (size_t i = 0, used = 0; i < 3 && fields[i] && used < sizeof name; i++)
+        used += (size_t)snprintf(name + used, sizeof name - used, "%s%s_1", i ? "_" : "", fields[i]);
     BSON_APPEND_UTF8(command, "createIndexes", collection);
     BSON_APPEND_ARRAY_BEGIN(command, "indexes", &list);
     BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &index);
     BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &key);
-    BSON_APPEND_INT32(&key, first, 1);
-    if (second) BSON_APPEND_INT32(&key, second, 1);
+    for (size_t i = 0; i < 3 && fields[i]; i++) BSON_APPEND_INT32(&key, fields[i], 1);
     bson_append_document_end(&index, &key);
     BSON_APPEND_UTF8(&index, "name", name);
     bson_append_document_end(&list, &index);
     bson_append_array_end(command, &list);
-    bson_free(name);
 }
 
 /* One index. False only if the server couldn't be asked. */
 static bool make_index(struct mongo *m, mongoc_client_t *client, const char *collection, const char *first,
-                       const char *second, struct lks_err *err)
+                       const char *second, const char *third, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, reply;
     bson_error_t error;
-    index_command(&command, collection, first, second);
+    index_command(&command, collection, first, second, third);
     bool ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error) || is_there(&error);
     bool answered = ok || mongo_is_server_error(&error);
     if (!ok) mongo_fail(err, &error, what);
@@ -62,20 +65,20 @@ static bool make_id_index(struct mongo *m, mongoc_client_t *client, struct lks_e
 {
     bool there = true, unique;
     if (strcmp(m->id_field, "_id") != 0) keys_look_for_index(m, client, &there, &unique);
-    return there || make_index(m, client, m->collection, m->id_field, NULL, err);
+    return there || make_index(m, client, m->collection, m->id_field, NULL, NULL, err);
 }
 
 static enum lks_code make_all(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
     const char *records = m->metadata == MONGO_SIDECAR ? m->sidecar : m->collection;
-    bool ok = make_index(m, client, STATE_COLLECTION, "source", "since", err) &&
-              make_index(m, client, records, METADATA ".overallStatus", NULL, err) &&
-              make_index(m, client, records, METADATA ".overallStatus", METADATA ".updatedAt", err);
+    bool ok = make_index(m, client, STATE_COLLECTION, "source", "due", "_id.doc", err) &&
+              make_index(m, client, records, METADATA ".overallStatus", NULL, NULL, err) &&
+              make_index(m, client, records, METADATA ".overallStatus", METADATA ".updatedAt", NULL, err);
     if (ok) ok = make_id_index(m, client, err);
     for (size_t i = 0; ok && i < m->name_count; i++) {
         char *status = bson_strdup_printf(METADATA ".collections.%s.status", m->names[i]);
         char *retry = bson_strdup_printf(METADATA ".collections.%s.nextRetryAt", m->names[i]);
-        ok = make_index(m, client, records, status, retry, err);
+        ok = make_index(m, client, records, status, retry, NULL, err);
         bson_free(status);
         bson_free(retry);
     }

@@ -185,6 +185,7 @@ enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req 
 enum lks_code records_write(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code state_save(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code tombs_adopt(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
 enum lks_code tombs_put(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code tombs_drop(struct mongo *m, mongoc_client_t *client, struct req *req);

@@ -24,6 +24,21 @@ static void append_time(bson_t *to, const char *key, cluster_time at)
     BSON_APPEND_TIMESTAMP(to, key, (uint32_t)(at >> 32), (uint32_t)at);
 }
 
+/* {NAME: {orphans, points}} of the collections whose deletes are held. */
+static void append_held(struct mongo *m, bson_t *to, const struct held_deletes *held)
+{
+    bson_t list, one;
+    BSON_APPEND_DOCUMENT_BEGIN(to, "held", &list);
+    for (size_t i = 0; held && i < m->name_count; i++) {
+        if (!held[i].orphans) continue;
+        BSON_APPEND_DOCUMENT_BEGIN(&list, m->names[i], &one);
+        BSON_APPEND_INT64(&one, "orphans", (int64_t)held[i].orphans);
+        BSON_APPEND_INT64(&one, "points", (int64_t)held[i].points);
+        bson_append_document_end(&list, &one);
+    }
+    bson_append_document_end(to, &list);
+}
+
 static void append_state(struct mongo *m, bson_t *to, const struct engine_state *state)
 {
     bson_t list;
@@ -42,6 +57,8 @@ static void append_state(struct mongo *m, bson_t *to, const struct engine_state 
             BSON_APPEND_UTF8(&list, m->names[i], state->digests[i]);
         bson_append_document_end(to, &list);
     }
+    append_held(m, to, state->held);
+    if (state->drop_reported) BSON_APPEND_BOOL(to, "dropReported", true);
     BSON_APPEND_DATE_TIME(to, "savedAt", clock_wall_ms());
 }
 
@@ -101,6 +118,26 @@ static bool load_digests(struct mongo *m, const bson_iter_t *value, struct engin
     return true;
 }
 
+/* By name, like the digests. False when memory is out. */
+static bool load_held(struct mongo *m, const bson_iter_t *value, struct engine_state *state)
+{
+    bson_iter_t list, at;
+    if (!BSON_ITER_HOLDS_DOCUMENT(value)) return true;
+    state->held = calloc(m->name_count + 1, sizeof *state->held);
+    if (!state->held) return false;
+    for (size_t i = 0; i < m->name_count; i++) {
+        if (!bson_iter_recurse(value, &list) || !bson_iter_find(&list, m->names[i]) ||
+            !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &at))
+            continue;
+        while (bson_iter_next(&at)) {
+            int64_t n = bson_iter_as_int64(&at);
+            if (!strcmp(bson_iter_key(&at), "orphans")) state->held[i].orphans = n > 0 ? (uint64_t)n : 0;
+            if (!strcmp(bson_iter_key(&at), "points")) state->held[i].points = n > 0 ? (uint64_t)n : 0;
+        }
+    }
+    return true;
+}
+
 static bson_t *sub_document(const bson_iter_t *value)
 {
     const uint8_t *data;
@@ -138,6 +175,8 @@ static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state 
         if (!strcmp(key, "scanAfter") && !state->scan_after) ok = load_id(iter, &state->scan_after);
         if (!strcmp(key, "scanRunning")) state->scan_running = bson_iter_as_bool(iter);
         if (!strcmp(key, "scanDoubt")) state->scan_doubt = bson_iter_as_bool(iter);
+        if (!strcmp(key, "held") && !state->held) ok = load_held(m, iter, state);
+        if (!strcmp(key, "dropReported")) state->drop_reported = bson_iter_as_bool(iter);
         if (!strcmp(key, "digests") && !state->digests) ok = load_digests(m, iter, state);
     }
     bson_free(ns);
@@ -183,5 +222,6 @@ enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *r
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
     if (!code) code = closed;
+    if (!code) code = tombs_adopt(m, client, &req->err);
     return code ? code : reads_refuges(m, client, &req->err);
 }

@@ -1,8 +1,8 @@
 /*
  * tombs.c - documents that somebody has to come back to, as their points must go, durable in lockstep.state.
  *
- * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, id: {_id: <value>}, after, key}. The
- * text in `_id` keeps ids apart that are numerically equal but of different types.
+ * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, due, id: {_id: <value>}, after, key}.
+ * The text in `_id` keeps ids apart that are numerically equal but of different types.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,8 @@ static void append_tomb(struct mongo *m, bson_t *to, const struct tomb *tomb)
     bson_t wrap;
     BSON_APPEND_UTF8(to, "source", m->source);
     BSON_APPEND_DATE_TIME(to, "since", tomb->since_ms);
+    BSON_APPEND_DATE_TIME(to, "due", tomb->due_ms);
+    BSON_APPEND_BOOL(to, "refused", tomb->refused);
     BSON_APPEND_DOCUMENT_BEGIN(to, "id", &wrap);
     docid_append(tomb->id, &wrap, "_id");
     bson_append_document_end(to, &wrap);
@@ -147,6 +149,30 @@ enum lks_code tombs_drop(struct mongo *m, mongoc_client_t *client, struct req *r
     return run_all(m, client, req, false);
 }
 
+/* Those of versions that knew no `due`: all of them are looked at. */
+enum lks_code tombs_adopt(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, list, step, inner, pipeline;
+    BSON_APPEND_UTF8(&command, "update", STATE_COLLECTION);
+    BSON_APPEND_ARRAY_BEGIN(&command, "updates", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &step);
+    BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &inner);
+    BSON_APPEND_UTF8(&inner, "source", m->source);
+    BSON_APPEND_NULL(&inner, "due");
+    bson_append_document_end(&step, &inner);
+    BSON_APPEND_ARRAY_BEGIN(&step, "u", &pipeline);
+    BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &inner);
+    BCON_APPEND(&inner, "$set", "{", "due", "$since", "}");
+    bson_append_document_end(&pipeline, &inner);
+    bson_append_array_end(&step, &pipeline);
+    BSON_APPEND_BOOL(&step, "multi", true);
+    bson_append_document_end(&list, &step);
+    bson_append_array_end(&command, &list);
+    enum lks_code code = run_write(m, client, &command, "taking over tombs", err);
+    bson_destroy(&command);
+    return code;
+}
+
 /* ---- listing ---- */
 
 /* LKS_E_NOT_FOUND: it is none. LKS_E_NOMEM: less than the whole of it would be a promise broken. */
@@ -166,6 +192,8 @@ static enum lks_code load_tomb(const bson_t *row, struct tomb *tomb)
         if (!strcmp(key, "after")) tomb->after = mongo_cluster_time(&iter);
         if (!strcmp(key, "since") && BSON_ITER_HOLDS_DATE_TIME(&iter))
             tomb->since_ms = bson_iter_date_time(&iter);
+        if (!strcmp(key, "due") && BSON_ITER_HOLDS_DATE_TIME(&iter))
+            tomb->due_ms = bson_iter_date_time(&iter);
         if (!strcmp(key, "key") && BSON_ITER_HOLDS_UTF8(&iter) && !has_key) {
             has_key = true;
             tomb->key = strdup(bson_iter_utf8(&iter, NULL));
@@ -176,17 +204,76 @@ static enum lks_code load_tomb(const bson_t *row, struct tomb *tomb)
     return has_id ? LKS_E_NOMEM : LKS_E_NOT_FOUND;
 }
 
-static void list_command(struct mongo *m, bson_t *command, const struct req *req)
+/* One alternative of the filter: {source, due: {$gt: above, $lte: by}}, or {source, due, "_id.doc": {$gt:
+ * doc}}. */
+static void append_range(struct mongo *m, bson_t *list, const char *index, const struct req *req,
+                         const char *doc)
 {
-    bson_t inner, condition;
+    bson_t filter, condition;
+    BSON_APPEND_DOCUMENT_BEGIN(list, index, &filter);
+    BSON_APPEND_UTF8(&filter, "source", m->source);
+    if (doc) {
+        if (req->tombs.refused) BSON_APPEND_BOOL(&filter, "refused", true);
+        BSON_APPEND_DATE_TIME(&filter, "due", req->tombs.from_due_ms);
+        BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id.doc", &condition);
+        BSON_APPEND_UTF8(&condition, "$gt", doc);
+    } else {
+        if (req->tombs.refused) BSON_APPEND_BOOL(&filter, "refused", true);
+        BSON_APPEND_DOCUMENT_BEGIN(&filter, "due", &condition);
+        if (req->tombs.from) BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombs.from_due_ms);
+        BSON_APPEND_DATE_TIME(&condition, "$lte", req->tombs.due_by_ms);
+    }
+    bson_append_document_end(&filter, &condition);
+    bson_append_document_end(list, &filter);
+}
+
+/* Each alternative is a range of the index on (source, due, _id.doc), so that a page costs what it brings. */
+static bool list_command(struct mongo *m, bson_t *command, const struct req *req)
+{
+    bson_t filter, list, sort;
+    char *doc = req->tombs.from ? docid_json(req->tombs.from) : NULL;
+    if (req->tombs.from && !doc) return false;
     BSON_APPEND_UTF8(command, "find", STATE_COLLECTION);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &inner);
-    BSON_APPEND_UTF8(&inner, "source", m->source);
-    BSON_APPEND_DOCUMENT_BEGIN(&inner, "since", &condition);
-    BSON_APPEND_DATE_TIME(&condition, "$lte", req->tombs.older_than_ms);
-    bson_append_document_end(&inner, &condition);
-    bson_append_document_end(command, &inner);
-    reads_sorted(command, "since", req->tombs.max);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
+    BSON_APPEND_ARRAY_BEGIN(&filter, "$or", &list);
+    append_range(m, &list, "0", req, NULL);
+    if (doc) append_range(m, &list, "1", req, doc);
+    bson_append_array_end(&filter, &list);
+    bson_append_document_end(command, &filter);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &sort);
+    BSON_APPEND_INT32(&sort, "due", 1);
+    BSON_APPEND_INT32(&sort, "_id.doc", 1);
+    bson_append_document_end(command, &sort);
+    BSON_APPEND_INT64(command, "limit", (int64_t)req->tombs.max);
+    free(doc);
+    return true;
+}
+
+/* The earliest that was not due yet. */
+static enum lks_code find_next(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    static const char what[] = "looking for the next tomb";
+    struct rows rows = {0};
+    const bson_t *row;
+    bson_t command = BSON_INITIALIZER, filter, condition;
+    BSON_APPEND_UTF8(&command, "find", STATE_COLLECTION);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_UTF8(&filter, "source", m->source);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "due", &condition);
+    BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombs.due_by_ms);
+    bson_append_document_end(&filter, &condition);
+    bson_append_document_end(&command, &filter);
+    reads_sorted(&command, "due", 1);
+    req->tombs.next_ms = NO_TIME;
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
+    while (!code && rows_next(&rows, &row)) {
+        bson_iter_t iter;
+        if (bson_iter_init_find(&iter, row, "due") && BSON_ITER_HOLDS_DATE_TIME(&iter))
+            req->tombs.next_ms = bson_iter_date_time(&iter);
+    }
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
+    bson_destroy(&command);
+    return code ? code : closed;
 }
 
 static bool tombs_add(struct req *req, size_t *room, const struct tomb *tomb)
@@ -209,8 +296,9 @@ enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *r
     const bson_t *row;
     size_t room = 0;
     bson_t command = BSON_INITIALIZER;
-    list_command(m, &command, req);
-    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
+    enum lks_code code = list_command(m, &command, req)
+                             ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err)
+                             : lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row)) {
         struct tomb tomb;
         enum lks_code loaded = load_tomb(row, &tomb);
@@ -221,5 +309,7 @@ enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *r
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
-    return code ? code : closed;
+    if (!code) code = closed;
+    if (!code && req->tombs.count < req->tombs.max) code = find_next(m, client, req);
+    return code;
 }

@@ -23,15 +23,18 @@ enum lks_code ask_run(struct ask *a, struct qdrant *q, const char *method, const
     va_end(args);
     size_t bytes = strlen(base) + strlen(path) + 1;
     char *url = malloc(bytes);
-    if (!url || a->body.failed) {
+    char *key = secret_take(q->key);
+    if (!url || !key || a->body.failed) {
         free(url);
+        secret_end(key);
         return a->v.code = lks_fail(&a->v.err, LKS_E_NOMEM, "memory is out");
     }
     snprintf(url, bytes, "%s%s", base, path);
     a->call.method = method;
     a->call.url = url;
-    a->call.headers = q->headers;
-    a->call.header_count = q->header_count;
+    struct http_header headers[2];
+    a->call.headers = headers;
+    a->call.header_count = request_headers(key, headers);
     a->call.body = a->body.data;
     a->call.body_bytes = a->body.bytes;
     a->call.accept_gzip = !q->loopback;
@@ -39,7 +42,10 @@ enum lks_code ask_run(struct ask *a, struct qdrant *q, const char *method, const
     int64_t sent_us = clock_us();
     http_perform(q->http, &a->call);
     free(url);
-    verdict_read(&a->v, &a->call, a->what, q->api_key);
+    a->call.headers = NULL;
+    verdict_read(&a->v, &a->call, a->what, key);
+    if (a->v.err.blame == LKS_BLAME_KEY) secret_refused(q->key);
+    secret_end(key);
     meter_add(&q->meters[request_kind(method, path)], a->v.code, clock_us() - sent_us);
     return a->v.code;
 }

@@ -14,6 +14,7 @@
 
 #define ROUNDS_MAX 4 /* of looking: 2 if we make it alone, more if others come and go */
 #define GUARD_VERSION 1016
+#define FLOAT16_MOST 65504.0F
 
 struct ensure {
     int rounds;
@@ -91,9 +92,16 @@ static bool ensure_fits(struct task *task)
     static const char advice[] = "Name another qdrant_collection, correct the embedding's settings, or "
                                  "delete the collection in Qdrant";
     struct lks_err err;
-    if (info->single && !info->multivector && info->size == wanted && !strcmp(info->distance, c->distance))
+    bool bytes = !strcmp(info->datatype, "uint8");
+    if (info->single && !info->multivector && info->size == wanted && !strcmp(info->distance, c->distance) &&
+        !bytes)
         return true;
-    if (!info->single || info->multivector)
+    if (bytes)
+        lks_fail(&err, LKS_E_QDRANT_REJECTED,
+                 "collection \"%s\" stores vectors as uint8, which keeps nothing of the fractions that a "
+                 "model's vectors are made of, but float32 or float16 is wanted. %s",
+                 c->name, advice);
+    else if (!info->single || info->multivector)
         lks_fail(
             &err, LKS_E_QDRANT_REJECTED,
             "collection \"%s\" has no single vector without a name, but one with size %zu and distance %s is "
@@ -170,6 +178,8 @@ static void looked(struct task *task, struct exchange *x, struct verdict *v)
     if (!ensure_fits(task)) return;
     task->c->dimensions = task->req->ensure.dimensions;
     task->c->further = task->req->ensure.further = e->info.further;
+    task->req->ensure.cosine = !strcmp(e->info.distance, "Cosine");
+    task->req->ensure.most = strcmp(e->info.datatype, "float16") ? 0 : FLOAT16_MOST;
     ensure_index(task, 0);
 }
 

@@ -12,11 +12,19 @@
 #include "base/clock.h"
 #include "qdrant/exchange.h"
 
+size_t request_headers(const char *key, struct http_header headers[2])
+{
+    headers[0] = (struct http_header){"Content-Type", "application/json"};
+    headers[1] = (struct http_header){"api-key", key};
+    return *key ? 2 : 1;
+}
+
 static void exchange_free(struct exchange *x)
 {
     http_call_fini(&x->call);
     buf_fini(&x->body);
     free(x->url);
+    secret_end(x->key);
     free(x);
 }
 
@@ -79,14 +87,15 @@ static void deactivate(struct exchange *x)
 void exchange_send(struct exchange *x)
 {
     struct qdrant *q = x->q;
-    if (x->body.failed) {
+    x->key = secret_take(q->key);
+    if (x->body.failed || !x->key) {
         task_fail_nomem(x->task);
         exchange_free(x);
         return;
     }
     x->call.url = x->url;
-    x->call.headers = q->headers;
-    x->call.header_count = q->header_count;
+    x->call.headers = x->headers;
+    x->call.header_count = request_headers(x->key, x->headers);
     x->call.body = x->body.data;
     x->call.body_bytes = x->body.bytes;
     x->call.accept_gzip = !q->loopback;
@@ -104,7 +113,8 @@ void exchange_finish(struct exchange *x)
 {
     struct verdict v;
     deactivate(x);
-    verdict_read(&v, &x->call, x->what, x->q->api_key);
+    verdict_read(&v, &x->call, x->what, x->key);
+    if (v.err.blame == LKS_BLAME_KEY) secret_refused(x->q->key);
     meter_add(&x->q->meters[x->kind], v.code, x->took_us);
     x->then(x->task, x, &v);
     exchange_free(x);

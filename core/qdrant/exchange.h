@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/queue.h"
+#include "http/secret.h"
 #include "qdrant/body.h"
 #include "qdrant/qdrant.h"
 #include "qdrant/reply.h"
@@ -37,11 +38,10 @@ struct collection {
 struct qdrant {
     struct http *http;
     struct inbox inbox;
-    char *url, *api_key, *source, *source_filter; /* owned */
+    char *url, *source, *source_filter; /* owned */
+    struct secret *key;
     int timeout_ms;
     bool loopback, plain;
-    struct http_header headers[2];
-    size_t header_count;
     struct collection *collections;
     size_t collection_count;
     pthread_t thread;
@@ -75,7 +75,9 @@ struct exchange {
     struct qdrant *q;
     struct task *task;
     exchange_then then;
-    char *url;       /* owned */
+    char *url; /* owned */
+    char *key; /* owned: what it is sent with */
+    struct http_header headers[2];
     struct buf body; /* owned; empty: none */
     char what[WHAT_BYTES];
     enum qdrant_request_kind kind;
@@ -107,10 +109,11 @@ void ensure_start(struct task *task);
 void lookup_start(struct task *task);
 void scroll_start(struct task *task);
 void count_start(struct task *task);
-void epochs_start(struct task *task);
 void write_start(struct task *task);
 void delete_start(struct task *task);
 
+/* The headers of a request with this key; how many. */
+size_t request_headers(const char *key, struct http_header headers[2]);
 /* What a request is for, by its method and what follows the collection's URL. */
 enum qdrant_request_kind request_kind(const char *method, const char *path);
 /* base "/collections/" name, percent-encoded; NULL when memory is out. */

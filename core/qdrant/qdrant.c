@@ -41,8 +41,6 @@ static size_t *request_collection(struct req *req)
         return &req->scroll.collection;
     case REQ_COUNT:
         return &req->count.collection;
-    case REQ_EPOCHS:
-        return &req->epochs.collection;
     default:
         return NULL;
     }
@@ -59,8 +57,6 @@ static void (*task_start(enum req_kind kind))(struct task *)
         return scroll_start;
     case REQ_COUNT:
         return count_start;
-    case REQ_EPOCHS:
-        return epochs_start;
     case REQ_DELETE:
         return delete_start;
     default:
@@ -180,7 +176,7 @@ static void qdrant_free(struct qdrant *q)
     for (size_t i = 0; q->collections && i < q->collection_count; i++) collection_fini(&q->collections[i]);
     free(q->collections);
     free(q->url);
-    free(q->api_key);
+    secret_free(q->key);
     free(q->source);
     free(q->source_filter);
     free(q);
@@ -199,10 +195,10 @@ static char *usable_url(const char *url)
 static bool copy_config(struct qdrant *q, const struct qdrant_config *config)
 {
     struct buf filter;
-    q->api_key = copy(config->api_key);
+    q->key = secret_new(config->api_key, config->api_key_file);
     q->source = copy(config->source);
     q->collections = calloc(config->collection_count + 1, sizeof *q->collections);
-    if (!q->api_key || !q->source || !q->collections) return false;
+    if (!q->key || !q->source || !q->collections) return false;
     buf_init(&filter, 0);
     body_source_filter(&filter, q->source);
     q->source_filter = buf_take(&filter, NULL);
@@ -217,8 +213,6 @@ static bool copy_config(struct qdrant *q, const struct qdrant_config *config)
     q->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_DEFAULT_MS;
     q->loopback = http_url_loopback(q->url);
     q->plain = config->plain;
-    q->headers[q->header_count++] = (struct http_header){"Content-Type", "application/json"};
-    if (q->api_key[0]) q->headers[q->header_count++] = (struct http_header){"api-key", q->api_key};
     return true;
 }
 

@@ -9,7 +9,7 @@
  *   LKS_E_NOT_FOUND          the collection isn't there (any more): ENSURE again. Never from REQ_ENSURE.
  *   LKS_E_QDRANT_UNAVAILABLE no connection, TLS, 5xx, 429 (with retry_after_ms), or somebody else answered
  *   LKS_E_QDRANT_TIMEOUT     no answer in time, or accepted and not completed
- *   LKS_E_QDRANT_REJECTED    refused: wrong dimension, strict mode, quota, api_key, ...
+ *   LKS_E_QDRANT_REJECTED    refused: wrong dimension, strict mode, ...
  *   LKS_E_CANCELLED          qdrant_close() came first
  *   LKS_E_NOMEM
  *
@@ -41,9 +41,10 @@ struct qdrant_collection_config {
 };
 
 struct qdrant_config {
-    const char *url;     /* http(s)://host[:port][/prefix] */
-    const char *api_key; /* NULL or "": none */
-    int timeout_ms;      /* of each HTTP request */
+    const char *url;          /* http(s)://host[:port][/prefix] */
+    const char *api_key;      /* NULL or "": none */
+    const char *api_key_file; /* NULL or "": none; read again as secret.h says */
+    int timeout_ms;           /* of each HTTP request */
     bool plain;         /* a collection that has to be made is NAME itself, not NAME_v1 with the alias NAME */
     const char *source; /* "database.collection", for `_lockstep.source` */
     const struct qdrant_collection_config *collections; /* in the order of the engine's collections */
@@ -91,11 +92,6 @@ enum lks_code qdrant_retrieve(struct qdrant *q, size_t collection, const char *c
 enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filter, int64_t *points,
                            struct lks_err *err);
 
-/* Our source's points with an epoch above `floor` other than `own`: how many, and the highest epoch
- * (UINT64_MAX: no number that an epoch can be). */
-enum lks_code qdrant_epochs(struct qdrant *q, size_t collection, uint64_t floor, uint64_t own,
-                            int64_t *points, uint64_t *highest, struct lks_err *err);
-
 /*
  * What points say of themselves, by id, each once, sorted by id; those that aren't there are left out. With
  * `whole` the payloads that are really there are hashed: a point of ours whose payload isn't what its
@@ -141,8 +137,6 @@ enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, st
 
 /* Is the server there and willing to answer us? For readiness. `version` (may be NULL) gets major * 1000 +
  * minor, 0 if it doesn't say. */
-/* The oldest version, as qdrant_ping() tells it, that skips guarded writes. */
-#define QDRANT_GUARDS 1016
 enum lks_code qdrant_ping(struct qdrant *q, int *version, struct lks_err *err);
 
 /* ---- for metrics, from any thread ---- */

@@ -4,6 +4,7 @@
  * Owns nothing, asks nobody. Rules, each from Qdrant's behaviour (1.10 to 1.19) as recorded:
  * - 400 serves for nearly everything, 422 for validation: refused for what is in the request.
  * - 404 in JSON that names a collection: it was dropped. 404 that isn't JSON: somebody else answered.
+ * - 401, 403 (the key), 402, 405, 407, 507 and whatever else is said of no contents: the provider's failure.
  * - errors below 500 mean nothing was written; at 500 and above, and after a cut, nobody knows.
  */
 #include "qdrant/verdict.h"
@@ -122,40 +123,57 @@ static void judge_failure(struct verdict *v, const struct http_call *call)
 
 static void judge_refusal(struct verdict *v, long status, const struct answer *a, const char **hint)
 {
-    v->code = LKS_E_QDRANT_REJECTED;
+    /* what is said of neither the collection nor the contents would be said of any request */
+    v->code = LKS_E_QDRANT_UNAVAILABLE;
+    v->err.blame = LKS_BLAME_PROVIDER;
     switch (status) {
     case 401:
     case 403:
-        *hint = ": check api_key";
+        v->err.blame = LKS_BLAME_KEY;
+        *hint =
+            ": the server refuses the key or what it may do, check `api_key` or `api_key_file` in [qdrant]";
         break;
     case 404:
-        if (a->json && strstr(a->said, "ollection")) {
-            v->code = LKS_E_NOT_FOUND;
-        } else if (a->json) {
-            v->missing = strstr(a->said, "No point with id") != NULL;
+        if (a->json) {
+            bool collection = strstr(a->said, "ollection") != NULL;
+            v->code = collection ? LKS_E_NOT_FOUND : LKS_E_QDRANT_REJECTED;
+            v->err.blame = LKS_BLAME_OPEN;
+            v->missing = !collection && strstr(a->said, "No point with id") != NULL;
         } else {
-            v->code = LKS_E_QDRANT_UNAVAILABLE;
-            *hint = ": nothing of Qdrant there, check url";
+            *hint = ": nothing of Qdrant there, check `url` in [qdrant]";
         }
         break;
     case 409:
+        v->code = LKS_E_QDRANT_REJECTED;
+        v->err.blame = LKS_BLAME_OPEN;
         v->exists = true;
         break;
     case 400:
     case 413:
     case 422:
+        v->code = LKS_E_QDRANT_REJECTED;
+        v->err.blame = LKS_BLAME_OPEN;
         v->content = true;
         v->limit = limit_named(a->said);
         break;
+    case 402:
+        *hint = ": the account's quota or payment, see to its plan and billing";
+        break;
+    case 407:
+        v->err.blame = LKS_BLAME_KEY;
+        *hint = ": a proxy wants to know who asks, check `url` in [qdrant] and the proxy's settings";
+        break;
     case 425:
     case 429:
-        v->code = LKS_E_QDRANT_UNAVAILABLE;
+        v->err.blame = LKS_BLAME_OPEN;
         break;
     case 408:
         v->code = LKS_E_QDRANT_TIMEOUT;
+        v->err.blame = LKS_BLAME_OPEN;
         v->unknown = true;
         break;
     default:
+        *hint = ": that is not about what was asked, check `url` in [qdrant] and what stands before Qdrant";
         break;
     }
 }
@@ -172,11 +190,12 @@ static void judge_status(struct verdict *v, const struct http_call *call, const 
         v->unknown = true;
     } else if (status < 400) { /* a redirect, or a page from something before Qdrant */
         v->unknown = status < 300;
+        if (status >= 300) v->err.blame = LKS_BLAME_PROVIDER;
         *hint = ": that is not Qdrant's answer, check url";
     } else if (status < 500) {
         judge_refusal(v, status, a, hint);
     } else if (status == 501 || status == 505 || status == 507) {
-        v->code = LKS_E_QDRANT_REJECTED;
+        v->err.blame = LKS_BLAME_PROVIDER; /* not done, and no other request would be */
     } else {
         v->code = status == 504 ? LKS_E_QDRANT_TIMEOUT : LKS_E_QDRANT_UNAVAILABLE;
         v->unknown = true;
@@ -196,6 +215,7 @@ void verdict_read(struct verdict *v, const struct http_call *call, const char *w
         read_answer(&a, call);
         judge_status(v, call, &a, &hint);
         if (!v->code) return;
+        enum lks_blame blame = v->err.blame;
         if (a.nomem) { /* what kind of refusal it is stands in the words */
             v->code = LKS_E_NOMEM;
             v->content = false;
@@ -204,6 +224,7 @@ void verdict_read(struct verdict *v, const struct http_call *call, const char *w
         blot(a.said, secret);
         lks_fail(&v->err, v->code, "%s: HTTP %ld%s%s%s", what, call->status, a.said[0] ? " " : "", a.said,
                  hint);
+        if (!a.nomem) v->err.blame = blame;
     }
     v->err.retry_after_ms = call->retry_after_ms;
 }

@@ -59,7 +59,10 @@ static void write_fail(struct task *task, struct range range, const struct verdi
     struct write *w = task->state;
     w->failed = v->err;
     for (size_t i = range.first; i < range.first + range.count; i++)
-        if (w->marks[i] != MARK_FINAL) point_final(task, i, v->code, v->err.text, v->unknown);
+        if (w->marks[i] != MARK_FINAL) {
+            point_final(task, i, v->code, v->err.text, v->unknown);
+            task->req->write.points[i].blame = v->err.blame;
+        }
 }
 
 /* ---- what can be seen without asking the server ---- */
@@ -80,15 +83,22 @@ static bool point_usable(struct task *task, size_t i)
     return false;
 }
 
-/* How many points from `first` on can share a body: of one kind, and under one epoch if they are guarded. */
+static bool point_guarded(const struct task *task, size_t i)
+{
+    return task->c->guarded && !task->req->write.points[i].unguarded;
+}
+
+/* How many points from `first` on can share a body: of one kind, equally guarded, and under one epoch if they
+ * are. */
 static size_t run_length(const struct task *task, struct range range)
 {
     const struct write *w = task->state;
     const struct point_write *points = task->req->write.points;
-    bool guarded = task->c->guarded;
+    bool guarded = point_guarded(task, range.first);
     size_t limit = task->c->upsert_limit;
     size_t n = 1;
     while (n < range.count && (!limit || n < limit) && w->marks[range.first + n] == MARK_TODO &&
+           point_guarded(task, range.first + n) == guarded &&
            points[range.first + n].keeps == points[range.first].keeps &&
            (!guarded || points[range.first + n].epoch == points[range.first].epoch))
         n++;
@@ -153,7 +163,7 @@ static void keep_send(struct task *task, struct range range, enum step step)
 {
     struct collection *c = task->c;
     const struct point_write *points = task->req->write.points + range.first;
-    bool guarded = c->guarded, vector = step == STEP_VECTOR;
+    bool guarded = point_guarded(task, range.first), vector = step == STEP_VECTOR;
     struct exchange *x = vector ? exchange_new(task, "PUT", c->url, "/points/vectors?wait=true", written,
                                                "update vectors in \"%s\"", c->name)
                                 : exchange_new(task, "POST", c->url, "/points/batch?wait=true", written,
@@ -186,7 +196,8 @@ static void write_send(struct task *task, struct range range)
     if (!x) return;
     x->step = STEP_WHOLE;
     x->first = range.first;
-    x->count = body_upsert(&x->body, &c->stamp, points, run, c->guarded, BODY_BYTES_MAX);
+    x->count =
+        body_upsert(&x->body, &c->stamp, points, run, point_guarded(task, range.first), BODY_BYTES_MAX);
     rest_waits(task, x, range);
     exchange_send(x);
 }
@@ -219,8 +230,10 @@ static void write_finish(struct task *task)
     if (!w) return;
     const struct lks_err *why = w->failed.code ? &w->failed : &req->err;
     for (size_t i = 0; i < req->write.count; i++)
-        if (w->marks[i] != MARK_FINAL)
+        if (w->marks[i] != MARK_FINAL) {
             point_final(task, i, why->code ? why->code : LKS_E_UNKNOWN, why->text, false);
+            req->write.points[i].blame = why->blame;
+        }
     if (w->failed.code && (!w->confirmed || w->failed.code == LKS_E_NOT_FOUND)) task_fail(task, &w->failed);
     free(w->marks);
     free(w);

@@ -24,6 +24,7 @@ static const struct job_option options[] = {
     {JOB_SYNC, "collections", TYPE_TEXTS, ENGINE_MAX_COLLECTIONS},
     {JOB_SYNC, "force", TYPE_BOOL, 0},
     {JOB_SYNC, "dryRun", TYPE_BOOL, 0},
+    {JOB_SYNC, "allowDeletes", TYPE_BOOL, 0},
     {JOB_VERIFY, "repair", TYPE_BOOL, 0},
     {JOB_VERIFY, "sample", TYPE_NUMBER, MOST_SAMPLES},
     {JOB_VERIFY, "collections", TYPE_TEXTS, ENGINE_MAX_COLLECTIONS},
@@ -160,8 +161,12 @@ static enum lks_code read_sync(const struct jobs_config *config, struct job_wish
     wish->failed = is_true(wish, "failed");
     wish->force = is_true(wish, "force");
     wish->dry_run = is_true(wish, "dryRun");
+    wish->allow_deletes = is_true(wish, "allowDeletes");
     if (wish->failed && (wish->ids || wish->dry_run))
         return lks_fail(err, LKS_E_CONFIG, "`options.failed` goes with neither `ids` nor `dryRun`");
+    if (wish->allow_deletes && (wish->ids || wish->failed || wish->dry_run))
+        return lks_fail(err, LKS_E_CONFIG,
+                        "`options.allowDeletes` goes with none of `ids`, `failed` and `dryRun`");
     return read_collections(config, wish, code, err);
 }
 

@@ -49,8 +49,15 @@ static bool show_comparison(struct job *job, const struct engine_snapshot *s)
 static enum lks_code not_in_step(const json_t *work, bool partial, const char **named, struct lks_err *err)
 {
     uint64_t left = report_not_in_step(work);
-    if (!left && !partial) return LKS_E_OK;
+    if (!left && !partial && !report_held(work)) return LKS_E_OK;
     *named = "NOT_IN_STEP";
+    uint64_t held = report_held(work);
+    if (held)
+        return lks_fail(
+            err, LKS_E_UNKNOWN,
+            "%llu points have no document, and their deletes are held; the option allowDeletes of "
+            "the job sync releases them",
+            (unsigned long long)held);
     if (left)
         return lks_fail(err, LKS_E_UNKNOWN, "%llu parts of documents failed or wait",
                         (unsigned long long)left);
@@ -164,7 +171,8 @@ static enum lks_code bring_in_step(struct job *job, json_t **result, const char 
     const struct job_wish *wish = &job->wish;
     if (wish->dry_run) return rehearse(job, result, named, err);
     if (wish->ids || wish->failed) return job_touch(job, result, named, err);
-    struct engine_compare compare_wish = {.only = wish->collections, .force = wish->force};
+    struct engine_compare compare_wish = {
+        .only = wish->collections, .force = wish->force, .allow_deletes = wish->allow_deletes};
     return compare(job, &compare_wish, result, named, err);
 }
 

@@ -17,7 +17,7 @@ struct job_wish {
     const json_t *ids;    /* borrowed from the options; NULL: all documents */
     bool failed;          /* those of which an entry has failed */
     uint64_t collections; /* a set; 0: all */
-    bool force, dry_run;
+    bool force, dry_run, allow_deletes;
     bool repair;
     size_t sample;
     const char *collection; /* to forget; borrowed from the configuration */

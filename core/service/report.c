@@ -57,6 +57,10 @@ json_t *report_work(const char *const *names, const struct engine_snapshot *befo
         put_count(one, "unchanged", a->unchanged, b->unchanged);
         put_count(one, "failed", a->failed, b->failed);
         put_count(one, "waiting", a->parked, b->parked);
+        if (a->held.orphans)
+            json_object_set_new(one, "deletesHeld",
+                                json_pack("{s:I,s:I}", "withoutDocument", (json_int_t)a->held.orphans,
+                                          "points", (json_int_t)a->held.points));
         if (a->circuit != CIRCUIT_CLOSED && a->error[0])
             json_object_set_new(one, "notReady", report_text(a->error));
         json_object_set_new(collections, names[i], one);
@@ -85,6 +89,20 @@ uint64_t report_not_in_step(const json_t *work)
         sum += json_integer_value(json_object_get(one, "waiting"));
     }
     return (uint64_t)sum;
+}
+
+uint64_t report_held(const json_t *work)
+{
+    json_int_t most = 0;
+    const char *name;
+    json_t *one;
+    json_object_foreach(json_object_get(work, "collections"), name, one)
+    {
+        json_int_t held =
+            json_integer_value(json_object_get(json_object_get(one, "deletesHeld"), "withoutDocument"));
+        if (held > most) most = held;
+    }
+    return (uint64_t)most;
 }
 
 /* ---- single documents ---- */

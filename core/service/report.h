@@ -16,13 +16,16 @@ json_t *report_text(const char *text);
 json_t *report_date(int64_t wall_ms);
 
 /* What an engine did since `before` (NULL: since it began): `{documents, collections: {NAME: {embedded,
- * upserted, payloads, deleted, unchanged, failed, waiting}}}`, of a set of collections (0: all). */
+ * upserted, payloads, deleted, unchanged, failed, waiting, deletesHeld: {withoutDocument, points}}}}`, of a
+ * set of collections (0: all). `deletesHeld` is there only where deletes are held. */
 json_t *report_work(const char *const *names, const struct engine_snapshot *before,
                     const struct engine_snapshot *after, uint64_t only);
 /* The same of an engine on the calling thread, since it began. */
 json_t *report_engine(const char *const *names, struct engine *e);
 /* How many parts of documents failed or were put aside, by such a report. */
 uint64_t report_not_in_step(const json_t *work);
+/* How many points have no document and are not deleted, by such a report: the largest of its collections. */
+uint64_t report_held(const json_t *work);
 /* `{toolId, success, totalDuration, overallStatus, collections: [...]}` */
 json_t *report_touched(const char *const *names, const char *id, const struct engine_touched *touched);
 /* The same fields for a document that could not be worked on: `id` as it was named. */

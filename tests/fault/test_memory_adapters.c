@@ -134,7 +134,7 @@ static struct req *scan_req(void)
 static struct req *tombs_req(void)
 {
     struct req *req = req_new(REQ_TOMBS_LIST, NULL);
-    req->tombs.older_than_ms = 5000;
+    req->tombs.due_by_ms = 5000;
     req->tombs.max = 10;
     return req;
 }

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     call.status = statuses[data[0] % (sizeof statuses / sizeof *statuses)];
     buf_init(&call.reply, 0);
     buf_put(&call.reply, data + 2, bytes - 2);
-    verdict_of_call(&config, &call, data[0] & 0x80, &v);
+    verdict_of_call(&config, config.api_key, &call, data[0] & 0x80, &v);
     if (v.kind == VERDICT_OK) {
         struct answer answer;
         struct lks_err err = {.code = LKS_E_OK};

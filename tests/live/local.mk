@@ -35,11 +35,23 @@ live_tests = \
 	%D%/chaos \
 	%D%/commands \
 	%D%/harness \
+	%D%/held \
 	%D%/ids \
 	%D%/outages \
-	%D%/settings
+	%D%/refused \
+	%D%/settings \
+	%D%/tombs
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
+%C%_tombs_SOURCES = %D%/test_tombs.c
+%C%_tombs_CPPFLAGS = $(live_cppflags)
+%C%_tombs_LDADD = $(live_libs)
+%C%_refused_SOURCES = %D%/test_refused.c
+%C%_refused_CPPFLAGS = $(live_cppflags)
+%C%_refused_LDADD = $(live_libs)
+%C%_held_SOURCES = %D%/test_held.c
+%C%_held_CPPFLAGS = $(live_cppflags)
+%C%_held_LDADD = $(live_libs)
 %C%_api_SOURCES = %D%/test_api.c
 %C%_api_CPPFLAGS = $(live_cppflags)
 %C%_api_LDADD = $(live_libs)

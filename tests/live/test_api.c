@@ -77,6 +77,10 @@ START_TEST(a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once)
     counters_reset(&w);
     json_decref(answer(&w, &server, 200, "POST", "/api/sync/tools/made-2/retry", J("force" : true)));
     EXPECT_INT(&w, counters(&w).upserted, 4);
+    EXPECT_INT(&w, counters(&w).texts, 4); /* the model is asked, though the cache knows these texts */
+    json_decref(answer(&w, &server, 200, "POST", "/api/sync/reset/made-2", NULL));
+    WAIT_UNTIL(&w, counters(&w).texts == 8);
+    live_in_step(&w);
     daemon_stop(&w);
     live_close(&w);
 }

@@ -277,6 +277,63 @@ START_TEST(of_a_batch_that_fails_only_the_poisonous_texts_do)
 }
 END_TEST
 
+/* Made otherwise, in each of two collections a vector would be stored that is none. */
+START_TEST(a_vector_that_a_collection_can_not_hold_is_refused)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "unusable");
+    EXPECT_INT(&w,
+               ask(&w, &w.qdrant, "PUT", "/collections/interface",
+                   J("vectors"
+                     : {"size" : 64, "distance" : "Cosine", "datatype" : "float16"}),
+                   NULL),
+               200);
+    fault(&w, &w.embedder, J("text" : "nothing at all", "count" : 0, "distort" : "zeros"));
+    fault(&w, &w.embedder, J("text" : "too much", "count" : 0, "distort" : "large"));
+    live_set(&w, "embedding", "batch_size", "1");
+    insert(&w, J("id" : "none", "name" : "Says nothing at all", "status" : "beta"));
+    insert(&w, J("id" : "large", "name" : "A name", "status" : "too much"));
+    daemon_start(&w);
+    WAIT_UNTIL(&w, document_says(&w,
+                                 J("id"
+                                   : "none"),
+                                 ENTRY("tools", "errorCode"), "EMBEDDING_REJECTED") &&
+                       document_says(&w,
+                                     J("id"
+                                       : "large"),
+                                     ENTRY("interface", "errorCode"), "EMBEDDING_REJECTED"));
+    char *zeros = document_text(&w, J("id" : "none"), ENTRY("tools", "lastError"));
+    char *large = document_text(&w, J("id" : "large"), ENTRY("interface", "lastError"));
+    EXPECT(&w, strstr(zeros, "all its 64 elements are 0") != NULL);
+    EXPECT(&w, strstr(large, "element 0 is 70000") != NULL);
+    free(zeros);
+    free(large);
+    EXPECT(&w, document_says(&w, J("id" : "none"), ENTRY("interface", "status"), "synced"));
+    EXPECT(&w, document_says(&w, J("id" : "large"), ENTRY("tools", "status"), "synced"));
+    EXPECT_INT(&w, points(&w, "tools"), 1);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_collection_of_bytes_is_refused_and_the_others_are_not)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "bytes");
+    EXPECT_INT(&w,
+               ask(&w, &w.qdrant, "PUT", "/collections/tools",
+                   J("vectors"
+                     : {"size" : 64, "distance" : "Cosine", "datatype" : "uint8"}),
+                   NULL),
+               200);
+    insert_made(&w, 0, 3);
+    daemon_start(&w);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "stores vectors as uint8"));
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.interface.status" : "synced")) == 3);
+    EXPECT_INT(&w, points(&w, "tools"), 0);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(equal_texts_are_embedded_once)
 {
     struct live w = {.folder = ""};
@@ -311,6 +368,8 @@ int main(void)
         too_many_requests_are_answered_by_fewer,
         a_quota_that_is_used_up_is_told_as_such,
         of_a_batch_that_fails_only_the_poisonous_texts_do,
+        a_vector_that_a_collection_can_not_hold_is_refused,
+        a_collection_of_bytes_is_refused_and_the_others_are_not,
         equal_texts_are_embedded_once,
     };
     return live_main("embedders", tests, sizeof tests / sizeof *tests);

@@ -80,9 +80,6 @@ static void note(struct run *run, const struct req *req)
 {
     if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.op == LEASE_TAKE && req->lease.held)
         run->epoch = req->lease.epoch;
-    if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.op == LEASE_RAISE &&
-        req->lease.held)
-        run->epoch = req->lease.raise_to;
     if (req->kind == REQ_RECORD && req->err.code == LKS_E_OK) note_records(run, req);
     if (req->kind == REQ_ENSURE && req->err.code == LKS_E_OK && req->ensure.empty)
         run->was_empty[run->which[req->ensure.collection]] = true;
@@ -313,13 +310,15 @@ static void configure(struct world *w, struct run *run)
     config->embedder_count = SIM_EMBEDDERS;
     config->touches = touches;
     config->touches_self = run;
-    config->interval_ms = w->rate[FAULT_INSTALLATION] ? 4000 : 20000; /* it and we rise in turn */
+    config->interval_ms = 20000;
     config->lease_ms = w->lease_ms;
     config->index_timeout_ms = w->index_timeout_ms;
     config->batch_size = w->batch_size;
     config->max_docs = w->max_docs;
     config->embed_batch = w->embed_batch;
     config->write_batch = w->write_batch;
+    config->max_delete_percent = w->max_delete_percent;
+    config->hold_from = w->hold_from;
     config->retry.base_ms = 1000;
     config->retry.max_ms = 60000;
     config->retry.max_retries = 1000; /* nothing here is to stay failed but what is poisonous or invalid */
@@ -437,7 +436,8 @@ static void ask(struct world *w, struct run *run)
         engine_scan(run->engine, sim_below(w, FAULT_ASK, 2) != 0);
         break;
     default:
-        if (engine_phase(run->engine) == PHASE_RUN) engine_touch(run->engine, id, 0, false);
+        if (engine_phase(run->engine) == PHASE_RUN && !w->mongo.swapped)
+            engine_touch(run->engine, id, 0, false);
         break;
     }
     docid_free(id);

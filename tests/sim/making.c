@@ -148,6 +148,13 @@ static void embed(struct world *w, struct trip *trip)
     for (size_t i = 0; i < req->embed.count; i++) {
         const char *text = req->embed.texts[i];
         int number = number_after(text, "text ");
+        size_t which = req->embed.embedder;
+        if (w->now < w->text_until[which] && number % 4 == w->text_kind[which]) {
+            req->embed.errors[i] = malloc(sizeof **req->embed.errors);
+            lks_fail(req->embed.errors[i], LKS_E_EMBEDDING_UNAVAILABLE, "500 for this text");
+            req->embed.errors[i]->blame = LKS_BLAME_CONTENT;
+            continue;
+        }
         if (number == SIM_POISON || (partial && sim_below(w, FAULT_EMBED_PARTIAL, 2))) {
             req->embed.errors[i] = malloc(sizeof **req->embed.errors);
             lks_fail(req->embed.errors[i],
@@ -192,6 +199,9 @@ void embedder_submit(struct trip *trip)
         at = end;
     } else if (broken || w->now < w->embedder_down_until[which] || sim_chance(w, FAULT_EMBED_ERROR)) {
         fail(w, req);
+    } else if (w->now < w->embedder_key_until[which]) {
+        lks_fail(&req->err, LKS_E_EMBEDDING_UNAVAILABLE, SIM_KEY_REFUSED);
+        req->err.blame = LKS_BLAME_KEY;
     } else if (req->kind == REQ_EMBED) {
         embed(w, trip);
     } else {
@@ -202,7 +212,13 @@ void embedder_submit(struct trip *trip)
 
 void embedders_fault(struct world *w)
 {
-    for (size_t i = 0; i < SIM_EMBEDDERS; i++)
+    for (size_t i = 0; i < SIM_EMBEDDERS; i++) {
         if (sim_chance(w, FAULT_EMBED_OUTAGE))
             w->embedder_down_until[i] = w->now + (int64_t)sim_below(w, FAULT_EMBED_OUTAGE, 20000);
+        if (sim_chance(w, FAULT_EMBED_KEY))
+            w->embedder_key_until[i] = w->now + (int64_t)sim_below(w, FAULT_EMBED_KEY, 20000);
+        if (!sim_chance(w, FAULT_EMBED_TEXT)) continue;
+        w->text_until[i] = w->now + (int64_t)sim_below(w, FAULT_EMBED_TEXT, 30000);
+        w->text_kind[i] = (int)sim_below(w, FAULT_EMBED_TEXT, 4);
+    }
 }

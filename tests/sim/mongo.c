@@ -239,7 +239,7 @@ void mongo_app_write(struct world *w)
 
 static bool may_write(struct world *w)
 {
-    return !w->quiet && w->writes++ < w->limits.writes;
+    return !w->quiet && !w->mongo.swapped && w->writes++ < w->limits.writes;
 }
 
 static void taken_back(struct world *w, void *arg, uint64_t id)
@@ -307,7 +307,7 @@ static void forget_state(struct world *w)
     sim_trace(w, "the database of Lockstep's state is lost");
     engine_state_fini(&m->saved.state);
     m->saved = (struct sim_state){.state = {.token = NULL}};
-    m->epoch = m->unproven = w->writer_epoch = 0;
+    m->epoch = w->writer_epoch = 0;
     m->owner[0] = '\0';
     m->lease_until = 0;
     m->lease_released = m->lease_clean = false;
@@ -317,6 +317,53 @@ static void forget_state(struct world *w)
     }
     /* Nobody drops it while daemons write: they are stopped, and start when their requests are over. */
     m->down_until = w->now + w->index_timeout_ms + w->lease_ms;
+}
+
+/* The documents come back as a restored dump does: by events, with their records. */
+static void restored(struct world *w, void *arg, uint64_t number)
+{
+    struct sim_mongo *m = &w->mongo;
+    (void)arg;
+    (void)number;
+    m->swapped = false;
+    sim_trace(w, "whoever swapped MongoDB is done");
+    for (int id = 0; id < w->ids; id++) {
+        if (m->away[id].exists) append_change(w, id, CHANGE_UPSERT, &m->away[id]);
+        record_fini(&m->away[id].record);
+        m->away[id] = (struct sim_doc){.exists = false};
+    }
+}
+
+/* The documents that are restored there later; without, they are gone for good. */
+static void keep_away(struct world *w, int id, const struct sim_doc *doc)
+{
+    struct sim_doc *away = &w->mongo.away[id];
+    *away = *doc;
+    memset(&away->record, 0, sizeof away->record);
+    if (doc->record.entries && !record_copy(&away->record, &doc->record)) abort();
+}
+
+/* The URI leads to another server, which has nothing. */
+static void swap(struct world *w)
+{
+    struct sim_mongo *m = &w->mongo;
+    const struct sim_doc gone = {.exists = false};
+    bool returns = sim_below(w, FAULT_SWAP, 3) > 0;
+    if (m->swapped) return;
+    daemons_crash(w);
+    forget_state(w);
+    sim_trace(w, "an empty MongoDB answers instead of the right one");
+    m->swapped = true;
+    for (int id = 0; id < w->ids; id++) {
+        const struct sim_doc *doc = mongo_doc(w, id);
+        if (doc && returns) keep_away(w, id, doc);
+        if (doc) mongo_append(w, id, CHANGE_DELETE, &gone)->silent = true;
+    }
+    for (size_t i = m->count; i > 0 && m->log[i - 1].commit_ms > w->now; i--)
+        m->log[i - 1].commit_ms = w->now;
+    m->last_commit_ms = w->now;
+    m->first = m->oldest = m->count;
+    sim_at(w, w->now + 3000 + (int64_t)sim_below(w, FAULT_SWAP, 60000), restored, NULL, 0);
 }
 
 void mongo_truncate(struct world *w)
@@ -329,7 +376,13 @@ void mongo_fault(struct world *w)
 {
     if (sim_chance(w, FAULT_ROLLBACK)) roll_back(w);
     if (sim_chance(w, FAULT_TRUNCATE)) mongo_truncate(w);
-    if (sim_chance(w, FAULT_INVALIDATE)) invalidate(w);
+    if (sim_chance(w, FAULT_INVALIDATE) && !w->mongo.swapped) invalidate(w);
+    if (sim_chance(w, FAULT_REFUSE)) {
+        int id = (int)sim_below(w, FAULT_REFUSE, (uint64_t)w->ids);
+        w->mongo.refuses_until[id] = w->now + 1000 + (int64_t)sim_below(w, FAULT_REFUSE, 30000);
+        sim_trace(w, "document %d refuses its record until %lld", id, (long long)w->mongo.refuses_until[id]);
+    }
+    if (sim_chance(w, FAULT_SWAP)) swap(w);
     if (sim_chance(w, FAULT_STATE_LOST)) {
         daemons_crash(w);
         forget_state(w);
@@ -339,6 +392,7 @@ void mongo_fault(struct world *w)
 void mongo_free(struct world *w)
 {
     struct sim_mongo *m = &w->mongo;
+    for (int id = 0; id < w->ids; id++) record_fini(&m->away[id].record);
     for (size_t i = 0; i < m->count; i++) record_fini(&m->log[i].doc.record);
     free(m->log);
     engine_state_fini(&m->saved.state);

@@ -126,13 +126,23 @@ static void nothing_skipped(struct world *w, const struct run *run, const struct
                      run->owner, (unsigned long long)state->token_time, i + 1);
 }
 
+/* The number of a collection among those that a run has enabled. */
+static size_t number_in(const struct run *run, size_t collection)
+{
+    size_t i = 0;
+    while (i < run->config.collection_count && run->which[i] != collection) i++;
+    return i;
+}
+
 /* Would nobody who begins at this position come back to the document, although something is wrong with it? */
 static bool passed_over(struct world *w, const struct run *run, const struct engine_state *state,
-                        const struct hot *hot, int id, size_t collection, struct finding *f)
+                        const struct held_deletes *held, const struct hot *hot, int id, size_t collection,
+                        struct finding *f)
 {
     int scanned = state->scan_after ? sim_id_number(state->scan_after) : -1;
     const struct sim_doc *doc = mongo_doc_at(w, id, mongo_committed(w));
     if (!run->setup.on[collection] || w->qdrant[collection].damaged) return false;
+    if (!doc && held->orphans) return false;                         /* it is held, and said so */
     if (state->scan_running && (!doc || id > scanned)) return false; /* the scan comes by, and the sweep */
     return undone(w, run, id, collection, hot, f);
 }
@@ -146,7 +156,8 @@ void promise_token(struct world *w, const struct run *run, const struct engine_s
     find_hot(w, (size_t)state->token_time, &hot);
     for (int id = 0; id < w->ids; id++)
         for (size_t c = 0; c < SIM_COLLECTIONS; c++)
-            if (passed_over(w, run, state, &hot, id, c, &f))
+            if (run->setup.on[c] &&
+                passed_over(w, run, state, &state->held[number_in(run, c)], &hot, id, c, &f))
                 sim_fail(w, "Token: %s saved position %llu too early: %s", run->owner,
                          (unsigned long long)state->token_time, f.text);
 }
@@ -169,43 +180,23 @@ void promise_crash(struct world *w, const struct trip *trip, int key, int doc, s
     for (int id = 0; id < w->ids; id++) {
         const struct sim_doc *is = mongo_doc(w, id);
         if ((id == doc || (is && is->key == key)) &&
-            passed_over(w, trip->run, state, &hot, id, collection, &f))
+            passed_over(w, trip->run, state, &w->mongo.saved.held[collection], &hot, id, collection, &f))
             sim_fail(w, "Token: if %s died now, nobody would come back: %s", trip->run->owner, f.text);
     }
 }
 
 /* ---- records ---- */
 
-static struct said *remember(struct world *w, size_t collection, int key, int doc)
-{
-    struct said *said = &w->history[w->said++ % SIM_HISTORY];
-    *said = (struct said){.collection = collection, .key = key, .doc = doc, .until_ms = w->now};
-    return said;
-}
-
 void promise_said(struct world *w, size_t collection, const struct sim_point *point)
 {
-    struct said *said = remember(w, collection, point->key, point->doc);
-    said->vector = point->vector;
+    struct said *said = &w->history[w->said++ % SIM_HISTORY];
+    *said = (struct said){.collection = collection,
+                          .key = point->key,
+                          .doc = point->doc,
+                          .vector = point->vector,
+                          .until_ms = w->now};
     memcpy(said->content_hash, point->content_hash, sizeof said->content_hash);
     memcpy(said->payload_hash, point->payload_hash, sizeof said->payload_hash);
-}
-
-/* It has known of another installation since before that moment. */
-static bool knew_of_another(const struct world *w, const struct run *run, int64_t moment)
-{
-    struct engine_snapshot s;
-    engine_snapshot(run->engine, &s);
-    return s.another_epoch > 0 && (w->clocks_jumped || s.another_wall_ms < SIM_EPOCH_MS + moment);
-}
-
-void promise_skipped(struct world *w, const struct trip *trip, size_t collection, const struct point_write *p)
-{
-    if (trip->run->alive && knew_of_another(w, trip->run, trip->sent_ms)) return;
-    struct said *said = remember(w, collection, sim_key(p->point_id), sim_doc_number(p->doc));
-    snprintf(said->content_hash, sizeof said->content_hash, "%s", p->content_hash);
-    snprintf(said->payload_hash, sizeof said->payload_hash, "%s", p->payload_hash);
-    w->qdrant[collection].damaged = true;
 }
 
 static bool says(const char *content, const char *payload, int doc, const struct entry *en, int id)
@@ -239,9 +230,12 @@ static void check_retry(struct world *w, const struct run *run, int id, size_t c
                         const struct entry *before, const struct entry *after)
 {
     const struct retry_policy *policy = &run->config.retry;
-    if (after->retry_count != before->retry_count + 1)
+    bool key = after->last_error && strcmp(after->last_error, SIM_KEY_REFUSED) == 0;
+    int count =
+        before->retry_count + (key ? 0 : 1); /* a key that is refused is no attempt of the document's */
+    if (after->retry_count != count)
         sim_fail(w, "Retry: document %d, collection %zu: failure number %d is counted as %d", id, collection,
-                 before->retry_count + 1, after->retry_count);
+                 count, after->retry_count);
     if (retry_kind_of(after->error) == RETRY_ON_CHANGE) {
         if (after->next_retry_ms != NO_TIME)
             sim_fail(w,
@@ -311,8 +305,7 @@ static void one_writer(struct world *w, const struct trip *trip)
 
 void promise_deadline(struct world *w, const struct run *run, const struct req *req)
 {
-    bool reads = req->kind == REQ_LOOKUP || req->kind == REQ_SCROLL || req->kind == REQ_COUNT ||
-                 req->kind == REQ_EPOCHS;
+    bool reads = req->kind == REQ_LOOKUP || req->kind == REQ_SCROLL || req->kind == REQ_COUNT;
     if (!req->deadline_ms)
         sim_fail(w, "One writer: %s sends a request without a deadline: %s", run->owner,
                  req_kind_name(req->kind));
@@ -355,17 +348,29 @@ static bool known_to_be_there(const struct world *w, const struct run *run, cons
            strcmp(point->payload_hash, made.payload_hash) == 0;
 }
 
+bool promise_holds(const struct world *w, size_t collection)
+{
+    const struct sim_collection *c = &w->qdrant[collection];
+    uint64_t points = 0, orphans = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->points[i].foreign) continue;
+        points++;
+        orphans += !mongo_doc(w, c->points[i].doc);
+    }
+    return w->max_delete_percent < 100 && orphans >= w->hold_from &&
+           orphans * 100 > points * (uint64_t)w->max_delete_percent;
+}
+
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
 {
     one_writer(w, trip);
-    int64_t moment = point->written_ms - w->lease_ms - 2 * w->index_timeout_ms; /* it may wait, and be sent */
-    if (point->elsewhere && point->epoch > trip->run->epoch && trip->run->alive && !w->clocks_jumped &&
-        knew_of_another(w, trip->run, moment) &&
-        w->now > moment + 2 * (w->lease_ms + 2 * w->index_timeout_ms))
-        sim_fail(w, "Others: the point of another installation, %d in collection %zu, is deleted", point->key,
-                 collection);
     /* MongoDB's clock ended a lease before its time: two write, and nothing guards a delete. */
     if (trip->run->epoch < w->writer_epoch && clock_jumped(w)) w->qdrant[collection].damaged = true;
+    bool holds = w->mongo.swapped && trip->run->alive; /* what was under way is not held */
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) holds &= !trip->run->setup.on[i] || promise_holds(w, i);
+    if (holds)
+        sim_fail(w, "Deletes: MongoDB is empty, and the point of document %d in collection %zu is deleted",
+                 point->doc, collection);
     if (known_to_be_there(w, trip->run, point, collection))
         sim_fail(w,
                  "Deletes: the point of document %d in collection %zu is deleted, and the document is there",
@@ -450,16 +455,20 @@ static bool idle(struct world *w, const struct run *run)
     engine_snapshot(run->engine, &s);
     if (s.bytes_in_work != 0)
         sim_fail(w, "Memory: no document is in work, and yet %zu bytes are", s.bytes_in_work);
-    return !s.scanning && !s.sweeping && !s.another_epoch; /* then it sweeps nothing */
+    return !s.scanning && !s.sweeping;
 }
 
 static void check_rest(struct world *w, const struct run *run)
 {
     struct hot hot = {.doc = {false}};
+    struct engine_snapshot s;
     struct finding f;
+    engine_snapshot(run->engine, &s);
     for (size_t c = 0; c < SIM_COLLECTIONS; c++) {
         bool bad = false;
-        for (int id = 0; id < w->ids && run->setup.on[c] && !bad; id++) bad = undone(w, run, id, c, &hot, &f);
+        bool held = run->setup.on[c] && s.collections[number_in(run, c)].held.orphans;
+        for (int id = 0; id < w->ids && run->setup.on[c] && !bad; id++)
+            bad = (mongo_doc(w, id) || !held) && undone(w, run, id, c, &hot, &f);
         if (bad && !w->qdrant[c].damaged) sim_fail(w, "%s: at rest: %s", f.promise, f.text);
         if (w->qdrant[c].damaged && !w->qdrant[c].damaged_ms) w->qdrant[c].damaged_ms = w->now;
         /* what was looked at before the damage may be recorded after it */

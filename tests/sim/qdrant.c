@@ -9,6 +9,7 @@
 #include "sim.h"
 
 #define PAGE_POINTS 5
+#define FOREIGN_VECTOR (-1)
 #define NULLS_VECTOR (-2) /* one that can't be sent again, as a number in it is none */
 
 static size_t number_of(const struct world *w, const struct sim_collection *c)
@@ -25,7 +26,7 @@ struct sim_point *qdrant_point(struct sim_collection *c, int key)
 
 /* ---- what survives a restart ---- */
 
-void qdrant_confirm(struct sim_collection *c)
+static void all_durable(struct sim_collection *c)
 {
     free(c->durable);
     c->durable = NULL;
@@ -59,7 +60,7 @@ static void fill_point(struct world *w, struct sim_point *point, const struct po
     point->written_ms = w->now;
     snprintf(point->content_hash, sizeof point->content_hash, "%s", p->content_hash);
     snprintf(point->payload_hash, sizeof point->payload_hash, "%s", p->payload_hash);
-    point->foreign = point->elsewhere = false;
+    point->foreign = false;
 }
 
 /* The same once more, with the writer's epoch: a document that somebody left for later may still be written
@@ -100,21 +101,20 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
     int key = sim_key(p->point_id);
     struct sim_point *point = qdrant_point(c, key);
     int64_t version = strtol(strstr(p->payload, "\"n\":") + strlen("\"n\":"), NULL, 10);
-    bool guarded_off = point && !point->foreign && point->epoch > p->epoch;
-    sim_trace(w, "%s, collection %zu: upsert %d of %s (%lld): %s %s, epoch %llu%s%s", trip->run->owner,
+    bool guarded_off = point && !point->foreign && !p->unguarded && point->epoch > p->epoch;
+    sim_trace(w, "%s, collection %zu: upsert %d of %s (%lld): %s %s, epoch %llu%s%s%s", trip->run->owner,
               number_of(w, c), key, p->doc, (long long)version, p->content_hash, p->payload_hash,
               (unsigned long long)p->epoch, p->keeps ? ", keeps vectors" : "",
-              guarded_off ? ", kept out" : "");
+              p->unguarded ? ", unguarded" : "", guarded_off ? ", kept out" : "");
     fits(w, trip, p);
     p->code = LKS_E_OK;
-    if (guarded_off && point->elsewhere) promise_skipped(w, trip, number_of(w, c), p);
     if (guarded_off || (p->keeps && !point)) return; /* which nobody is told */
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
      * point that is not there, or one whose collection was off when somebody took over, so that nobody
-     * stamped it. That the adapter's clock stops it is all there is. */
+     * stamped it, nor what is sent without the guard. That the adapter's clock stops it is all there is. */
     bool takes = !point || point->doc != sim_doc_number(p->doc);
     bool was_off = c->switched_ms > trip->deadline_ms - w->index_timeout_ms;
-    if (trip->held && w->now >= trip->deadline_ms && (takes || was_off)) {
+    if (trip->held && w->now >= trip->deadline_ms && (takes || was_off || p->unguarded)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
         return;
     }
@@ -246,16 +246,6 @@ static void do_scroll(struct sim_collection *c, struct req *req)
     }
 }
 
-static void do_epochs(const struct sim_collection *c, struct req *req)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        const struct sim_point *p = &c->points[i];
-        if (p->foreign || p->epoch <= req->epochs.floor || p->epoch == req->epochs.own) continue;
-        req->epochs.points++;
-        if (p->epoch > req->epochs.highest) req->epochs.highest = p->epoch;
-    }
-}
-
 static void do_ensure(struct world *w, struct sim_collection *c, struct req *req)
 {
     req->ensure.created = !c->exists;
@@ -271,7 +261,7 @@ static void do_ensure(struct world *w, struct sim_collection *c, struct req *req
 static void lose(struct world *w, struct sim_collection *c, struct sim_point *p)
 {
     sim_trace(w, "another writer deletes point %d of collection %zu", p->key, number_of(w, c));
-    qdrant_confirm(c);
+    all_durable(c);
     c->damaged |= !p->foreign;
     drop_point(w, c, p);
 }
@@ -291,8 +281,6 @@ static size_t local_collection(const struct req *req)
         return req->scroll.collection;
     case REQ_COUNT:
         return req->count.collection;
-    case REQ_EPOCHS:
-        return req->epochs.collection;
     case REQ_DELETE:
         return req->del.collection;
     default:
@@ -320,9 +308,6 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
     case REQ_COUNT:
         for (size_t i = 0; i < c->count; i++) req->count.points += !c->points[i].foreign;
         break;
-    case REQ_EPOCHS:
-        do_epochs(c, req);
-        break;
     case REQ_DELETE:
         do_delete(w, c, trip);
         break;
@@ -331,7 +316,6 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
             struct sim_point *p = qdrant_point(c, sim_key(req->write.points[0].point_id));
             if (p) lose(w, c, p); /* since it was looked at */
         }
-        elsewhere_races(w, c, sim_key(req->write.points[0].point_id)); /* likewise */
         if (sim_chance(w, FAULT_QDRANT_PARTIAL)) {
             write_some(w, c, trip);
             return;
@@ -354,6 +338,9 @@ static bool turned_away(struct world *w, struct sim_collection *c, struct trip *
         err->retry_after_ms = (int64_t)sim_below(w, FAULT_QDRANT_BUSY, 5000);
     } else if (broken || w->now < c->down_until || sim_chance(w, FAULT_QDRANT_REFUSED)) {
         lks_fail(err, LKS_E_QDRANT_UNAVAILABLE, "connection refused");
+    } else if (w->now < c->key_until) {
+        lks_fail(err, LKS_E_QDRANT_UNAVAILABLE, SIM_KEY_REFUSED);
+        err->blame = LKS_BLAME_KEY;
     }
     return err->code != LKS_E_OK;
 }
@@ -394,7 +381,7 @@ static void act(struct world *w, void *arg, uint64_t number)
         if (lost)
             not_durable(c);
         else
-            qdrant_confirm(c);
+            all_durable(c);
         take_effect(w, c, trip);
         if (lost && trip->req->err.code == LKS_E_OK) {
             lks_fail(&trip->req->err, LKS_E_QDRANT_TIMEOUT, "no reply");
@@ -438,7 +425,7 @@ static void others(struct world *w, struct sim_collection *c)
     int key = (int)sim_below(w, FAULT_QDRANT_OTHERS, SIM_KEYS);
     struct sim_point *p = qdrant_point(c, key);
     if (!c->exists) return;
-    qdrant_confirm(c);
+    all_durable(c);
     if (p && sim_below(w, FAULT_QDRANT_OTHERS, 2)) {
         lose(w, c, p);
         return;
@@ -468,13 +455,13 @@ static void restart(struct world *w, struct sim_collection *c)
     memcpy(c->points, c->durable, sizeof c->points);
     c->count = c->durable_count;
     c->exists = c->durable_exists;
-    qdrant_confirm(c);
+    all_durable(c);
 }
 
 static void drop_collection(struct world *w, struct sim_collection *c)
 {
     sim_trace(w, "collection %zu is dropped behind our back", number_of(w, c));
-    qdrant_confirm(c);
+    all_durable(c);
     while (c->count > 0) drop_point(w, c, &c->points[c->count - 1]);
     c->exists = false;
     c->damaged = true;
@@ -482,11 +469,12 @@ static void drop_collection(struct world *w, struct sim_collection *c)
 
 void qdrant_fault(struct world *w)
 {
-    elsewhere_fault(w);
     for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
         struct sim_collection *c = &w->qdrant[i];
         if (sim_chance(w, FAULT_QDRANT_OUTAGE))
             c->down_until = w->now + (int64_t)sim_below(w, FAULT_QDRANT_OUTAGE, 20000);
+        if (sim_chance(w, FAULT_QDRANT_KEY))
+            c->key_until = w->now + (int64_t)sim_below(w, FAULT_QDRANT_KEY, 20000);
         if (sim_chance(w, FAULT_QDRANT_DROP)) drop_collection(w, c);
         if (sim_chance(w, FAULT_QDRANT_OTHERS)) others(w, c);
         if (sim_chance(w, FAULT_QDRANT_RESTART)) restart(w, c);
@@ -526,8 +514,5 @@ bool qdrant_tamper(struct world *w)
 
 void qdrant_free(struct world *w)
 {
-    for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
-        qdrant_confirm(&w->qdrant[i]);
-        free(w->qdrant[i].snapshot);
-    }
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) all_durable(&w->qdrant[i]);
 }

@@ -13,6 +13,7 @@
 
 static size_t snapshot(struct world *w, const struct run *run, cluster_time after)
 {
+    if (after < w->mongo.oldest) after = w->mongo.oldest;
     if (after < run->saw) after = run->saw; /* the adapter asks for no less than it has seen */
     size_t newest = mongo_committed(w), oldest = after > newest ? newest : (size_t)after;
     if (newest == oldest || !sim_chance(w, FAULT_STALE_READ)) return newest;

@@ -20,11 +20,13 @@
 #define SIM_NO_KEY (-1)
 #define NEWEST_DOC (-1) /* the one that was written last */
 #define SIM_TEXTS 15
-#define SIM_POISON 13 /* a text with this number never embeds */
+#define SIM_KEY_REFUSED                                                                                      \
+    "401: the key is refused" /* what a record says then: no attempt of the document's                       \
+                               */
+#define SIM_POISON 13         /* a text with this number never embeds */
 #define SIM_POINTS (SIM_KEYS * 2)
 #define SIM_EPOCH_MS 1700000000000 /* when the world begins, for wall clocks */
-#define FOREIGN_VECTOR (-1)
-#define SIM_HISTORY 1024
+#define SIM_HISTORY 256
 
 /* What can go wrong. Each has a rate, in thousandths, drawn per seed, and a generator of its own. */
 enum fault {
@@ -39,6 +41,8 @@ enum fault {
     FAULT_UNPROVEN,   /* the probe for lost history fails */
     FAULT_INVALIDATE, /* drop, or rename over the collection */
     FAULT_STATE_LOST, /* the database `lockstep` is dropped */
+    FAULT_REFUSE,     /* a document's record is refused everywhere for a while */
+    FAULT_SWAP,       /* an empty MongoDB answers in place of the right one */
     FAULT_OLD_RECORD, /* the application puts a whole older document back, record and all */
     FAULT_QDRANT_REFUSED,
     FAULT_QDRANT_BUSY, /* 429 with Retry-After */
@@ -50,14 +54,15 @@ enum fault {
     FAULT_QDRANT_OUTAGE,
     FAULT_QDRANT_RESTART, /* loses what was accepted, not confirmed, and not seen since */
     FAULT_QDRANT_DROP,
-    FAULT_QDRANT_OTHERS,   /* another writer: points of its own, also over ours; deletes ours */
-    FAULT_QDRANT_SNAPSHOT, /* points are restored that a daemon of elsewhere wrote, with higher epochs */
-    FAULT_INSTALLATION,    /* how likely a second installation writes points of the same source */
-    FAULT_EMBED_ERROR,     /* 429, 5xx, a reply that makes no sense: wrong count, wrong dimension, NaN */
-    FAULT_EMBED_PARTIAL,   /* some texts of a request have no vector */
+    FAULT_QDRANT_OTHERS, /* another writer: points of its own, also over ours; deletes ours */
+    FAULT_EMBED_ERROR,   /* 429, 5xx, a reply that makes no sense: wrong count, wrong dimension, NaN */
+    FAULT_EMBED_PARTIAL, /* some texts of a request have no vector */
     FAULT_EMBED_SLOW,
     FAULT_EMBED_HOLE, /* no answer until the time is out */
     FAULT_EMBED_OUTAGE,
+    FAULT_QDRANT_KEY, /* the key expires for a while: everything is refused, whatever it is about */
+    FAULT_EMBED_KEY,  /* likewise */
+    FAULT_EMBED_TEXT, /* some texts fail for a while, and others do not */
     FAULT_PLUGIN,
     FAULT_CRASH,
     FAULT_STOP,
@@ -116,6 +121,7 @@ struct entry_log {
 struct sim_state {
     struct engine_state state; /* digests by collection of the world; "" where none was saved */
     char digests[SIM_COLLECTIONS][32];
+    struct held_deletes held[SIM_COLLECTIONS];
 };
 
 struct sim_mongo {
@@ -125,7 +131,7 @@ struct sim_mongo {
     size_t told;                 /* some stream has told of all before */
     size_t last_of[SIM_MAX_IDS]; /* plus one; 0: never there */
     struct sim_state saved;
-    uint64_t epoch, unproven;
+    uint64_t epoch;
     char owner[24];
     int64_t lease_until; /* by the server's wall clock */
     bool lease_clean, lease_released;
@@ -136,6 +142,10 @@ struct sim_mongo {
     int64_t clock_off_ms;
     int64_t last_commit_ms;
     uint64_t elections; /* that undid writes */
+    int64_t refuses_until[SIM_MAX_IDS];
+    bool swapped;                     /* it is another server, and has no documents */
+    size_t oldest;                    /* no member of it has an older state than this */
+    struct sim_doc away[SIM_MAX_IDS]; /* what the right one had */
 };
 
 /* What a point said for a while. */
@@ -155,8 +165,7 @@ struct sim_point {
     char content_hash[40], payload_hash[40];
     uint64_t epoch;
     bool foreign;
-    bool further;   /* another program has put a vector of its own beside ours */
-    bool elsewhere; /* another daemon wrote it, on a MongoDB of its own */
+    bool further; /* another program has put a vector of its own beside ours */
     int64_t foreign_since_ms, further_since_ms, written_ms;
 };
 
@@ -170,17 +179,8 @@ struct sim_collection {
     bool durable_exists;
     bool damaged; /* somebody else changed it: the records can't know */
     int64_t damaged_ms;
-    int64_t down_until, busy_until;
-    int64_t switched_ms;        /* on or off, the last time */
-    struct sim_point *snapshot; /* owned: as it was once, for whoever restores it; NULL: none was made */
-    size_t snapshot_count;
-};
-
-/* Another daemon on a MongoDB of its own, with the same source: a rough one that only writes. */
-struct installation {
-    bool there;
-    uint64_t epoch;
-    int64_t next_count_ms;
+    int64_t down_until, busy_until, key_until;
+    int64_t switched_ms; /* on or off, the last time */
 };
 
 /* A request on its way. */
@@ -232,6 +232,8 @@ struct run {
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
     size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
     int64_t lease_until_ms;       /* as it knows itself */
+    bool lists_refused;           /* it has listed the documents whose record was refused */
+    bool unclean;                 /* the last holder did not end well, and not all tombs were listed since */
     bool sure[SIM_COLLECTIONS]
              [SIM_MAX_IDS]; /* what it heard last of a document's point came in time, or was seen */
 };
@@ -264,6 +266,8 @@ struct world {
     int breakage;
     int64_t lease_ms, index_timeout_ms, embed_timeout_ms;
     size_t batch_size, max_docs, embed_batch, write_batch;
+    int max_delete_percent;
+    uint64_t hold_from;
     struct event *heap;
     size_t heap_count, heap_capacity;
     uint64_t order;
@@ -272,10 +276,11 @@ struct world {
     unsigned run_count, starting;
     struct sim_mongo mongo;
     struct sim_collection qdrant[SIM_COLLECTIONS];
-    int64_t embedder_down_until[SIM_EMBEDDERS];
+    int64_t embedder_down_until[SIM_EMBEDDERS], embedder_key_until[SIM_EMBEDDERS];
+    int64_t text_until[SIM_EMBEDDERS]; /* texts of one kind fail that long */
+    int text_kind[SIM_EMBEDDERS];
     struct said history[SIM_HISTORY];
     uint64_t said;
-    struct installation other;
     uint64_t writer_epoch; /* the newest that wrote to Qdrant */
     int64_t server_jumped_ms;
     bool clocks_jumped;
@@ -360,15 +365,7 @@ void stream_wake(struct world *w, int64_t at);
 /* True if the reply has been arranged for. */
 bool mongo_write(struct world *w, struct trip *trip);
 
-/* ---- elsewhere.c ---- */
-/* What happens to points by daemons on other MongoDBs in one step of chaos. */
-void elsewhere_fault(struct world *w);
-/* This point is about to be written by us: the other installation may be first. */
-void elsewhere_races(struct world *w, struct sim_collection *c, int key);
-
 /* ---- qdrant.c ---- */
-/* All that it has was confirmed to somebody. */
-void qdrant_confirm(struct sim_collection *c);
 void qdrant_submit(struct trip *trip);
 void qdrant_fault(struct world *w);
 /* When all is in step, somebody takes one of our points away, */
@@ -404,6 +401,8 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
 /* 7. Nothing that changes points may be sent when the lease is over, however long it waits in the adapter. */
 void promise_deadline(struct world *w, const struct run *run, const struct req *req);
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection);
+/* 5. So many points of the collection have no document that a sweep may delete none. */
+bool promise_holds(const struct world *w, size_t collection);
 /* 5. A tomb stays until nobody can be writing any more. */
 void promise_tomb_dropped(struct world *w, const struct run *run, int id);
 /* 8. What has to start a comparing scan does. */
@@ -413,10 +412,6 @@ void promise_needed(struct world *w, const struct run *run, const char *text);
 /* After each step of an engine: memory, healing; and when it is at rest, 2, 4 and 5 for everything. */
 void promise_rest(struct world *w, struct run *run);
 /* What a point said until now, for promise_record(). */
-/* A guarded write was skipped, and the server does not say so: it is believed until the epochs are counted,
- * but not by one that knows of another installation. */
-void promise_skipped(struct world *w, const struct trip *trip, size_t collection,
-                     const struct point_write *p);
 void promise_said(struct world *w, size_t collection, const struct sim_point *point);
 
 /* ---- check.c ---- */

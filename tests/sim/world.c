@@ -33,6 +33,8 @@ static const struct {
     [FAULT_UNPROVEN] = {"unproven", 1000},
     [FAULT_INVALIDATE] = {"invalidate", 5},
     [FAULT_STATE_LOST] = {"state-lost", 5},
+    [FAULT_REFUSE] = {"refuse", 20},
+    [FAULT_SWAP] = {"swap", 4},
     [FAULT_OLD_RECORD] = {"old-record", 500},
     [FAULT_QDRANT_REFUSED] = {"qdrant-refused", 60},
     [FAULT_QDRANT_BUSY] = {"qdrant-busy", 40},
@@ -45,13 +47,14 @@ static const struct {
     [FAULT_QDRANT_RESTART] = {"qdrant-restart", 10},
     [FAULT_QDRANT_DROP] = {"qdrant-drop", 4},
     [FAULT_QDRANT_OTHERS] = {"qdrant-others", 15},
-    [FAULT_QDRANT_SNAPSHOT] = {"qdrant-snapshot", 4},
-    [FAULT_INSTALLATION] = {"installation", 30},
     [FAULT_EMBED_ERROR] = {"embed-error", 60},
     [FAULT_EMBED_PARTIAL] = {"embed-partial", 60},
     [FAULT_EMBED_SLOW] = {"embed-slow", 60},
     [FAULT_EMBED_HOLE] = {"embed-hole", 20},
     [FAULT_EMBED_OUTAGE] = {"embed-outage", 10},
+    [FAULT_QDRANT_KEY] = {"qdrant-key", 10},
+    [FAULT_EMBED_KEY] = {"embed-key", 10},
+    [FAULT_EMBED_TEXT] = {"embed-text", 15},
     [FAULT_PLUGIN] = {"plugin", 20},
     [FAULT_CRASH] = {"crash", 20},
     [FAULT_STOP] = {"stop", 20},
@@ -195,12 +198,14 @@ static void step(struct world *w, void *arg, uint64_t number)
     if (w->now >= w->chaos_ms) {
         sim_trace(w, "quiet from here on");
         w->quiet = true;
-        for (size_t i = 0; i < SIM_EMBEDDERS; i++) w->embedder_down_until[i] = 0;
-        for (size_t i = 0; i < SIM_COLLECTIONS; i++) w->qdrant[i].down_until = 0;
+        for (size_t i = 0; i < SIM_EMBEDDERS; i++)
+            w->embedder_down_until[i] = w->embedder_key_until[i] = w->text_until[i] = 0;
+        for (size_t i = 0; i < SIM_COLLECTIONS; i++) w->qdrant[i].down_until = w->qdrant[i].key_until = 0;
         daemons_right_clocks(w);
         return;
     }
-    bool calm = w->now < w->silent_until || (w->pause_ms && w->now / w->pause_ms % 2 == 1);
+    bool calm =
+        w->mongo.swapped || w->now < w->silent_until || (w->pause_ms && w->now / w->pause_ms % 2 == 1);
     if (sim_below(w, BY_STEP, 3) == 0 && w->writes < w->limits.writes && !calm) {
         w->writes++;
         mongo_app_write(w);
@@ -233,11 +238,9 @@ static void draw_faults(struct world *w)
     }
     /* A point too many and one that is missing leave the count as it was, and then nothing tells of them. */
     if (w->rate[FAULT_PAUSE]) w->rate[FAULT_QDRANT_OTHERS] = 0;
-    if (draw_below(w, 3) || w->rate[FAULT_PAUSE]) w->rate[FAULT_INSTALLATION] = 0;
-    if (w->rate[FAULT_INSTALLATION]) w->rate[FAULT_QDRANT_OTHERS] = 0;
-    if (draw_below(w, 3)) w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
     if (w->rate[FAULT_UNPROVEN] && draw_below(w, 2)) w->rate[FAULT_UNPROVEN] = 990; /* it is not allowed to */
     if (w->rate[FAULT_PAUSE] && draw_below(w, 2)) w->rate[FAULT_SECOND] = 1000;     /* there to take over */
+    if (w->rate[FAULT_SWAP]) w->rate[FAULT_QDRANT_LATE] = 0; /* points of the dead would not be counted */
     for (int i = 0; i < FAULT_COUNT; i++)
         if (w->limits.without >> i & 1) w->rate[i] = 0;
 }
@@ -258,11 +261,13 @@ static void draw(struct world *w)
     w->max_docs = 8 + draw_below(w, 40);
     w->embed_batch = 1 + draw_below(w, 8);
     w->write_batch = 1 + draw_below(w, 8);
+    w->max_delete_percent = draw_below(w, 3) ? 20 + (int)draw_below(w, 60) : 100;
+    w->hold_from = 2 + draw_below(w, 6);
     w->broken_embedder = w->broken_collection = -1;
     w->breakage = (int)draw_below(w, 3);
     w->strike = draw_below(w, 2) && w->rate[FAULT_QDRANT_OTHERS];
     w->tamper = draw_below(w, 4) == 0;
-    if (draw_below(w, 4) == 0 && !w->rate[FAULT_INSTALLATION]) {
+    if (draw_below(w, 4) == 0) {
         if (draw_below(w, 2))
             w->broken_embedder = (int)draw_below(w, SIM_EMBEDDERS);
         else
@@ -386,30 +391,21 @@ static bool repaired(struct world *w, struct course *c)
     return true;
 }
 
-/*
- * The other installation was taken away, and the person who did that has everything compared: what it wrote
- * with an epoch below ours nothing tells of.
- */
-static bool repaired_after_another(struct world *w, struct course *c)
+/* A person finds out why points are left over, and says that they may go. */
+static void allow_deletes(struct world *w)
 {
-    struct engine_snapshot s;
     const struct run *run = daemon_at_work(w);
-    if (!run) return !w->other.there;
+    struct engine_snapshot s;
+    if (!run || w->mongo.swapped) return;
     engine_snapshot(run->engine, &s);
-    if (!w->other.there && !s.another_epoch) return true;
-    if (run == c->asked && s.compares == c->compares) return false;
-    bool partial = c->stage == SETTLE && (s.compare_partial || parked(&s) != c->parked);
-    if (run == c->asked && !partial && !s.another_epoch) {
-        w->other.there = false;
-        return true;
+    bool held = false, rightly = false;
+    for (size_t i = 0; i < s.collection_count; i++) {
+        held |= s.collections[i].held.orphans > 0;
+        rightly |= promise_holds(w, run->which[i]);
     }
-    c->asked = NULL;
-    if (engine_compare(run->engine, &(struct engine_compare){.whole = true})) {
-        c->asked = run;
-        c->compares = s.compares;
-        c->parked = parked(&s);
-    }
-    return false;
+    if (!held || !rightly || s.compare_asked) return;
+    sim_trace(w, "a person allows deletes");
+    engine_compare(run->engine, &(struct engine_compare){.allow_deletes = true});
 }
 
 /* Is it time for the next stage? */
@@ -426,9 +422,8 @@ static void advance(struct world *w, struct course *c)
     switch (c->stage) {
     case OTHERS_SETTLE:
     case SETTLE:
-        if (!repaired_after_another(w, c)) {
-            if (last) sim_fail(w, "Self-healing: the repair after another installation does not end");
-        } else if (check_in_step(w)) {
+        if (w->mongo.swapped) break;
+        if (check_in_step(w)) {
             bool rest = c->stage == OTHERS_SETTLE;
             w->broken_embedder = w->broken_collection = -1;
             if (rest) {
@@ -445,6 +440,7 @@ static void advance(struct world *w, struct course *c)
             }
         } else if (!last) {
             w->failure[0] = '\0';
+            allow_deletes(w);
         }
         break;
     case REPAIR:

@@ -10,6 +10,8 @@
 
 #include "sim.h"
 
+#define TOMBS_LISTED 3 /* small pages, so that much happens between two */
+
 /* ---- records ---- */
 
 static bool same_entry(const struct entry *a, const struct entry *b)
@@ -39,6 +41,7 @@ static enum lks_code write_record(struct world *w, const struct run *run, const 
     const struct sim_doc *now = mongo_doc(w, id);
     struct record record;
     if (!now) return LKS_E_NOT_FOUND;
+    if (!w->quiet && w->now < w->mongo.refuses_until[id]) return LKS_E_REFUSED;
     if (!is_as_read(run, write, &now->record)) return LKS_E_MISSED;
     bool good =
         now->record.entries ? record_copy(&record, &now->record) : record_init(&record, SIM_COLLECTIONS);
@@ -83,8 +86,6 @@ static void take_lease(struct world *w, struct run *run, struct req *req)
     uint64_t second = (uint64_t)(now / 1000);
     if (!m->owner[0]) w->writer_epoch = 0; /* there is no earlier one that anybody knows of */
     req->lease.previous_expired = m->owner[0] && !m->lease_released;
-    if (!m->unproven) m->unproven = m->epoch;
-    req->lease.floor = m->unproven;
     m->epoch = m->epoch + 1 > second ? m->epoch + 1 : second;
     snprintf(m->owner, sizeof m->owner, "%s", run->owner);
     m->lease_until = now + req->lease.lease_ms;
@@ -92,35 +93,15 @@ static void take_lease(struct world *w, struct run *run, struct req *req)
     req->lease.epoch = m->epoch;
     req->lease.held = true;
     run->saw = mongo_committed(w);
+    run->unclean = req->lease.previous_expired;
     sim_trace(w, "%s holds the lease, epoch %llu%s", run->owner, (unsigned long long)m->epoch,
               req->lease.previous_expired ? ", the last one was not given back" : "");
-}
-
-static void raise_lease(struct world *w, struct run *run, struct req *req)
-{
-    struct sim_mongo *m = &w->mongo;
-    struct engine_state *saved = &m->saved.state;
-    req->lease.held = true;
-    m->epoch = req->lease.raise_to;
-    m->unproven = 0;
-    m->lease_until = mongo_wall(w) + req->lease.lease_ms;
-    saved->scan_running = saved->scan_doubt = true;
-    docid_free(saved->scan_after);
-    saved->scan_after = NULL;
-    sim_trace(w, "%s raises its epoch from %llu to %llu", run->owner, (unsigned long long)req->lease.epoch,
-              (unsigned long long)m->epoch);
 }
 
 static void do_lease(struct world *w, struct run *run, struct req *req)
 {
     struct sim_mongo *m = &w->mongo;
-    bool raised = req->lease.op == LEASE_RAISE && req->lease.raise_to == m->epoch;
-    bool mine = strcmp(m->owner, run->owner) == 0 && (req->lease.epoch == m->epoch || raised);
-    if (mine && !m->lease_released && req->lease.op == LEASE_RAISE) {
-        raise_lease(w, run, req);
-        return;
-    }
-    if (mine && !m->lease_released && req->lease.op != LEASE_TAKE && req->lease.proven) m->unproven = 0;
+    bool mine = strcmp(m->owner, run->owner) == 0 && req->lease.epoch == m->epoch;
     if (req->lease.op == LEASE_TAKE) {
         take_lease(w, run, req);
     } else if (mine && !m->lease_released) {
@@ -142,18 +123,22 @@ static void copy_position(struct engine_state *to, const struct engine_state *fr
     *to = (struct engine_state){.token_time = from->token_time,
                                 .scan_running = from->scan_running,
                                 .scan_doubt = from->scan_doubt,
+                                .drop_reported = from->drop_reported,
                                 .clean = from->clean};
     if (from->token) to->token = bson_copy(from->token);
     if (from->scan_after) to->scan_after = docid_copy(from->scan_after);
 }
 
-static void load_state(struct world *w, const struct run *run, struct req *req)
+static void load_state(struct world *w, struct run *run, struct req *req)
 {
     const struct sim_state *saved = &w->mongo.saved;
     struct engine_state *out = &req->state_load.state;
     bool any = false;
     copy_position(out, &saved->state);
+    run->unclean |= !saved->state.clean;
     w->mongo.saved.state.clean = false; /* whoever reads it is at work from here on */
+    out->held = calloc(run->config.collection_count + 1, sizeof *out->held);
+    for (size_t i = 0; i < run->config.collection_count; i++) out->held[i] = saved->held[run->which[i]];
     for (size_t i = 0; i < SIM_COLLECTIONS; i++) any |= saved->digests[i][0] != '\0';
     if (!any) return;
     out->digests = calloc(run->config.collection_count + 1, sizeof *out->digests);
@@ -172,6 +157,9 @@ static void save_state(struct world *w, struct run *run, struct req *req)
     engine_state_fini(&saved->state);
     copy_position(&saved->state, &req->state_save.state);
     memset(saved->digests, 0, sizeof saved->digests);
+    memset(saved->held, 0, sizeof saved->held);
+    for (size_t i = 0; i < run->config.collection_count; i++)
+        saved->held[run->which[i]] = req->state_save.state.held[i];
     for (size_t i = 0; i < run->config.collection_count; i++)
         snprintf(saved->digests[run->which[i]], sizeof saved->digests[0], "%s",
                  req->state_save.state.digests[i]);
@@ -179,16 +167,59 @@ static void save_state(struct world *w, struct run *run, struct req *req)
 
 /* ---- tombs ---- */
 
-static void list_tombs(struct world *w, struct req *req)
+/* The tomb of this document comes after that position: in the order of the text of ids, as in the adapter. */
+static bool tomb_after(const struct sim_mongo *m, int id, int64_t due_ms, const struct docid *from)
+{
+    if (!from) return true;
+    if (m->tombs[id].due_ms != due_ms) return m->tombs[id].due_ms > due_ms;
+    char *mine = docid_json(m->tombs[id].id), *other = docid_json(from);
+    bool after = strcmp(mine, other) > 0;
+    free(mine);
+    free(other);
+    return after;
+}
+
+/* The first tomb behind that position; -1: none. */
+static int next_tomb(const struct world *w, int64_t due_ms, const struct docid *from)
+{
+    const struct sim_mongo *m = &w->mongo;
+    int best = -1;
+    for (int id = 0; id < w->ids; id++) {
+        if (!m->tombed[id] || !tomb_after(m, id, due_ms, from)) continue;
+        if (best < 0 || !tomb_after(m, id, m->tombs[best].due_ms, m->tombs[best].id)) best = id;
+    }
+    return best;
+}
+
+static void list_tombs(struct world *w, struct run *run, struct req *req)
 {
     struct sim_mongo *m = &w->mongo;
+    int64_t due_ms = req->tombs.from_due_ms;
+    const struct docid *from = req->tombs.from;
     req->tombs.tombs = calloc(SIM_MAX_IDS, sizeof *req->tombs.tombs);
-    for (int id = 0; id < w->ids && req->tombs.count < req->tombs.max; id++) {
-        if (!m->tombed[id] || m->tombs[id].since_ms > req->tombs.older_than_ms) continue;
+    req->tombs.next_ms = NO_TIME;
+    if (req->tombs.refused || req->tombs.due_by_ms == INT64_MAX) run->lists_refused = true;
+    if (!req->tombs.refused && req->tombs.due_by_ms == INT64_MAX) run->unclean = false;
+    if (!run->lists_refused) sim_fail(w, "Token: %s does not try again what was refused before", run->owner);
+    if (run->unclean)
+        sim_fail(w, "Deletes: %s waits with the tombs of a holder that did not end well", run->owner);
+    if (req->tombs.max > TOMBS_LISTED) req->tombs.max = TOMBS_LISTED;
+    for (int id; (id = next_tomb(w, due_ms, from)) >= 0 && req->tombs.count < req->tombs.max;) {
+        if (req->tombs.refused && !m->tombs[id].refused) {
+            due_ms = m->tombs[id].due_ms;
+            from = m->tombs[id].id;
+            continue;
+        }
+        if (m->tombs[id].due_ms > req->tombs.due_by_ms) {
+            req->tombs.next_ms = m->tombs[id].due_ms;
+            break;
+        }
         struct tomb *out = &req->tombs.tombs[req->tombs.count++];
         *out = m->tombs[id];
         out->id = docid_copy(m->tombs[id].id);
         out->key = m->tombs[id].key ? strdup(m->tombs[id].key) : NULL;
+        due_ms = out->due_ms;
+        from = out->id;
     }
 }
 
@@ -262,7 +293,7 @@ bool mongo_write(struct world *w, struct trip *trip)
         do_lease(w, run, req);
         break;
     case REQ_TOMBS_LIST:
-        list_tombs(w, req);
+        list_tombs(w, run, req);
         break;
     default:
         change_tombs(w, run, req);

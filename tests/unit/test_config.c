@@ -124,6 +124,8 @@ static const struct {
      "t.ini:6: [qdrant] url: the address has no valid host and port\n"},
     {ENOUGH "[qdrant]\nurl = http://h/?a=b\n", NULL,
      "t.ini:6: [qdrant] url: the address must not have a ? or #\n"},
+    {ENOUGH "[embedding]\nurl = http://h/x?api-version=1#y\n", NULL,
+     "t.ini:6: [embedding] url: the address must not have a #\n"},
     {ENOUGH "[qdrant]\nnamespace = 6ba7b811\n", NULL,
      "t.ini:6: [qdrant] namespace: \"6ba7b811\" is no UUID\n"},
     {ENOUGH "[qdrant]\npoint_id = prefixed-sha1\n", NULL,
@@ -480,7 +482,8 @@ START_TEST(show_tells_where_values_come_from_and_hides_secrets)
                   "mongodb://me:hidden1@h/db?tlsCertificateKeyFilePassword=hidden2&w=1\ncollection = c\n"
                   "[qdrant]\napi_key = hidden3\nurl = http://u:hidden4@q:1\n[embedding]\nquery_prefix = "
                   "\"query: \" ; E5\n"
-                  "[collection:a]\nsentences = One: {a}\n  Two: {b}\nmine = 5\n[api]\ntoken_file = key\n",
+                  "[collection:a]\nsentences = One: {a}\n  Two: {b}\nmine = 5\n"
+                  "embedding.url = http://h/v1/?key=hidden5&v=hidden6\n[api]\ntoken_file = key\n",
                   "LOCKSTEP_WORKER_JITTER=0.5");
     struct buf out;
     buf_init(&out, 0);
@@ -496,9 +499,10 @@ START_TEST(show_tells_where_values_come_from_and_hides_secrets)
         "\nquery_prefix = \"query: \" ; t.ini:8\n",
         "\nsentences = One: {a}\n    Two: {b} ; t.ini:10\n",
         "\nmine = 5 ; t.ini:12\n",
-        "\ntoken_file = key ; t.ini:14\n",
+        "\ntoken_file = key ; t.ini:15\n",
         "\nplugin = a ; default\n",
-        "\nlisten = 127.0.0.1:4003 ; default\n"};
+        "\nlisten = 127.0.0.1:4003 ; default\n",
+        "\nembedding.url = http://h/v1/?key=***&v=*** ; t.ini:13\n"};
     for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
         ck_assert_msg(strstr(out.data, there[i]) != NULL, "not shown: %s\nin:\n%s", there[i], out.data);
     ck_assert_ptr_null(strstr(out.data, "hidden"));

@@ -1,12 +1,14 @@
 /* test_engine_rules.c - the engine's pure decisions: what to do with a document, what a failure means, when
  * to ask again. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/circuit.h"
 #include "engine/classify.h"
 #include "engine/retry.h"
+#include "engine/usable.h"
 #include "suite.h"
 
 /* ---- classify ---- */
@@ -133,7 +135,8 @@ START_TEST(a_longer_retry_after_wins_and_a_shorter_one_does_not)
 {
     ck_assert_int_eq(retry_delay_ms(&policy, 1, 5000, 0), 5000);
     ck_assert_int_eq(retry_delay_ms(&policy, 3, 500, 0), 4000);
-    ck_assert_int_eq(retry_delay_ms(&policy, 1, 50000, 0), 50000);
+    ck_assert_int_eq(retry_delay_ms(&policy, 1, 9000, 0), 9000);
+    ck_assert_int_eq(retry_delay_ms(&policy, 1, 86400000, 0), 10000); /* a day is capped */
 }
 END_TEST
 
@@ -182,10 +185,10 @@ START_TEST(a_circuit_opens_after_failures_in_a_row_and_closes_by_a_probe)
     circuit_init(&c, 0);
     ck_assert(circuit_probe_due(&c, 0));
     circuit_probing(&c);
-    ck_assert(circuit_success(&c));
+    ck_assert(circuit_success(&c, 50));
     ck_assert(!circuit_failure(&c, &err, 100));
     ck_assert(!circuit_failure(&c, &err, 100));
-    circuit_success(&c); /* not in a row */
+    circuit_success(&c, 50); /* not in a row */
     ck_assert(!circuit_failure(&c, &err, 100));
     ck_assert(!circuit_failure(&c, &err, 100));
     ck_assert(circuit_failure(&c, &err, 100));
@@ -193,8 +196,35 @@ START_TEST(a_circuit_opens_after_failures_in_a_row_and_closes_by_a_probe)
     ck_assert(!circuit_probe_due(&c, 100));
     ck_assert(circuit_probe_due(&c, 100 + CIRCUIT_PROBE_MIN_MS));
     circuit_probing(&c);
-    ck_assert(circuit_success(&c));
+    ck_assert(circuit_success(&c, 50));
     ck_assert(circuit_closed(&c));
+}
+END_TEST
+
+/* A key that may read and not write passes every probe and fails every write. */
+START_TEST(a_circuit_that_relapses_is_probed_ever_less_often)
+{
+    struct circuit c;
+    struct lks_err err;
+    lks_fail(&err, LKS_E_QDRANT_UNAVAILABLE, "forbidden");
+    circuit_init(&c, 0);
+    circuit_probing(&c);
+    circuit_success(&c, 0);
+    int64_t now = 0, last = 0;
+    for (int i = 0; i < 10; i++) {
+        circuit_trip(&c, &err, now);
+        ck_assert_int_ge(c.probe_at_ms - now, last);
+        ck_assert_int_le(c.probe_at_ms - now, CIRCUIT_PROBE_MAX_MS);
+        last = c.probe_at_ms - now;
+        circuit_trip(&c, &err, now + 10); /* once open it is open */
+        ck_assert_int_eq(c.probe_at_ms - now, last);
+        now = c.probe_at_ms;
+        circuit_probing(&c);
+        ck_assert(circuit_success(&c, now));
+    }
+    ck_assert_int_eq(last, CIRCUIT_PROBE_MAX_MS);
+    circuit_trip(&c, &err, now + CIRCUIT_RELAPSE_MS);
+    ck_assert_int_eq(c.probe_at_ms, now + CIRCUIT_RELAPSE_MS + CIRCUIT_PROBE_MIN_MS);
 }
 END_TEST
 
@@ -220,6 +250,37 @@ START_TEST(probes_come_at_growing_intervals_or_when_the_server_said)
 }
 END_TEST
 
+/* ---- vectors ---- */
+
+static const struct {
+    float vector[3];
+    bool cosine;
+    float most;
+    const char *says; /* NULL: it may go in */
+} vectors[] = {
+    {{0, 0, 0}, true, 0, "all its 3 elements are 0"},
+    {{0, -0.0F, 0}, true, 0, "all its 3 elements are 0"},
+    {{0, 0, 0}, false, 0, NULL},
+    {{0, 1e-30F, 0}, true, 0, NULL},
+    {{1, 70000, 0}, false, 65504, "element 1 is 70000, and the collection's datatype holds 65504"},
+    {{1, 0, -65505}, true, 65504, "element 2 is -65505"},
+    {{1, -65504, 65504}, true, 65504, NULL},
+    {{1, 70000, 0}, false, 0, NULL},
+    {{1, NAN, 0}, false, 0, "element 1 is NaN"},
+    {{-INFINITY, 1, 0}, false, 0, "element 0 is infinite"},
+};
+
+START_TEST(a_vector_that_would_be_stored_as_another_is_refused)
+{
+    struct lks_err err;
+    bool usable = usable_vector(vectors[_i].vector, 3, vectors[_i].cosine, vectors[_i].most, &err);
+    ck_assert_int_eq(usable, !vectors[_i].says);
+    if (usable) return;
+    ck_assert_int_eq(err.code, LKS_E_EMBEDDING_REJECTED);
+    ck_assert_msg(strstr(err.text, vectors[_i].says) != NULL, "%s", err.text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine rules");
@@ -236,7 +297,9 @@ int main(void)
     tcase_add_test(tc, jitter_stays_within_its_share);
     tcase_add_loop_test(tc, each_code_is_tried_again_as_the_contract_says, 0, COUNT(kinds));
     tcase_add_test(tc, a_circuit_opens_after_failures_in_a_row_and_closes_by_a_probe);
+    tcase_add_test(tc, a_circuit_that_relapses_is_probed_ever_less_often);
     tcase_add_test(tc, probes_come_at_growing_intervals_or_when_the_server_said);
+    tcase_add_loop_test(tc, a_vector_that_would_be_stored_as_another_is_refused, 0, COUNT(vectors));
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -21,7 +21,6 @@ static struct req *lease_req(int op, int64_t lease_ms, uint64_t epoch, bool clea
     if (op == LEASE_TAKE) req->lease.op = LEASE_TAKE;
     if (op == LEASE_RENEW) req->lease.op = LEASE_RENEW;
     if (op == LEASE_RELEASE) req->lease.op = LEASE_RELEASE;
-    if (op == LEASE_RAISE) req->lease.op = LEASE_RAISE;
     req->lease.lease_ms = lease_ms;
     req->lease.epoch = epoch;
     req->lease.clean = clean;
@@ -158,37 +157,6 @@ START_TEST(taking_again_raises_the_epoch_and_trusts_nothing)
 }
 END_TEST
 
-/* The epoch of the first holder whose writes were not proven, as the next one is told. */
-static uint64_t take_and_ask_floor(struct mongo *m, uint64_t *epoch)
-{
-    struct req *req = lease(m, LEASE_TAKE, 60000, 0, false);
-    uint64_t floor = req->lease.floor;
-    ck_assert(req->lease.held);
-    *epoch = req->lease.epoch;
-    req_free(req);
-    return floor;
-}
-
-START_TEST(the_next_holder_is_told_since_which_epoch_nothing_is_proven)
-{
-    uint64_t first, second, third, fourth, fifth;
-    fixture_start(&f, _i, NULL);
-    fixture_open(&f);
-    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &first), 0);
-    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &second), first);
-    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &third), first);
-    struct req *req = lease_req(LEASE_RENEW, 60000, third, false);
-    req->lease.proven = true;
-    req_free(fixture_ok(&f, req));
-    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &fourth), third);
-    req = lease_req(LEASE_RELEASE, 0, fourth, true);
-    req->lease.proven = true;
-    req_free(fixture_ok(&f, req));
-    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &fifth), fourth);
-    fixture_end(&f);
-}
-END_TEST
-
 START_TEST(an_epoch_never_falls_even_if_the_clock_did)
 {
     fixture_start(&f, _i, NULL);
@@ -250,47 +218,6 @@ START_TEST(the_state_is_loaded_as_it_was_saved)
     req_free(req);
     bson_destroy(token);
     docid_free(id);
-    fixture_end(&f);
-}
-END_TEST
-
-static struct req *raise_to(struct mongo *m, uint64_t epoch, uint64_t to)
-{
-    struct req *req = lease_req(LEASE_RAISE, 60000, epoch, false);
-    req->lease.raise_to = to;
-    fixture_run_on(&f, m, req);
-    ck_assert_msg(req->err.code == LKS_E_OK, "%s", req->err.text);
-    return req;
-}
-
-START_TEST(a_raised_lease_has_everything_compared_by_whoever_comes_next)
-{
-    fixture_start(&f, _i, NULL);
-    fixture_open(&f);
-    struct mongo *other = fixture_open_other(&f, "second");
-    uint64_t epoch = take(f.mongo, 60000, NULL), next;
-    ck_assert_int_eq(save(epoch, "{'_data':'82'}", "{'$maxKey':1}"), LKS_E_OK);
-    for (int again = 0; again < 2; again++) { /* the second time as after a reply that was lost */
-        struct req *req = raise_to(f.mongo, epoch, epoch + 50);
-        ck_assert(req->lease.held);
-        req_free(req);
-    }
-    ck_assert(!renew(f.mongo, epoch));
-    ck_assert(renew(f.mongo, epoch + 50));
-    struct req *req = raise_to(other, epoch + 50, epoch + 60);
-    ck_assert(!req->lease.held); /* it is not this one's */
-    req_free(req);
-    req = raise_to(f.mongo, epoch, epoch + 40);
-    ck_assert(!req->lease.held);
-    req_free(req);
-    req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
-    ck_assert_ptr_nonnull(req->state_load.state.token);
-    ck_assert(req->state_load.state.scan_running && req->state_load.state.scan_doubt);
-    ck_assert_ptr_null(req->state_load.state.scan_after);
-    req_free(req);
-    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &next), epoch + 50);
-    ck_assert_uint_gt(next, epoch + 50);
-    mongo_close(other);
     fixture_end(&f);
 }
 END_TEST
@@ -382,14 +309,15 @@ static struct req *tombs_req(enum req_kind kind, size_t from, size_t count)
         req->tombs.tombs[i] = (struct tomb){.id = fixture_id(buried[from + i]),
                                             .key = from + i == 2 ? strdup("key") : NULL,
                                             .after = UINT64_C(9) << 32 | i,
-                                            .since_ms = 1000 + (int64_t)(from + i)};
+                                            .since_ms = 1000 + (int64_t)(from + i),
+                                            .due_ms = 2000 + (int64_t)(from + i)};
     return req;
 }
 
-static struct req *list_tombs(int64_t older_than_ms, size_t max)
+static struct req *list_tombs(int64_t due_by_ms, size_t max)
 {
     struct req *req = req_new(REQ_TOMBS_LIST, NULL);
-    req->tombs.older_than_ms = older_than_ms;
+    req->tombs.due_by_ms = due_by_ms;
     req->tombs.max = max;
     return fixture_ok(&f, req);
 }
@@ -412,8 +340,9 @@ START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
     ck_assert_str_eq(req->tombs.tombs[2].key, "key");
     ck_assert_ptr_null(req->tombs.tombs[0].key);
     req_free(req);
-    req = list_tombs(1001, 10);
+    req = list_tombs(2001, 10);
     ck_assert_uint_eq(req->tombs.count, 2);
+    ck_assert_int_eq(req->tombs.next_ms, 2002);
     req_free(req);
     req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_DROP, 0, 1)));
     req = list_tombs(5000, 10);
@@ -423,6 +352,55 @@ START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
     fixture_open(&f);
     req = list_tombs(5000, 10);
     ck_assert_uint_eq(req->tombs.count, 0);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(tombs_are_listed_page_by_page_also_where_many_are_due_at_once)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct req *put = tombs_req(REQ_TOMBS_PUT, 0, 4);
+    for (size_t i = 0; i < 4; i++) put->tombs.tombs[i].due_ms = i < 3 ? 2000 : 2001;
+    req_free(fixture_ok(&f, put));
+    struct docid *from = NULL;
+    int64_t from_due_ms = 0;
+    size_t seen = 0;
+    for (;;) {
+        struct req *req = req_new(REQ_TOMBS_LIST, NULL);
+        req->tombs.due_by_ms = 2001;
+        req->tombs.max = 2;
+        req->tombs.from = from;
+        req->tombs.from_due_ms = from_due_ms;
+        req = fixture_ok(&f, req);
+        seen += req->tombs.count;
+        from = NULL;
+        if (req->tombs.count == 2) {
+            from = docid_copy(req->tombs.tombs[1].id);
+            from_due_ms = req->tombs.tombs[1].due_ms;
+        }
+        ck_assert(from || req->tombs.next_ms == NO_TIME);
+        req_free(req);
+        if (!from) break;
+    }
+    ck_assert_uint_eq(seen, 4);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(tombs_of_versions_that_knew_no_due_time_are_taken_over)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    fixture_insert(
+        &f, "lockstep.state",
+        "{'_id':{'source':'tools','doc':'1'},'source':'tools','since':{'$date':{'$numberLong':'1500'}},"
+        "'id':{'_id':1}}");
+    req_free(fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL)));
+    struct req *req = list_tombs(1500, 10);
+    ck_assert_uint_eq(req->tombs.count, 1);
+    ck_assert_int_eq(req->tombs.tombs[0].due_ms, 1500);
     req_free(req);
     fixture_end(&f);
 }
@@ -558,8 +536,6 @@ int main(void)
     tcase_add_loop_test(tc, an_expired_lease_passes_on_with_a_warning, 0, servers);
     tcase_add_loop_test(tc, taking_again_raises_the_epoch_and_trusts_nothing, 0, servers);
     tcase_add_loop_test(tc, an_epoch_never_falls_even_if_the_clock_did, 0, servers);
-    tcase_add_loop_test(tc, the_next_holder_is_told_since_which_epoch_nothing_is_proven, 0, servers);
-    tcase_add_loop_test(tc, a_raised_lease_has_everything_compared_by_whoever_comes_next, 0, servers);
     suite_add_tcase(suite, tc);
     tc = tcase_create("state");
     tcase_add_loop_test(tc, the_state_is_loaded_as_it_was_saved, 0, servers);
@@ -570,6 +546,8 @@ int main(void)
     suite_add_tcase(suite, tc);
     tc = tcase_create("tombs");
     tcase_add_loop_test(tc, tombs_are_listed_oldest_first_until_they_are_dropped, 0, servers);
+    tcase_add_loop_test(tc, tombs_are_listed_page_by_page_also_where_many_are_due_at_once, 0, servers);
+    tcase_add_loop_test(tc, tombs_of_versions_that_knew_no_due_time_are_taken_over, 0, servers);
     tcase_add_loop_test(tc, a_tomb_that_was_put_since_is_not_dropped, 0, servers);
     tcase_add_loop_test(tc, a_tomb_ends_the_record_beside_its_document, 0, servers);
     tcase_add_loop_test(tc, a_record_beside_a_document_whose_point_is_taken_over_stays, 0, servers);

@@ -276,7 +276,37 @@ static const char *const unfit[] = {
     "{\"vectors\":{\"size\":5,\"distance\":\"Cosine\"}}",
     "{\"vectors\":{\"size\":4,\"distance\":\"Euclid\"}}",
     "{\"vectors\":{\"text\":{\"size\":4,\"distance\":\"Cosine\"}}}",
+    "{\"vectors\":{\"size\":4,\"distance\":\"Cosine\",\"datatype\":\"uint8\"}}",
 };
+
+START_TEST(ensure_says_which_vectors_a_collection_can_hold)
+{
+    static const struct {
+        const char *vectors;
+        bool cosine;
+        float most;
+    } kinds[] = {{"{\"vectors\":{\"size\":4,\"distance\":\"Dot\"}}", false, 0},
+                 {"{\"vectors\":{\"size\":4,\"distance\":\"Dot\",\"datatype\":\"float32\"}}", false, 0},
+                 {"{\"vectors\":{\"size\":4,\"distance\":\"Dot\",\"datatype\":\"float16\"}}", false, 65504}};
+    begin(_i);
+    char path[128];
+    snprintf(path, sizeof path, "/collections/%s", names[1]);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        ck_assert_int_eq(plain("PUT", path, kinds[i].vectors), 200);
+        struct req *req = ask(ensure_req(1));
+        expect_ok(req);
+        ck_assert_int_eq(req->ensure.cosine, kinds[i].cosine);
+        ck_assert_float_eq(req->ensure.most, kinds[i].most);
+        req_free(req);
+        ck_assert_int_eq(plain("DELETE", path, NULL), 200);
+    }
+    struct req *req = ask(ensure_req(0)); /* made by us */
+    expect_ok(req);
+    ck_assert(req->ensure.cosine);
+    req_free(req);
+    end();
+}
+END_TEST
 
 START_TEST(ensure_refuses_what_does_not_fit_and_says_so)
 {
@@ -288,7 +318,7 @@ START_TEST(ensure_refuses_what_does_not_fit_and_says_so)
         struct req *req = ask(ensure_req(0));
         ck_assert_int_eq(req->err.code, LKS_E_QDRANT_REJECTED);
         ck_assert_ptr_nonnull(strstr(req->err.text, names[0]));
-        ck_assert_ptr_nonnull(strstr(req->err.text, "size 4"));
+        ck_assert_ptr_nonnull(strstr(req->err.text, strstr(unfit[i], "uint8") ? "as uint8" : "size 4"));
         req_free(req);
         ck_assert_int_eq(plain("DELETE", path, NULL), 200);
     }
@@ -439,37 +469,13 @@ START_TEST(an_older_epoch_does_not_overwrite_a_newer_one)
         ck_assert_str_eq(seen(2).content_hash, "older");
         upsert(0, 1, "same", 5);
         ck_assert_str_eq(seen(0).content_hash, "same");
-    }
-    end();
-}
-END_TEST
-
-static struct req *epochs(uint64_t floor, uint64_t own)
-{
-    struct req *req = req_new(REQ_EPOCHS, NULL);
-    req->epochs.floor = floor;
-    req->epochs.own = own;
-    ask(req);
-    expect_ok(req);
-    return req;
-}
-
-START_TEST(points_with_a_higher_epoch_are_counted_and_the_highest_is_told)
-{
-    static const struct {
-        uint64_t floor, own, points, highest;
-    } cases[] = {{9, 9, 0, 0}, {5, 5, 1, 9}, {4, 4, 2, 9}, {4, 9, 1, 5}, {3, 4, 2, 9}, {0, 12, 3, 9}};
-    begin(_i);
-    make_points();
-    ensured(0);
-    upsert(0, 1, "h", 4);
-    upsert(1, 1, "h", 5);
-    upsert(2, 1, "h", 9);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct req *req = epochs(cases[i].floor, cases[i].own);
-        ck_assert_int_eq(req->epochs.points, (int64_t)cases[i].points);
-        ck_assert_uint_eq(req->epochs.highest, cases[i].highest);
+        struct req *req = write_req(REQ_UPSERT, 0, 2, "forced", 3);
+        req->write.points[0].unguarded = true;
+        ask(req);
+        expect_ok(req);
         req_free(req);
+        ck_assert_str_eq(seen(0).content_hash, "forced");
+        ck_assert_str_eq(seen(1).content_hash, "newer");
     }
     end();
 }
@@ -788,6 +794,7 @@ int main(void)
     TCase *t = tcase_create("adapter");
     tcase_add_loop_test(t, ensure_makes_a_collection_behind_an_alias_once, 0, url_count);
     tcase_add_loop_test(t, ensure_takes_a_collection_that_is_there_and_fits, 0, url_count);
+    tcase_add_loop_test(t, ensure_says_which_vectors_a_collection_can_hold, 0, url_count);
     tcase_add_loop_test(t, ensure_refuses_what_does_not_fit_and_says_so, 0, url_count);
     tcase_add_loop_test(t, ensures_at_the_same_time_agree, 0, url_count);
     tcase_add_loop_test(t, points_are_found_by_id_and_by_document, 0, url_count);
@@ -799,7 +806,6 @@ int main(void)
     tcase_add_loop_test(t, a_payload_changes_with_the_vector_that_is_there, 0, url_count);
     tcase_add_loop_test(t, vectors_come_for_the_first_ids_only, 0, url_count);
     tcase_add_loop_test(t, vectors_under_further_names_are_kept, 0, url_count);
-    tcase_add_loop_test(t, points_with_a_higher_epoch_are_counted_and_the_highest_is_told, 0, url_count);
     tcase_add_loop_test(t, a_poisonous_point_fails_alone, 0, url_count);
     tcase_add_loop_test(t, strict_mode_is_kept_to, 0, url_count);
     tcase_add_loop_test(t, a_dropped_collection_is_noticed_and_made_again, 0, url_count);

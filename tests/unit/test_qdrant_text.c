@@ -66,49 +66,6 @@ START_TEST(an_upsert_has_ids_vectors_payloads_and_the_guard)
 }
 END_TEST
 
-START_TEST(higher_epochs_are_asked_for_with_and_without_our_own)
-{
-    body_epoch_filter(&body, "db.c", 5, 5);
-    ck_assert_str_eq(body.data, "{\"must\":[{\"key\":\"_lockstep.source\",\"match\":{\"value\":\"db.c\"}},"
-                                "{\"key\":\"_lockstep.epoch\",\"range\":{\"gt\":5}}]}");
-    buf_clear(&body);
-    body_epoch_filter(&body, "db.c", 5, 8);
-    ck_assert_ptr_nonnull(
-        strstr(body.data, ",\"must_not\":[{\"key\":\"_lockstep.epoch\",\"match\":{\"value\":8}}]}"));
-    buf_clear(&body);
-    body_highest_epoch(&body, "{}");
-    json_t *parsed = json_loads(body.data, 0, NULL);
-    ck_assert_ptr_nonnull(parsed);
-    json_decref(parsed);
-}
-END_TEST
-
-START_TEST(the_highest_epoch_is_the_order_value_of_the_first_point)
-{
-    static const struct {
-        const char *text;
-        enum reply_state state;
-        uint64_t highest;
-    } cases[] = {
-        {"{\"points\":[{\"id\":1,\"payload\":{},\"order_value\":15},{\"id\":2,\"order_value\":14}]}",
-         REPLY_OK, 15},
-        {"{\"points\":[],\"next_page_offset\":null}", REPLY_OK, 0},
-        {"{\"points\":[{\"id\":1,\"order_value\":1e300}]}", REPLY_OK, UINT64_MAX},
-        {"{\"points\":[{\"id\":1,\"order_value\":-3}]}", REPLY_OK, UINT64_MAX},
-        {"{\"points\":[{\"id\":1}]}", REPLY_BROKEN, 0},
-        {"{\"points\":7}", REPLY_BROKEN, 0},
-        {"[]", REPLY_BROKEN, 0},
-        {"{\"points\":[{\"order_value\":1}", REPLY_BROKEN, 1},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint64_t highest;
-        struct slice result = {cases[i].text, strlen(cases[i].text)};
-        ck_assert_int_eq(reply_highest(result, &highest), cases[i].state);
-        ck_assert_uint_eq(highest, cases[i].highest);
-    }
-}
-END_TEST
-
 START_TEST(an_unguarded_upsert_has_no_condition)
 {
     struct point_write points[] = {point(ID1, "{}")};
@@ -483,11 +440,15 @@ static const struct judged judged[] = {
      LKS_E_QDRANT_REJECTED, false, false},
     {HTTP_OK, true, 404, "", LKS_E_QDRANT_UNAVAILABLE, false, false},
     {HTTP_OK, true, 404, "<html>default backend</html>", LKS_E_QDRANT_UNAVAILABLE, false, false},
-    {HTTP_OK, true, 401, "Must provide an API key or an Authorization bearer token", LKS_E_QDRANT_REJECTED,
+    {HTTP_OK, true, 401, "Must provide an API key or an Authorization bearer token", LKS_E_QDRANT_UNAVAILABLE,
      false, false},
     {HTTP_OK, true, 403,
      "{\"status\":{\"error\":\"Forbidden: Global manage access is required\"},\"time\":0.000016064}",
-     LKS_E_QDRANT_REJECTED, false, false},
+     LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 402, "pay", LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 405, "", LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 407, "<html>", LKS_E_QDRANT_UNAVAILABLE, false, false},
+    {HTTP_OK, true, 451, "<html>", LKS_E_QDRANT_UNAVAILABLE, false, false},
     {HTTP_OK, true, 409,
      "{\"status\":{\"error\":\"Wrong input: Collection `c` already exists!\"},\"time\":0.000046349}",
      LKS_E_QDRANT_REJECTED, false, false},
@@ -500,7 +461,7 @@ static const struct judged judged[] = {
     {HTTP_OK, true, 502, "<html>", LKS_E_QDRANT_UNAVAILABLE, true, false},
     {HTTP_OK, true, 503, "", LKS_E_QDRANT_UNAVAILABLE, true, false},
     {HTTP_OK, true, 504, "<html>", LKS_E_QDRANT_TIMEOUT, true, false},
-    {HTTP_OK, true, 507, "{\"status\":{\"error\":\"quota\"}}", LKS_E_QDRANT_REJECTED, false, false},
+    {HTTP_OK, true, 507, "{\"status\":{\"error\":\"quota\"}}", LKS_E_QDRANT_UNAVAILABLE, false, false},
     /* what isn't Qdrant */
     {HTTP_OK, true, 200, "<html>welcome</html>", LKS_E_QDRANT_UNAVAILABLE, true, false},
     {HTTP_OK, true, 200, "", LKS_E_QDRANT_UNAVAILABLE, true, false},
@@ -524,6 +485,11 @@ START_TEST(every_outcome_has_its_verdict)
     ck_assert_int_eq(v.code, j->code);
     ck_assert_int_eq(v.unknown, j->unknown);
     ck_assert_int_eq(v.content, j->content);
+    bool key = j->status == 401 || j->status == 403 || j->status == 407;
+    bool provider = j->status == 402 || j->status == 405 || j->status == 451 || j->status == 507 ||
+                    j->status == 302 || (j->status == 404 && *j->reply != '{');
+    if (!j->failure)
+        ck_assert_int_eq(v.err.blame, key ? LKS_BLAME_KEY : provider ? LKS_BLAME_PROVIDER : LKS_BLAME_OPEN);
     if (v.code) {
         ck_assert_int_eq(v.err.code, v.code);
         ck_assert_int_eq(v.err.retry_after_ms, 1500);
@@ -539,7 +505,9 @@ START_TEST(a_refusal_keeps_the_servers_words_but_no_secret)
     struct verdict v;
     buf_puts(&call.reply, "{\"status\":{\"error\":\"key s3cr3t\\nis \\u00e9 wrong\"}}");
     verdict_read(&v, &call, "look", "s3cr3t");
-    ck_assert_str_eq(v.err.text, "look: HTTP 403 key ****** is \xc3\xa9 wrong: check api_key");
+    ck_assert_str_eq(v.err.text,
+                     "look: HTTP 403 key ****** is \xc3\xa9 wrong: the server refuses the key or what it may "
+                     "do, check `api_key` or `api_key_file` in [qdrant]");
     buf_fini(&call.reply);
 }
 END_TEST
@@ -709,8 +677,6 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, an_upsert_has_ids_vectors_payloads_and_the_guard);
     tcase_add_test(t, an_unguarded_upsert_has_no_condition);
-    tcase_add_test(t, higher_epochs_are_asked_for_with_and_without_our_own);
-    tcase_add_test(t, the_highest_epoch_is_the_order_value_of_the_first_point);
     tcase_add_test(t, a_body_stops_at_its_size_but_takes_one_point_always);
     tcase_add_test(t, payloads_are_overwritten_by_filter_one_operation_each);
     tcase_add_test(t, vectors_alone_are_written_guarded);

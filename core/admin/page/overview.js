@@ -4,7 +4,8 @@ import { STATUSES, collections, go, known, on, place } from './state.js';
 import { bytes, clock, duration, number, percent, plural, rate } from './format.js';
 import { mark } from './badges.js';
 import { cycleText, runWorker } from './actions.js';
-import { busy } from './notices.js';
+import { callSource } from './api.js';
+import { busy, confirm, errorText, notice } from './notices.js';
 
 /* ---- counts ---- */
 
@@ -146,7 +147,18 @@ function problemItem(p) {
     el('span', { class: 'pill', 'data-state': p.severity === 'error' ? 'failed' : 'warning' }, p.severity),
     el('div', null,
       el('p', null, withNames(p.text, p.collection), p.since && el('span', { class: 'muted' }, ` since ${clock(Date.parse(p.since))}`)),
-      el('p', { class: 'cure' }, withNames(p.cure, p.collection))));
+      el('p', { class: 'cure' }, withNames(p.cure, p.collection)),
+      p.code === 'DELETES_HELD' && el('button', { type: 'button', 'data-focus': 'allow', onclick: e => busy(e.currentTarget, () => allowDeletes(p)) }, 'Allow deletes')));
+}
+
+async function allowDeletes(p) {
+  if (!await confirm('Delete these points?', `${p.text.split('`').join('')} Their documents are looked for once more; the points of those that are gone are deleted from all collections.`, 'Allow deletes')) return;
+  try {
+    await callSource('POST', '/api/jobs', { body: { job: 'sync', options: { allowDeletes: true } }, person: true });
+    notice('done', 'Deletes are allowed; the job sync was started');
+  } catch (e) {
+    notice('failed', 'Deletes were not allowed', [errorText(e)]);
+  }
 }
 
 const noAnswer = {

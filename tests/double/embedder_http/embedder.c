@@ -162,6 +162,8 @@ static void write_vector(struct embedding *m, uint32_t i)
     embedder_vector(m->inputs[i].u.string, m->inputs[i].count, m->dimensions, values);
     if (i == m->count - 1 && distorts(m, "dimension")) count--;
     if (i == m->count - 1 && distorts(m, "nan")) values[0] = NAN;
+    if (i == m->count - 1 && distorts(m, "zeros")) memset(values, 0, count * sizeof *values);
+    if (i == m->count - 1 && distorts(m, "large")) values[0] = 70000;
     if (m->base64) {
         write_base64(out, values, count);
         return;

@@ -1,6 +1,7 @@
 /* show.c - see show.h. It owns nothing. */
 #include "qdrant_http/show.h"
 
+#include <math.h>
 #include <string.h>
 
 #define NO_PAYLOAD "data did not match any variant of untagged enum WithPayloadInterface"
@@ -70,7 +71,10 @@ static void write_vector(struct buf *out, const struct vector_space *s, uint32_t
     buf_putc(out, '[');
     for (uint32_t i = 0; i < count; i++) {
         if (i) buf_putc(out, ',');
-        json_write_f32(out, values[i]);
+        if (isfinite(values[i]))
+            json_write_f32(out, values[i]);
+        else
+            buf_puts(out, "null");
     }
     buf_putc(out, ']');
     if (sparse) buf_putc(out, '}');

@@ -20,6 +20,7 @@ struct vector_space {
     char *name; /* "" for the unnamed one */
     bool sparse;
     uint32_t size; /* dimensions; 0 if sparse */
+    enum { DATATYPE_FLOAT32, DATATYPE_FLOAT16, DATATYPE_UINT8 } datatype;
     enum distance distance;
     unsigned chunk_shift;
     void **chunks; /* dense: floats; sparse: struct sparse_vector pointers */

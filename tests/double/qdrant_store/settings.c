@@ -113,6 +113,8 @@ static bool read_vector(const struct json *v, const char *name, struct vector_sp
     memset(out, 0, sizeof *out);
     if (!size || size->type != JSON_INT || size->u.integer < 1 || !distance) return false;
     out->size = size->u.integer > UINT32_MAX ? UINT32_MAX : (uint32_t)size->u.integer;
+    if (json_string_is(json_get(v, "datatype"), "float16")) out->datatype = DATATYPE_FLOAT16;
+    if (json_string_is(json_get(v, "datatype"), "uint8")) out->datatype = DATATYPE_UINT8;
     for (int i = 0; i < 4; i++) {
         if (!json_string_is(distance, distances[i])) continue;
         out->distance = (enum distance)i;

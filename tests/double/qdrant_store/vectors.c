@@ -72,6 +72,32 @@ static void normalise(float *v, uint32_t size)
     for (uint32_t i = 0; i < size; i++) v[i] /= sum;
 }
 
+/* The nearest number of 16 bits: 11 bits of precision, and infinite above 65504. */
+static float to_float16(float value)
+{
+    int exponent;
+    float part = frexpf(value, &exponent);
+
+    if (value == 0 || !isfinite(value)) return value;
+    if (exponent < -13) /* subnormal: multiples of 2^-24 */
+        return ldexpf(nearbyintf(ldexpf(value, 24)), -24);
+    value = ldexpf(nearbyintf(ldexpf(part, 11)), exponent - 11);
+    return fabsf(value) > 65504.0F ? copysignf(INFINITY, value) : value;
+}
+
+/* As a cast of Rust's does it: the fraction is cut off, and what is out of range is at its end. */
+static float to_uint8(float value)
+{
+    if (!(value > 0)) return 0;
+    return value >= 255 ? 255 : truncf(value);
+}
+
+static void convert(struct vector_space *s, float *at)
+{
+    for (uint32_t i = 0; i < s->size && s->datatype != DATATYPE_FLOAT32; i++)
+        at[i] = s->datatype == DATATYPE_UINT8 ? to_uint8(at[i]) : to_float16(at[i]);
+}
+
 static void free_sparse(struct sparse_vector *v)
 {
     if (!v) return;
@@ -100,7 +126,8 @@ void vector_set(struct vector_space *s, uint32_t slot, const struct vector_write
         float *at = place(s, slot);
 
         memcpy(at, v->values, s->size * sizeof *at);
-        if (s->distance == DISTANCE_COSINE) normalise(at, s->size);
+        if (s->distance == DISTANCE_COSINE && s->datatype != DATATYPE_UINT8) normalise(at, s->size);
+        convert(s, at);
     }
     s->present[slot] = 1;
 }
