@@ -36,7 +36,7 @@ void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
     doc->parts_open = e->collection_count + 1; /* one for this loop: parts may settle on the spot */
     for (size_t i = 0; i < e->collection_count; i++) {
         struct part *part = &doc->parts[i];
-        if (!doc->gone && doc->work.only && !(doc->work.only >> i & 1))
+        if (!doc->gone && ((doc->work.only && !(doc->work.only >> i & 1)) || replicas_leave(part)))
             doc_part_settled(e, doc);
         else
             part_start(e, part);
@@ -187,7 +187,7 @@ static void name_modified_fields(struct doc *doc)
  * time. */
 static bool tomb_is_over(struct engine *e, const struct doc *doc)
 {
-    return !any_failed(e, doc) && !any_wrote(e, doc) && tomb_is_due(e, &doc->work);
+    return !any_failed(e, doc) && !any_wrote(e, doc) && !doc->work.owed.count && tomb_is_due(e, &doc->work);
 }
 
 /* A tomb is put for a delete, also over one of an earlier delete; and once more, for another such time, if
@@ -196,6 +196,21 @@ static bool needs_tomb(struct engine *e, const struct doc *doc)
 {
     bool own = doc->work.tomb && doc->work.tomb_alone;
     return doc->gone && (!own || (tomb_is_due(e, &doc->work) && !tomb_is_over(e, doc)));
+}
+
+/* What the document was looked at for is recorded: its tomb goes, or is put for later, as it still owes
+ * points. */
+static void end_tomb(struct engine *e, struct doc *doc)
+{
+    if (doc->work.tomb && !doc->gone && doc->work.owed.count) {
+        doc->state = DOC_TOMB;
+        lane_push(&e->tomb_puts, &doc->node);
+    } else if (doc->work.tomb && (!doc->gone || tomb_is_over(e, doc))) {
+        doc->state = DOC_UNTOMB;
+        lane_push(&e->tomb_drops, &doc->node);
+    } else {
+        finish(e, doc);
+    }
 }
 
 static void settle(struct engine *e, struct doc *doc)
@@ -207,11 +222,8 @@ static void settle(struct engine *e, struct doc *doc)
         name_modified_fields(doc);
         doc->state = DOC_RECORDING;
         lane_push(&e->records, &doc->node);
-    } else if (doc->work.tomb && (!doc->gone || tomb_is_over(e, doc))) {
-        doc->state = DOC_UNTOMB;
-        lane_push(&e->tomb_drops, &doc->node);
     } else {
-        finish(e, doc);
+        end_tomb(e, doc);
     }
 }
 
@@ -237,7 +249,7 @@ void doc_tomb_written(struct engine *e, struct doc *doc)
         refused_note(e, doc);
     else
         refused_forget(e, doc);
-    if (!doc->refused) tell_recorded(e, doc);
+    if (doc->gone) tell_recorded(e, doc); /* else its record told */
     finish(e, doc);
 }
 
@@ -251,12 +263,7 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
         /* A read that is no older than a change from before this write may still show the record of before.
          */
         if (doc->is_dirty) doc->dirty.doubt = true;
-        if (doc->work.tomb) {
-            doc->state = DOC_UNTOMB;
-            lane_push(&e->tomb_drops, &doc->node);
-            return;
-        }
-        finish(e, doc);
+        end_tomb(e, doc);
         return;
     case LKS_E_MISSED:
     case LKS_E_NOT_FOUND:

@@ -140,7 +140,10 @@ void engine_handle(struct engine *e, struct req *req)
         break;
     case REQ_EMBED_PROBE:
     case REQ_ENSURE:
-        circuits_handle(e, req);
+        if (req->context == &e->replicas)
+            replicas_handle(e, req);
+        else
+            circuits_handle(e, req);
         break;
     case REQ_READ:
         if (req->context == &e->sweep)
@@ -158,7 +161,8 @@ void engine_handle(struct engine *e, struct req *req)
 void engine_discard(struct engine *e, struct req *req)
 {
     e->in_flight--;
-    if (req->context != &e->sweep && req->kind != REQ_SCAN) free(req->context);
+    bool batch = req->context != &e->sweep && req->context != &e->replicas && req->kind != REQ_SCAN;
+    if (batch) free(req->context);
     req_free(req);
 }
 
@@ -218,10 +222,12 @@ static int64_t next_time(struct engine *e)
         for (size_t i = 0; i < e->config->embedder_count; i++) AT_MOST(e->embedders[i].circuit.probe_at_ms);
         for (size_t i = 0; i < e->collection_count; i++) {
             AT_MOST(e->collections[i].circuit.probe_at_ms);
+            if (e->collections[i].replicated && !e->replicas.requested) AT_MOST(e->replicas.next_ms);
             if (e->collections[i].parked) AT_MOST(now + 1000);
         }
         if (e->stream.mark.moved || e->scan.mark.moved || e->sweep.mark.moved || e->save.dirty)
             AT_MOST(now + 300);
+        if (e->replicas.owed && e->replicas.again_ms > now) AT_MOST(e->replicas.again_ms);
         if (e->docs_in_work >= e->config->max_docs) AT_MOST(now + 100);
     }
 #undef AT_MOST
@@ -240,6 +246,7 @@ int64_t engine_run(struct engine *e)
         heal_run(e);
     }
     if (e->phase == PHASE_RUN) {
+        replicas_run(e);
         scan_run(e);
         docs_relieve(e);
     }

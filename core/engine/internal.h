@@ -49,8 +49,9 @@ struct why {
     bool cycle;          /* taken by the worker: counts in the cycle's figures */
     int64_t happened_ms; /* wall clock: the oldest event among them; 0: none */
     int64_t tomb_since_ms, tomb_due_ms;
-    char *tomb_key; /* owned */
-    char **keys;    /* owned: top-level fields that events changed, without repetition; NULL: none known */
+    char *tomb_key;          /* owned */
+    struct owed_points owed; /* points to be written or deleted although they may not be seen */
+    char **keys; /* owned: top-level fields that events changed, without repetition; NULL: none known */
     size_t key_count;
 };
 
@@ -84,12 +85,15 @@ struct part {
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
     size_t dimensions;
-    size_t vector_credit;           /* what it counts in bytes_in_work: it came from the point */
-    bool wants_vector;              /* the next look brings the point's vector, too */
-    bool asked_vector;              /* the last one did */
-    bool keeps;                     /* the point has vectors under further names */
-    struct docid *claimed;          /* owned: the document that the tomb is put for */
-    enum part_stage after_claim;    /* what it looks at again then */
+    size_t vector_credit;        /* what it counts in bytes_in_work: it came from the point */
+    bool wants_vector;           /* the next look brings the point's vector, too */
+    bool asked_vector;           /* the last one did */
+    bool keeps;                  /* the point has vectors under further names */
+    bool agreed;                 /* all replicas were asked at the last look */
+    bool blind;                  /* the stray is deleted although the replica that was read lacks it */
+    struct lks_err *unconfirmed; /* owned: a write failed with it that a replica may have; it is put first */
+    struct docid *claimed;       /* owned: the document that the tomb is put for */
+    enum part_stage after_claim; /* what it looks at again then */
     char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
     size_t stray_count;
 };
@@ -142,6 +146,7 @@ struct collection_state {
     bool further; /* its points may have vectors under further names */
     bool cosine;  /* as ensure said: a vector of zeros has no place there */
     float most;   /* likewise: the greatest number in a vector; 0: any */
+    bool replicated, replicas_active;
     int64_t last_warning_ms;
     struct held_deletes count; /* of the sweep that runs */
     struct held_deletes held;
@@ -253,6 +258,15 @@ struct engine {
             uint64_t seen;
         } pace, last_pace; /* where it was lately, and some time before that */
     } scan;
+
+    struct {
+        bool requested;
+        size_t next; /* the next collection whose replicas are looked at */
+        int64_t next_ms;
+        uint64_t known, owed;      /* sets of collections; see struct engine_state */
+        uint64_t proving;          /* the scan that runs compares these on all their replicas */
+        int64_t again_ms, wait_ms; /* the next scan that is owed, as long as the last one did not help */
+    } replicas;
 
     struct { /* engine_compare() */
         enum { COMPARE_NONE, COMPARE_WAITS, COMPARE_RUNS } state;
@@ -411,6 +425,41 @@ void doc_tomb_written(struct engine *e, struct doc *doc);
 void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code);
 void doc_untombed(struct engine *e, struct doc *doc);
 
+/* ---- owed.c ---- */
+bool owed_has(const struct owed_points *list, size_t collection, const char *id);
+/* False when memory is out. */
+bool owed_add(struct owed_points *list, size_t collection, const char *id);
+bool owed_add_all(struct owed_points *list, const struct owed_points *more);
+/* An acknowledged write or delete of it, or all replicas show that there is none. */
+void owed_done(struct owed_points *list, size_t collection, const char *id);
+
+/* ---- replicas.c ---- */
+/* The point is right on the replica that was read, and only an acknowledged write says that all have it. */
+bool replicas_want_write(const struct engine *e, const struct part *part, const struct witness *own);
+/* What is to be done about a stray that the replica which was read does not show as this document's. */
+enum stray_verdict {
+    STRAY_GONE,
+    STRAY_DELETE, /* a replica may have it all the same */
+    STRAY_UNKNOWN /* that cannot be told now; `err` says why */
+};
+enum stray_verdict replicas_judge_stray(struct part *part, const char *stray, const struct witness *seen,
+                                        struct lks_err *err);
+/* The point that the record names, if it is not the one that is wanted, may be on some replica still. False
+ * when memory is out. */
+bool replicas_owe_former(const struct engine *e, struct part *part);
+/* Only a tomb that is owed something brings us here, and the record says that somebody comes anyway. */
+bool replicas_leave(const struct part *part);
+/* Its look has to ask all replicas. */
+bool replicas_compare(const struct engine *e, const struct part *part);
+/* They could not be asked: the scan that runs proves nothing for this collection. */
+void replicas_unasked(struct engine *e, size_t collection);
+/* An ensure came back. */
+void replicas_seen(struct engine *e, const struct req *req);
+void replicas_handle(struct engine *e, struct req *req);
+void replicas_scan_begins(struct engine *e);
+void replicas_scan_ends(struct engine *e, bool doubt);
+void replicas_run(struct engine *e);
+
 /* ---- relieve.c ---- */
 /* Takes parts that wait for a slow collection off documents when others starve. */
 void docs_relieve(struct engine *e);
@@ -453,6 +502,8 @@ void part_written(struct engine *e, struct part *part);
 void part_deleted(struct engine *e, struct part *part);
 void part_claimed(struct engine *e, struct part *part);
 void part_failed(struct engine *e, struct part *part, const struct lks_err *err);
+/* The same of a write or delete; `unknown`: it may have been done. */
+void part_not_written(struct engine *e, struct part *part, const struct lks_err *err, bool unknown);
 /* Writes it down as waiting; the worker comes back to it. */
 void part_park(struct engine *e, struct part *part);
 /* It has the turn it waited for. */

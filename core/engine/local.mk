@@ -11,6 +11,7 @@ libengine_la_SOURCES = \
 	%D%/internal.h \
 	%D%/lane.c %D%/lane.h \
 	%D%/own_point.c \
+	%D%/owed.c \
 	%D%/part.c \
 	%D%/ports.c %D%/ports.h \
 	%D%/probes.c \
@@ -18,6 +19,7 @@ libengine_la_SOURCES = \
 	%D%/refused.c \
 	%D%/record.c %D%/record.h \
 	%D%/relieve.c \
+	%D%/replicas.c \
 	%D%/retry.c %D%/retry.h \
 	%D%/rivals.c \
 	%D%/scan.c \

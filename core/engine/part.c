@@ -37,6 +37,7 @@ void part_fini(struct engine *e, struct part *part)
     made_fini(&part->made);
     vector_drop(e, part);
     docid_free(part->claimed);
+    free(part->unconfirmed);
     free(part->strays);
     *part = (struct part){.doc = part->doc, .collection = part->collection, .stage = PART_SETTLED};
 }
@@ -97,6 +98,7 @@ static void settle_synced(struct engine *e, struct part *part)
         memcpy(entry->content_hash, part->made.content_hash, sizeof entry->content_hash);
         memcpy(entry->payload_hash, part->made.payload_hash, sizeof entry->payload_hash);
         memcpy(entry->point_id, part->made.point_id, sizeof entry->point_id);
+        owed_done(&part->doc->work.owed, part->collection, part->made.point_id);
     } else {
         as_before = as_before && !before->point_id[0];
         clear_hashes(entry);
@@ -300,6 +302,10 @@ static bool claim(struct engine *e, struct part *part, struct docid *id)
 
 void part_claimed(struct engine *e, struct part *part)
 {
+    if (part->unconfirmed) { /* it is written down which point that was */
+        part_failed(e, part, part->unconfirmed);
+        return;
+    }
     bool stray = part->after_claim == PART_STRAY_LOOK;
     go_in_turn(e, part, part->after_claim, stray ? part->strays[part->stray_count - 1] : part->made.point_id);
 }
@@ -448,6 +454,7 @@ static void delete_stray(struct engine *e, struct part *part, const struct witne
         return;
     }
     doc_add_freed(e, part->doc, stray->key);
+    part->blind = false;
     if (!claims || claim(e, part, id)) go_in_turn(e, part, PART_STRAY_DELETE, stray->point_id);
 }
 
@@ -455,12 +462,27 @@ static void delete_stray(struct engine *e, struct part *part, const struct witne
 static void stray_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
 {
     const char *stray = part->strays[part->stray_count - 1];
+    const struct witness *seen = NULL;
     for (size_t i = 0; i < count; i++) {
         const struct witness *w = &found[i];
-        if (strcmp(w->point_id, stray) != 0 || !w->ours || !w->doc || strcmp(w->doc, part->doc->json) != 0)
-            continue;
+        if (strcmp(w->point_id, stray) != 0) continue;
+        seen = w;
+        if (!w->ours || !w->doc || strcmp(w->doc, part->doc->json) != 0) continue;
         delete_stray(e, part, w);
         return;
+    }
+    struct lks_err err;
+    switch (replicas_judge_stray(part, stray, seen, &err)) {
+    case STRAY_DELETE:
+        if (seen) doc_add_freed(e, part->doc, seen->key);
+        part->blind = true;
+        go_in_turn(e, part, PART_STRAY_DELETE, stray);
+        return;
+    case STRAY_UNKNOWN:
+        part_failed(e, part, &err);
+        return;
+    case STRAY_GONE:
+        break;
     }
     part->stray_count--;
     next_stray(e, part);
@@ -486,6 +508,11 @@ bool part_embeds_anew(const struct part *part)
     return part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
 }
 
+static bool must_write(const struct engine *e, const struct part *part, const struct witness *own)
+{
+    return part_needs_stamp(e, part, own) || replicas_want_write(e, part, own);
+}
+
 /* What has to follow from what its point says now. */
 static void own_looked(struct engine *e, struct part *part, const struct witness *own)
 {
@@ -496,7 +523,7 @@ static void own_looked(struct engine *e, struct part *part, const struct witness
     bool force = part_embeds_anew(part) && part->wanted.point && !part->embedded;
     bool takes_over = classify_takes_over(&part->wanted, own);
     enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);
-    if (action == ACTION_NONE && !takes_over && part_needs_stamp(e, part, own)) action = ACTION_PAYLOAD;
+    if (action == ACTION_NONE && !takes_over && must_write(e, part, own)) action = ACTION_PAYLOAD;
     if (action == ACTION_PAYLOAD && !part->vector) {
         if (!vector_take(e, part, own)) {
             out_of_memory(e, part);
@@ -509,6 +536,22 @@ static void own_looked(struct engine *e, struct part *part, const struct witness
         take_over(e, part, own, action);
     else
         act(e, part, action);
+}
+
+/* Points that may be on a replica which was not read are strays, too. */
+static bool add_owed(const struct engine *e, struct part *part)
+{
+    const struct owed_points *owed = &part->doc->work.owed;
+    size_t seen = part->stray_count;
+    if (!replicas_owe_former(e, part)) return false;
+    for (size_t i = 0; i < owed->count; i++) {
+        const char *id = owed->items[i].id;
+        bool other = owed->items[i].collection == part->collection &&
+                     !(part->wanted.point && strcmp(id, part->made.point_id) == 0);
+        for (size_t k = 0; k < seen && other; k++) other = strcmp(part->strays[k], id) != 0;
+        if (other && !add_stray(part, id)) return false;
+    }
+    return true;
 }
 
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
@@ -535,6 +578,10 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
             out_of_memory(e, part);
             return;
         }
+    }
+    if (!add_owed(e, part)) {
+        out_of_memory(e, part);
+        return;
     }
     own_looked(e, part, own);
 }
@@ -598,8 +645,9 @@ void part_written(struct engine *e, struct part *part)
 
 void part_deleted(struct engine *e, struct part *part)
 {
-    part->wrote = true;
-    collection_of(e, part)->stats.deleted++;
+    if (!part->blind) part->wrote = true;
+    collection_of(e, part)->stats.deleted += !part->blind;
+    owed_done(&part->doc->work.owed, part->collection, part->strays[part->stray_count - 1]);
     part->stray_count--;
     next_stray(e, part);
 }

@@ -84,6 +84,7 @@ int witness_compare(const void *a, const void *b)
 
 void witness_fini(struct witness *w)
 {
+    free(w->vector);
     free(w->doc);
     free(w->key);
     free(w->vector);
@@ -94,6 +95,7 @@ void tomb_fini(struct tomb *tomb)
 {
     docid_free(tomb->id);
     free(tomb->key);
+    free(tomb->owed.items);
     *tomb = (struct tomb){0};
 }
 

@@ -108,6 +108,17 @@ struct witness {
                       used (one with nulls in it, as a number did not fit) */
     size_t dimensions; /* of that */
     bool further;      /* where the vector was asked for: it has others, under names */
+    bool
+        differs; /* with `consistent`: replicas of the collection do not agree on it; this is what one says */
+};
+
+/* Points that a replica may have although the one that is read does not show them. */
+struct owed_points {
+    struct owed_point {
+        size_t collection; /* SIZE_MAX: of a collection that is off */
+        char id[POINT_ID_BYTES];
+    } * items; /* owned */
+    size_t count;
 };
 
 /* A point to write. All pointers are borrowed from the document's work. */
@@ -158,6 +169,7 @@ struct tomb {
     int64_t due_ms;     /* wall clock: it need not be looked at before */
     bool claim;         /* PUT: the document may well be there, so a record beside it stays */
     bool refused; /* its record can be written nowhere: it is tried again at each start, and when it is due */
+    struct owed_points owed; /* what was not acknowledged by all replicas. PUT adds them to those of before */
 };
 
 /* Points without a document that a sweep has counted and not deleted, as they are too many. */
@@ -176,6 +188,8 @@ struct engine_state {
     bool clean;               /* the last holder drained and left nothing unknown */
     bool drop_reported;       /* the stream reported a drop or a rename, and the sweep after it is not over */
     struct held_deletes *held; /* owned, one for each enabled collection in their order; NULL: none */
+    uint64_t replicas_known;   /* set of enabled collections whose replicas were looked at before */
+    uint64_t replicas_owed;    /* those of them whose replicas have to be compared */
     char **digests; /* owned, NULL-terminated: what decided each enabled collection's points at the last run,
                        in their order, saved under their names; "" where none was saved for that name; NULL:
                        none at all */
@@ -348,11 +362,13 @@ struct req {
             size_t dimensions;
             /* out */
             bool created;
-            bool empty;   /* it has no point of our source */
-            bool guarded; /* the server knows update_filter (1.16) */
-            bool further; /* its points may have vectors under further names */
-            bool cosine;  /* vectors are compared by direction, which one of nothing but zeros has not */
-            float most;   /* the greatest number that fits the collection's vectors; 0: any */
+            bool empty;        /* it has no point of our source */
+            bool guarded;      /* the server knows update_filter (1.16) */
+            bool further;      /* its points may have vectors under further names */
+            bool cosine;       /* vectors are compared by direction, which one of nothing but zeros has not */
+            float most;        /* the greatest number that fits the collection's vectors; 0: any */
+            unsigned replicas; /* its replication factor */
+            bool active;       /* all its replicas are */
         } ensure;
         /* Points with one of these ids, and all points of our source whose `_lockstep.doc` is one of these
          * documents. */
@@ -366,7 +382,11 @@ struct req {
             /* Hash the payloads that are really there: a point whose payload isn't what its `_lockstep` says
              * has no payload_hash. Of those named by id. */
             bool whole;
-            /* out; each point once, in the order of witness_compare() */
+            /* Points named by id are those that all replicas agree on; the others say that they `differ`. */
+            bool consistent;
+            /* out */
+            bool agreed; /* `consistent`: all replicas were asked */
+            /* each point once, in the order of witness_compare() */
             struct witness *found; /* owned */
             size_t found_count;
         } lookup;

@@ -80,6 +80,7 @@ static void collection_back(struct engine *e, struct req *req)
     log_info(req->ensure.created ? "Qdrant collection was made" : "Qdrant collection is ready",
              LOG_STR("collection", c->config->name), LOG_INT("guarded", req->ensure.guarded));
     c->further = req->ensure.further;
+    replicas_seen(e, req);
     bool first = !c->looked;
     c->looked = true;
     c->cosine = req->ensure.cosine;

@@ -227,13 +227,21 @@ static struct lks_err index_error(const struct lks_err *err)
     return shown;
 }
 
+/* Of the i-th item of a request that failed as a whole. */
+static bool may_be_written(const struct req *req, size_t i)
+{
+    if (req->kind == REQ_DELETE) return req->del.unknown;
+    return (req->kind == REQ_UPSERT) && req->write.points[i].unknown;
+}
+
 static bool index_request_failed(struct engine *e, struct batch *batch, struct req *req, size_t collection)
 {
     struct collection_state *c = &e->collections[collection];
     if (req->err.code == LKS_E_OK) return false;
     collection_failed(e, c, &req->err);
     struct lks_err shown = index_error(&req->err);
-    all_failed(e, batch, &shown);
+    for (size_t i = 0; i < batch->count; i++)
+        part_not_written(e, batch->items[i], &shown, may_be_written(req, i));
     return true;
 }
 
@@ -264,10 +272,12 @@ static void looks_back(struct engine *e, struct batch *batch, struct req *req)
 {
     if (index_request_failed(e, batch, req, req->lookup.collection)) return;
     collection_succeeded(&e->collections[req->lookup.collection]);
+    if (req->lookup.consistent && !req->lookup.agreed) replicas_unasked(e, req->lookup.collection);
     size_t max = req->lookup.found_count + 1;
     struct witness *some = calloc(max, sizeof *some); /* shallow copies: the request owns the strings */
     for (size_t i = 0; i < batch->count; i++) {
         struct part *part = batch->items[i];
+        part->agreed = req->lookup.consistent && req->lookup.agreed;
         if (some) {
             part_looked(e, part, some, witnesses_of(part, req, some, max));
         } else {
@@ -287,7 +297,7 @@ static void point_back(struct engine *e, struct part *part, struct point_write *
     } else {
         lks_fail(&err, point->code, "%s", point->error ? point->error : "Qdrant did not say why");
         err.blame = point->blame;
-        part_failed(e, part, &err);
+        part_not_written(e, part, &err, point->unknown);
     }
 }
 

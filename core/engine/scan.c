@@ -131,6 +131,7 @@ static void begin(struct engine *e)
     if (!e->scan.recent) e->scan.full_ms = now_ms(e);
     e->scan.generation++;
     e->save.dirty = true;
+    replicas_scan_begins(e);
     LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
              e->scan.doubt ? "scan begins, comparing with the points" : "scan begins",
              LOG_STR("source", e->config->source),
@@ -217,6 +218,7 @@ static void end(struct engine *e)
     e->scan.next_ms = now_ms(e) + e->config->poll_interval_ms;
     e->save.dirty = true;
     e->heal.wanted = true;
+    replicas_scan_ends(e, doubt);
     if (doubt || (polls(e) && !swept_lately)) sweep_begin(e);
 }
 

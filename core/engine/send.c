@@ -192,10 +192,12 @@ static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, str
                           .after = doc->work.after,
                           .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),
                           .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tomb_keep_ms(e)),
-                          .claim = claim || refused,
+                          .claim = claim || !doc->gone,
                           .refused = refused};
     if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
     if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
+    bool own = !claim || docid_equal(part->claimed, doc->id);
+    if (own && !drop && !owed_add_all(&tomb->owed, &doc->work.owed)) return false;
     return tomb->id && (claim || !doc->freed_count || tomb->key);
 }
 
@@ -289,6 +291,7 @@ static void send_looks(struct engine *e, size_t collection)
     name_points(req, batch, false);
     for (size_t i = 0; i < batch->count; i++) {
         const struct part *part = batch->items[i];
+        req->lookup.consistent |= replicas_compare(e, part);
         if (part->stage == PART_LOOK) req->lookup.docs[req->lookup.doc_count++] = part->doc->json;
     }
     submit_to_index(e, req);

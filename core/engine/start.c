@@ -176,6 +176,8 @@ static void loaded(struct engine *e, struct req *req)
         if (!e->stopping) e->phase = PHASE_PROBE;
         return;
     }
+    e->replicas.known = state->replicas_known;
+    e->replicas.owed = state->replicas_owed;
     bool changed = digests_changed(e, state);
     e->scan.wanted = state->scan_running || !e->stream.received.token || changed || e->config->once;
     e->scan.doubt = state->scan_doubt || changed || !e->stream.received.token || !e->lease.clean_start;
@@ -207,6 +209,8 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || again;
     state->scan_doubt = state->scan_running && (e->scan.doubt || again);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
+    state->replicas_known = e->replicas.known;
+    state->replicas_owed = e->replicas.owed;
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
     state->drop_reported = e->sweep.drop_reported && state->scan_running;
     state->held = calloc(e->collection_count + 1, sizeof *state->held);

@@ -103,9 +103,11 @@ static bool take_tomb(struct engine *e, struct tomb *tomb)
                       .tomb_since_ms = tomb->since_ms,
                       .tomb_due_ms = tomb->due_ms,
                       .tomb_key = tomb->key,
+                      .owed = tomb->owed,
                       .after = tomb->after};
     if (is_at_work(e, tomb)) return true;
     tomb->key = NULL;
+    tomb->owed = (struct owed_points){.items = NULL};
     if (doc_mark(e, tomb->id, &why)) return true;
     why_fini(&why);
     return false;

@@ -18,6 +18,7 @@ void why_fini(struct why *why)
     for (size_t i = 0; i < why->key_count; i++) free(why->keys[i]);
     free(why->keys);
     free(why->tomb_key);
+    free(why->owed.items);
     *why = (struct why){.after = 0};
 }
 
@@ -73,6 +74,7 @@ void why_merge(struct why *to, struct why *more)
     if (more->tomb && (!to->tomb || more->tomb_since_ms > to->tomb_since_ms))
         to->tomb_since_ms = more->tomb_since_ms, to->tomb_due_ms = more->tomb_due_ms;
     to->tomb |= more->tomb;
+    if (!owed_add_all(&to->owed, &more->owed)) to->tomb = to->tomb_alone = false; /* it stays, then */
     to->tomb_alone &= more->tomb_alone;
     if (more->tomb_key && !to->tomb_key) {
         to->tomb_key = more->tomb_key;

@@ -39,6 +39,17 @@ static void append_held(struct mongo *m, bson_t *to, const struct held_deletes *
     bson_append_document_end(to, &list);
 }
 
+/* {<collection>: are its replicas to be compared?} */
+static void append_replicas(struct mongo *m, bson_t *to, const struct engine_state *state)
+{
+    bson_t list;
+    BSON_APPEND_DOCUMENT_BEGIN(to, "replicas", &list);
+    for (size_t i = 0; i < m->name_count && i < 64; i++)
+        if (state->replicas_known >> i & 1)
+            BSON_APPEND_BOOL(&list, m->names[i], state->replicas_owed >> i & 1);
+    bson_append_document_end(to, &list);
+}
+
 static void append_state(struct mongo *m, bson_t *to, const struct engine_state *state)
 {
     bson_t list;
@@ -51,6 +62,7 @@ static void append_state(struct mongo *m, bson_t *to, const struct engine_state 
     if (state->scan_after) append_id(to, "scanAfter", state->scan_after);
     BSON_APPEND_BOOL(to, "scanRunning", state->scan_running);
     BSON_APPEND_BOOL(to, "scanDoubt", state->scan_doubt);
+    if (state->replicas_known) append_replicas(m, to, state);
     if (state->digests) {
         BSON_APPEND_DOCUMENT_BEGIN(to, "digests", &list);
         for (size_t i = 0; i < m->name_count && state->digests[i]; i++)
@@ -98,6 +110,18 @@ enum lks_code state_save(struct mongo *m, mongoc_client_t *client, struct req *r
 }
 
 /* ---- loading ---- */
+
+static void load_replicas(const struct mongo *m, const bson_iter_t *value, struct engine_state *state)
+{
+    bson_iter_t iter;
+    if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &iter)) return;
+    while (bson_iter_next(&iter))
+        for (size_t i = 0; i < m->name_count && i < 64; i++) {
+            if (strcmp(m->names[i], bson_iter_key(&iter)) != 0) continue;
+            state->replicas_known |= (uint64_t)1 << i;
+            if (bson_iter_as_bool(&iter)) state->replicas_owed |= (uint64_t)1 << i;
+        }
+}
 
 /* By name: one of another order or number of collections is still found; "" for a collection that was off. */
 static bool load_digests(struct mongo *m, const bson_iter_t *value, struct engine_state *state)
@@ -177,6 +201,7 @@ static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state 
         if (!strcmp(key, "scanDoubt")) state->scan_doubt = bson_iter_as_bool(iter);
         if (!strcmp(key, "held") && !state->held) ok = load_held(m, iter, state);
         if (!strcmp(key, "dropReported")) state->drop_reported = bson_iter_as_bool(iter);
+        if (!strcmp(key, "replicas")) load_replicas(m, iter, state);
         if (!strcmp(key, "digests") && !state->digests) ok = load_digests(m, iter, state);
     }
     bson_free(ns);

@@ -1,8 +1,9 @@
 /*
  * tombs.c - documents that somebody has to come back to, as their points must go, durable in lockstep.state.
  *
- * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, due, id: {_id: <value>}, after, key}.
- * The text in `_id` keeps ids apart that are numerically equal but of different types.
+ * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, due, id: {_id: <value>}, after, key,
+ * points: {<collection>: [ids]}}: the points are those that some replicas may have, see engine/owed.c. The
+ * text in `_id` keeps ids apart that are numerically equal but of different types.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,41 @@ static void append_tomb(struct mongo *m, bson_t *to, const struct tomb *tomb)
     if (tomb->key) BSON_APPEND_UTF8(to, "key", tomb->key); /* else the one that is there stays */
 }
 
+/* Those of one collection, beside the ones that are there. */
+static void append_owed_of(bson_t *to, const char *name, const struct owed_points *owed, size_t collection)
+{
+    bson_t each, list;
+    char buffer[16];
+    const char *index;
+    uint32_t count = 0;
+    char *path = bson_strdup_printf("points.%s", name);
+    for (size_t i = 0; i < owed->count; i++) {
+        if (owed->items[i].collection != collection) continue;
+        if (!count) {
+            BSON_APPEND_DOCUMENT_BEGIN(to, path, &each);
+            BSON_APPEND_ARRAY_BEGIN(&each, "$each", &list);
+        }
+        bson_uint32_to_string(count++, &index, buffer, sizeof buffer);
+        BSON_APPEND_UTF8(&list, index, owed->items[i].id);
+    }
+    if (count) {
+        bson_append_array_end(&each, &list);
+        bson_append_document_end(to, &each);
+    }
+    bson_free(path);
+}
+
+static void append_owed(struct mongo *m, bson_t *to, const struct owed_points *owed)
+{
+    bson_t add;
+    bool any = false; /* an empty $addToSet is refused */
+    for (size_t i = 0; i < owed->count; i++) any |= owed->items[i].collection < m->name_count;
+    if (!any) return;
+    BSON_APPEND_DOCUMENT_BEGIN(to, "$addToSet", &add);
+    for (size_t i = 0; i < m->name_count; i++) append_owed_of(&add, m->names[i], owed, i);
+    bson_append_document_end(to, &add);
+}
+
 /* One element of `updates` or `deletes`. False when memory is out. */
 static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct tomb *tomb, bool put)
 {
@@ -54,6 +90,7 @@ static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct
         BSON_APPEND_DOCUMENT_BEGIN(&inner, "$set", &set);
         append_tomb(m, &set, tomb);
         bson_append_document_end(&inner, &set);
+        append_owed(m, &inner, &tomb->owed);
         bson_append_document_end(&step, &inner);
         BSON_APPEND_BOOL(&step, "upsert", true);
     } else {
@@ -175,11 +212,40 @@ enum lks_code tombs_adopt(struct mongo *m, mongoc_client_t *client, struct lks_e
 
 /* ---- listing ---- */
 
+static bool load_owed_point(struct owed_points *owed, size_t collection, const bson_iter_t *id)
+{
+    uint32_t bytes;
+    const char *text = bson_iter_utf8(id, &bytes);
+    if (bytes >= POINT_ID_BYTES) return true;
+    struct owed_point *items = realloc(owed->items, (owed->count + 1) * sizeof *items);
+    if (!items) return false;
+    owed->items = items;
+    items[owed->count].collection = collection;
+    memcpy(items[owed->count++].id, text, bytes + 1);
+    return true;
+}
+
+/* `points`; of a collection that is off they have no number. False when memory is out. */
+static bool load_owed(const struct mongo *m, const bson_iter_t *value, struct owed_points *owed)
+{
+    bson_iter_t names, ids;
+    if (!BSON_ITER_HOLDS_DOCUMENT(value) || !bson_iter_recurse(value, &names)) return true;
+    while (bson_iter_next(&names)) {
+        size_t i = 0;
+        while (i < m->name_count && strcmp(m->names[i], bson_iter_key(&names)) != 0) i++;
+        if (!BSON_ITER_HOLDS_ARRAY(&names) || !bson_iter_recurse(&names, &ids)) continue;
+        while (bson_iter_next(&ids))
+            if (BSON_ITER_HOLDS_UTF8(&ids) && !load_owed_point(owed, i < m->name_count ? i : SIZE_MAX, &ids))
+                return false;
+    }
+    return true;
+}
+
 /* LKS_E_NOT_FOUND: it is none. LKS_E_NOMEM: less than the whole of it would be a promise broken. */
-static enum lks_code load_tomb(const bson_t *row, struct tomb *tomb)
+static enum lks_code load_tomb(const struct mongo *m, const bson_t *row, struct tomb *tomb)
 {
     bson_iter_t iter, inner;
-    bool has_id = false, has_key = false;
+    bool has_id = false, has_key = false, whole = true;
     *tomb = (struct tomb){0};
     if (!bson_iter_init(&iter, row)) return LKS_E_NOT_FOUND;
     while (bson_iter_next(&iter)) {
@@ -198,8 +264,9 @@ static enum lks_code load_tomb(const bson_t *row, struct tomb *tomb)
             has_key = true;
             tomb->key = strdup(bson_iter_utf8(&iter, NULL));
         }
+        if (!strcmp(key, "points")) whole = load_owed(m, &iter, &tomb->owed) && whole;
     }
-    if (tomb->id && (tomb->key || !has_key)) return LKS_E_OK;
+    if (whole && tomb->id && (tomb->key || !has_key)) return LKS_E_OK;
     tomb_fini(tomb);
     return has_id ? LKS_E_NOMEM : LKS_E_NOT_FOUND;
 }
@@ -301,7 +368,7 @@ enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *r
                              : lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row)) {
         struct tomb tomb;
-        enum lks_code loaded = load_tomb(row, &tomb);
+        enum lks_code loaded = load_tomb(m, row, &tomb);
         if (loaded == LKS_E_NOT_FOUND) continue;
         if (loaded == LKS_E_OK && tombs_add(req, &room, &tomb)) continue;
         tomb_fini(&tomb);

@@ -1,10 +1,11 @@
 /*
  * ensure.c - ENSURE: a collection that is there, fits, and has our payload indexes.
  *
- * Steps, each an exchange: version of the server; what is under the name; if nothing, make NAME_v1 and the
- * alias NAME (or NAME itself, where aliases are not wanted), and look again; missing payload indexes; how
- * many points of our source there are. Somebody else who does the same at the same time is no error: whoever
- * loses finds what the winner made.
+ * Steps, each an exchange: is the node ready (one that comes back answers from an old replica for a moment);
+ * version of the server; what is under the name; if nothing, make NAME_v1 and the alias NAME (or NAME itself,
+ * where aliases are not wanted), and look again; missing payload indexes; the states of its replicas, if it
+ * has any; how many points of our source there are. Somebody else who does the same at the same time is no
+ * error: whoever loses finds what the winner made.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,29 @@ static void ensured_index(struct task *task, struct exchange *x, struct verdict 
         ensure_index(task, x->first + 1);
 }
 
+/* Whoever may not ask, or asks a server that doesn't say, finds out when replicas are compared. */
+static void replicas_known(struct task *task, struct exchange *x, struct verdict *v)
+{
+    (void)x;
+    bool active = true;
+    if (!v->code && reply_replicas(v->result, &active) == REPLY_OK) task->req->ensure.active = active;
+    ensure_count(task);
+}
+
+static void ensure_replicas(struct task *task)
+{
+    const struct ensure *e = task->state;
+    task->req->ensure.replicas = e->info.replicas;
+    task->req->ensure.active = true;
+    if (e->info.replicas < 2) {
+        ensure_count(task);
+        return;
+    }
+    struct exchange *x = exchange_new(task, "GET", task->c->url, "/cluster", replicas_known,
+                                      "look at the replicas of \"%s\"", task->c->name);
+    if (x) exchange_send(x);
+}
+
 /* Makes the next index that isn't there; when all are, goes on. */
 static void ensure_index(struct task *task, size_t from)
 {
@@ -71,7 +95,7 @@ static void ensure_index(struct task *task, size_t from)
     size_t count = sizeof reply_indexes / sizeof *reply_indexes;
     while (from < count && e->info.indexed[from]) from++;
     if (from == count) {
-        ensure_count(task);
+        ensure_replicas(task);
         return;
     }
     struct exchange *x = exchange_new(task, "PUT", c->url, "/index?wait=true", ensured_index,
@@ -207,10 +231,24 @@ static void version_known(struct task *task, struct exchange *x, struct verdict 
     ensure_look(task);
 }
 
+/* A proxy may keep this, too, to itself: only 503 says that it is not. */
+static void ready_known(struct task *task, struct exchange *x, struct verdict *v)
+{
+    if (x->call.failure || x->call.status == 503) {
+        task_fail(task, &v->err);
+        return;
+    }
+    struct exchange *next =
+        exchange_new(task, "GET", task->q->url, "/", version_known, "ask Qdrant's version");
+    if (next) exchange_send(next);
+}
+
 void ensure_start(struct task *task)
 {
     struct req *req = task->req;
     req->ensure.created = req->ensure.empty = req->ensure.guarded = req->ensure.further = false;
+    req->ensure.replicas = 1;
+    req->ensure.active = true;
     task->finish = ensure_finish;
     struct ensure *e = task->state = calloc(1, sizeof *e);
     size_t bytes = strlen(task->c->name) + 4;
@@ -223,6 +261,7 @@ void ensure_start(struct task *task)
     /* a server restored or replaced behind our back may allow more than the last one */
     task->c->page_limit = PAGE_POINTS_MAX;
     task->c->upsert_limit = 0;
-    struct exchange *x = exchange_new(task, "GET", task->q->url, "/", version_known, "ask Qdrant's version");
+    struct exchange *x =
+        exchange_new(task, "GET", task->q->url, "/readyz", ready_known, "ask whether Qdrant is ready");
     if (x) exchange_send(x);
 }

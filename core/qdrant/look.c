@@ -18,16 +18,43 @@ static void hand_over(struct witnesses *list, struct witness **found, size_t *co
     *count = list->count;
 }
 
-static void look_at(struct qdrant *q, size_t collection, const char *const *ids, size_t count, bool whole,
-                    struct ask *a, struct witnesses *list)
+static enum lks_code look_at(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
+                             bool whole, const char *path, struct witnesses *list, struct lks_err *err)
 {
     const struct collection *c = &q->collections[collection];
     size_t first = list->count;
-    body_retrieve(&a->body, ids, count, whole ? "true" : "[\"_lockstep\"]", false);
-    if (ask_run(a, q, "POST", c->url, "/points", "look into \"%s\"", c->name)) return;
-    verdict_broken(&a->v, reply_witnesses(a->v.result, q->source, list, NULL), a->what);
-    if (a->v.code || !whole) return;
-    verdict_broken(&a->v, whole_check(a->v.result, list->items + first, list->count - first), a->what);
+    struct ask a;
+    ask_init(&a);
+    body_retrieve(&a.body, ids, count, whole ? "true" : "[\"_lockstep\"]", whole);
+    if (!ask_run(&a, q, "POST", c->url, path, "look into \"%s\"", c->name)) {
+        verdict_broken(&a.v, reply_witnesses(a.v.result, q->source, list, NULL), a.what);
+        if (!a.v.code && whole)
+            verdict_broken(&a.v, whole_check(a.v.result, list->items + first, list->count - first), a.what);
+    }
+    return ask_end(&a, err);
+}
+
+static bool found_since(const struct witnesses *list, size_t from, const char *id)
+{
+    while (from < list->count && strcmp(list->items[from].point_id, id) != 0) from++;
+    return from < list->count;
+}
+
+/* All replicas are asked; what they do not agree on, or where they can't all be asked, is what one says. */
+static enum lks_code look_at_all(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
+                                 struct witnesses *list, struct lks_err *err)
+{
+    const char *rest[WHOLE_IDS_MAX];
+    size_t first = list->count, n = 0;
+    enum lks_code code = look_at(q, collection, ids, count, true, "/points?consistency=all", list, err);
+    bool agreed = code == LKS_E_OK;
+    if (code && code != LKS_E_QDRANT_UNAVAILABLE) return code;
+    for (size_t i = 0; i < count; i++)
+        if (!agreed || !found_since(list, first, ids[i])) rest[n++] = ids[i];
+    first = list->count;
+    if (n) code = look_at(q, collection, rest, n, true, "/points", list, err);
+    for (size_t i = first; i < list->count && agreed; i++) list->items[i].differs = true;
+    return code;
 }
 
 enum lks_code qdrant_look(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
@@ -39,10 +66,9 @@ enum lks_code qdrant_look(struct qdrant *q, size_t collection, const char *const
     *found = NULL;
     *found_count = 0;
     for (size_t i = 0; i < count && !code; i += most) {
-        struct ask a;
-        ask_init(&a);
-        look_at(q, collection, ids + i, count - i < most ? count - i : most, whole, &a, &list);
-        code = ask_end(&a, err);
+        size_t n = count - i < most ? count - i : most;
+        code = whole ? look_at_all(q, collection, ids + i, n, &list, err)
+                     : look_at(q, collection, ids + i, n, false, "/points", &list, err);
     }
     if (code) {
         witnesses_fini(&list);

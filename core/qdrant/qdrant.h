@@ -95,7 +95,8 @@ enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filt
 /*
  * What points say of themselves, by id, each once, sorted by id; those that aren't there are left out. With
  * `whole` the payloads that are really there are hashed: a point of ours whose payload isn't what its
- * `_lockstep` says has no payload_hash. `*found` is to be freed by qdrant_witnesses_free().
+ * `_lockstep` says has no payload_hash, and all replicas are asked, as far as they answer: a point that they
+ * do not agree on `differs`. `*found` is to be freed by qdrant_witnesses_free().
  */
 enum lks_code qdrant_look(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
                           bool whole, struct witness **found, size_t *found_count, struct lks_err *err);

@@ -5,6 +5,7 @@
  * alone and is never refused by strict mode, which a filter with has_id might be. A point found both ways is
  * told once.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "qdrant/whole.h"
 
 #define RETRIEVE_IDS_MAX 1000
+#define CONSISTENT "?consistency=all"
 #define SCROLL_DOCS_MAX 256
 #define REPLY_BYTES (16u << 20) /* about what one with vectors may hold */
 
@@ -32,7 +34,7 @@ static void take_found(struct task *task, struct exchange *x, struct verdict *v,
     if (v->code) task_fail(task, &v->err);
 }
 
-static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
+static void take_points(struct task *task, struct exchange *x, struct verdict *v)
 {
     struct witnesses *list = task->state;
     size_t first = list->count;
@@ -40,6 +42,63 @@ static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
     if (v->code || !task->req->lookup.whole) return;
     verdict_broken(v, whole_check(v->result, list->items + first, list->count - first), x->what);
     if (v->code) task_fail(task, &v->err);
+}
+
+static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
+{
+    take_points(task, x, v);
+}
+
+/* Those that replicas do not agree on, as one of them has them. */
+static void rest_retrieved(struct task *task, struct exchange *x, struct verdict *v)
+{
+    struct witnesses *list = task->state;
+    size_t first = list->count;
+    take_points(task, x, v);
+    for (size_t i = first; i < list->count; i++) list->items[i].differs = true;
+}
+
+static void retrieve_ids(struct task *task, const char *const *ids, size_t first, size_t count, bool vectors,
+                         const char *how, exchange_then then)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/points%s", how);
+    struct exchange *x =
+        exchange_new(task, "POST", task->c->url, path, then, "look into \"%s\"", task->c->name);
+    if (!x) return;
+    x->first = first;
+    x->count = count;
+    body_retrieve(&x->body, ids, count, task->req->lookup.whole ? "true" : "[\"_lockstep\"]", vectors);
+    exchange_send(x);
+}
+
+/* Is one of the points found since `from` this one? */
+static bool among(const struct witnesses *list, size_t from, const char *id)
+{
+    while (from < list->count && strcmp(list->items[from].point_id, id) != 0) from++;
+    return from < list->count;
+}
+
+/*
+ * All replicas were asked. What they do not agree on is left out, and asked for once more; where they can't
+ * all be asked, all of it is.
+ */
+static void agreed_retrieved(struct task *task, struct exchange *x, struct verdict *v)
+{
+    struct req *req = task->req;
+    struct witnesses *list = task->state;
+    const char *ids[RETRIEVE_IDS_MAX];
+    size_t from = list->count, count = 0;
+    bool vectors = x->first < req->lookup.vector_count;
+    if (v->code == LKS_E_QDRANT_UNAVAILABLE && !x->call.failure && x->call.status == 500) {
+        req->lookup.agreed = false;
+        retrieve_ids(task, req->lookup.point_ids + x->first, x->first, x->count, vectors, "", retrieved);
+        return;
+    }
+    take_points(task, x, v);
+    for (size_t i = x->first; i < x->first + x->count && !task_failed(task); i++)
+        if (!among(list, from, req->lookup.point_ids[i])) ids[count++] = req->lookup.point_ids[i];
+    if (count && !task_failed(task)) retrieve_ids(task, ids, 0, count, true, "", rest_retrieved);
 }
 
 static void scroll_docs(struct task *task, size_t first, size_t count);
@@ -91,16 +150,11 @@ static size_t retrieve_most(const struct collection *c, bool vectors)
 static void retrieve(struct task *task, size_t from, size_t to, bool vectors)
 {
     const struct req *req = task->req;
-    const struct collection *c = task->c;
-    size_t most = retrieve_most(c, vectors);
-    for (size_t i = from; i < to && !task_failed(task); i += most) {
-        struct exchange *x =
-            exchange_new(task, "POST", c->url, "/points", retrieved, "look into \"%s\"", c->name);
-        if (!x) return;
-        body_retrieve(&x->body, req->lookup.point_ids + i, to - i < most ? to - i : most,
-                      req->lookup.whole ? "true" : "[\"_lockstep\"]", vectors);
-        exchange_send(x);
-    }
+    bool all = req->lookup.consistent;
+    size_t most = retrieve_most(task->c, vectors || all); /* replicas may differ in their vectors alone */
+    for (size_t i = from; i < to && !task_failed(task); i += most)
+        retrieve_ids(task, req->lookup.point_ids + i, i, to - i < most ? to - i : most, vectors || all,
+                     all ? CONSISTENT : "", all ? agreed_retrieved : retrieved);
 }
 
 static void lookup_finish(struct task *task)
@@ -120,6 +174,7 @@ static void lookup_finish(struct task *task)
 void lookup_start(struct task *task)
 {
     struct req *req = task->req;
+    req->lookup.agreed = req->lookup.consistent;
     req->lookup.found = NULL;
     req->lookup.found_count = 0;
     task->finish = lookup_finish;

@@ -33,13 +33,15 @@ void witnesses_fini(struct witnesses *list)
 }
 
 /* Of two that tell of one point, the one with its vector comes first and stays, so that what it says fits
- * that; else the one whose payload was found to be another (it has no hash). */
+ * that; else the one whose payload was found to be another (it has no
+ * hash); else the one that replicas do not agree on. */
 static int by_id(const void *a, const void *b)
 {
     const struct witness *x = a, *y = b;
     int order = witness_compare(x, y);
     if (!order) order = (y->vector || y->further) - (x->vector || x->further);
-    return order ? order : strcmp(x->payload_hash, y->payload_hash);
+    if (!order) order = strcmp(x->payload_hash, y->payload_hash);
+    return order ? order : (int)y->differs - (int)x->differs;
 }
 
 void witnesses_unique(struct witnesses *list)
@@ -264,6 +266,22 @@ static void read_single(struct scan *s, struct reply_info *info)
     }
 }
 
+static void read_params(struct scan *s, struct reply_info *info)
+{
+    struct slice key;
+    uint64_t replicas;
+    if (!scan_object(s)) return;
+    while (scan_member(s, &key)) {
+        if (slice_is(key, "vectors"))
+            read_vectors(s, info);
+        else if (slice_is(key, "replication_factor") && scan_peek(s) >= '0' && scan_peek(s) <= '9' &&
+                 scan_uint(s, &replicas) && replicas > 0 && replicas < 1000)
+            info->replicas = (unsigned)replicas;
+        else
+            scan_skip(s, NULL);
+    }
+}
+
 /* Walks down into the member `name` of the object ahead; everything behind it is left unread. */
 static bool descend(struct scan *s, const char *name)
 {
@@ -340,6 +358,7 @@ enum reply_state reply_info(struct slice result, struct reply_info *info)
     struct slice key, raw;
     bool has_config = false;
     memset(info, 0, sizeof *info);
+    info->replicas = 1;
     scan_init(&s, result.data, result.bytes);
     if (!scan_object(&s)) return REPLY_BROKEN;
     while (scan_member(&s, &key)) {
@@ -360,6 +379,41 @@ enum reply_state reply_info(struct slice result, struct reply_info *info)
         }
     }
     return s.bad || !has_config ? REPLY_BROKEN : REPLY_OK;
+}
+
+static bool read_shards(struct scan *s)
+{
+    struct slice key;
+    bool active = true;
+    if (!scan_array(s)) return false;
+    while (scan_element(s)) {
+        char state[32] = "";
+        if (!scan_object(s)) return false;
+        while (scan_member(s, &key)) {
+            if (slice_is(key, "state"))
+                scan_text(s, state, sizeof state);
+            else
+                scan_skip(s, NULL);
+        }
+        active = active && !strcmp(state, "Active");
+    }
+    return active;
+}
+
+enum reply_state reply_replicas(struct slice result, bool *active)
+{
+    struct scan s;
+    struct slice key;
+    *active = true;
+    scan_init(&s, result.data, result.bytes);
+    if (!scan_object(&s)) return REPLY_BROKEN;
+    while (scan_member(&s, &key)) {
+        if (slice_is(key, "local_shards") || slice_is(key, "remote_shards"))
+            *active = read_shards(&s) && *active;
+        else
+            scan_skip(&s, NULL);
+    }
+    return s.bad ? REPLY_BROKEN : REPLY_OK;
 }
 
 int reply_version(const char *body, size_t bytes)

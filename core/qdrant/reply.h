@@ -41,12 +41,16 @@ struct reply_info {
     char distance[16]; /* "Cosine", ... */
     char datatype[16]; /* "float16", ...; "" for floats of 32 bits */
     bool multivector;
-    uint64_t points; /* roughly */
-    char status[16]; /* "green", ... */
+    unsigned replicas; /* replication_factor; 1 if it does not say */
+    uint64_t points;   /* roughly */
+    char status[16];   /* "green", ... */
     /* which of our payload indexes are there, with the right type, in the order of reply_indexes[] */
     bool indexed[4];
 };
 enum reply_state reply_info(struct slice result, struct reply_info *info);
+
+/* From GET /collections/NAME/cluster: is each replica of each shard "Active"? */
+enum reply_state reply_replicas(struct slice result, bool *active);
 
 /* Our payload indexes. */
 struct reply_index {

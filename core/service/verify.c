@@ -117,6 +117,9 @@ static void judge(struct fault *f, const struct compare_wanted *w, const struct 
     } else if (!point->doc || strcmp(point->doc, w->doc) != 0) {
         wrong(f, VERIFY_STALE, "the point there was made from document %.200s",
               point->doc ? point->doc : "?");
+    } else if (point->differs) {
+        wrong(f, VERIFY_STALE, "the replicas of the collection do not agree on the point; the record says %s",
+              entry_says(entry));
     } else if (strcmp(point->content_hash, w->content_hash) != 0) {
         wrong(f, VERIFY_STALE, "made from another text or by another model; the record says %s",
               entry_says(entry));

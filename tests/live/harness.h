@@ -60,6 +60,7 @@ struct live {
     bool two_members; /* likewise: a set of two; live_second_member() says where the other one is */
     bool standalone;  /* likewise: a MongoDB without change streams */
     const char *qdrant_version; /* likewise: as which version of Qdrant the stand-in appears */
+    const char *qdrant_nodes;   /* likewise: of how many nodes the stand-in is a cluster */
     const char *qdrant_api_key, *qdrant_read_only_key; /* likewise: what Qdrant asks for */
     const char *embedder_model, *embedder_api_key;     /* likewise: all that the embedder takes */
     bool other_vectors;     /* the embedder is not the stand-in: any vector will do */

@@ -8,6 +8,7 @@ servers_tests = \
 	tests/live/older_state \
 	tests/live/promises \
 	tests/live/qdrant \
+	tests/live/replicas \
 	tests/live/upkeep
 check_PROGRAMS += $(servers_tests)
 TESTS += $(servers_tests)
@@ -17,6 +18,9 @@ tests_live_mongodb_LDADD = $(live_libs)
 tests_live_qdrant_SOURCES = tests/live/test_qdrant.c
 tests_live_qdrant_CPPFLAGS = $(live_cppflags)
 tests_live_qdrant_LDADD = $(live_libs)
+tests_live_replicas_SOURCES = tests/live/test_replicas.c
+tests_live_replicas_CPPFLAGS = $(live_cppflags)
+tests_live_replicas_LDADD = $(live_libs)
 tests_live_embedders_SOURCES = tests/live/test_embedders.c
 tests_live_embedders_CPPFLAGS = $(live_cppflags)
 tests_live_embedders_LDADD = $(live_libs)

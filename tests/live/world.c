@@ -242,6 +242,7 @@ void qdrant_start(struct live *w)
     option(&o, "--version", w->qdrant_version);
     option(&o, "--api-key", w->qdrant_api_key);
     option(&o, "--read-only-api-key", w->qdrant_read_only_key);
+    option(&o, "--nodes", w->qdrant_nodes);
     start_stand_in(w, &w->qdrant, "qdrant", o.list);
 }
 

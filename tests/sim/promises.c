@@ -40,11 +40,14 @@ static void find_hot(const struct world *w, size_t from, struct hot *hot)
 }
 
 /* A point made from this document that it should not have; NULL if there is none. */
-static const struct sim_point *ghost_of(const struct sim_collection *c, int id, int own_key)
+static const struct sim_point *ghost_of(const struct world *w, const struct sim_collection *c, int id,
+                                        int own_key)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct sim_point *p = &c->points[i];
-        if (!p->foreign && p->doc == id && p->key != own_key) return p;
+        if (!p->foreign && p->doc == id && p->key != own_key && !qdrant_excused(w, c, p) &&
+            !qdrant_told(w, (size_t)(c - w->qdrant), p->key))
+            return p;
     }
     return NULL;
 }
@@ -79,7 +82,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     struct made made;
     if (hot->doc[id] || w->mongo.tombed[id]) return false;
     if (!doc) {
-        const struct sim_point *ghost = ghost_of(c, id, SIM_NO_KEY);
+        const struct sim_point *ghost = ghost_of(w, c, id, SIM_NO_KEY);
         return ghost && !hot->key[ghost->key] &&
                found(f, "Deletes", id, collection, "it is gone, has no tomb, and its point is there");
     }
@@ -93,7 +96,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     const struct sim_point *p = qdrant_point(c, doc->key);
     if (!owner)
         bad = found(f, "Order", id, collection, "synced, although another document owns its business id");
-    else if (ghost_of(c, id, made.kind == MADE_POINT ? doc->key : SIM_NO_KEY))
+    else if (ghost_of(w, c, id, made.kind == MADE_POINT ? doc->key : SIM_NO_KEY))
         bad = found(f, "Deletes", id, collection, "synced, and a point is left that it should not have");
     else if (made.kind == MADE_POINT && (!p || p->foreign))
         bad = found(f, "Hash", id, collection, "synced, and there is no point");
@@ -209,6 +212,9 @@ static bool was_said(struct world *w, size_t collection, int id, const struct en
 {
     int key = sim_key(en->point_id);
     const struct sim_point *p = qdrant_point(&w->qdrant[collection], key);
+    if (p && !p->foreign && says(p->content_hash, p->payload_hash, p->doc, en, id)) return true;
+    const struct sim_collection *twin = w->qdrant[collection].twin;
+    p = twin ? qdrant_point(w->qdrant[collection].twin, key) : NULL;
     if (p && !p->foreign && says(p->content_hash, p->payload_hash, p->doc, en, id)) return true;
     uint64_t kept = w->said < SIM_HISTORY ? w->said : SIM_HISTORY;
     for (uint64_t i = 0; i < kept; i++) {
@@ -339,6 +345,7 @@ static bool known_to_be_there(const struct world *w, const struct run *run, cons
     struct made made;
     struct hot hot;
     if (!doc || !doc->record.entries || doc->record.entries[collection].status != SYNC_SYNCED) return false;
+    if (sim_key(doc->record.entries[collection].point_id) != point->key) return false;
     if (doc->key != point->key || mongo_owner(w, doc->key, w->mongo.count) != id) return false;
     if (!run->recorded[id] || run->recorded[id] != w->mongo.last_of[id]) return false;
     find_hot(w, run->recorded[id], &hot);
@@ -376,7 +383,12 @@ void promise_delete(struct world *w, struct trip *trip, const struct sim_point *
                  "Deletes: the point of document %d in collection %zu is deleted, and the document is there",
                  point->doc, collection);
     /* Looked at, a point may wait for the lease to be renewed, and then for the request. */
-    if (point->foreign && w->now > point->foreign_since_ms + 2 * w->index_timeout_ms + w->lease_ms)
+    struct sim_collection *c = &w->qdrant[collection];
+    const struct sim_point *first = qdrant_point(c, point->key);
+    const struct sim_point *second = c->twin ? qdrant_point(c->twin, point->key) : first;
+    bool overwritten = !first || !first->foreign || !second || !second->foreign; /* on one replica */
+    if (point->foreign && !overwritten &&
+        w->now > point->foreign_since_ms + 2 * w->index_timeout_ms + w->lease_ms)
         sim_fail(w, "Others: point %d of another writer was deleted from collection %zu", point->key,
                  collection);
 }
@@ -415,6 +427,7 @@ void promise_needed(struct world *w, const struct run *run, const char *text)
     if (!p || p->foreign || p->vector != vector || p->doc != doc) return;
     bool recorded = is && is->record.entries && is->record.entries[collection].present;
     if (run->was_empty[collection] && !recorded) return; /* a first scan asks no points */
+    if (w->qdrant[collection].uneven) return;            /* it may have seen a replica that lacks it */
     if (run->ahead[doc]) return;                         /* it may have come with a record of long ago */
     bool holds = strcmp(w->mongo.owner, run->owner) == 0 && mongo_wall(w) < w->mongo.lease_until;
     if (!holds || p->epoch != run->epoch || w->rate[FAULT_STALE_READ]) {

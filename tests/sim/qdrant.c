@@ -11,10 +11,11 @@
 #define PAGE_POINTS 5
 #define FOREIGN_VECTOR (-1)
 #define NULLS_VECTOR (-2) /* one that can't be sent again, as a number in it is none */
+#define RECOVERY_MS 500
 
 static size_t number_of(const struct world *w, const struct sim_collection *c)
 {
-    return (size_t)(c - w->qdrant);
+    return (size_t)((c->second ? c->twin : c) - w->qdrant);
 }
 
 struct sim_point *qdrant_point(struct sim_collection *c, int key)
@@ -41,6 +42,185 @@ static void not_durable(struct sim_collection *c)
     memcpy(c->durable, c->points, sizeof c->points);
     c->durable_count = c->count;
     c->durable_exists = c->exists;
+}
+
+/* ---- replicas ---- */
+
+void qdrant_init(struct world *w)
+{
+    for (size_t i = 0; i < SIM_COLLECTIONS && w->replicated; i++) {
+        struct sim_collection *twin = calloc(1, sizeof *twin);
+        if (!twin) abort();
+        twin->twin = &w->qdrant[i];
+        twin->second = true;
+        w->qdrant[i].twin = twin;
+    }
+}
+
+static bool is_up(const struct world *w, const struct sim_collection *c)
+{
+    return w->now >= c->node_until;
+}
+
+/* A node that is back is asked when it says that it is ready, not before its replica is made anew. */
+static bool is_active(const struct world *w, const struct sim_collection *c)
+{
+    return is_up(w, c) && !c->dead;
+}
+
+/* The replica of the node that is asked; NULL: none answers. */
+static struct sim_collection *view(struct world *w, struct sim_collection *c)
+{
+    if (!c->twin) return c;
+    bool first = is_active(w, c), second = is_active(w, c->twin);
+    if (first && second) return sim_below(w, FAULT_QDRANT_NODE, 2) ? c->twin : c;
+    return first ? c : second ? c->twin : NULL;
+}
+
+static void copy_points(struct world *w, struct sim_collection *to, const struct sim_collection *from)
+{
+    for (size_t i = 0; i < to->count; i++) promise_said(w, number_of(w, to), &to->points[i]);
+    memcpy(to->points, from->points, sizeof to->points);
+    to->count = from->count;
+}
+
+/* One that is dead is made anew from the other, when its node is back. */
+static void recover(struct world *w, struct sim_collection *c)
+{
+    if (!c->twin || !c->twin->dead || !is_active(w, c)) return;
+    if (!is_up(w, c->twin) || w->now < c->twin->node_until + RECOVERY_MS) return;
+    sim_trace(w, "a replica of collection %zu is made anew", number_of(w, c));
+    copy_points(w, c->twin, c);
+    c->twin->dead = false;
+}
+
+/* What confirmed is looked at as the collection; the other one is its twin, and dead. */
+static void mark_dead(struct world *w, struct sim_collection *c, struct sim_collection *missed)
+{
+    sim_trace(w, "a replica of collection %zu is marked dead", number_of(w, c));
+    if (missed == c) {
+        struct sim_collection *copy = malloc(sizeof *copy);
+        if (!copy) abort();
+        *copy = *c;
+        memcpy(c->points, c->twin->points, sizeof c->points);
+        c->count = c->twin->count;
+        c->node_until = c->twin->node_until;
+        memcpy(c->twin->points, copy->points, sizeof copy->points);
+        c->twin->count = copy->count;
+        c->twin->node_until = copy->node_until;
+        free(copy);
+    }
+    c->twin->dead = true;
+}
+
+/* What somebody else did with a point, on all replicas. */
+static void mirror(struct sim_collection *c, int key)
+{
+    if (!c->twin) return;
+    const struct sim_point *p = qdrant_point(c, key);
+    struct sim_point *other = qdrant_point(c->twin, key);
+    if (p && !other) other = &c->twin->points[c->twin->count++];
+    if (p)
+        *other = *p;
+    else if (other)
+        *other = c->twin->points[--c->twin->count];
+}
+
+static bool same_point(const struct sim_point *a, const struct sim_point *b)
+{
+    return a->doc == b->doc && a->vector == b->vector && a->payload == b->payload && a->epoch == b->epoch &&
+           a->foreign == b->foreign && strcmp(a->content_hash, b->content_hash) == 0 &&
+           strcmp(a->payload_hash, b->payload_hash) == 0;
+}
+
+void qdrant_calm(struct world *w)
+{
+    for (size_t i = 0; i < SIM_COLLECTIONS && w->replicated; i++) {
+        struct sim_collection *c = &w->qdrant[i];
+        if (c->node_until > w->now) c->node_until = w->now;
+        if (c->twin->node_until > w->now) c->twin->node_until = w->now;
+    }
+}
+
+bool qdrant_told(const struct world *w, size_t collection, int key)
+{
+    for (int id = 0; id < w->ids; id++) {
+        const struct owed_points *owed = &w->mongo.tombs[id].owed;
+        for (size_t i = 0; w->mongo.tombed[id] && i < owed->count; i++)
+            if (owed->items[i].collection == collection && sim_key(owed->items[i].id) == key) return true;
+    }
+    return false;
+}
+
+bool qdrant_excused(const struct world *w, const struct sim_collection *c, const struct sim_point *p)
+{
+    const struct sim_collection *first = c->second ? c->twin : c;
+    const struct sim_point *other = c->twin ? qdrant_point(c->twin, p->key) : NULL;
+    if (other && other->foreign)
+        return true; /* it was written over that, and nobody deletes what is foreign */
+    const struct run *run = first->unsettled[p->key];
+    return c->twin && run && (!run->alive || run->epoch != w->mongo.epoch);
+}
+
+void qdrant_noted(struct world *w, const struct run *run, const struct owed_points *owed)
+{
+    for (size_t i = 0; i < owed->count; i++)
+        if (owed->items[i].collection < run->config.collection_count)
+            w->qdrant[run->which[owed->items[i].collection]].unsettled[sim_key(owed->items[i].id)] = NULL;
+}
+
+/* One whose new text never embeds is not written any more. */
+static bool keeps_what_it_had(const struct world *w, size_t collection, const struct sim_point *p)
+{
+    const struct sim_doc *doc = mongo_doc(w, p->doc);
+    return doc && doc->text[collection] == SIM_POISON;
+}
+
+void qdrant_same(struct world *w, struct sim_collection *c)
+{
+    recover(w, c);
+    for (int round = 0; round < 2 && c->twin; round++) {
+        const struct sim_collection *a = round ? c->twin : c;
+        struct sim_collection *b = round ? c : c->twin;
+        for (size_t i = 0; i < a->count; i++) {
+            const struct sim_point *p = &a->points[i], *other = qdrant_point(b, p->key);
+            if (other && same_point(p, other)) continue;
+            if (p->foreign || qdrant_excused(w, a, p) || keeps_what_it_had(w, number_of(w, c), p)) continue;
+            sim_fail(w,
+                     "Replicas: point %d of document %d in collection %zu: one says %s %s (%d), the other %s "
+                     "%s (%d)",
+                     p->key, p->doc, number_of(w, c), p->content_hash, p->payload_hash, p->vector,
+                     other ? other->content_hash : "nothing", other ? other->payload_hash : "",
+                     other ? other->vector : -1);
+        }
+    }
+}
+
+/* Keys of a write. */
+static size_t write_count(const struct req *req)
+{
+    return req->kind == REQ_DELETE ? req->del.count : req->write.count;
+}
+
+static int write_key(const struct req *req, size_t i)
+{
+    return sim_key(req->kind == REQ_DELETE ? req->del.point_ids[i] : req->write.points[i].point_id);
+}
+
+/* This run, and it alone, knows that some replicas have them; NULL: all have, or none. */
+static void unsettled(struct sim_collection *c, const struct req *req, const struct run *run)
+{
+    for (size_t i = 0; i < write_count(req); i++) c->unsettled[write_key(req, i)] = run;
+}
+
+/* Nobody knows what became of it. */
+static void not_known(struct req *req)
+{
+    if (req->kind == REQ_DELETE) req->del.unknown = true;
+    for (size_t i = 0; (req->kind == REQ_UPSERT) && i < req->write.count; i++) {
+        req->write.points[i].code = req->err.code;
+        req->write.points[i].unknown = true;
+    }
 }
 
 /* ---- writes ---- */
@@ -96,7 +276,9 @@ static void keeps_further(struct world *w, const struct trip *trip, struct sim_p
     point->further = false;
 }
 
-static void write_point(struct world *w, struct sim_collection *c, struct trip *trip, struct point_write *p)
+/* `again`: on another replica. */
+static void write_point(struct world *w, struct sim_collection *c, struct trip *trip, struct point_write *p,
+                        bool again)
 {
     int key = sim_key(p->point_id);
     struct sim_point *point = qdrant_point(c, key);
@@ -118,7 +300,7 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
         p->code = LKS_E_QDRANT_TIMEOUT;
         return;
     }
-    promise_write(w, trip, key, sim_doc_number(p->doc), version, number_of(w, c));
+    if (!again) promise_write(w, trip, key, sim_doc_number(p->doc), version, number_of(w, c));
     bool stamp = false, payload = false;
     if (!point) {
         if (c->count == SIM_POINTS) abort();
@@ -137,12 +319,13 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
     int displaced = point->doc;
     fill_point(w, point, p, version);
     point->vector = (int)p->vector[0];
+    if (again) return;
     promise_crash(w, trip, key, displaced, number_of(w, c));
     w->upserted += !stamp && !payload;
     w->payloads += !stamp && payload;
 }
 
-static void do_delete(struct world *w, struct sim_collection *c, struct trip *trip)
+static void do_delete(struct world *w, struct sim_collection *c, struct trip *trip, bool again)
 {
     const struct req *req = trip->req;
     for (size_t i = 0; i < req->del.count; i++) {
@@ -155,8 +338,8 @@ static void do_delete(struct world *w, struct sim_collection *c, struct trip *tr
         int doc = p->doc;
         trip->moves |= mongo_owner(w, key, w->mongo.count) >= 0;
         drop_point(w, c, p);
-        promise_crash(w, trip, key, doc, number_of(w, c));
-        w->deleted++;
+        if (!again) promise_crash(w, trip, key, doc, number_of(w, c));
+        w->deleted += !again;
     }
 }
 
@@ -169,7 +352,7 @@ static void write_some(struct world *w, struct sim_collection *c, struct trip *t
         struct point_write *p = &req->write.points[i];
         if (i == good) not_durable(c);
         bool applied = i < good || sim_below(w, FAULT_QDRANT_PARTIAL, 2);
-        if (applied) write_point(w, c, trip, p);
+        if (applied) write_point(w, c, trip, p, false);
         if (i < good) continue;
         p->unknown = true;
         p->code = sim_below(w, FAULT_QDRANT_PARTIAL, 2) ? LKS_E_QDRANT_UNAVAILABLE : LKS_E_QDRANT_REJECTED;
@@ -216,14 +399,18 @@ static bool asked_for(const struct req *req, const struct sim_point *p)
     return false;
 }
 
-static void do_lookup(struct sim_collection *c, const struct trip *trip)
+/* Of the replica `c`. */
+static void do_lookup(struct world *w, struct sim_collection *c, const struct trip *trip)
 {
     struct req *req = trip->req;
+    req->lookup.agreed = req->lookup.consistent && (!c->twin || (is_active(w, c) && is_active(w, c->twin)));
     req->lookup.found = calloc(c->count + 1, sizeof *req->lookup.found);
     for (size_t i = 0; i < c->count; i++) {
         if (!asked_for(req, &c->points[i])) continue;
         struct witness *found = &req->lookup.found[req->lookup.found_count++];
         see(&c->points[i], vector_asked_for(req, &c->points[i]), found);
+        const struct sim_point *other = c->twin ? qdrant_point(c->twin, c->points[i].key) : NULL;
+        found->differs = req->lookup.agreed && c->twin && (!other || !same_point(&c->points[i], other));
         if (req->lookup.whole && found->ours) /* what is really there, whatever it says of itself */
             sim_text(found->payload_hash, sizeof found->payload_hash, "payload-", c->points[i].payload);
     }
@@ -254,6 +441,8 @@ static void do_ensure(struct world *w, struct sim_collection *c, struct req *req
     for (size_t i = 0; i < c->count; i++) req->ensure.empty &= c->points[i].foreign;
     req->ensure.guarded = true;
     req->ensure.further = c->further;
+    req->ensure.replicas = c->twin ? 2 : 1;
+    req->ensure.active = !c->twin || !c->twin->dead;
     if (req->ensure.created) sim_trace(w, "collection %zu is made", number_of(w, c));
 }
 
@@ -263,7 +452,9 @@ static void lose(struct world *w, struct sim_collection *c, struct sim_point *p)
     sim_trace(w, "another writer deletes point %d of collection %zu", p->key, number_of(w, c));
     all_durable(c);
     c->damaged |= !p->foreign;
+    int key = p->key;
     drop_point(w, c, p);
+    mirror(c, key);
 }
 
 /* ---- requests ---- */
@@ -288,11 +479,54 @@ static size_t local_collection(const struct req *req)
     }
 }
 
+/* On one replica. */
+static void write_to(struct world *w, struct sim_collection *c, struct trip *trip, bool again)
+{
+    struct req *req = trip->req;
+    if (req->kind == REQ_DELETE) {
+        do_delete(w, c, trip, again);
+        return;
+    }
+    if (sim_chance(w, FAULT_QDRANT_PARTIAL)) {
+        write_some(w, c, trip);
+        return;
+    }
+    for (size_t i = 0; i < req->write.count; i++) write_point(w, c, trip, &req->write.points[i], again);
+}
+
+/*
+ * On all replicas that can be reached. One that can't is marked dead, and made anew later; or, where writes
+ * are strict, the write is refused, and done all the same on the one that got it.
+ */
+static void write_all(struct world *w, struct sim_collection *c, struct trip *trip)
+{
+    struct req *req = trip->req;
+    bool first = !c->twin || is_active(w, c), second = c->twin && is_active(w, c->twin);
+    if (first) write_to(w, c, trip, false);
+    if (second) write_to(w, c->twin, trip, first);
+    if (!c->twin || (first && (second || c->twin->dead))) {
+        unsettled(c, req, NULL);
+    } else if ((first || second) && !w->strict) {
+        mark_dead(w, c, first ? c->twin : c);
+        unsettled(c, req, NULL);
+    } else {
+        lks_fail(&req->err, LKS_E_QDRANT_UNAVAILABLE, "1 out of 1 shards failed to apply operation");
+        not_known(req);
+        if (first || second) unsettled(c, req, trip->run);
+    }
+}
+
 static void take_effect(struct world *w, struct sim_collection *c, struct trip *trip)
 {
     struct req *req = trip->req;
+    struct sim_collection *r = view(w, c);
+    bool writes = req->kind == REQ_UPSERT || req->kind == REQ_DELETE;
     if (req->kind != REQ_ENSURE && !c->exists) {
         lks_fail(&req->err, LKS_E_NOT_FOUND, "no such collection");
+        return;
+    }
+    if (!r && !writes) {
+        lks_fail(&req->err, LKS_E_QDRANT_UNAVAILABLE, "2 of 2 read operations failed");
         return;
     }
     switch (req->kind) {
@@ -300,27 +534,20 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
         do_ensure(w, c, req);
         break;
     case REQ_LOOKUP:
-        do_lookup(c, trip);
+        do_lookup(w, r, trip);
         break;
     case REQ_SCROLL:
-        do_scroll(c, req);
+        do_scroll(r, req);
         break;
     case REQ_COUNT:
-        for (size_t i = 0; i < c->count; i++) req->count.points += !c->points[i].foreign;
-        break;
-    case REQ_DELETE:
-        do_delete(w, c, trip);
+        for (size_t i = 0; i < r->count; i++) req->count.points += !r->points[i].foreign;
         break;
     default:
         if (sim_chance_times(w, FAULT_QDRANT_OTHERS, 3)) {
             struct sim_point *p = qdrant_point(c, sim_key(req->write.points[0].point_id));
             if (p) lose(w, c, p); /* since it was looked at */
         }
-        if (sim_chance(w, FAULT_QDRANT_PARTIAL)) {
-            write_some(w, c, trip);
-            return;
-        }
-        for (size_t i = 0; i < req->write.count; i++) write_point(w, c, trip, &req->write.points[i]);
+        write_all(w, c, trip);
         break;
     }
 }
@@ -382,9 +609,11 @@ static void act(struct world *w, void *arg, uint64_t number)
             not_durable(c);
         else
             all_durable(c);
+        recover(w, c);
         take_effect(w, c, trip);
         if (lost && trip->req->err.code == LKS_E_OK) {
             lks_fail(&trip->req->err, LKS_E_QDRANT_TIMEOUT, "no reply");
+            not_known(trip->req);
             at = trip->deadline_ms;
         }
     }
@@ -416,6 +645,7 @@ static bool beside(struct world *w, struct sim_collection *c, struct sim_point *
         sim_trace(w, "the vector of point %d in collection %zu has a null in it", p->key, number_of(w, c));
         p->vector = NULLS_VECTOR;
     }
+    mirror(c, p->key);
     return true;
 }
 
@@ -443,6 +673,7 @@ static void others(struct world *w, struct sim_collection *c)
                             .vector = FOREIGN_VECTOR,
                             .foreign = true,
                             .foreign_since_ms = w->now};
+    mirror(c, key);
 }
 
 static void restart(struct world *w, struct sim_collection *c)
@@ -463,8 +694,21 @@ static void drop_collection(struct world *w, struct sim_collection *c)
     sim_trace(w, "collection %zu is dropped behind our back", number_of(w, c));
     all_durable(c);
     while (c->count > 0) drop_point(w, c, &c->points[c->count - 1]);
+    while (c->twin && c->twin->count > 0) drop_point(w, c->twin, &c->twin->points[c->twin->count - 1]);
+    if (c->twin) c->twin->dead = false;
     c->exists = false;
     c->damaged = true;
+}
+
+/* A node goes away, seldom both. */
+static void lose_node(struct world *w, struct sim_collection *c)
+{
+    struct sim_collection *lost = sim_below(w, FAULT_QDRANT_NODE, 2) ? c->twin : c;
+    if (!is_up(w, lost->twin) && sim_below(w, FAULT_QDRANT_NODE, 4)) return;
+    lost->node_until = w->now + 200 + (int64_t)sim_below(w, FAULT_QDRANT_NODE, 8000);
+    c->uneven = true;
+    sim_trace(w, "collection %zu loses node %d until %lld", number_of(w, c), lost->second,
+              (long long)lost->node_until);
 }
 
 void qdrant_fault(struct world *w)
@@ -478,6 +722,7 @@ void qdrant_fault(struct world *w)
         if (sim_chance(w, FAULT_QDRANT_DROP)) drop_collection(w, c);
         if (sim_chance(w, FAULT_QDRANT_OTHERS)) others(w, c);
         if (sim_chance(w, FAULT_QDRANT_RESTART)) restart(w, c);
+        if (c->twin && sim_chance(w, FAULT_QDRANT_NODE)) lose_node(w, c);
     }
 }
 
@@ -509,10 +754,14 @@ bool qdrant_tamper(struct world *w)
     if (!p) return false;
     sim_trace(w, "somebody changes what point %d of collection %zu shows", p->key, number_of(w, c));
     p->payload += 1000;
+    mirror(c, p->key);
     return true;
 }
 
 void qdrant_free(struct world *w)
 {
-    for (size_t i = 0; i < SIM_COLLECTIONS; i++) all_durable(&w->qdrant[i]);
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
+        all_durable(&w->qdrant[i]);
+        free(w->qdrant[i].twin);
+    }
 }

@@ -55,6 +55,7 @@ enum fault {
     FAULT_QDRANT_RESTART, /* loses what was accepted, not confirmed, and not seen since */
     FAULT_QDRANT_DROP,
     FAULT_QDRANT_OTHERS, /* another writer: points of its own, also over ours; deletes ours */
+    FAULT_QDRANT_NODE,   /* a node is lost for a while, and what it misses its replica lacks */
     FAULT_EMBED_ERROR,   /* 429, 5xx, a reply that makes no sense: wrong count, wrong dimension, NaN */
     FAULT_EMBED_PARTIAL, /* some texts of a request have no vector */
     FAULT_EMBED_SLOW,
@@ -181,6 +182,14 @@ struct sim_collection {
     int64_t damaged_ms;
     int64_t down_until, busy_until, key_until;
     int64_t switched_ms; /* on or off, the last time */
+    /* With replicas there are two, each on a node of its own: this one, and the twin. */
+    struct sim_collection *twin; /* owned; of a twin: the first; NULL: there are no replicas */
+    bool second;                 /* it is a twin */
+    int64_t node_until;          /* its node is away until then */
+    bool dead;                   /* it missed a write that others confirmed */
+    bool uneven;                 /* a node was lost once */
+    const struct run
+        *unsettled[SIM_KEYS]; /* who wrote a point to some replicas only, and noted that nowhere */
 };
 
 /* A request on its way. */
@@ -261,6 +270,8 @@ struct world {
     uint64_t writes;
     int64_t silent_until;
     bool strike, tamper; /* what others still do to our points when everything is in step */
+    bool replicated;     /* collections have two replicas */
+    bool strict;         /* and a write must reach both */
     bool polls;          /* no change streams here */
     int broken_embedder, broken_collection; /* one that stays broken for a while after the chaos; -1: none */
     int breakage;
@@ -366,7 +377,19 @@ void stream_wake(struct world *w, int64_t at);
 bool mongo_write(struct world *w, struct trip *trip);
 
 /* ---- qdrant.c ---- */
+void qdrant_init(struct world *w);
 void qdrant_submit(struct trip *trip);
+/* Is there a tomb that says that some replicas may have this point? */
+bool qdrant_told(const struct world *w, size_t collection, int key);
+/* Only a daemon that died, or lost its lease, before it could put such a tomb knew that one replica has it.
+ */
+bool qdrant_excused(const struct world *w, const struct sim_collection *c, const struct sim_point *p);
+/* It is noted that some replicas may have these points. */
+void qdrant_noted(struct world *w, const struct run *run, const struct owed_points *owed);
+/* All nodes are there again. */
+void qdrant_calm(struct world *w);
+/* Do both replicas hold the same? Sets w->failure. */
+void qdrant_same(struct world *w, struct sim_collection *c);
 void qdrant_fault(struct world *w);
 /* When all is in step, somebody takes one of our points away, */
 void qdrant_lose_one(struct world *w);

@@ -47,6 +47,7 @@ static const struct {
     [FAULT_QDRANT_RESTART] = {"qdrant-restart", 10},
     [FAULT_QDRANT_DROP] = {"qdrant-drop", 4},
     [FAULT_QDRANT_OTHERS] = {"qdrant-others", 15},
+    [FAULT_QDRANT_NODE] = {"qdrant-node", 30},
     [FAULT_EMBED_ERROR] = {"embed-error", 60},
     [FAULT_EMBED_PARTIAL] = {"embed-partial", 60},
     [FAULT_EMBED_SLOW] = {"embed-slow", 60},
@@ -201,6 +202,7 @@ static void step(struct world *w, void *arg, uint64_t number)
         for (size_t i = 0; i < SIM_EMBEDDERS; i++)
             w->embedder_down_until[i] = w->embedder_key_until[i] = w->text_until[i] = 0;
         for (size_t i = 0; i < SIM_COLLECTIONS; i++) w->qdrant[i].down_until = w->qdrant[i].key_until = 0;
+        qdrant_calm(w);
         daemons_right_clocks(w);
         return;
     }
@@ -267,6 +269,11 @@ static void draw(struct world *w)
     w->breakage = (int)draw_below(w, 3);
     w->strike = draw_below(w, 2) && w->rate[FAULT_QDRANT_OTHERS];
     w->tamper = draw_below(w, 4) == 0;
+    w->replicated = w->rate[FAULT_QDRANT_NODE] > 0;
+    w->strict = draw_below(w, 4) > 0;
+    if (w->replicated) /* nodes are what is lost here, and what writes fail for; and nothing else notes that
+                        */
+        w->rate[FAULT_QDRANT_RESTART] = w->rate[FAULT_QDRANT_PARTIAL] = w->rate[FAULT_STATE_LOST] = 0;
     if (draw_below(w, 4) == 0) {
         if (draw_below(w, 2))
             w->broken_embedder = (int)draw_below(w, SIM_EMBEDDERS);
@@ -275,7 +282,7 @@ static void draw(struct world *w)
     }
     for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
         w->setup.on[i] = i < w->limits.collections && (i == 0 || draw_below(w, 5) > 0);
-        w->qdrant[i].further = draw_below(w, 4) == 0;
+        w->qdrant[i].further = draw_below(w, 4) == 0 && !w->replicated;
     }
     if (w->limits.ids < (uint64_t)w->ids) w->ids = (int)w->limits.ids;
     if (w->limits.chaos_ms < w->chaos_ms) w->chaos_ms = w->limits.chaos_ms;
@@ -321,6 +328,17 @@ static void nothing_done(struct world *w, const struct course *c)
         sim_fail(w, "Needless: a daemon that started when all was in step had something embedded");
     if (writes_to_qdrant(w) != c->written)
         sim_fail(w, "Needless: a daemon that started when all was in step wrote to Qdrant");
+}
+
+/* A point that some replicas may have is written or deleted once more, when its tomb is looked at. */
+static bool anything_owed(const struct world *w)
+{
+    for (int id = 0; id < w->ids; id++)
+        if (w->mongo.tombed[id] && w->replicated) return true;
+    for (size_t c = 0; c < SIM_COLLECTIONS; c++)
+        for (int key = 0; key < SIM_KEYS; key++)
+            if (w->qdrant[c].unsettled[key]) return true;
+    return false;
 }
 
 static void end_all(struct world *w, struct course *c)
@@ -424,9 +442,8 @@ static void advance(struct world *w, struct course *c)
     case SETTLE:
         if (w->mongo.swapped) break;
         if (check_in_step(w)) {
-            bool rest = c->stage == OTHERS_SETTLE;
             w->broken_embedder = w->broken_collection = -1;
-            if (rest) {
+            if (c->stage == OTHERS_SETTLE) {
                 enter(w, c, SETTLE, SETTLE_MS);
                 break;
             }
@@ -453,7 +470,8 @@ static void advance(struct world *w, struct course *c)
         if (daemons_stop(w)) {
             c->embedded = w->embedded;
             c->written = writes_to_qdrant(w);
-            c->clean = w->mongo.saved.state.clean && w->mongo.lease_released && !w->polls;
+            c->clean =
+                w->mongo.saved.state.clean && w->mongo.lease_released && !w->polls && !anything_owed(w);
             w->ending = false;
             daemon_start(w);
             w->ending = true;
@@ -503,6 +521,7 @@ bool sim_world(uint64_t seed, const struct limits *limits, bool trace, struct wo
     seed_generators(w);
     draw(w);
     mongo_init(w);
+    qdrant_init(w);
     for (uint64_t i = 0, n = draw_below(w, 20); i < n && w->writes < limits->writes; i++, w->writes++)
         mongo_app_write(w); /* what is there before the first start */
     daemon_start(w);

@@ -125,8 +125,24 @@ static void copy_position(struct engine_state *to, const struct engine_state *fr
                                 .scan_doubt = from->scan_doubt,
                                 .drop_reported = from->drop_reported,
                                 .clean = from->clean};
+
     if (from->token) to->token = bson_copy(from->token);
     if (from->scan_after) to->scan_after = docid_copy(from->scan_after);
+}
+
+/* Which of the run's collections are in this set of the world's, and the other way round. */
+static uint64_t set_of_run(const struct run *run, uint64_t set)
+{
+    uint64_t out = 0;
+    for (size_t i = 0; i < run->config.collection_count; i++) out |= (set >> run->which[i] & 1) << i;
+    return out;
+}
+
+static uint64_t set_of_world(const struct run *run, uint64_t set)
+{
+    uint64_t out = 0;
+    for (size_t i = 0; i < run->config.collection_count; i++) out |= (set >> i & 1) << run->which[i];
+    return out;
 }
 
 static void load_state(struct world *w, struct run *run, struct req *req)
@@ -136,6 +152,8 @@ static void load_state(struct world *w, struct run *run, struct req *req)
     bool any = false;
     copy_position(out, &saved->state);
     run->unclean |= !saved->state.clean;
+    out->replicas_known = set_of_run(run, saved->state.replicas_known);
+    out->replicas_owed = set_of_run(run, saved->state.replicas_owed);
     w->mongo.saved.state.clean = false; /* whoever reads it is at work from here on */
     out->held = calloc(run->config.collection_count + 1, sizeof *out->held);
     for (size_t i = 0; i < run->config.collection_count; i++) out->held[i] = saved->held[run->which[i]];
@@ -156,6 +174,8 @@ static void save_state(struct world *w, struct run *run, struct req *req)
     promise_token(w, run, &req->state_save.state);
     engine_state_fini(&saved->state);
     copy_position(&saved->state, &req->state_save.state);
+    saved->state.replicas_known = set_of_world(run, req->state_save.state.replicas_known);
+    saved->state.replicas_owed = set_of_world(run, req->state_save.state.replicas_owed);
     memset(saved->digests, 0, sizeof saved->digests);
     memset(saved->held, 0, sizeof saved->held);
     for (size_t i = 0; i < run->config.collection_count; i++)
@@ -191,6 +211,51 @@ static int next_tomb(const struct world *w, int64_t due_ms, const struct docid *
     return best;
 }
 
+/* The world's collections become the run's. */
+static struct owed_points copy_owed(const struct run *run, const struct owed_points *from)
+{
+    struct owed_points to = {.count = from->count};
+    if (!from->count) return to;
+    to.items = malloc(from->count * sizeof *to.items);
+    if (!to.items) abort();
+    memcpy(to.items, from->items, from->count * sizeof *to.items);
+    for (size_t i = 0; i < to.count; i++) {
+        size_t k = 0;
+        while (k < run->config.collection_count && run->which[k] != to.items[i].collection) k++;
+        to.items[i].collection = k < run->config.collection_count ? k : SIZE_MAX;
+    }
+    return to;
+}
+
+/* Adds those that were there, each once. */
+static void merge_owed(struct owed_points *to, const struct owed_points *old)
+{
+    for (size_t i = 0; i < old->count; i++) {
+        size_t k = 0;
+        while (k < to->count && (to->items[k].collection != old->items[i].collection ||
+                                 strcmp(to->items[k].id, old->items[i].id) != 0))
+            k++;
+        if (k < to->count) continue;
+        to->items = realloc(to->items, (to->count + 1) * sizeof *to->items);
+        if (!to->items) abort();
+        to->items[to->count++] = old->items[i];
+    }
+}
+
+/* The run's collections become the world's; what was owed before stays. */
+static void put_owed(struct world *w, const struct run *run, struct owed_points *owed,
+                     const struct owed_points *old)
+{
+    qdrant_noted(w, run, owed);
+    for (size_t i = 0; i < owed->count; i++)
+        if (owed->items[i].collection < run->config.collection_count)
+            owed->items[i].collection = run->which[owed->items[i].collection];
+    merge_owed(owed, old);
+    for (size_t i = 0; i < owed->count; i++)
+        sim_trace(w, "  owed: point %d of collection %zu", sim_key(owed->items[i].id),
+                  owed->items[i].collection);
+}
+
 static void list_tombs(struct world *w, struct run *run, struct req *req)
 {
     struct sim_mongo *m = &w->mongo;
@@ -220,6 +285,7 @@ static void list_tombs(struct world *w, struct run *run, struct req *req)
         out->key = m->tombs[id].key ? strdup(m->tombs[id].key) : NULL;
         due_ms = out->due_ms;
         from = out->id;
+        out->owed = copy_owed(run, &m->tombs[id].owed);
     }
 }
 
@@ -236,6 +302,8 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
         size_t last = m->last_of[id]; /* 0: an election undid all that was ever written of it */
         bool anew = !m->tombed[id] || (last && m->log[last - 1].commit_ms > m->tombed_ms[id]);
         char *key = m->tombed[id] ? m->tombs[id].key : NULL; /* stays, unless there is a new one */
+        struct owed_points owed = m->tombed[id] ? m->tombs[id].owed : (struct owed_points){.items = NULL};
+        m->tombs[id].owed = (struct owed_points){.items = NULL};
         if (m->tombed[id]) m->tombs[id].key = NULL, tomb_fini(&m->tombs[id]);
         m->tombed[id] = req->kind == REQ_TOMBS_PUT;
         sim_trace(w, "%s %s the tomb of %d", run->owner, m->tombed[id] ? "puts" : "drops", id);
@@ -243,6 +311,8 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
             free(key);
             key = NULL;
         }
+        if (m->tombed[id]) put_owed(w, run, &req->tombs.tombs[i].owed, &owed);
+        free(owed.items);
         if (!m->tombed[id]) continue;
         m->tombs[id] = req->tombs.tombs[i];
         if (key) m->tombs[id].key = key;

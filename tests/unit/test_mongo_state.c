@@ -179,6 +179,8 @@ static enum lks_code save(uint64_t epoch, const char *token, const char *scan_af
     if (scan_after) s->scan_after = fixture_id(scan_after);
     s->scan_running = true;
     s->scan_doubt = true;
+    s->replicas_known = 3;
+    s->replicas_owed = 2;
     s->digests = calloc(3, sizeof *s->digests);
     s->digests[0] = strdup("d0");
     s->digests[1] = strdup("d1");
@@ -207,6 +209,8 @@ START_TEST(the_state_is_loaded_as_it_was_saved)
     ck_assert_uint_eq(s->token_time, UINT64_C(5) << 32 | 7);
     ck_assert(s->scan_after && docid_equal(s->scan_after, id));
     ck_assert(s->scan_running && s->scan_doubt);
+    ck_assert_uint_eq(s->replicas_known, 3);
+    ck_assert_uint_eq(s->replicas_owed, 2);
     ck_assert_str_eq(s->digests[0], "d0");
     ck_assert_str_eq(s->digests[1], "d1");
     ck_assert_ptr_null(s->digests[2]);
@@ -291,6 +295,8 @@ START_TEST(digests_are_found_by_the_names_of_their_collections)
     ck_assert_str_eq(digests[1], "");
     ck_assert_str_eq(digests[2], "d0");
     ck_assert_ptr_null(digests[3]);
+    ck_assert_uint_eq(req->state_load.state.replicas_known, 5);
+    ck_assert_uint_eq(req->state_load.state.replicas_owed, 1);
     req_free(req);
     fixture_end(&f);
 }
@@ -401,6 +407,44 @@ START_TEST(tombs_of_versions_that_knew_no_due_time_are_taken_over)
     struct req *req = list_tombs(1500, 10);
     ck_assert_uint_eq(req->tombs.count, 1);
     ck_assert_int_eq(req->tombs.tombs[0].due_ms, 1500);
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+static void owe(struct tomb *tomb, size_t collection, const char *id)
+{
+    struct owed_points *owed = &tomb->owed;
+    owed->items = realloc(owed->items, (owed->count + 1) * sizeof *owed->items);
+    owed->items[owed->count].collection = collection;
+    snprintf(owed->items[owed->count++].id, POINT_ID_BYTES, "%s", id);
+}
+
+static bool owes(const struct tomb *tomb, size_t collection, const char *id)
+{
+    for (size_t i = 0; i < tomb->owed.count; i++)
+        if (tomb->owed.items[i].collection == collection && !strcmp(tomb->owed.items[i].id, id)) return true;
+    return false;
+}
+
+START_TEST(a_tomb_keeps_the_points_that_some_replicas_may_have)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct req *req = tombs_req(REQ_TOMBS_PUT, 0, 1);
+    owe(&req->tombs.tombs[0], 0, "one");
+    owe(&req->tombs.tombs[0], 1, "one");
+    req_free(fixture_ok(&f, req));
+    req = tombs_req(REQ_TOMBS_PUT, 0, 1); /* beside those of before, each once */
+    owe(&req->tombs.tombs[0], 0, "one");
+    owe(&req->tombs.tombs[0], 0, "two");
+    req_free(fixture_ok(&f, req));
+    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 0, 1))); /* a later one that owes nothing */
+    req = list_tombs(5000, 10);
+    ck_assert_uint_eq(req->tombs.count, 1);
+    const struct tomb *tomb = &req->tombs.tombs[0];
+    ck_assert_uint_eq(tomb->owed.count, 3);
+    ck_assert(owes(tomb, 0, "one") && owes(tomb, 0, "two") && owes(tomb, 1, "one"));
     req_free(req);
     fixture_end(&f);
 }
@@ -548,6 +592,7 @@ int main(void)
     tcase_add_loop_test(tc, tombs_are_listed_oldest_first_until_they_are_dropped, 0, servers);
     tcase_add_loop_test(tc, tombs_are_listed_page_by_page_also_where_many_are_due_at_once, 0, servers);
     tcase_add_loop_test(tc, tombs_of_versions_that_knew_no_due_time_are_taken_over, 0, servers);
+    tcase_add_loop_test(tc, a_tomb_keeps_the_points_that_some_replicas_may_have, 0, servers);
     tcase_add_loop_test(tc, a_tomb_that_was_put_since_is_not_dropped, 0, servers);
     tcase_add_loop_test(tc, a_tomb_ends_the_record_beside_its_document, 0, servers);
     tcase_add_loop_test(tc, a_record_beside_a_document_whose_point_is_taken_over_stays, 0, servers);

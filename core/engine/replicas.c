@@ -1,0 +1,211 @@
+/*
+ * replicas.c - collections with replicas: a write that was not acknowledged may be on some of them, and a
+ * point that is read shows only one.
+ *
+ * Says what an acknowledged write has to settle, looks now and then whether all replicas are active, and
+ * starts the comparing scan that is owed after they were not. Owns `replicas` of struct engine.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define AGAIN_MAX_MS 3600000
+
+static uint64_t bit(size_t collection)
+{
+    return (uint64_t)1 << collection;
+}
+
+/* ---- one point ---- */
+
+bool replicas_want_write(const struct engine *e, const struct part *part, const struct witness *own)
+{
+    const struct doc *doc = part->doc;
+    const struct entry *before = &doc->src.record.entries[part->collection];
+    if (!e->collections[part->collection].replicated || part->wrote || !own || !own->ours) return false;
+    bool replayed = doc->work.after && doc->work.after <= e->stream.doubt_until && !e->lease.clean_start;
+    return own->differs || doc->work.tomb || !before->present || before->status != SYNC_SYNCED || replayed ||
+           owed_has(&doc->work.owed, part->collection, own->point_id);
+}
+
+bool replicas_owe_former(const struct engine *e, struct part *part)
+{
+    const struct entry *before = &part->doc->src.record.entries[part->collection];
+    if (!e->collections[part->collection].replicated || part->doc->gone || !before->point_id[0]) return true;
+    if (part->wanted.point && strcmp(before->point_id, part->made.point_id) == 0) return true;
+    return owed_add(&part->doc->work.owed, part->collection, before->point_id);
+}
+
+bool replicas_leave(const struct part *part)
+{
+    const struct doc *doc = part->doc;
+    const struct entry *entry = &doc->src.record.entries[part->collection];
+    return doc->work.tomb_alone && doc->work.owed.count > 0 && entry->present && entry->status != SYNC_SYNCED;
+}
+
+enum stray_verdict replicas_judge_stray(struct part *part, const char *stray, const struct witness *seen,
+                                        struct lks_err *err)
+{
+    struct owed_points *owed = &part->doc->work.owed;
+    if (!owed_has(owed, part->collection, stray)) return STRAY_GONE;
+    /* What another document of ours wrote to all replicas they agree on. Else it writes it once more, should
+     * it still be its own. */
+    if (part->agreed && (!seen || (seen->ours && seen->differs))) return STRAY_DELETE;
+    if (part->agreed) {
+        owed_done(owed, part->collection, stray);
+        return STRAY_GONE;
+    }
+    if (part->doc->work.tomb) return STRAY_GONE; /* for now: the tomb stays */
+    lks_fail(err, LKS_E_QDRANT_UNAVAILABLE,
+             "point %s may be on a replica that was not asked: not all replicas of the collection answer",
+             stray);
+    return STRAY_UNKNOWN;
+}
+
+/*
+ * It is written down which point that was, before the record says that it failed: the document may be gone,
+ * or have another id, when somebody comes back, and the replica that is read then may not show it.
+ */
+void part_not_written(struct engine *e, struct part *part, const struct lks_err *err, bool unknown)
+{
+    bool deletes = part->stage == PART_STRAY_DELETE;
+    const char *point_id = deletes ? part->strays[part->stray_count - 1] : part->made.point_id;
+    bool owes = unknown && e->collections[part->collection].replicated;
+    if (owes && owed_add(&part->doc->work.owed, part->collection, point_id) &&
+        (part->unconfirmed = malloc(sizeof *err))) {
+        *part->unconfirmed = *err;
+        docid_free(part->claimed);
+        part->claimed = docid_copy(part->doc->id);
+    }
+    if (!part->unconfirmed || !part->claimed) {
+        part_failed(e, part, err);
+        return;
+    }
+    part->after_claim = PART_SETTLED;
+    part->stage = PART_CLAIM;
+    lane_push(&e->claims, &part->node);
+}
+
+bool replicas_compare(const struct engine *e, const struct part *part)
+{
+    if (!e->collections[part->collection].replicated) return false;
+    if (part->stage == PART_STRAY_LOOK)
+        return owed_has(&part->doc->work.owed, part->collection, part->strays[part->stray_count - 1]);
+    return e->scan.doubt && (e->scan.wanted || e->scan.running);
+}
+
+void replicas_unasked(struct engine *e, size_t collection)
+{
+    e->replicas.proving &= ~bit(collection);
+}
+
+/* ---- their states ---- */
+
+static bool owed(const struct engine *e, size_t collection)
+{
+    return e->replicas.owed & bit(collection);
+}
+
+static void owe(struct engine *e, size_t collection)
+{
+    e->replicas.proving &= ~bit(collection);
+    if (owed(e, collection)) return;
+    e->replicas.owed |= bit(collection);
+    e->save.dirty = true;
+}
+
+void replicas_seen(struct engine *e, const struct req *req)
+{
+    size_t i = req->ensure.collection;
+    struct collection_state *c = &e->collections[i];
+    bool known = e->replicas.known & bit(i), before = c->replicated && !c->replicas_active;
+    c->replicated = req->ensure.replicas > 1;
+    c->replicas_active = req->ensure.active;
+    e->replicas.known |= bit(i);
+    if (!known) e->save.dirty = true;
+    if (!c->replicated) {
+        e->replicas.owed &= ~bit(i);
+        return;
+    }
+    if (!c->replicas_active && !before)
+        log_warn("not all replicas of a Qdrant collection are active; they are compared when they are",
+                 LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name));
+    if (!c->replicas_active || (!known && !req->ensure.empty)) owe(e, i);
+}
+
+void replicas_handle(struct engine *e, struct req *req)
+{
+    e->replicas.requested = false;
+    if (req->err.code != LKS_E_OK) {
+        collection_failed(e, &e->collections[req->ensure.collection], &req->err);
+        return;
+    }
+    replicas_seen(e, req);
+    if (req->ensure.created) scan_start(e, true); /* it was dropped behind our back */
+}
+
+/* The next of them that is well. */
+static void look(struct engine *e)
+{
+    for (; e->replicas.next < e->collection_count; e->replicas.next++) {
+        const struct collection_state *c = &e->collections[e->replicas.next];
+        if (!c->replicated || !circuit_closed(&c->circuit)) continue;
+        struct req *req = req_new(REQ_ENSURE, &e->replicas);
+        if (!req) return;
+        req->ensure.collection = e->replicas.next++;
+        req->ensure.dimensions = e->embedders[c->config->embedder].dimensions;
+        e->replicas.requested = true;
+        submit_to_index(e, req);
+        return;
+    }
+    e->replicas.next = 0;
+    e->replicas.next_ms = now_ms(e) + e->config->interval_ms;
+}
+
+/* ---- the scan that is owed ---- */
+
+/* Those that a scan which begins now can prove to be the same everywhere. */
+void replicas_scan_begins(struct engine *e)
+{
+    uint64_t only = scan_wish(e).only;
+    e->replicas.proving = 0;
+    if (!e->scan.doubt || e->scan.from || e->scan.recent) return;
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (e->collections[i].replicated && e->collections[i].replicas_active && (!only || only & bit(i)))
+            e->replicas.proving |= bit(i);
+}
+
+void replicas_scan_ends(struct engine *e, bool doubt)
+{
+    uint64_t proven = doubt ? e->replicas.proving & e->replicas.owed : 0;
+    e->replicas.proving = 0;
+    if (!proven) return;
+    e->replicas.owed &= ~proven;
+    e->replicas.wait_ms = 0;
+    e->save.dirty = true;
+}
+
+static bool ready(const struct engine *e)
+{
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const struct collection_state *c = &e->collections[i];
+        if (owed(e, i) && c->replicated && c->replicas_active && circuit_closed(&c->circuit)) return true;
+    }
+    return false;
+}
+
+void replicas_run(struct engine *e)
+{
+    int64_t now = now_ms(e);
+    if (e->phase != PHASE_RUN || e->config->errand.on || e->config->once) return;
+    if (!e->replicas.requested && now >= e->replicas.next_ms && lease_covers_request(e)) look(e);
+    if (!ready(e) || now < e->replicas.again_ms || !scan_idle(e) || e->compare.state != COMPARE_NONE) return;
+    e->replicas.wait_ms = e->replicas.wait_ms ? 2 * e->replicas.wait_ms : e->config->interval_ms;
+    if (e->replicas.wait_ms > AGAIN_MAX_MS) e->replicas.wait_ms = AGAIN_MAX_MS;
+    e->replicas.again_ms = now + e->replicas.wait_ms;
+    log_info("replicas of a Qdrant collection were not all active; everything is compared on all of them",
+             LOG_STR("source", e->config->source));
+    scan_start(e, true);
+}
