@@ -17,6 +17,7 @@ libbase_la_SOURCES = \
 	%D%/float.c %D%/float.h \
 	%D%/order.c %D%/order.h \
 	%D%/queue.c %D%/queue.h \
+	%D%/secret.c %D%/secret.h \
 	%D%/siphash.c %D%/siphash.h \
 	%D%/utf8.c %D%/utf8.h \
 	%D%/uuid.c %D%/uuid.h

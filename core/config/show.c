@@ -35,7 +35,8 @@ static void put_quoted(struct buf *out, const char *text)
 
 static bool is_secret_option(const char *name, size_t bytes)
 {
-    static const char *const words[] = {"password", "token", "secret", "authmechanismproperties"};
+    static const char *const words[] = {"password", "token", "secret", "authmechanismproperties",
+                                        "api_key",  "apikey"};
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         size_t length = strlen(words[w]);
         for (size_t i = 0; i + length <= bytes; i++)
@@ -44,7 +45,68 @@ static bool is_secret_option(const char *name, size_t bytes)
     return false;
 }
 
-/* scheme://user:password@host/...?name=value&...: what may be secret becomes ***; in a URL any value may. */
+/* Options whose names may be shown: anything else may be the rest of a password with an `&` in it. */
+static bool is_uri_option(const char *name, size_t bytes)
+{
+    static const char *const names[] = {"appName",
+                                        "authMechanism",
+                                        "authMechanismProperties",
+                                        "authSource",
+                                        "canonicalizeHostname",
+                                        "compressors",
+                                        "connectTimeoutMS",
+                                        "directConnection",
+                                        "gssapiServiceName",
+                                        "heartbeatFrequencyMS",
+                                        "journal",
+                                        "loadBalanced",
+                                        "localThresholdMS",
+                                        "maxIdleTimeMS",
+                                        "maxPoolSize",
+                                        "maxStalenessSeconds",
+                                        "minPoolSize",
+                                        "readConcernLevel",
+                                        "readPreference",
+                                        "readPreferenceTags",
+                                        "replicaSet",
+                                        "retryReads",
+                                        "retryWrites",
+                                        "safe",
+                                        "serverMonitoringMode",
+                                        "serverSelectionTimeoutMS",
+                                        "serverSelectionTryOnce",
+                                        "slaveOk",
+                                        "socketCheckIntervalMS",
+                                        "socketTimeoutMS",
+                                        "srvMaxHosts",
+                                        "srvServiceName",
+                                        "ssl",
+                                        "sslAllowInvalidCertificates",
+                                        "sslAllowInvalidHostnames",
+                                        "sslCertificateAuthorityFile",
+                                        "sslClientCertificateKeyFile",
+                                        "sslClientCertificateKeyPassword",
+                                        "tls",
+                                        "tlsAllowInvalidCertificates",
+                                        "tlsAllowInvalidHostnames",
+                                        "tlsCAFile",
+                                        "tlsCertificateKeyFile",
+                                        "tlsCertificateKeyFilePassword",
+                                        "tlsDisableCertificateRevocationCheck",
+                                        "tlsDisableOCSPEndpointCheck",
+                                        "tlsInsecure",
+                                        "w",
+                                        "waitQueueMultiple",
+                                        "waitQueueTimeoutMS",
+                                        "wTimeoutMS",
+                                        "zlibCompressionLevel"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strlen(names[i]) == bytes && strncasecmp(names[i], name, bytes) == 0) return true;
+    return false;
+}
+
+/* scheme://user:password@host/...?name=value&...: what may be secret becomes ***; in a URL any value may, and
+ * a user's name without a password may be a token. */
 static void put_address(struct buf *out, const char *text, bool url)
 {
     const char *host = strstr(text, "://");
@@ -54,23 +116,22 @@ static void put_address(struct buf *out, const char *text, bool url)
     }
     host += 3;
     buf_put(out, text, (size_t)(host - text));
-    const char *query = strchr(host, '?');
-    const char *end = query ? query : host + strlen(host);
-    const char *at = NULL;
-    for (const char *c = host; c < end; c++)
-        if (*c == '@') at = c; /* the last one: an unescaped password may hold others */
+    const char *at = strrchr(host, '@'); /* the last one: an unescaped password may hold others, and a ? */
     if (at) {
         const char *colon = memchr(host, ':', (size_t)(at - host));
-        buf_put(out, host, (size_t)((colon ? colon : at) - host));
-        if (colon) buf_puts(out, ":***");
+        if (colon && colon + 1 < at) buf_put(out, host, (size_t)(colon - host) + 1);
+        buf_puts(out, "***");
         host = at;
     }
+    const char *query = strchr(host, '?');
+    const char *end = query ? query : host + strlen(host);
     buf_put(out, host, (size_t)(end - host));
     for (const char *c = query; c && *c;) {
-        size_t bytes = 1 + strcspn(c + 1, "&");
+        size_t bytes = 1 + strcspn(c + 1, "&;"); /* MongoDB takes both */
         size_t name = strcspn(c, "=");
-        bool hide = name < bytes && (url || is_secret_option(c, name));
-        buf_put(out, c, hide ? name + 1 : bytes);
+        bool named = name < bytes && (url || is_uri_option(c + 1, name - 1));
+        bool hide = !named || url || is_secret_option(c, name);
+        buf_put(out, c, !named ? 1 : hide ? name + 1 : bytes);
         if (hide) buf_puts(out, "***");
         c += bytes;
     }
@@ -139,7 +200,10 @@ void config_show(const struct config *config, struct buf *out)
             if (option_in(s->kind, i)) put_option(out, config, s, i);
         for (size_t e = 0; e < s->extra_count; e++) {
             buf_printf(out, "%s = ", s->extras[e].key);
-            put_value(out, option_find(SECTION_COLLECTION, "watched"), &s->extras[e].value);
+            if (is_secret_option(s->extras[e].key, strlen(s->extras[e].key)))
+                buf_puts(out, "***");
+            else
+                put_value(out, option_find(SECTION_COLLECTION, "watched"), &s->extras[e].value);
             buf_printf(out, " ; %s\n", s->extras[e].value.where);
         }
     }

@@ -232,11 +232,25 @@ static bool odd_character(const char *text)
     return false;
 }
 
+/* An `@` after the host is one of a password with characters that end the host. What is read as host, port or
+ * database is a part of the password then, and would be shown. In a path it can be written %40. */
+static bool has_hidden_password(const char *host)
+{
+    return strchr(host + strcspn(host, "/?#"), '@') != NULL;
+}
+
+static bool bad_password(const struct at *at)
+{
+    return bad(at, "there is an @ after the host; in user name and password : / ? # [ ] @ must be "
+                   "percent-encoded (@ is %%40)");
+}
+
 static bool store_url(const struct at *at, const char *text, void *member)
 {
     size_t scheme = strncasecmp(text, "http://", 7) == 0 ? 7 : strncasecmp(text, "https://", 8) == 0 ? 8 : 0;
     if (!scheme) return bad(at, "the address must begin with http:// or https://");
     const char *host = text + scheme;
+    if (has_hidden_password(host)) return bad_password(at);
     size_t bytes = strcspn(host, "/?#");
     const char *user = memchr(host, '@', bytes);
     size_t skip = user ? (size_t)(user - host) + 1 : 0;
@@ -260,6 +274,7 @@ static bool store_mongodb_uri(const struct at *at, const char *text, void *membe
                                                                : 0;
     if (!scheme) return bad(at, "the address must begin with mongodb:// or mongodb+srv://");
     const char *host = text + scheme;
+    if (has_hidden_password(host)) return bad_password(at);
     size_t bytes = strcspn(host, "/?");
     for (size_t i = bytes; i > 0; i--)
         if (host[i - 1] == '@') {

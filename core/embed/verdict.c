@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/utf8.h"
 
 #define SAID_BYTES 301
@@ -101,6 +102,7 @@ static void read_said(const char *key, const struct http_call *call, struct said
             if ((unsigned char)*c < 32) *c = ' ';
     }
     hide_key(key, out->message);
+    secret_hide_url(out->message, call->url);
 }
 
 static bool says(const struct said *said, const char *words)

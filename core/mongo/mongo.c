@@ -17,8 +17,9 @@
  * for a count over a big collection. */
 #define HEARTBEAT_MS 500
 #define SERVER_SELECTION_MS 10000
-#define CONNECT_TIMEOUT_MS 5000 /* also how long a monitor waits beyond its heartbeat for a server's answer  \
-                                 */
+#define CONNECT_TIMEOUT_MS                                                                                   \
+    5000 /* also how long a monitor waits beyond its heartbeat for a server's answer                         \
+          */
 #define SOCKET_TIMEOUT_MS 120000
 #define POOL_MAX 16
 
@@ -130,7 +131,7 @@ struct port mongo_store_port(struct mongo *m)
 static void driver_log(mongoc_log_level_t level, const char *domain, const char *message, void *data)
 {
     (void)data;
-    uri_heard(level);
+    if (uri_heard(level)) return; /* what it can't read it quotes, and that may be a password */
     if (level <= MONGOC_LOG_LEVEL_WARNING)
         log_debug("MongoDB driver", LOG_STR("domain", domain), LOG_STR("text", message));
 }
@@ -231,6 +232,7 @@ static bool copy_config(struct mongo *m, const struct mongo_config *config)
         !copy_text(&m->owner, config->owner) || !copy_names(m, config))
         return false;
     if (config->poll_field && !copy_text(&m->poll_field, config->poll_field)) return false;
+    if (config->title && !copy_text(&m->title, config->title)) return false;
     m->poll_interval_ms = config->poll_interval_ms;
     size_t bytes = strlen(config->collection) + sizeof ".lockstep";
     m->sidecar = malloc(bytes);
@@ -323,6 +325,7 @@ void mongo_close(struct mongo *m)
     free(m->id_field);
     free(m->owner);
     free(m->poll_field);
+    free(m->title);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }

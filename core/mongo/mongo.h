@@ -46,6 +46,7 @@ struct mongo_config {
     enum mongo_watch watch;   /* POLL and OFF: STREAM_OPEN answers LKS_E_UNSUPPORTED */
     int64_t poll_interval_ms; /* the engine's timer; here it decides how far polls overlap */
     const char *poll_field;   /* NULL: none */
+    const char *title;        /* a field that lists show; NULL: only the usual ones */
     const char *owner;        /* who takes the lease, for a person and unique: "host:pid:random" */
     int32_t selection_ms;     /* how long a command waits for a server, unless the URI says so; 0: as usual */
 };
@@ -110,6 +111,14 @@ enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct sour
 /* The document with exactly this `_id`. */
 enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct source_doc *doc,
                                struct lks_err *err);
+
+/* Calls `take` with each document that has one of these ids, cut down to `fields` (NULL-terminated). */
+enum lks_code mongo_find_many(struct mongo *m, struct docid *const *ids, size_t count,
+                              const char *const *fields, void (*take)(void *self, const bson_t *row),
+                              void *self, struct lks_err *err);
+
+/* True if no document has this dotted path: false also if MongoDB can't tell within a second. */
+bool mongo_lacks_field(struct mongo *m, const char *path);
 
 /* ---- lists for people: list.c ---- */
 

@@ -85,6 +85,7 @@ struct mongo {
     int64_t estimate;
     int64_t estimate_until_ms;
     char *poll_field; /* NULL: none */
+    char *title;      /* likewise */
     int64_t poll_interval_ms;
     struct poll poll; /* of the lane `long` alone */
 };
@@ -159,7 +160,7 @@ void mongo_driver(void);
  * part of a credential. */
 enum lks_code uri_read(const char *text, mongoc_uri_t **out, struct lks_err *err);
 /* The driver logs something on this thread. */
-void uri_heard(mongoc_log_level_t level);
+bool uri_heard(mongoc_log_level_t level);
 
 /* ---- silence.c ---- */
 

@@ -3,6 +3,8 @@
  * after a warning in its log where an option is unknown or its value is not valid, and finds files that are
  * missing only when it connects.
  */
+#include "config.h" /* strcasestr() is no standard */
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,17 +13,28 @@
 #include "mongo/room.h"
 
 static _Thread_local unsigned warnings; /* of the driver, on this thread */
+static _Thread_local bool reading;
 
-void uri_heard(mongoc_log_level_t level)
+bool uri_heard(mongoc_log_level_t level)
 {
     if (level <= MONGOC_LOG_LEVEL_WARNING) warnings++;
+    return reading;
+}
+
+static mongoc_uri_t *parse(const char *text, bson_error_t *error)
+{
+    reading = true;
+    mongoc_uri_t *uri = mongoc_uri_new_with_error(text, error);
+    reading = false;
+    return uri;
 }
 
 /* False where a part of a password with unescaped characters could be taken for an option. */
 static bool may_be_shown(const char *text)
 {
     const char *options = strchr(text, '?');
-    return !options || !strchr(options, '@');
+    return !options ||
+           !(strchr(options, '@') || strcasestr(options, "password") || strcasestr(options, "properties"));
 }
 
 /* One option by itself, behind a host that needs nothing: does the driver have anything to say about it? */
@@ -29,7 +42,7 @@ static bool is_fine(const char *name, size_t name_bytes, const char *value, size
 {
     char *text = bson_strdup_printf("mongodb://h/?%.*s=%.*s", (int)name_bytes, name, (int)value_bytes, value);
     unsigned before = warnings;
-    mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &(bson_error_t){0});
+    mongoc_uri_t *uri = parse(text, &(bson_error_t){0});
     bool fine = uri && warnings == before;
     if (uri) mongoc_uri_destroy(uri);
     bson_free(text);
@@ -57,7 +70,7 @@ static void name_options(const char *text, char *out, size_t bytes)
 static enum lks_code refuse(const char *text, const bson_error_t *error, struct lks_err *err)
 {
     /* the driver quotes the part it can't read, which may be the password */
-    if (strchr(text, '@'))
+    if (strchr(text, '@') || !may_be_shown(text))
         return lks_fail(err, LKS_E_CONFIG,
                         "the MongoDB URI is not valid (in user name and password, characters such as "
                         ": / ? # [ ] @ must be percent-encoded)");
@@ -113,7 +126,7 @@ enum lks_code uri_read(const char *text, mongoc_uri_t **out, struct lks_err *err
     bson_error_t error = {0};
     *out = NULL;
     warnings = 0;
-    mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &error);
+    mongoc_uri_t *uri = parse(text, &error);
     if (!uri) return refuse(text, &error, err);
     enum lks_code code = !has_hosts(uri) ? refuse(text, &error, err)
                          : warnings      ? refuse_options(text, err)

@@ -13,17 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/utf8.h"
 
 #define SAID_BYTES 601
-
-/* `text` with each occurrence of `secret` as stars of the same length. */
-static void blot(char *text, const char *secret)
-{
-    size_t bytes = secret ? strlen(secret) : 0;
-    if (!bytes) return;
-    for (char *p = text; (p = strstr(p, secret)); p += bytes) memset(p, '*', bytes);
-}
 
 /* A foreign text as one line of clean UTF-8. */
 static void one_line(char *out, size_t out_bytes, const char *text, size_t bytes)
@@ -221,7 +214,8 @@ void verdict_read(struct verdict *v, const struct http_call *call, const char *w
             v->content = false;
             hint = ": memory is out for its words";
         }
-        blot(a.said, secret);
+        secret_hide(a.said, secret);
+        secret_hide_url(a.said, call->url);
         lks_fail(&v->err, v->code, "%s: HTTP %ld%s%s%s", what, call->status, a.said[0] ? " " : "", a.said,
                  hint);
         if (!a.nomem) v->err.blame = blame;

@@ -40,6 +40,12 @@ test_ini_SOURCES = %D%/test_ini.c
 test_ini_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_ini_LDADD = libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += test_secrets
+TESTS += test_secrets
+test_secrets_SOURCES = %D%/test_secrets.c
+test_secrets_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_secrets_LDADD = libconfig.la libmongo.la libhttp.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += test_config
 TESTS += test_config
 test_config_SOURCES = %D%/test_config.c
