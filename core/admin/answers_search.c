@@ -4,6 +4,7 @@
 
 #include "admin/call.h"
 #include "admin/shape.h"
+#include "service/title.h"
 
 #define DEFAULT_LIMIT 10
 #define MOST_HITS 100
@@ -13,10 +14,11 @@ static json_t *shape_hits(const struct search_hit *hits, size_t count)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *payload = json_loads(hits[i].payload, JSON_ALLOW_NUL, NULL);
-        json_array_append_new(list,
-                              json_pack("{s:o, s:o, s:s, s:f, s:o}", "id", shape_text(hits[i].key), "name",
-                                        shape_text(hits[i].name), "pointId", hits[i].point_id, "score",
-                                        hits[i].score, "payload", payload ? payload : json_object()));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:s, s:f, s:o}", "id",
+                                              shape_text(hits[i].key), "title", shape_text(hits[i].title),
+                                              "snippet", shape_text(hits[i].snippet), "name",
+                                              shape_text(hits[i].name), "pointId", hits[i].point_id, "score",
+                                              hits[i].score, "payload", payload ? payload : json_object()));
     }
     return list;
 }
@@ -67,7 +69,8 @@ static void ask(struct call *call, const struct service_source *source, uint64_t
         call_fail_err(call, &err);
         return;
     }
-    if (search_notes(source->all.qdrant, asked, filter->terms, filter->count, &results, &err) != LKS_E_OK) {
+    if (search_notes(source->all.qdrant, asked, filter->terms, filter->count, &results, &err) != LKS_E_OK ||
+        titles_fill(&source->all, source->title, &results, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         search_fini(&results);
         return;

@@ -139,6 +139,17 @@ static void guard_without_token(const struct guard *guard, struct call *call)
         call_fail(call, 403, "FOREIGN_ORIGIN", "a page of another site may not write here");
 }
 
+/* What the token that is shown may do, so that a page need not find out by trying. */
+static void say_access(const struct guard *guard, struct call *call)
+{
+    const char *shown = shown_token(call);
+    if (!shown || !*guard->token) return;
+    if (token_fits(guard->token, shown))
+        call_answer_header(call, "Lockstep-Access", "write");
+    else if (*guard->read_token && token_fits(guard->read_token, shown))
+        call_answer_header(call, "Lockstep-Access", "read");
+}
+
 static void guard_with_token(const struct guard *guard, struct call *call)
 {
     const char *shown = shown_token(call);
@@ -164,6 +175,7 @@ static void guard_call(const struct guard *guard, struct call *call)
     bool is_public =
         (access == ACCESS_COUNTS && guard->public_counts) || (access == ACCESS_LISTS && guard->public_lists);
     if (access == ACCESS_OPEN) return;
+    say_access(guard, call);
     bool trusted =
         guard->local && guard->local_trust && !is_forwarded(call) && !call_header(call, "Authorization");
     if (!*guard->token || trusted)

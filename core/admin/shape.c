@@ -5,6 +5,7 @@
 
 #include "service/lookup.h"
 #include "service/report.h"
+#include "service/title.h"
 
 json_t *shape_date(int64_t wall_ms)
 {
@@ -76,19 +77,22 @@ static json_t *shape_collection(const struct entry *e)
 json_t *shape_entry(const struct service_source *source, const struct source_doc *doc)
 {
     char *id = lookup_id(source, doc), *own = docid_json(doc->id);
+    char *title = title_of(source->title, doc->id, doc->body);
     json_t *collections = json_object();
     for (size_t i = 0; i < doc->record.entry_count; i++)
         json_object_set_new(collections, source->all.names[i], shape_collection(&doc->record.entries[i]));
     json_t *modified = json_array();
     for (char **field = doc->record.modified_fields; field && *field; field++)
         json_array_append_new(modified, shape_text(*field));
-    json_t *out = json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o, s:o}}", "id", shape_text(id), "_id",
-                            shape_text(own), "name", shape_text(lookup_text(doc, "name")), "slug",
-                            shape_text(lookup_text(doc, "slug")), "syncMetadata", "overallStatus",
-                            sync_status_name(record_overall(&doc->record)), "collections", collections,
-                            "lastModifiedFields", modified, "createdAt", shape_date(doc->record.created_ms),
-                            "updatedAt", shape_date(doc->record.updated_ms));
+    json_t *out =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o, s:o}}", "id", shape_text(id), "_id",
+                  shape_text(own), "title", shape_text(title), "name", shape_text(lookup_text(doc, "name")),
+                  "slug", shape_text(lookup_text(doc, "slug")), "syncMetadata", "overallStatus",
+                  sync_status_name(record_overall(&doc->record)), "collections", collections,
+                  "lastModifiedFields", modified, "createdAt", shape_date(doc->record.created_ms),
+                  "updatedAt", shape_date(doc->record.updated_ms));
     free(id);
     free(own);
+    free(title);
     return out;
 }

@@ -334,6 +334,7 @@ static enum lks_code connect_mongo(struct app_source *s, struct inbox inbox, str
                                     .watch = watches[c->watch],
                                     .poll_interval_ms = c->poll_interval_ms,
                                     .poll_field = c->poll_field[0] ? c->poll_field : NULL,
+                                    .title = c->title[0] ? c->title : NULL,
                                     .owner = s->app->owner,
                                     .selection_ms = s->app->selection_ms};
     return mongo_open(&settings, inbox, &s->mongo, err);

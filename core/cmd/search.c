@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cmd/arguments.h"
 #include "cmd/signals.h"
+#include "service/title.h"
 
 #define DEFAULT_LIMIT 5
 #define MOST_HITS 100
@@ -24,7 +25,7 @@ static void print_hits(const char *title, const struct search_hit *hits, size_t 
 {
     printf("%s\n", title);
     for (size_t i = 0; i < count; i++)
-        printf("  %6.3f  %-28s %s\n", hits[i].score, hits[i].name, hits[i].key);
+        printf("  %6.3f  %-28s %s\n", hits[i].score, hits[i].title, hits[i].key);
     if (!count) puts("  nothing");
 }
 
@@ -33,9 +34,10 @@ static json_t *hits_json(const struct search_hit *hits, size_t count)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *payload = json_loads(hits[i].payload, JSON_ALLOW_NUL, NULL);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:f,s:o}", "id", hits[i].key, "name",
-                                              hits[i].name, "pointId", hits[i].point_id, "score",
-                                              hits[i].score, "payload", payload ? payload : json_object()));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:f,s:o}", "id", hits[i].key, "title",
+                                              hits[i].title, "snippet", hits[i].snippet, "name", hits[i].name,
+                                              "pointId", hits[i].point_id, "score", hits[i].score, "payload",
+                                              payload ? payload : json_object()));
     }
     return list;
 }
@@ -98,7 +100,14 @@ static int ask(struct app_source *source, const struct wish *wish)
         if (search_notes(source->qdrant, collections, wish->filters.items, wish->filters.count, &results,
                          &err) != LKS_E_OK)
             fprintf(stderr, "lockstep: %s\n", err.text);
-        status = show(&results, wish->json);
+        const struct compare_source all = {.mongo = source->mongo,
+                                           .collections = source->collections,
+                                           .names = source->names,
+                                           .count = source->count};
+        if (titles_fill(&all, source->config->title, &results, &err) != LKS_E_OK)
+            fprintf(stderr, "lockstep: %s\n", err.text);
+        else
+            status = show(&results, wish->json);
         search_fini(&results);
     }
     free(collections);

@@ -49,6 +49,7 @@ struct config_source {
     enum config_watch watch;
     int64_t poll_interval_ms;
     const char *poll_field; /* "": compare everything each time */
+    const char *title;      /* the field that documents are called by; "": the usual ones */
     enum config_metadata metadata;
     enum config_error_codes error_codes;
     bool create_indexes;

@@ -69,6 +69,9 @@ const struct option options[] = {
      .help = "An indexed date that the application sets with each change. Polling then reads only what is "
              "newer, and "
              "everything once an hour."},
+    {MONGODB(title), .key = "title", .type = OPTION_FIELD, .fallback = "", .flags = OPTION_SHARED,
+     .fallback_help = "the first of `name`, `title`, `headline`, `subject`, `label` and `_id` that it has",
+     .help = "The field by which lists and search results call a document. It is only shown."},
     {MONGODB(metadata), .key = "metadata", .type = OPTION_CHOICE, .fallback = "embedded",
      .allowed = "embedded|sidecar", .flags = OPTION_SHARED,
      .help =

@@ -96,8 +96,14 @@ static const char *uri_database(struct config_parts *parts, const char *uri)
 static void resolve_source(struct config_parts *parts, const struct section *s, struct config_source *source,
                            const struct config_source *first)
 {
-    *source = (struct config_source){
-        .uri = "", .name = "", .database = "", .collection = "", .ns = "", .id_field = "", .poll_field = ""};
+    *source = (struct config_source){.uri = "",
+                                     .name = "",
+                                     .database = "",
+                                     .collection = "",
+                                     .ns = "",
+                                     .id_field = "",
+                                     .poll_field = "",
+                                     .title = ""};
     store_section(parts, s, source);
     source->uri_where = given(s, "uri") ? given(s, "uri")->where : s->where;
     if (first) {

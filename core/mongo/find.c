@@ -9,7 +9,8 @@
 static const char what[] = "looking for a document";
 static const char slug_field[] = "slug";
 
-#define MOST_NAMED 5 /* documents of one slug that an error names */
+#define FIELD_MS 1000 /* for finding a document with a field */
+#define MOST_NAMED 5  /* documents of one slug that an error names */
 
 /* Appends a document's business id, else its `_id`, as a person writes it. */
 static bool put_name(struct mongo *m, const bson_t *row, struct buf *names)
@@ -152,4 +153,61 @@ enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct s
     bson_destroy(&command);
     if (code) source_doc_fini(doc);
     return code;
+}
+
+bool mongo_lacks_field(struct mongo *m, const char *path)
+{
+    bson_t command = BSON_INITIALIZER, filter, condition;
+    struct rows rows = {0};
+    struct lks_err err;
+    const bson_t *row;
+    BSON_APPEND_UTF8(&command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, path, &condition);
+    BSON_APPEND_BOOL(&condition, "$exists", true);
+    bson_append_document_end(&filter, &condition);
+    bson_append_document_end(&command, &filter);
+    BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
+    BSON_APPEND_INT32(&command, "limit", 1);
+    BSON_APPEND_INT32(&command, "maxTimeMS", FIELD_MS);
+    mongoc_client_t *client = mongo_pop(m);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &err);
+    bool found = !code && rows_next(&rows, &row);
+    enum lks_code closed = rows_close(&rows, what, &err);
+    mongo_push(m, client);
+    bson_destroy(&command);
+    return !code && !closed && !found;
+}
+
+enum lks_code mongo_find_many(struct mongo *m, struct docid *const *ids, size_t count,
+                              const char *const *fields, void (*take)(void *self, const bson_t *row),
+                              void *self, struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, filter, condition, in, projection = BSON_INITIALIZER;
+    char buffer[16];
+    const char *index;
+    struct rows rows = {0};
+    const bson_t *row;
+    BSON_APPEND_UTF8(&command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &condition);
+    BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
+    for (size_t i = 0; i < count; i++) {
+        bson_uint32_to_string((uint32_t)i, &index, buffer, sizeof buffer);
+        docid_append(ids[i], &in, index);
+    }
+    bson_append_array_end(&condition, &in);
+    bson_append_document_end(&filter, &condition);
+    bson_append_document_end(&command, &filter);
+    for (size_t i = 0; fields[i]; i++) mongo_project(&projection, fields[i]);
+    BSON_APPEND_DOCUMENT(&command, "projection", &projection);
+    BSON_APPEND_INT64(&command, "maxTimeMS", LIST_PAGE_MS);
+    mongoc_client_t *client = mongo_pop(m);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
+    while (!code && rows_next(&rows, &row)) take(self, row);
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
+    mongo_push(m, client);
+    bson_destroy(&projection);
+    bson_destroy(&command);
+    return code ? code : closed;
 }

@@ -67,7 +67,8 @@ static void append_number(bson_t *pipeline, uint32_t *count, const char *name, i
 static bson_t *projection(struct mongo *m, const struct mongo_list_wish *wish)
 {
     bson_t *fields = bson_new();
-    const char *const shown[] = {"_id", m->id_field, "name", "slug", METADATA};
+    const char *const shown[] = {"_id",   m->id_field, "name",    "slug",  METADATA,
+                                 "title", "headline",  "subject", "label", m->title ? m->title : "_id"};
     if (wish->whole) BSON_APPEND_INT32(fields, LIST_RANK, 0);
     for (size_t i = 0; !wish->whole && i < sizeof shown / sizeof *shown; i++) mongo_project(fields, shown[i]);
     return fields;

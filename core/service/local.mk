@@ -9,6 +9,7 @@ libservice_la_SOURCES = \
 	%D%/documents.c %D%/documents.h \
 	%D%/documents_again.c \
 	%D%/documents_json.c %D%/documents_json.h \
+	%D%/fields.c %D%/fields.h \
 	%D%/forget.c %D%/forget.h \
 	%D%/history.c %D%/history.h \
 	%D%/job_options.c \
@@ -23,6 +24,7 @@ libservice_la_SOURCES = \
 	%D%/search_filter.c \
 	%D%/search_notes.c \
 	%D%/service.h \
+	%D%/title.c %D%/title.h \
 	%D%/verify.c %D%/verify.h
 libservice_la_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS)
 libservice_la_LIBADD = libqdrant.la libembed.la libengine.la libbase.la $(JANSSON_LIBS)

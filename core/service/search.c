@@ -24,23 +24,28 @@ static void hit_fini(struct search_hit *hit)
     free(hit->name);
     free(hit->key);
     free(hit->payload);
+    free(hit->doc);
+    free(hit->title);
+    free(hit->snippet);
 }
 
 static bool fill_hit(struct search_hit *hit, const struct qdrant_point *point)
 {
     json_t *payload = json_loads(point->payload, JSON_ALLOW_NUL, NULL);
     const char *key = text_of(json_object_get(payload, "_lockstep"), "key");
-    const char *name = text_of(payload, "name");
+    const char *name = text_of(payload, "name"), *doc = text_of(json_object_get(payload, "_lockstep"), "doc");
     if (!key) key = text_of(payload, "toolId"); /* a point of somebody else */
     if (!key) key = text_of(payload, "id");
     memcpy(hit->point_id, point->id, sizeof hit->point_id);
     hit->score = point->score;
     hit->key = copy(key ? key : point->id);
     hit->name = copy(name ? name : hit->key);
+    hit->doc = doc ? copy(doc) : NULL;
+    bool whole = !doc || hit->doc;
     if (payload) json_object_del(payload, "_lockstep");
     hit->payload = payload ? json_dumps(payload, JSON_COMPACT) : copy("{}");
     json_decref(payload);
-    return hit->key && hit->name && hit->payload;
+    return whole && hit->key && hit->name && hit->payload;
 }
 
 static void ask(struct qdrant *qdrant, const struct search_collection *c, const float *vector,

@@ -23,6 +23,8 @@ struct search_hit {
     char *name;    /* owned: the payload's `name`, or its id; valid UTF-8 */
     char *key;     /* owned: the business id the point was made from */
     char *payload; /* owned: a JSON object without `_lockstep` */
+    char *doc; /* owned: the document's `_id` in canonical Extended JSON; NULL: a point of somebody else */
+    char *title, *snippet; /* owned; NULL before titles_fill() (title.h) */
 };
 
 /* One collection's answer; `err.code` says whether there is one. */

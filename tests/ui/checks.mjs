@@ -20,6 +20,11 @@ export const structure = browser => browser.run(() => {
   for (const node of all('button, a[href], input, select, [role="button"], [role="img"], dialog, progress, nav, section')) {
     if (!name(node)) wrong.push(`${where(node)} has no name`);
   }
+  // Who speaks to a page says what is seen on a button (WCAG 2.5.3, label in name).
+  for (const node of all('button[aria-label], a[aria-label], [role="button"][aria-label]')) {
+    const seen = node.innerText.trim().toLowerCase();
+    if (seen.length > 1 && !/^[\d,.]+$/.test(seen) && !node.getAttribute('aria-label').toLowerCase().includes(seen)) wrong.push(`${where(node)} says "${seen}" but is called "${node.getAttribute('aria-label')}"`);
+  }
   for (const node of all('input, select')) {
     if (!node.labels?.length && !node.getAttribute('aria-label')) wrong.push(`${where(node)} has no label`);
   }
@@ -92,6 +97,6 @@ export const overflow = browser => browser.run(() => {
 });
 
 /** What a finger can hardly hit (WCAG AA: 24 by 24 pixels). */
-export const smallTargets = browser => browser.run(() => [...document.querySelectorAll('button, select, input:not([type="checkbox"]), .tabs a')]
+export const smallTargets = browser => browser.run(() => [...document.querySelectorAll('button, select, input, .tabs a')]
   .filter(n => n.checkVisibility() && !n.closest('.away') && !n.matches('.link, .away')).map(n => [n, n.getBoundingClientRect()])
   .filter(([, box]) => box.width < 24 || box.height < 24).map(([n, box]) => `${n.textContent.trim() || n.id}: ${Math.round(box.width)} by ${Math.round(box.height)}`));

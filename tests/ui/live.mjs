@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { until } from './webdriver.mjs';
+import { key, until } from './webdriver.mjs';
 import { overflow } from './checks.mjs';
 import { World, shots } from './world.mjs';
 
@@ -110,7 +110,7 @@ test('a daemon that wants a token is asked with one; a wrong one is told', async
   await browser.click('#token button[value="yes"]');
   await w.says('#token-error', 'The daemon does not take that token.');
   await browser.fill('#token-input', token);
-  await browser.click('#token button[value="yes"]');
+  await browser.keys(key.enter); // means "use it", not the first button
   await w.live();
   assert.ok((await w.rows()).length > 0);
   assert.equal(await browser.run(() => sessionStorage.getItem('lockstep.token')), token);
@@ -120,12 +120,22 @@ test('a daemon that wants a token is asked with one; a wrong one is told', async
   await w.live();
 });
 
-test('who may only read is told when they change something', async () => {
+test('with a token that may only read nothing can be changed, and the page says so', async () => {
   await browser.run(t => sessionStorage.setItem('lockstep.token', t), readToken);
   await w.visit();
+  await w.says('#access', 'this token may only read');
+  const enabled = () => browser.run(() => [...document.querySelectorAll('#run-worker, #sync-all, #list-body .row-actions button, #job-form button')].filter(b => !b.disabled).length);
+  await until('all buttons are off', async () => (await enabled()) === 0);
+  await browser.screenshot(join(folder, 'read-only.png'));
   const [id] = await w.rows();
-  await browser.click(`#list-body tr[data-id="${id}"] button[data-focus="sync"]`);
-  await until('the refusal', async () => /^Not done: .*read/.test(await w.notice()));
+  await browser.click(`#list-body tr[data-id="${id}"] th.name a`);
+  await until('those of the document, too', async () => (await browser.run(() => [...document.querySelectorAll('#detail-body .actions button')].map(b => b.disabled).join())) === 'true,true,true');
+  await browser.click('#detail-close');
+  await browser.click('#token-button');
+  await browser.fill('#token-input', token);
+  await browser.keys(key.enter);
+  await until('they are on again', async () => (await enabled()) > 5);
+  assert.equal(await browser.run(() => document.getElementById('access').hidden), true);
   await browser.run(() => sessionStorage.clear());
 });
 

@@ -21,7 +21,7 @@ run() {
 
 all() {
     local file
-    for file in ${LOCKSTEP_TEST_UI:-look.mjs act.mjs detail.mjs live.mjs}; do run "$file"; done
+    for file in ${LOCKSTEP_TEST_UI:-look.mjs act.mjs detail.mjs faults.mjs live.mjs}; do run "$file"; done
 }
 
 command -v node >/dev/null || skip "there is no node (package nodejs)"

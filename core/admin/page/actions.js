@@ -42,7 +42,7 @@ async function shown(title, work) {
 /** Sync Now of one document: at once, whatever its backoff says. `options`: collections, force. */
 export function syncOne(doc, options = {}) {
   return shown(`Syncing ${doc.name}…`, async () => {
-    const result = await call('POST', pathOf(known.source, doc.id, 'retry'), { body: options, person: true });
+    const result = await call('POST', pathOf(known.source, doc.ref, 'retry'), { body: options, person: true });
     return [outcomeTitle(doc.name, result), outcomeLines(result), result.success ? 'done' : 'failed'];
   });
 }
@@ -55,10 +55,10 @@ export async function embedAgain(doc) {
 
 export async function resetOne(doc) {
   const yes = await confirm(`Reset ${doc.name}?`,
-    'Its errors, retry counts and waiting times are forgotten, and it is compared and synced from the beginning. What is equal is not embedded again.', 'Reset');
+    'Its errors, retry counts and waiting times are forgotten. Every collection makes its vector and point anew, also where nothing has changed. This asks the embedder, which may be billed for.', 'Reset');
   if (!yes) return;
   await shown(`Resetting ${doc.name}…`, async () => {
-    const answer = await call('POST', `/api/sync/reset/${encodeURIComponent(doc.id)}`, { query: { source: known.source }, person: true });
+    const answer = await call('POST', `/api/sync/reset/${encodeURIComponent(doc.ref)}`, { query: { source: known.source }, person: true });
     return [`${doc.name} was reset`, [answer.message]];
   });
 }
@@ -69,19 +69,19 @@ export async function syncSeveral(docs) {
   const yes = await confirm(`Sync ${what} now?`,
     'They are synced at once, whatever their waiting times say. Texts that have changed are embedded, which may be billed for.', `Sync ${what}`);
   if (!yes) return false;
-  const names = new Map(docs.map(d => [d.id, d.name]));
   await shown(`Syncing ${what}…`, async message => {
     const results = [];
     for (let at = 0; at < docs.length; at += PART) {
       if (at) message.update('busy', `Syncing ${what}: ${number(at)} done…`);
-      const part = docs.slice(at, at + PART).map(d => d.id);
-      const answer = await callSource('POST', '/api/sync/batch', { body: { toolIds: part }, person: true });
-      results.push(...answer.results);
+      const part = docs.slice(at, at + PART);
+      const answer = await callSource('POST', '/api/sync/batch', { body: { toolIds: part.map(d => d.ref) }, person: true });
+      answer.results.forEach((r, i) => results.push({ ...r, name: part[i].name })); // in the order they were named
+
     }
     const bad = results.filter(r => !r.success);
     const skipped = results.filter(r => r.success && r.collections.every(c => c.skipped)).length;
     const lines = skipped ? [`${plural(skipped, 'document')} ${skipped === 1 ? 'was' : 'were'} right already.`] : [];
-    for (const r of bad.slice(0, 5)) lines.push(`${names.get(r.toolId) ?? r.toolId}: ${outcomeLines(r)[0] ?? 'not done'}`);
+    for (const r of bad.slice(0, 5)) lines.push(`${r.name}: ${outcomeLines(r)[0] ?? 'not done'}`);
     if (bad.length > 5) lines.push(`and ${plural(bad.length - 5, 'other')}`);
     return [bad.length ? `${number(results.length - bad.length)} of ${what} in step, ${number(bad.length)} failed` : `${what} in step`,
       lines, bad.length ? 'failed' : 'done'];

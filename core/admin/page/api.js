@@ -4,7 +4,7 @@
  */
 import { byId } from './dom.js';
 import { learnClock } from './format.js';
-import { known, publish } from './state.js';
+import { known, learn, publish } from './state.js';
 
 const key = 'lockstep.token';
 
@@ -25,11 +25,18 @@ export function authorization() {
 
 function keep(token) {
   held = token;
+  if (known.readOnly) learn('readOnly', false);
   try {
     if (token) sessionStorage.setItem(key, token);
     else sessionStorage.removeItem(key);
   } catch { /* as above */ }
   publish('token');
+}
+
+/* Each answer to a call that shows a token says what the token may do: `read` or `write`. */
+function learnAccess(header) {
+  const readOnly = header === 'read';
+  if (held && header && known.readOnly !== readOnly) learn('readOnly', readOnly);
 }
 
 /* ---- asking for it ---- */
@@ -45,6 +52,7 @@ export function askForToken({ again = false, refused = false } = {}) {
     byId('token-error').textContent = refused ? 'The daemon does not take that token.' : '';
     input.value = '';
     dialog.returnValue = 'no';
+    byId('token-no').onclick = () => dialog.close('no');
     dialog.addEventListener('close', () => {
       asking = null;
       const token = input.value.trim();
@@ -60,7 +68,7 @@ export function askForToken({ again = false, refused = false } = {}) {
 }
 
 /** True while calls go without a token that the daemon wants. */
-export const tokenMissing = () => declined;
+export const tokenMissing = () => declined && !held;
 
 /* ---- calling ---- */
 
@@ -94,6 +102,7 @@ async function once(method, url, body, signal) {
     throw new ApiError(0, 'NO_ANSWER', 'the daemon does not answer');
   }
   learnClock(response.headers.get('Date'));
+  learnAccess(response.headers.get('Lockstep-Access'));
   if (!response.ok) throw await failure(response);
   return response.status === 204 ? null : response.json();
 }

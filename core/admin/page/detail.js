@@ -5,10 +5,10 @@
 import { byId, el, replace, settled, timeNode } from './dom.js';
 import { call, pathOf } from './api.js';
 import { collections, go, known, on, place } from './state.js';
-import { bytes, clock, number, plural } from './format.js';
+import { bytes, clock, number, plural, short } from './format.js';
 import { mark } from './badges.js';
 import { embedAgain, resetOne, syncOne } from './actions.js';
-import { busy, errorText } from './notices.js';
+import { busy, errorText, writes } from './notices.js';
 
 let shown = null, asked = 0;
 const opened = new Set(); // which folds are open, so that they stay so when the document is read again
@@ -97,12 +97,12 @@ function collectionPart(doc, name, compared) {
 
 let drawn = '';
 function draw(doc, compared, trouble) {
-  const text = JSON.stringify([doc, compared, trouble && errorText(trouble)]);
+  const text = JSON.stringify([doc, compared, known.readOnly, trouble && errorText(trouble)]);
   if (text === drawn) return; // so that focus and selected text stay
   drawn = text;
-  const name = doc.name ?? doc.id, subject = { id: doc.id, name };
+  const name = short(doc.title ?? doc.name ?? doc.id), subject = { ref: `_id:${doc._id}`, name };
   byId('detail-title').textContent = name;
-  const button = (text, action, className) => el('button', { type: 'button', class: className, onclick: e => busy(e.currentTarget, () => action(subject)) }, text);
+  const button = (text, action, className) => el('button', { type: 'button', class: className, ...writes(), onclick: e => busy(e.currentTarget, () => action(subject)) }, text);
   const status = doc.syncMetadata.overallStatus;
   const names = Object.keys(doc.syncMetadata.collections);
   const others = (compared ?? []).map(c => c.collection).filter(n => !names.includes(n));
@@ -117,6 +117,9 @@ function draw(doc, compared, trouble) {
 }
 
 /* ---- reading ---- */
+
+/* Until it is read nothing is known of a document but how the address names it. */
+const titleOf = id => (id.startsWith('_id:') ? 'Document' : short(id));
 
 async function read(id, first) {
   const mine = ++asked;
@@ -136,7 +139,7 @@ async function readRecord(mine, id, trouble) {
     if (mine === asked) draw(doc, null, trouble);
   } catch (e) {
     if (mine !== asked) return;
-    byId('detail-title').textContent = id;
+    byId('detail-title').textContent = titleOf(id);
     replace(byId('detail-body'), el('p', { class: 'error', role: 'alert' }, e.status === 404 ? 'There is no such document.' : `Not shown: ${errorText(e)}.`));
   }
 }
@@ -151,7 +154,7 @@ function placed() {
   drawn = '';
   opened.clear();
   if (place('at')) opened.add(`${place('at')} text`);
-  byId('detail-title').textContent = id;
+  byId('detail-title').textContent = titleOf(id);
   replace(byId('detail-body'), el('p', { class: 'muted' }, 'Reading…'));
   if (!dialog.open) dialog.showModal();
   byId('detail-title').focus();
@@ -165,5 +168,5 @@ export function startDetail() {
   dialog.addEventListener('close', () => { shown = null; if (place('doc')) go({ doc: null, at: null }); });
   on('place source', placed);
   on('acted refresh', again);
-  on('document', e => { if (e.source === known.source && e.id === shown) again(); });
+  on('document', e => { if (e.source === known.source && shown && (e.id === shown || `_id:${e._id}` === shown)) again(); });
 }

@@ -1,11 +1,11 @@
 /* documents.js - the table: search, filters, sort, pages, selection. What it shows stands in the page's address. */
 import { byId, el, keyed, say, settled, timeNode } from './dom.js';
 import { call, pathOf } from './api.js';
-import { addressWith, collections, go, known, on, place, publish } from './state.js';
-import { number, plural } from './format.js';
+import { collections, go, known, linkTo, on, place, publish } from './state.js';
+import { number, plural, short } from './format.js';
 import { badgeRow, dropTip } from './badges.js';
 import { MOST_AT_ONCE, resetOne, syncAllPending, syncOne, syncSeveral } from './actions.js';
-import { busy, errorText } from './notices.js';
+import { busy, errorText, writes } from './notices.js';
 
 const columns = [
   { title: 'Name', sort: 'name' },
@@ -20,7 +20,10 @@ const columns = [
 let rows = [];
 let pagination = { page: 1, limit: 20, total: 0, totalPages: 0 };
 let trouble = null, asked = 0, listed = false; // until a list has come, nothing can be said of what is in it
-const selected = new Map(); // id -> document
+const selected = new Map(); // _id -> document
+
+/* What a document is called, and how it is named in calls: by its _id, since several may have one business id. */
+const subjectOf = doc => ({ ref: `_id:${doc._id}`, name: short(doc.title ?? doc.name ?? doc.id) });
 
 const sortKey = () => place('sort', 'name');
 
@@ -53,9 +56,9 @@ async function read() {
 const readSoon = settled(read, 300, 2000);
 
 /* What an event says of a document that is shown; the rest comes with the next reading. */
-function heard({ source, id, overallStatus, collections: states, deleted }) {
+function heard({ source, _id, overallStatus, collections: states, deleted }) {
   if (source !== known.source) return;
-  const row = rows.find(r => r.id === id);
+  const row = rows.find(r => r._id === _id);
   if (row && !deleted) {
     const now = row.syncMetadata.collections;
     row.syncMetadata.overallStatus = overallStatus;
@@ -89,24 +92,23 @@ const lastSync = doc => Math.max(0, ...Object.values(doc.syncMetadata.collection
 function rowNode({ doc, names, chosen }) {
   const status = doc.syncMetadata.overallStatus;
   const updated = doc.syncMetadata.updatedAt ? Date.parse(doc.syncMetadata.updatedAt) : lastSync(doc);
-  const name = doc.name ?? doc.id;
-  const shown = { id: doc.id, name };
-  return el('tr', { role: 'row', 'data-id': doc.id, 'aria-selected': String(chosen) },
+  const subject = subjectOf(doc), { name } = subject;
+  return el('tr', { role: 'row', 'data-id': doc.id, 'data-doc': doc._id, 'aria-selected': String(chosen) },
     cell('pick', el('input', { type: 'checkbox', 'data-focus': 'pick', 'aria-label': `Select ${name}`, checked: chosen, onchange: e => pick(doc, e.currentTarget.checked) })),
-    el('th', { role: 'rowheader', scope: 'row', class: 'name' }, el('a', { href: addressWith({ doc: doc.id }), 'data-focus': 'name' }, name)),
-    cell('id', el('code', null, doc.id)),
+    el('th', { role: 'rowheader', scope: 'row', class: 'name' }, el('a', { ...linkTo({ doc: subject.ref, at: null }), 'data-focus': 'name', title: doc.title ?? doc.name ?? doc.id }, name)),
+    cell('id', el('code', { title: doc.id }, doc.id)),
     cell('state', el('span', { class: 'status', 'data-status': status }, status)),
-    cell('letters', badgeRow(names, doc.syncMetadata.collections, collection => go({ doc: doc.id, at: collection }))),
+    cell('letters', badgeRow(names, doc.syncMetadata.collections, collection => go({ doc: subject.ref, at: collection }))),
     cell('when', updated ? timeNode(updated, 'since') : 'never'),
     cell('error-cell', errorCell(doc)),
     cell('row-actions',
-      el('button', { type: 'button', 'data-focus': 'sync', 'aria-label': `Sync ${name} now`, onclick: e => busy(e.currentTarget, () => syncOne(shown)) }, 'Sync Now'),
-      el('button', { type: 'button', class: 'quiet', 'data-focus': 'reset', 'aria-label': `Reset ${name}`, onclick: e => busy(e.currentTarget, () => resetOne(shown)) }, 'Reset')));
+      el('button', { type: 'button', 'data-focus': 'sync', 'aria-label': `Sync Now: ${name}`, ...writes(), onclick: e => busy(e.currentTarget, () => syncOne(subject)) }, 'Sync Now'),
+      el('button', { type: 'button', class: 'quiet', 'data-focus': 'reset', 'aria-label': `Reset ${name}`, ...writes(), onclick: e => busy(e.currentTarget, () => resetOne(subject)) }, 'Reset')));
 }
 
 function drawRows() {
   const names = collections();
-  keyed(byId('list-body'), rows.map(doc => ({ doc, names, chosen: selected.has(doc.id), filter: place('collection') })), r => r.doc.id, rowNode);
+  keyed(byId('list-body'), rows.map(doc => ({ doc, names, chosen: selected.has(doc._id), filter: place('collection'), readOnly: known.readOnly })), r => r.doc._id, rowNode);
   dropTip();
 }
 
@@ -126,7 +128,7 @@ function pickAllNode({ all, some }) {
 }
 
 function drawHead() {
-  const chosen = rows.filter(r => selected.has(r.id)).length;
+  const chosen = rows.filter(r => selected.has(r._id)).length;
   const pick = { title: 'pick', all: rows.length > 0 && chosen === rows.length, some: chosen > 0 };
   const heads = columns.map(c => ({ ...c, order: sortKey() === c.sort ? 'ascending' : sortKey() === `-${c.sort}` ? 'descending' : 'none' }));
   keyed(byId('list-head'), [pick, ...heads], c => c.title, c => (c === pick ? pickAllNode(c) : headNode(c)));
@@ -152,7 +154,7 @@ function drawSelection() {
   const n = selected.size, tooMany = n > MOST_AT_ONCE;
   byId('selection').hidden = n === 0;
   say(byId('selection-text'), `${number(n)} selected${tooMany ? `; at most ${MOST_AT_ONCE} at once` : ''}`);
-  byId('sync-selected').disabled = tooMany;
+  byId('sync-selected').disabled = tooMany || known.readOnly;
 }
 
 function drawFilters() {
@@ -178,14 +180,14 @@ function draw() {
 /* ---- selection ---- */
 
 function pick(doc, chosen) {
-  if (chosen) selected.set(doc.id, { id: doc.id, name: doc.name ?? doc.id });
-  else selected.delete(doc.id);
+  if (chosen) selected.set(doc._id, subjectOf(doc));
+  else selected.delete(doc._id);
   draw();
 }
 function pickAll(chosen) {
   for (const doc of rows) {
-    if (chosen) selected.set(doc.id, { id: doc.id, name: doc.name ?? doc.id });
-    else selected.delete(doc.id);
+    if (chosen) selected.set(doc._id, subjectOf(doc));
+    else selected.delete(doc._id);
   }
   draw();
 }
@@ -235,6 +237,7 @@ export function startDocuments() {
   on('document', heard);
   on('acted refresh', readSoon);
   on('token', read);
+  on('readOnly', draw);
   draw();
   publish('place');
 }

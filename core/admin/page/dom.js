@@ -48,7 +48,8 @@ export function keyed(parent, items, keyOf, make) {
   const now = new Map();
   let at = parent.firstElementChild;
   for (const item of items) {
-    const key = String(keyOf(item));
+    let key = String(keyOf(item));
+    for (let n = 2; now.has(key); n++) key = `${keyOf(item)} #${n}`; // two of one key are two elements all the same
     const text = JSON.stringify(item);
     let entry = before.get(key);
     if (entry?.text !== text) {

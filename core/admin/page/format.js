@@ -91,3 +91,6 @@ export function initials(names) {
   });
   return out;
 }
+
+/** A name cut to what a title, button or message can hold. */
+export const short = (text, most = 80) => (text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text);

@@ -1,9 +1,9 @@
 /* jobs.js - long work that the daemon does: its list, progress, stopping and starting. */
 import { byId, el, keyed, say, timeNode } from './dom.js';
 import { call, callSource } from './api.js';
-import { addressWith, collections, known, learn, on, place } from './state.js';
-import { duration, number, plural, rate } from './format.js';
-import { busy, confirm, errorText, notice } from './notices.js';
+import { collections, known, learn, linkTo, on, place } from './state.js';
+import { duration, number, plural, rate, short } from './format.js';
+import { busy, confirm, errorText, notice, writes } from './notices.js';
 
 const MOST_FINDINGS = 50;
 const going = job => job.state === 'queued' || job.state === 'running';
@@ -59,7 +59,7 @@ function findingList(list) {
   const shown = list.slice(0, MOST_FINDINGS);
   return el('details', null, el('summary', null, plural(list.length, 'finding')),
     el('ul', null, shown.map(f => el('li', null, `${words(f.kind)} in ${f.collection}: `,
-      f.id ? el('a', { href: addressWith({ doc: f.id, at: f.collection }) }, f.id) : el('code', null, f.pointId), f.detail && `, ${f.detail}`))),
+      f.id ? el('a', linkTo({ doc: f.id, at: f.collection }), short(f.id)) : el('code', null, f.pointId), f.detail && `, ${f.detail}`))),
     list.length > shown.length && el('p', { class: 'muted' }, `and ${number(list.length - shown.length)} more`));
 }
 
@@ -101,7 +101,7 @@ function jobNode(job) {
     el('p', { class: 'job-head' }, el('strong', null, job.job), el('span', { class: 'pill', 'data-state': states[job.state] }, job.state),
       el('span', { class: 'muted' }, [job.source, optionText(job.options)].filter(Boolean).join(', '), ', ', ended),
       el('span', { class: 'space' }),
-      going(job) && el('button', { type: 'button', 'data-focus': 'stop', onclick: e => busy(e.currentTarget, () => stop(job)) }, 'Stop')),
+      going(job) && el('button', { type: 'button', 'data-focus': 'stop', ...writes(), onclick: e => busy(e.currentTarget, () => stop(job)) }, 'Stop')),
     bar, going(job) && el('p', null, progressText(job)),
     resultParts(job),
     job.error && el('p', { class: 'error' }, job.errorCode ? `${job.error} (${job.errorCode})` : job.error));
@@ -109,7 +109,7 @@ function jobNode(job) {
 
 function draw() {
   const jobs = known.jobs ?? [];
-  keyed(byId('jobs-list'), jobs, j => j.id, jobNode);
+  keyed(byId('jobs-list'), jobs.map(job => ({ ...job, readOnly: known.readOnly })), j => j.id, jobNode);
   say(byId('jobs-empty'), trouble ? `No list of jobs: ${errorText(trouble)}.` : jobs.length ? '' : 'No job has run since the daemon started.');
 }
 
@@ -140,7 +140,7 @@ async function start() {
 export function startJobs() {
   byId('job-kind').addEventListener('change', drawForm);
   byId('job-form').addEventListener('submit', e => { e.preventDefault(); busy(e.submitter, start); });
-  on('jobs', draw);
+  on('jobs readOnly', draw);
   on('job', heard);
   on('collections', drawForm);
   on('place source refresh token', read);

@@ -133,13 +133,24 @@ function startViews() {
   drawView();
 }
 
-function startToken(restart) {
+function drawAccess() {
   const button = byId('token-button');
-  button.addEventListener('click', () => askForToken({ again: true }));
+  byId('access').hidden = !known.readOnly;
+  button.hidden = !tokenMissing() && !known.readOnly;
+  say(button, known.readOnly ? 'Enter another token' : 'Enter token');
+  for (const node of document.querySelectorAll('[data-writes]')) {
+    node.disabled = known.readOnly;
+    node.title = known.readOnly ? 'this token may only read' : '';
+  }
+}
+
+function startToken(restart) {
+  byId('token-button').addEventListener('click', () => askForToken({ again: true }));
   on('token', () => {
-    button.hidden = !tokenMissing();
+    drawAccess();
     if (!tokenMissing()) restart();
   });
+  on('readOnly', drawAccess);
 }
 
 /* ---- begin ---- */

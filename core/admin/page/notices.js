@@ -1,27 +1,34 @@
 /* notices.js - what became of what somebody asked for, in words; and asking before what costs. */
 import { byId, el } from './dom.js';
+import { known } from './state.js';
+import { short } from './format.js';
 
-const SHOWN_MS = 12000, MOST = 5;
+const SHOWN_MS = { done: 12000, failed: 30000 }, MOST = 5;
 
-/** Shows a message: `kind` is done, failed or busy. Errors stay until they are dismissed. What is returned can
- * change it. */
+/** Shows a message: `kind` is done, failed or busy. What is over goes away by itself, unless the pointer or the focus is
+ * on it. What is returned can change it. */
 export function notice(kind, title, lines = []) {
   const box = byId('notices');
   const node = el('div', { class: 'notice' });
   let timer = null;
   const remove = () => { clearTimeout(timer); node.remove(); };
-  const update = (newKind, newTitle, newLines = []) => {
+  const wait = () => {
     clearTimeout(timer);
+    const ms = SHOWN_MS[node.dataset.kind];
+    if (ms && !node.matches(':hover, :focus-within')) timer = setTimeout(remove, ms);
+  };
+  const update = (newKind, newTitle, newLines = []) => {
     node.dataset.kind = newKind;
     node.replaceChildren(
-      el('div', null, el('strong', null, newTitle), newLines.map(line => el('p', null, line))),
-      el('button', { type: 'button', class: 'quiet', onclick: remove, 'aria-label': `Dismiss: ${newTitle}` }, 'Dismiss'));
-    if (newKind === 'done') timer = setTimeout(remove, SHOWN_MS);
+      el('div', null, el('strong', null, short(newTitle, 160)), newLines.map(line => el('p', null, line))),
+      el('button', { type: 'button', class: 'quiet', onclick: remove, 'aria-label': `Dismiss: ${short(newTitle)}` }, 'Dismiss'));
+    wait();
   };
   update(kind, title, lines);
   box.append(node);
   while (box.children.length > MOST) box.firstElementChild.remove();
-  node.addEventListener('pointerenter', () => clearTimeout(timer));
+  for (const event of ['pointerenter', 'focusin']) node.addEventListener(event, () => clearTimeout(timer));
+  for (const event of ['pointerleave', 'focusout']) node.addEventListener(event, () => setTimeout(wait));
   return { update };
 }
 
@@ -34,7 +41,7 @@ export function errorText(e) {
 /** Asks; true if yes. */
 export function confirm(title, text, yes) {
   const dialog = byId('confirm');
-  byId('confirm-title').textContent = title;
+  byId('confirm-title').textContent = short(title, 160);
   byId('confirm-text').textContent = text;
   byId('confirm-yes').textContent = yes;
   dialog.returnValue = 'no';
@@ -55,3 +62,6 @@ export async function busy(button, work) {
     button.removeAttribute('aria-disabled');
   }
 }
+
+/** Attributes of a button that changes something: it can't be pressed with a token that may only read. */
+export const writes = () => (known.readOnly ? { disabled: true, title: 'this token may only read' } : {});

@@ -44,7 +44,7 @@ const circuitWords = { open: 'paused', probing: 'trying again' }; // its provide
 
 function countRow(row) {
   const name = row.collection
-    ? el('th', { role: 'rowheader', scope: 'row' }, mark(row.names, row.collection), el('span', { class: 'name' }, row.collection),
+    ? el('th', { role: 'rowheader', scope: 'row' }, mark(row.names, row.collection), el('span', { class: 'name', title: row.collection }, row.collection),
       circuitWords[row.circuit] && el('span', { class: 'pill', 'data-state': 'warning', title: row.error }, circuitWords[row.circuit]))
     : el('th', { role: 'rowheader', scope: 'row' }, el('span', { class: 'name' }, 'All together'), el('span', { class: 'muted' }, number(row.total)));
   return el('tr', { role: 'row', 'data-collection': row.collection }, name, bar(row), STATUSES.map(s => countCell(row, s)));
@@ -171,7 +171,7 @@ function drawProblems() {
   const problems = known.away ? [noAnswer, ...known.problems ?? []] : known.problems;
   byId('problems').dataset.state = problems === null ? 'unknown' : problems.length ? 'some' : 'none';
   say(byId('problems-none'), problems === null ? 'Not known yet.' : problems.length ? '' : 'Nothing.');
-  keyed(byId('problems-list'), problems ?? [], p => `${p.code} ${p.collection ?? ''}`, problemItem);
+  keyed(byId('problems-list'), problems ?? [], p => p.id ?? p.code, problemItem);
 }
 
 export function startOverview() {

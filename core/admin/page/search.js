@@ -1,8 +1,8 @@
 /* search.js - searches as users do, and shows what each collection finds. */
 import { byId, el, replace, say } from './dom.js';
 import { callSource } from './api.js';
-import { addressWith, collections, go, known, on, place } from './state.js';
-import { plural } from './format.js';
+import { collections, go, known, linkTo, on, place } from './state.js';
+import { plural, short } from './format.js';
 import { mark } from './badges.js';
 import { errorText } from './notices.js';
 
@@ -11,8 +11,8 @@ let asked = 0, seen = '';
 function hitNode(hit, best) {
   const meter = el('span', { class: 'meter', 'aria-hidden': 'true' }, el('span'));
   meter.firstElementChild.style.width = `${best > 0 ? Math.max(0, hit.score / best) * 100 : 0}%`;
-  return el('li', null, el('a', { href: addressWith({ doc: hit.id ?? hit.pointId }) }, hit.name ?? hit.id ?? hit.pointId),
-    el('span', { class: 'score' }, hit.score.toFixed(3)), meter);
+  return el('li', null, el('a', linkTo({ doc: hit.id ?? hit.pointId, at: null }), short(hit.title)),
+    el('span', { class: 'score' }, hit.score.toFixed(3)), hit.snippet && el('p', { class: 'snippet' }, hit.snippet), meter);
 }
 
 function resultNode(title, note, hits, names) {

@@ -13,6 +13,7 @@ export const known = {
   problems: null,
   away: false,    // the daemon does not answer
   jobs: null,
+  readOnly: false, // the token that is shown may only read
 };
 
 const listeners = new Map();
@@ -52,6 +53,12 @@ export function addressWith(changes) {
   const text = next.toString();
   return text ? `#${text}` : '#view=documents';
 }
+
+/** The attributes of a link that changes these values of the address, whatever the address is when it is followed. */
+export const linkTo = changes => ({ href: addressWith(changes), 'data-go': JSON.stringify(changes) });
+on('place', () => {
+  for (const a of document.querySelectorAll('a[data-go]')) a.setAttribute('href', addressWith(JSON.parse(a.dataset.go)));
+});
 
 /** Goes there; `replace` leaves no step for the Back button. */
 export function go(changes, { replace = false } = {}) {
