@@ -3,14 +3,15 @@
 
 #include "admin/metrics.h"
 
-/* Where MongoDB is waited for nothing can be counted, and whoever scrapes shall not wait as well. */
+/* Only the lease holder counts documents: with a standby beside it a sum over all processes would count them
+ * twice. Where MongoDB is waited for nothing can be counted, and a scrape shall not wait as well. */
 static bool look(const struct service *service, size_t index, struct metrics_source *out)
 {
     struct lks_err err;
     out->source = &service->sources[index];
     if (out->source->all.count == 0) return false;
     out->known = control_snapshot(service->control, index, &out->engine);
-    out->counted = (!out->known || !out->engine.mongo_error[0]) &&
+    out->counted = out->known && out->engine.lease_held && !out->engine.mongo_error[0] &&
                    counts_get(service->counts, index, &out->counts, &err) == LKS_E_OK;
     return true;
 }

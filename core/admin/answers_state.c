@@ -13,6 +13,33 @@ void answer_healthz(struct call *call)
     call_json(call, 200, json_pack("{s:s}", "status", "ok"));
 }
 
+/* Can anything reach Qdrant by this source now? A process that stands by for another's lease can't know: it
+ * is ready to take over. */
+static bool engine_is_usable(const struct engine_snapshot *s)
+{
+    if (s->phase == PHASE_LEASE && s->lease_holder[0]) return true;
+    for (size_t i = 0; s->phase == PHASE_RUN && i < s->collection_count; i++) {
+        const struct collection_snapshot *c = &s->collections[i];
+        if (!c->fatal && c->circuit == CIRCUIT_CLOSED && c->embedder_circuit == CIRCUIT_CLOSED) return true;
+    }
+    return false;
+}
+
+static bool source_is_usable(const struct service *service, size_t index)
+{
+    struct engine_snapshot *s = calloc(1, sizeof *s); /* large */
+    bool usable = s && control_snapshot(service->control, index, s) && engine_is_usable(s);
+    free(s);
+    return usable;
+}
+
+static bool any_is_usable(const struct service *service)
+{
+    for (size_t i = 0; i < service->source_count; i++)
+        if (service->sources[i].all.count > 0 && source_is_usable(service, i)) return true;
+    return false;
+}
+
 void answer_readyz(struct call *call)
 {
     const struct service *service = call->service;
@@ -23,7 +50,11 @@ void answer_readyz(struct call *call)
         call_fail(call, 503, "NOT_READY", "%s", err.text);
         return;
     }
-    call_json(call, 200, json_pack("{s:s}", "status", "ready"));
+    if (any_is_usable(service))
+        call_json(call, 200, json_pack("{s:s}", "status", "ready"));
+    else /* anybody may ask this, so what is wrong with which collection is not said here */
+        call_fail(call, 503, "NOT_READY",
+                  "no collection is usable; `lockstep status` and /api/sync/worker/problems say why");
 }
 
 static json_t *shape_status(const struct service_source *source, const struct mongo_counts *counts)

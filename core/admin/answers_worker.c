@@ -6,6 +6,7 @@
 #include "admin/shape.h"
 #include "base/clock.h"
 #include "service/problems.h"
+#include "service/report.h"
 
 /* ---- state ---- */
 
@@ -168,13 +169,6 @@ void answer_worker_history(struct call *call)
 
 /* ---- problems ---- */
 
-static json_t *shape_problem(const struct problem *p)
-{
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "severity", p->error ? "error" : "warning", "code",
-                     p->code, "collection", p->collection ? json_string(p->collection) : json_null(), "since",
-                     shape_date(p->since_wall_ms), "text", shape_text(p->text), "cure", shape_text(p->cure));
-}
-
 void answer_worker_problems(struct call *call)
 {
     const struct service_source *source = call_source(call);
@@ -186,7 +180,7 @@ void answer_worker_problems(struct call *call)
         return;
     }
     json_t *list = json_array();
-    for (size_t i = 0; i < problems.count; i++) json_array_append_new(list, shape_problem(&problems.all[i]));
+    for (size_t i = 0; i < problems.count; i++) json_array_append_new(list, report_problem(&problems.all[i]));
     problems_fini(&problems);
     call_json(call, 200, json_pack("{s:s, s:o}", "source", source->all.name, "problems", list));
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "cmd/making.h"
+#include "service/fields.h"
 #include "service/jobs.h"
 
 #define ENOUGH_FILES 8192
@@ -40,6 +41,7 @@ static bool describe_source(struct app_source *from, struct service_source *to)
                                       .names = from->names,
                                       .count = from->count};
     to->id_field = from->config->id_field;
+    to->title = from->config->title;
     to->make = making_make;
     to->make_self = from;
     struct search_collection *search = calloc(from->count + 1, sizeof *search);
@@ -90,6 +92,7 @@ static bool describe(struct serve *s)
                                   .control = control_new(app->source_count, wake, s->app),
                                   .counts = counts_open(s->mongos, app->source_count),
                                   .history = history_new(app->source_count),
+                                  .fields = fields_new(app->source_count),
                                   .events = events_new(),
                                   .worker_enabled = worker->enabled,
                                   .interval_ms = worker->interval_ms,
@@ -99,7 +102,8 @@ static bool describe(struct serve *s)
                                             .max_ms = worker->max_backoff_ms,
                                             .jitter = worker->jitter,
                                             .max_retries = worker->max_retries}};
-    return s->service.control && s->service.counts && s->service.history && s->service.events;
+    return s->service.control && s->service.counts && s->service.history && s->service.fields &&
+           s->service.events;
 }
 
 /* Connections of clients come on top of those to servers: as many files as the system lets us have. */
@@ -238,6 +242,7 @@ void serve_close(struct serve *s)
     events_free(s->service.events);
     control_free(s->service.control);
     history_free(s->service.history);
+    fields_free(s->service.fields);
     for (size_t i = 0; s->embedder_names && s->embedder_names[i]; i++) free(s->embedder_names[i]);
     free(s->embedder_names);
     for (size_t i = 0; s->sources && i < s->app->source_count; i++)

@@ -1,13 +1,16 @@
-/* status.c - `lockstep status`: how many documents are in which state, as MongoDB has it, and what the
- * daemon's worker does, if one answers. */
+/* status.c - `lockstep status`: how many documents are in which state, as MongoDB has it, what the daemon's
+ * worker does, if one answers, and what is wrong. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "cmd/arguments.h"
 #include "cmd/daemon.h"
 #include "cmd/signals.h"
+#include "service/problems.h"
+#include "service/report.h"
 
 static const enum sync_status order[] = {SYNC_SYNCED, SYNC_PENDING, SYNC_STALE, SYNC_FAILED};
 #define STATUS_COUNT (sizeof order / sizeof *order)
@@ -33,6 +36,63 @@ static json_t *worker_of(const struct app_source *s)
     char path[128];
     snprintf(path, sizeof path, "/api/sync/worker/status?source=%s", s->config->name);
     return daemon_get(s->app, path);
+}
+
+/* What the daemon says is wrong; what MongoDB alone tells if none answers. A list, to be json_decref()ed. */
+static json_t *problems_of(const struct app_source *s, const struct mongo_counts *counts)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/api/sync/worker/problems?source=%s", s->config->name);
+    json_t *answer = daemon_get(s->app, path);
+    json_t *list = json_incref(json_object_get(answer, "problems"));
+    json_decref(answer);
+    if (json_is_array(list)) return list;
+    json_decref(list);
+    const struct service_source source = {.all = {.name = s->config->name,
+                                                  .mongo = s->mongo,
+                                                  .qdrant = s->qdrant,
+                                                  .collections = s->collections,
+                                                  .names = s->names,
+                                                  .count = s->count},
+                                          .id_field = s->config->id_field,
+                                          .title = s->config->title};
+    struct problems problems;
+    struct lks_err err;
+    list = json_array();
+    if (problems_find_stored(&source, counts, &problems, &err) != LKS_E_OK) return list;
+    for (size_t i = 0; i < problems.count; i++) json_array_append_new(list, report_problem(&problems.all[i]));
+    problems_fini(&problems);
+    return list;
+}
+
+static const char *text_at(const json_t *problem, const char *name)
+{
+    const char *text = json_string_value(json_object_get(problem, name));
+    return text ? text : "";
+}
+
+/* True if one of them is an error. */
+static bool has_error(const json_t *problems)
+{
+    size_t i;
+    json_t *problem;
+    json_array_foreach(problems, i, problem)
+    {
+        if (strcmp(text_at(problem, "severity"), "error") == 0) return true;
+    }
+    return false;
+}
+
+static void print_problems(const json_t *problems)
+{
+    size_t i;
+    json_t *problem;
+    json_array_foreach(problems, i, problem)
+    {
+        printf("  %s %s: %s\n", text_at(problem, "severity"), text_at(problem, "code"),
+               text_at(problem, "text"));
+        if (*text_at(problem, "cure")) printf("    %s\n", text_at(problem, "cure"));
+    }
 }
 
 static void print_worker(const json_t *worker)
@@ -89,15 +149,21 @@ static int one_source(const struct app_source *s, json_t *list)
         fprintf(stderr, "lockstep: %s: %s\n", s->config->name, err.text);
         return EXIT_FAILED;
     }
-    json_t *worker = worker_of(s);
-    if (list)
-        json_array_append_new(list, source_json(s, &counts, holder, worker));
-    else
+    json_t *worker = worker_of(s), *problems = problems_of(s, &counts);
+    if (list) {
+        json_t *shown = source_json(s, &counts, holder, worker);
+        json_object_set(shown, "problems", problems);
+        json_array_append_new(list, shown);
+    } else {
         print_source(s, &counts, holder, worker);
+        print_problems(problems);
+    }
+    int status = has_error(problems) ? EXIT_FAILED : EXIT_DONE;
+    json_decref(problems);
     json_decref(worker);
     free(holder);
     mongo_counts_fini(&counts);
-    return EXIT_DONE;
+    return status;
 }
 
 static int all_sources(struct app *app, bool json)
@@ -139,5 +205,5 @@ static int run(const struct invocation *inv)
 
 const struct command command_status = {.name = "status",
                                        .usage = "[--json]",
-                                       .summary = "how many documents are in step, and which are not",
+                                       .summary = "how many documents are in step, and what is wrong",
                                        .run = run};

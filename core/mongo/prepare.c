@@ -1,7 +1,9 @@
 /*
  * prepare.c - the indexes that Lockstep's own queries need.
  *
- * Without them everything works, only slower, so nothing here is fatal. It makes indexes and drops none.
+ * Without them everything works, only slower, so nothing here is fatal. It makes indexes and drops none. An
+ * index on a collection that isn't there would make it, so nothing is made before the source's collection is:
+ * its name may be a mistake.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@
 
 /* After a failure, try again when somebody scans this much later. */
 #define AGAIN_MS 60000
+/* While the collection isn't there, look for it this much later. */
+#define LOOK_AGAIN_MS 1000
 
 static const char what[] = "making indexes";
 
@@ -85,18 +89,45 @@ static enum lks_code make_all(struct mongo *m, mongoc_client_t *client, struct l
     return ok ? LKS_E_OK : LKS_E_MONGO;
 }
 
+/* {listCollections: 1, filter: {name: COLLECTION}, nameOnly: true}. A user who may not list is taken to know.
+ */
+static enum lks_code look_for_collection(struct mongo *m, mongoc_client_t *client, bool *there,
+                                         struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, reply, filter;
+    bson_error_t error;
+    bson_iter_t iter, batch, first;
+    enum lks_code code = LKS_E_OK;
+    BSON_APPEND_INT32(&command, "listCollections", 1);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_UTF8(&filter, "name", m->collection);
+    bson_append_document_end(&command, &filter);
+    BSON_APPEND_BOOL(&command, "nameOnly", true);
+    BSON_APPEND_BOOL(&command, "authorizedCollections", true);
+    bool ok = mongo_command(m, client, NULL, 0, MONGO_READS, &command, &reply, &error);
+    *there = !ok || (bson_iter_init(&iter, &reply) &&
+                     bson_iter_find_descendant(&iter, "cursor.firstBatch", &batch) &&
+                     bson_iter_recurse(&batch, &first) && bson_iter_next(&first));
+    if (!ok && !mongo_is_server_error(&error)) code = mongo_fail(err, &error, what);
+    bson_destroy(&command);
+    bson_destroy(&reply);
+    return code;
+}
+
 enum lks_code mongo_prepare(struct mongo *m, struct lks_err *err)
 {
     enum lks_code code = LKS_E_OK;
     struct lks_err local;
+    bool there = true;
     if (m->create_indexes) {
         mongoc_client_t *client = mongo_pop(m);
-        code = make_all(m, client, err ? err : &local);
+        code = look_for_collection(m, client, &there, err ? err : &local);
+        if (!code && there) code = make_all(m, client, err ? err : &local);
         mongo_push(m, client);
     }
     pthread_mutex_lock(&m->lock);
-    m->prepared = code == LKS_E_OK;
-    m->prepare_again_ms = clock_ms() + AGAIN_MS;
+    m->prepared = code == LKS_E_OK && there;
+    m->prepare_again_ms = clock_ms() + (there ? AGAIN_MS : LOOK_AGAIN_MS);
     pthread_mutex_unlock(&m->lock);
     return code;
 }

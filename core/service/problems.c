@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "service/fields.h"
 
 #define BEHIND_MIN_MS 60000 /* a change may take this long without being worth a word */
 
@@ -30,7 +31,9 @@ enum kind {
     CHANGES_WAIT,
     NO_POINTS,
     DELETES_HELD,
-    RECORDS_REFUSED
+    RECORDS_REFUSED,
+    NO_DOCUMENTS,
+    FIELD_MISSING
 };
 
 /* In text and cure, {c} is the collection, {s} the source, {d} the detail and {n} the number. */
@@ -94,6 +97,13 @@ static const struct wording {
          "See whether `uri`, `database` and `collection` in [mongodb] lead to the right data, and "
          "restore what is missing: this ends by itself. If the documents are really gone, run "
          "`lockstep sync --allow-deletes`."},
+    [NO_DOCUMENTS] =
+        {false, "NO_DOCUMENTS", "The source `{s}` has no documents: {d} is empty or does not exist.",
+         "Is the name right? Check `database` and `collection` in the source's section. If it is, "
+         "nothing is to be done: the first document is synced when it is there."},
+    [FIELD_MISSING] = {false, "FIELD_MISSING", "No document has the field `{d}`, which `{c}` watches.",
+                       "Is the name right? Compare `watched` in the collection's section, or the plugin's "
+                       "fields (`lockstep plugins`), with a document."},
 };
 
 /* What to do about documents that failed, by error code. */
@@ -156,7 +166,9 @@ static void fill(const char *words, const struct filling *with, char out[PROBLEM
 
 struct finding {
     const struct service_source *source;
-    const struct engine_snapshot *engine;
+    const struct engine_snapshot *engine; /* NULL: only MongoDB is asked */
+    struct fields *fields;                /* NULL: nothing is remembered */
+    size_t index;                         /* of the source */
     struct problems *out;
     bool failed; /* memory was out */
 };
@@ -236,7 +248,8 @@ static void find_providers(struct finding *f, const struct service *service)
         if (c->embedder_circuit != CIRCUIT_CLOSED && !told_of_embedder(s, i)) {
             snprintf(detail, sizeof detail, "`%s` does not answer as it should: %s",
                      service->embedder_names[c->embedder], c->embedder_error);
-            add(f, EMBEDDER_DOWN, SIZE_MAX, detail, 0, c->embedder_open_wall_ms);
+            struct problem *p = add(f, EMBEDDER_DOWN, SIZE_MAX, detail, 0, c->embedder_open_wall_ms);
+            if (p) p->subject = service->embedder_names[c->embedder];
         }
         /* before its embedder has told the vectors' size, nobody looks at a collection */
         if (c->circuit != CIRCUIT_CLOSED && (c->looked || c->embedder_circuit == CIRCUIT_CLOSED))
@@ -280,11 +293,33 @@ static void find_failures(struct finding *f, size_t collection)
         if (by_code[code] == 0) continue;
         struct problem *p =
             add(f, DOCUMENTS_FAILED, collection, lks_code_name((enum lks_code)code), by_code[code], NO_TIME);
-        if (p) snprintf(p->cure, sizeof p->cure, "%s", failure_cures[code] ? failure_cures[code] : "");
+        if (!p) return;
+        p->subject = lks_code_name((enum lks_code)code);
+        snprintf(p->cure, sizeof p->cure, "%s", failure_cures[code] ? failure_cures[code] : "");
     }
 }
 
-static void find_in_counts(struct finding *f, const struct service *service, size_t source)
+static void add_missing_field(void *self, size_t collection, const char *field)
+{
+    struct problem *p = add(self, FIELD_MISSING, collection, field, 0, NO_TIME);
+    if (p) p->subject = field;
+}
+
+static void find_in_counts(struct finding *f, const struct mongo_counts *counts)
+{
+    for (size_t i = 0; i < counts->collection_count; i++) {
+        const int64_t *by_status = counts->per_collection[i];
+        if (by_status[SYNC_FAILED] > 0) find_failures(f, i);
+        if (counts->total > 0 && by_status[SYNC_SYNCED] == counts->total && counts->with_point[i] == 0)
+            add(f, NO_POINTS, i, "", counts->total, NO_TIME);
+    }
+    if (counts->total == 0)
+        add(f, NO_DOCUMENTS, SIZE_MAX, f->source->all.collections[0]->source, 0, NO_TIME);
+    else
+        fields_missing(f->fields, f->index, &f->source->all, add_missing_field, f);
+}
+
+static void count_and_find(struct finding *f, const struct service *service, size_t source)
 {
     struct mongo_counts counts;
     struct lks_err err;
@@ -292,12 +327,7 @@ static void find_in_counts(struct finding *f, const struct service *service, siz
         add(f, MONGODB_UNAVAILABLE, SIZE_MAX, err.text, 0, NO_TIME);
         return;
     }
-    for (size_t i = 0; i < counts.collection_count; i++) {
-        const int64_t *by_status = counts.per_collection[i];
-        if (by_status[SYNC_FAILED] > 0) find_failures(f, i);
-        if (counts.total > 0 && by_status[SYNC_SYNCED] == counts.total && counts.with_point[i] == 0)
-            add(f, NO_POINTS, i, "", counts.total, NO_TIME);
-    }
+    find_in_counts(f, &counts);
     mongo_counts_fini(&counts);
 }
 
@@ -313,23 +343,41 @@ static void errors_first(struct problems *p)
     }
 }
 
+static enum lks_code finish(struct finding *f, struct lks_err *err)
+{
+    errors_first(f->out);
+    if (!f->failed) return LKS_E_OK;
+    problems_fini(f->out);
+    return lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
 enum lks_code problems_find(const struct service *service, size_t source, struct problems *out,
                             struct lks_err *err)
 {
     struct engine_snapshot *snapshot = calloc(1, sizeof *snapshot);
-    struct finding f = {.source = &service->sources[source], .engine = snapshot, .out = out};
+    struct finding f = {.source = &service->sources[source],
+                        .engine = snapshot,
+                        .fields = service->fields,
+                        .index = source,
+                        .out = out};
     *out = (struct problems){.count = 0};
     if (!snapshot) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     if (control_snapshot(service->control, source, snapshot))
         find_in_engine(&f, service);
     else
         add(&f, NOT_AT_WORK_YET, SIZE_MAX, "it has only just started", 0, NO_TIME);
-    if (!snapshot->mongo_error[0]) find_in_counts(&f, service, source);
+    if (!snapshot->mongo_error[0]) count_and_find(&f, service, source);
     free(snapshot);
-    errors_first(out);
-    if (!f.failed) return LKS_E_OK;
-    problems_fini(out);
-    return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    return finish(&f, err);
+}
+
+enum lks_code problems_find_stored(const struct service_source *source, const struct mongo_counts *counts,
+                                   struct problems *out, struct lks_err *err)
+{
+    struct finding f = {.source = source, .out = out};
+    *out = (struct problems){.count = 0};
+    find_in_counts(&f, counts);
+    return finish(&f, err);
 }
 
 void problems_fini(struct problems *p)

@@ -14,7 +14,8 @@ struct problem {
     bool error;             /* else a warning */
     const char *code;       /* "EMBEDDER_DOWN", ...: static */
     const char *collection; /* borrowed from the service; NULL: it concerns the whole source */
-    int64_t since_wall_ms;  /* NO_TIME: not known */
+    const char *subject; /* borrowed: an error code, embedder or field, where one code has several; or NULL */
+    int64_t since_wall_ms; /* NO_TIME: not known */
     char text[PROBLEM_TEXT_BYTES];
     char cure[PROBLEM_TEXT_BYTES];
 };
@@ -28,6 +29,9 @@ struct problems {
  * problems_fini(). */
 enum lks_code problems_find(const struct service *service, size_t source, struct problems *out,
                             struct lks_err *err);
+/* The same of what MongoDB alone knows, for a process beside the daemon. */
+enum lks_code problems_find_stored(const struct service_source *source, const struct mongo_counts *counts,
+                                   struct problems *out, struct lks_err *err);
 void problems_fini(struct problems *p);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "service/problems.h"
 
 /* base/json mends what is no UTF-8; jansson would refuse it. */
 static json_t *taken(struct buf *text)
@@ -245,4 +246,23 @@ json_t *report_forget(const char *name, const struct forget_sum *done)
     return json_pack("{s:s,s:I,s:I,s:b,s:I,s:o}", "collection", name, "entries", (json_int_t)done->entries,
                      "points", (json_int_t)done->points, "collectionDeleted", done->exists, "pointsOfOthers",
                      (json_int_t)done->others, "kept", kept ? report_text(why) : json_null());
+}
+
+/* ---- problems ---- */
+
+json_t *report_problem(const struct problem *p)
+{
+    struct buf id;
+    buf_init(&id, 0);
+    buf_puts(&id, p->code);
+    if (p->collection) buf_printf(&id, ":%s", p->collection);
+    if (p->subject) buf_printf(&id, ":%s", p->subject);
+    buf_putc(&id, '\0');
+    json_t *out =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "severity", p->error ? "error" : "warning", "code",
+                  p->code, "id", report_text(id.failed ? p->code : id.data), "collection",
+                  p->collection ? json_string(p->collection) : json_null(), "since",
+                  report_date(p->since_wall_ms), "text", report_text(p->text), "cure", report_text(p->cure));
+    buf_fini(&id);
+    return out;
 }

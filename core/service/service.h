@@ -12,6 +12,7 @@
 /* One source. Borrowed. */
 struct service_source {
     struct compare_source all;              /* its MongoDB, Qdrant, collections; `only` is 0 */
+    const char *title;                      /* the field that documents are called by; "": the usual ones */
     const char *id_field;                   /* where the business id stands; dotted paths allowed */
     const struct search_collection *search; /* one per collection */
     /* What a collection makes of a document, by the thread that its plugin expects. made_fini() it. */
@@ -20,6 +21,7 @@ struct service_source {
 };
 
 struct jobs;
+struct fields;
 
 /* All of it is borrowed; its parts may be used from any thread. */
 struct service {
@@ -31,7 +33,8 @@ struct service {
     struct control *control;
     struct counts *counts;
     struct history *history;
-    struct jobs *jobs; /* jobs.h */
+    struct fields *fields; /* fields.h */
+    struct jobs *jobs;     /* jobs.h */
     struct events *events;
     bool worker_enabled;
     int64_t interval_ms;

@@ -40,6 +40,7 @@ live_tests = \
 	%D%/outages \
 	%D%/refused \
 	%D%/settings \
+	%D%/status \
 	%D%/tombs
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
@@ -82,6 +83,9 @@ TESTS += $(live_tests)
 %C%_api_state_SOURCES = %D%/test_api_state.c
 %C%_api_state_CPPFLAGS = $(live_cppflags)
 %C%_api_state_LDADD = $(live_libs)
+%C%_status_SOURCES = %D%/test_status.c
+%C%_status_CPPFLAGS = $(live_cppflags)
+%C%_status_LDADD = $(live_libs)
 %C%_changes_SOURCES = %D%/test_changes.c
 %C%_changes_CPPFLAGS = $(live_cppflags)
 %C%_changes_LDADD = $(live_libs)

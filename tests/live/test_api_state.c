@@ -140,9 +140,15 @@ static bool no_problems(struct live *w, const struct live_process *server)
 {
     json_t *reply = answer(w, server, 200, "GET", "/api/sync/worker/problems", NULL);
     EXPECT(w, json_is_array(value_at(reply, "problems")));
-    bool none = json_array_size(value_at(reply, "problems")) == 0;
+    size_t i, count = 0;
+    json_t *problem;
+    json_array_foreach(value_at(reply, "problems"), i, problem)
+    {
+        count +=
+            strcmp(text(problem, "code"), "FIELD_MISSING") != 0; /* made documents have no longDescription */
+    }
     json_decref(reply);
-    return none;
+    return count == 0;
 }
 
 START_TEST(a_problem_is_told_while_it_lasts_and_no_longer)
@@ -267,6 +273,7 @@ START_TEST(a_daemon_that_stands_by_says_who_is_at_work)
 {
     struct live w = {.folder = ""};
     struct live_process first = open_with_api(&w, "problems-second");
+    insert_made(&w, 0, 2);
     live_in_step(&w);
     second_start(&w);
     struct live_process server = api_of(&w, &w.second);

@@ -1,0 +1,190 @@
+/* test_status.c - what says how things are, for people and for other programs: `lockstep status`, /readyz and
+ * /metrics; and that a source which is not there leaves nothing behind. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/calls.h"
+
+static int status_by_command(struct live *w, struct buf *out)
+{
+    buf_init(out, 0);
+    int status = live_command(w, NULL, out, NULL, "status", NULL);
+    buf_putc(out, '\0');
+    return status;
+}
+
+static bool says(struct live *w, int expected, const char *words)
+{
+    struct buf out;
+    bool fits = status_by_command(w, &out) == expected && (!words || strstr(out.data, words));
+    buf_fini(&out);
+    return fits;
+}
+
+START_TEST(status_prints_what_is_wrong_and_fails_for_errors_alone)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "status-problems");
+    listen_on_free_port(&w);
+    live_set(&w, "worker", "max_retries", "0");
+    daemon_start(&w);
+    WAIT_UNTIL(&w, says(&w, 0, "warning NO_DOCUMENTS: The source `tools` has no documents"));
+    insert_made(&w, 0, 3);
+    live_in_step(&w);
+    WAIT_UNTIL(&w, says(&w, 0, "3 documents"));
+    fault(&w, &w.embedder,
+          J("text"
+            : "another one", "count" : 0, "status" : 400, "body"
+            : {"error" : {"message" : "never"}}));
+    update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
+    WAIT_UNTIL(&w, says(&w, 1, "error DOCUMENTS_FAILED: 1 of the documents failed in `tools`"));
+    daemon_stop(&w); /* MongoDB alone tells as much */
+    EXPECT(&w, says(&w, 1, "error DOCUMENTS_FAILED: 1 of the documents failed in `tools`"));
+    struct buf out;
+    buf_init(&out, 0);
+    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", "--json", NULL), 1);
+    json_t *status = json_loadb(out.data, out.bytes, 0, NULL);
+    EXPECT(&w, strcmp(text_at(status, "problems.0.severity"), "error") == 0);
+    EXPECT(&w, strncmp(text_at(status, "problems.0.id"), "DOCUMENTS_FAILED:tools:EMBEDDING_", 33) == 0);
+    json_decref(status);
+    buf_fini(&out);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_field_that_no_document_has_is_a_warning)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "status-fields");
+    live_set(&w, "collection:notes", "plugin", "fields");
+    live_set(&w, "collection:notes", "watched", "name, headlien, parts.titel, interface");
+    insert_made(&w, 0, 2);
+    insert(&w, J("id" : "parts", "parts" : [ {"title" : "one"}, {"title" : "two"} ]));
+    EXPECT(&w, says(&w, 0,
+                    "warning FIELD_MISSING: No document has the field `headlien`, which `notes` watches."));
+    EXPECT(&w, says(&w, 0, "No document has the field `parts.titel`, which `notes` watches."));
+    EXPECT(&w, !says(&w, 0, "the field `interface`"));
+    update(&w, J("id" : "made-1"), J("$set" : {"headlien" : "yes"}));
+    update(&w, J("id" : "parts"), J("$set" : {"parts.1.titel" : "yes"}));
+    EXPECT(&w, !says(&w, 0, "the field `headlien`"));
+    EXPECT(&w, !says(&w, 0, "the field `parts.titel`"));
+    live_close(&w);
+}
+END_TEST
+
+/* "a b c": the collections of our database, sorted. */
+static bool has_collections(struct live *w, const char *expected)
+{
+    char seen[512] = "";
+    mongoc_database_t *database = mongoc_client_get_database(w->client, w->database);
+    char **names = mongoc_database_get_collection_names_with_opts(database, NULL, NULL);
+    for (size_t i = 0; names && names[i]; i++) {
+        size_t at = strlen(seen);
+        snprintf(seen + at, sizeof seen - at, "%s%s", at ? " " : "", names[i]);
+    }
+    bson_strfreev(names);
+    mongoc_database_destroy(database);
+    if (strcmp(seen, expected) != 0) fprintf(stderr, "there are: %s\n", seen);
+    return strcmp(seen, expected) == 0;
+}
+
+static bool has_index(struct live *w, const char *collection, const char *name)
+{
+    bool found = false;
+    const bson_t *row;
+    bson_iter_t iter;
+    mongoc_collection_t *c = mongoc_client_get_collection(w->client, w->database, collection);
+    mongoc_cursor_t *cursor = mongoc_collection_find_indexes_with_opts(c, NULL);
+    while (mongoc_cursor_next(cursor, &row))
+        if (bson_iter_init_find(&iter, row, "name") && strcmp(bson_iter_utf8(&iter, NULL), name) == 0)
+            found = true;
+    mongoc_cursor_destroy(cursor);
+    mongoc_collection_destroy(c);
+    return found;
+}
+
+static void leaves_nothing(const char *metadata, const char *records)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "status-nothing");
+    listen_on_free_port(&w);
+    live_set(&w, "mongodb", "metadata", metadata);
+    daemon_start(&w);
+    struct live_process server = api(&w);
+    WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 200);
+    WAIT_UNTIL(&w, ask(&w, &server, "POST", "/api/sync/worker/run", "{}", NULL) == 200);
+    EXPECT(&w, has_collections(&w, "lockstep.state"));
+    insert_made(&w, 0, 2);
+    live_in_step(&w);
+    WAIT_UNTIL(&w, has_index(&w, records, "syncMetadata.overallStatus_1"));
+    daemon_stop(&w);
+    live_close(&w);
+}
+
+START_TEST(a_source_that_is_not_there_leaves_nothing_but_the_state)
+{
+    leaves_nothing("embedded", "tools");
+    leaves_nothing("sidecar", "tools.lockstep");
+}
+END_TEST
+
+static bool metrics_have(struct live *w, const struct live_process *server, const char *text_there)
+{
+    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    struct buf got;
+    buf_init(&got, 0);
+    int status = raw_call(w, server, request, sizeof request - 1, &got);
+    buf_putc(&got, '\0');
+    bool has = status == 200 && strstr(got.data, text_there);
+    buf_fini(&got);
+    return has;
+}
+
+START_TEST(a_standby_does_not_count_documents_again)
+{
+    struct live w = {.folder = ""};
+    struct live_process first = open_with_api(&w, "status-standby");
+    insert_made(&w, 0, 2);
+    live_in_step(&w);
+    second_start(&w);
+    struct live_process second = api_of(&w, &w.second);
+    WAIT_UNTIL(&w, ask(&w, &second, "GET", "/readyz", NULL, NULL) == 200); /* ready to take over */
+    EXPECT(&w, metrics_have(&w, &first, "\nlockstep_documents{"));
+    EXPECT(&w, metrics_have(&w, &second, "\nlockstep_lease_held{source=\"tools\"} 0\n"));
+    EXPECT(&w, !metrics_have(&w, &second, "\nlockstep_documents{"));
+    daemon_stop(&w);
+    WAIT_UNTIL(&w, metrics_have(&w, &second, "\nlockstep_documents{"));
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(not_ready_while_no_collection_is_usable)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    live_open(&w, "status-ready");
+    listen_on_free_port(&w);
+    process_kill(&w.embedder);
+    daemon_start(&w);
+    struct live_process server = api(&w);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "running"));
+    json_t *reply = answer(&w, &server, 503, "GET", "/readyz", NULL);
+    EXPECT(&w, strstr(text(reply, "error"), "no collection is usable") != NULL);
+    json_decref(reply);
+    embedder_start(&w);
+    WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 200);
+    daemon_stop(&w);
+    live_close(&w);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        status_prints_what_is_wrong_and_fails_for_errors_alone,
+        a_field_that_no_document_has_is_a_warning,
+        a_source_that_is_not_there_leaves_nothing_but_the_state,
+        a_standby_does_not_count_documents_again,
+        not_ready_while_no_collection_is_usable,
+    };
+    return live_main("status", tests, sizeof tests / sizeof *tests);
+}
