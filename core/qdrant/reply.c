@@ -266,22 +266,6 @@ static void read_single(struct scan *s, struct reply_info *info)
     }
 }
 
-static void read_params(struct scan *s, struct reply_info *info)
-{
-    struct slice key;
-    uint64_t replicas;
-    if (!scan_object(s)) return;
-    while (scan_member(s, &key)) {
-        if (slice_is(key, "vectors"))
-            read_vectors(s, info);
-        else if (slice_is(key, "replication_factor") && scan_peek(s) >= '0' && scan_peek(s) <= '9' &&
-                 scan_uint(s, &replicas) && replicas > 0 && replicas < 1000)
-            info->replicas = (unsigned)replicas;
-        else
-            scan_skip(s, NULL);
-    }
-}
-
 /* Walks down into the member `name` of the object ahead; everything behind it is left unread. */
 static bool descend(struct scan *s, const char *name)
 {
@@ -320,6 +304,7 @@ static void read_vectors(struct scan *s, struct reply_info *info)
 static void read_params(struct scan *s, struct reply_info *info)
 {
     struct slice key, raw;
+    uint64_t replicas;
     if (!scan_object(s)) return;
     while (scan_member(s, &key)) {
         if (slice_is(key, "vectors")) {
@@ -329,6 +314,9 @@ static void read_params(struct scan *s, struct reply_info *info)
             scan_skip(s, &raw);
             scan_init(&names, raw.data, raw.bytes);
             if (scan_object(&names) && scan_member(&names, &key)) info->further = true;
+        } else if (slice_is(key, "replication_factor") && scan_peek(s) >= '0' && scan_peek(s) <= '9') {
+            if (scan_uint(s, &replicas) && replicas > 0 && replicas < 1000)
+                info->replicas = (unsigned)replicas;
         } else {
             scan_skip(s, NULL);
         }
