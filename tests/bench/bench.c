@@ -2,6 +2,7 @@
  * bench.c - the parts of tests/bench/run: load, the baselines, and the way of one change.
  *
  *   bench load URI DATABASE COUNT           makes COUNT documents of the model case, in batches of 1,000
+ *   bench change URI DATABASE               changes what is payload, and nothing else, of all documents
  *   bench upsert URL PLUGINS COUNT DIMENSIONS CONNS
  *                                           a minimal client of Qdrant; see baseline.c
  *   bench whole URI DATABASE URL PLUGINS DIMENSIONS CONNS
@@ -69,6 +70,22 @@ static int load(char **args)
     return EXIT_SUCCESS;
 }
 
+static int change(char **args)
+{
+    mongoc_client_t *client = connect_to(args[0]);
+    mongoc_collection_t *tools = mongoc_client_get_collection(client, args[1], "tools");
+    bson_t all = BSON_INITIALIZER, what = BSON_INITIALIZER, set;
+    bson_error_t error;
+    BSON_APPEND_DOCUMENT_BEGIN(&what, "$set", &set);
+    BSON_APPEND_UTF8(&set, "slug", "changed");
+    bson_append_document_end(&what, &set);
+    if (!mongoc_collection_update_many(tools, &all, &what, NULL, NULL, &error)) die("update", error.message);
+    bson_destroy(&what);
+    mongoc_collection_destroy(tools);
+    mongoc_client_destroy(client);
+    return EXIT_SUCCESS;
+}
+
 int bench_rescan(char **args)
 {
     const struct collection *collections[COLLECTIONS];
@@ -101,11 +118,8 @@ int main(int argc, char **argv)
         const char *name;
         int args;
         int (*run)(char **args);
-    } parts[] = {{"load", 3, load},
-                 {"upsert", 5, bench_upsert},
-                 {"whole", 6, bench_whole},
-                 {"rescan", 3, bench_rescan},
-                 {"latency", 5, bench_latency}};
+    } parts[] = {{"load", 3, load},         {"change", 2, change},       {"upsert", 5, bench_upsert},
+                 {"whole", 6, bench_whole}, {"rescan", 3, bench_rescan}, {"latency", 5, bench_latency}};
     int status = 2;
     mongoc_init();
     for (size_t i = 0; argc > 1 && i < sizeof parts / sizeof *parts; i++)

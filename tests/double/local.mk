@@ -21,6 +21,7 @@ libdouble_qdrant_la_SOURCES = \
 	%D%/qdrant_http/call.c %D%/qdrant_http/call.h \
 	%D%/qdrant_http/cluster.c %D%/qdrant_http/cluster.h \
 	%D%/qdrant_http/collections.c %D%/qdrant_http/control.c \
+	%D%/qdrant_http/costs.c %D%/qdrant_http/costs.h \
 	%D%/qdrant_http/fault_answer.c %D%/qdrant_http/fault_answer.h \
 	%D%/qdrant_http/faults.c %D%/qdrant_http/faults.h \
 	%D%/qdrant_http/handlers.h \

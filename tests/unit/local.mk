@@ -266,6 +266,12 @@ test_engine_start_SOURCES = %D%/test_engine_start.c %D%/idle_world.c %D%/idle_wo
 test_engine_start_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_start_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
+check_PROGRAMS += test_engine_vectors
+TESTS += test_engine_vectors
+test_engine_vectors_SOURCES = %D%/test_engine_vectors.c %D%/idle_world.c %D%/idle_world.h
+test_engine_vectors_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_vectors_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+
 check_PROGRAMS += test_engine_trace
 TESTS += test_engine_trace
 test_engine_trace_SOURCES = %D%/test_engine_trace.c %D%/idle_world.c %D%/idle_world.h

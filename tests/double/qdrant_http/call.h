@@ -30,7 +30,8 @@ struct call {
     bool wait;
     uint64_t timeout; /* seconds a read may take, 0 if it doesn't say */
     bool answered;
-    const char *forced_status; /* what a fault wants an update to say of itself, or NULL */
+    int64_t alone_us, shared_us; /* what it costs; see costs.h */
+    const char *forced_status;   /* what a fault wants an update to say of itself, or NULL */
 };
 
 /* The errors of Qdrant's storage layer: {"status":{"error":"Kind: text"},"time":...}. Each answers the call.

@@ -26,12 +26,13 @@ struct options {
     const char *file;
     const char *version;
     long nodes;
+    bool costs;
 };
 
 static void usage(FILE *out)
 {
     fputs("usage: qdrant [--port N] [--api-key K] [--read-only-api-key K] [--file PATH] [--version X] "
-          "[--nodes N]\n"
+          "[--nodes N] [--costs real]\n"
           "A stand-in for Qdrant, for tests. Port 0 picks a free one.\n",
           out);
 }
@@ -44,6 +45,7 @@ static bool read_options(int argc, char **argv, struct options *o)
                                           {"file", required_argument, NULL, 'f'},
                                           {"version", required_argument, NULL, 'v'},
                                           {"nodes", required_argument, NULL, 'n'},
+                                          {"costs", required_argument, NULL, 'c'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int c;
@@ -65,6 +67,10 @@ static bool read_options(int argc, char **argv, struct options *o)
             break;
         case 'f':
             o->file = optarg;
+            break;
+        case 'c':
+            if (strcmp(optarg, "real") != 0) return false;
+            o->costs = true;
             break;
         case 'v':
             o->version = optarg;
@@ -115,6 +121,7 @@ int main(int argc, char **argv)
     s->cluster.ports[0] = o.port;
     s->api_key = o.api_key;
     s->read_only_key = o.read_only_key;
+    s->costs = o.costs;
     if (o.file && !journal_open(s, o.file)) {
         server_free(s);
         return 1;

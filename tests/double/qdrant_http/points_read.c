@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "qdrant_http/cluster.h"
+#include "qdrant_http/costs.h"
 #include "qdrant_http/handlers.h"
 #include "qdrant_http/ordering.h"
 #include "qdrant_http/show.h"
@@ -65,6 +66,11 @@ void points_retrieve(struct call *c)
     else if (read_ids(c, &ids, &count))
         show_read(&c->reader, &c->body, false, &show);
     if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
+    costs_add(c,
+              show.all_vectors || show.vectors   ? COST_VECTOR
+              : show.payload.show == PAYLOAD_ALL ? COST_PAYLOAD
+                                                 : COST_STAMP,
+              count);
     out = call_begin(c);
     buf_putc(out, '[');
     pool_init(&scratch);
@@ -133,6 +139,8 @@ static void scroll_by_id(struct call *c, const struct scroll *s, struct buf *out
     bool any = false;
 
     select_ordered(c->collection, s->filter, s->has_offset ? &s->offset : NULL, limit + 1, &slots);
+    costs_add(c, COST_SCROLL, 1);
+    costs_add(c, COST_SCROLL_MORE, slots.count ? slots.count - 1 : 0);
     pool_init(&scratch);
     for (size_t i = 0; i < slots.count && i < limit; i++) {
         if (!cluster_agrees(c, slots.list[i], &s->show)) continue;
@@ -211,6 +219,7 @@ void points_count(struct call *c)
         reader_bool(&c->reader, &c->body, "exact", &exact, NULL);
     if (!call_readable(c) || !call_read_parameters(c) || !call_open(c, false)) return;
     select_bind(c->collection, filter);
+    costs_add(c, COST_COUNT, 1);
     if (strict_read(c, filter, false, 0)) count = select_count(c->collection, filter);
     call_close(c);
     if (c->answered) return;

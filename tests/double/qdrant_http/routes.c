@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "qdrant_http/cluster.h"
+#include "qdrant_http/costs.h"
 #include "qdrant_http/fault_answer.h"
 #include "qdrant_http/handlers.h"
 #include "qdrant_http/journal.h"
@@ -238,5 +239,6 @@ void server_handle(struct server *s, const struct request *request, struct respo
         dispatch(&c, found, may_write);
     else
         plain(out, 404, "");
+    costs_pay(&c);
     pool_fini(&c.arena);
 }

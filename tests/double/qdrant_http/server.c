@@ -16,6 +16,7 @@ struct server *server_new(const char *version)
 
     memset(s, 0, sizeof *s);
     pthread_rwlock_init(&s->lock, NULL);
+    pthread_mutex_init(&s->costs_mutex, NULL);
     snprintf(s->version, sizeof s->version, "%s", version);
     major = strtol(version, &end, 10);
     s->version_number = (int)(major * 1000 + (*end == '.' ? strtol(end + 1, NULL, 10) : 0));
@@ -43,6 +44,7 @@ void server_free(struct server *s)
     faults_free(s->faults);
     cluster_fini(&s->cluster);
     pthread_rwlock_destroy(&s->lock);
+    pthread_mutex_destroy(&s->costs_mutex);
     free(s);
 }
 

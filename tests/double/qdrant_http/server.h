@@ -48,6 +48,9 @@ struct server {
     struct faults *faults;
     struct journal *journal; /* NULL without --file */
     struct cluster cluster;
+    bool costs; /* see costs.h */
+    pthread_mutex_t costs_mutex;
+    int64_t busy_until_us; /* monotonic: what was asked for until now is done */
 };
 
 struct server *server_new(const char *version);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "qdrant_http/costs.h"
 #include "qdrant_http/faults.h"
 #include "qdrant_http/strict.h"
 #include "qdrant_http/update.h"
@@ -105,6 +106,19 @@ static bool empty_request(struct call *c)
 {
     call_error(c, 400, "Bad request: Empty update request");
     return false;
+}
+
+/* What a real server takes for it. */
+static void cost(struct call *c, const struct update *u)
+{
+    bool points = u->type == UPDATE_UPSERT || u->type == UPDATE_VECTORS;
+
+    if (points)
+        costs_add(c, u->update_filter ? COST_GUARDED_UPSERT : COST_UPSERT, u->point_count);
+    else if (!u->by_ids)
+        costs_add(c, COST_CHANGE_BY_FILTER, 1);
+    else
+        costs_add(c, u->type == UPDATE_DELETE ? COST_DELETE : COST_CHANGE_BY_ID, u->id_count);
 }
 
 static bool upsert(struct call *c, struct update *u)
@@ -273,6 +287,7 @@ bool update_apply(struct call *c, struct update *u)
 {
     bool ok;
 
+    cost(c, u);
     switch (u->type) {
     case UPDATE_UPSERT:
         ok = upsert(c, u);
