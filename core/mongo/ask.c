@@ -29,6 +29,7 @@ enum lks_code mongo_page(struct mongo *m, const struct docid *from, size_t max_d
                          struct mongo_page *page, struct lks_err *err)
 {
     struct req *req = req_new(REQ_SCAN, NULL);
+    struct poll poll = {0}; /* never the engine's, which scans at the same time */
     *page = (struct mongo_page){.docs = NULL};
     if (!req) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     req->scan.from = from;
@@ -36,7 +37,7 @@ enum lks_code mongo_page(struct mongo *m, const struct docid *from, size_t max_d
     req->scan.max_bytes = max_bytes;
     mongoc_client_t *client = mongo_pop(m);
     enum lks_code code = reads_refuges(m, client, &req->err);
-    if (!code) code = reads_scan(m, client, req);
+    if (!code) code = reads_scan(m, client, &poll, req);
     mongo_push(m, client);
     if (!code) {
         *page = (struct mongo_page){.docs = req->scan.docs,

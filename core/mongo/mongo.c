@@ -44,7 +44,7 @@ static enum lks_code run(struct mongo *m, mongoc_client_t *client, struct req *r
     case REQ_READ:
         return reads_read(m, client, req);
     case REQ_SCAN:
-        return reads_scan(m, client, req);
+        return reads_scan(m, client, &m->poll, req);
     case REQ_DUE:
         return due_find(m, client, req);
     case REQ_HOLDERS:

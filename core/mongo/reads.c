@@ -254,13 +254,13 @@ static int64_t overlap_ms(const struct mongo *m)
 }
 
 /* {$or: [{field: {$gte: since}}, {field: {$not: {$type: "date"}}}]} */
-static void append_recent(const struct mongo *m, bson_t *filter)
+static void append_recent(const struct mongo *m, const struct poll *p, bson_t *filter)
 {
     bson_t either, one, two, is, isnt;
     BSON_APPEND_ARRAY_BEGIN(filter, "$or", &either);
     BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);
     BSON_APPEND_DOCUMENT_BEGIN(&one, m->poll_field, &is);
-    BSON_APPEND_DATE_TIME(&is, "$gte", m->poll.since_ms);
+    BSON_APPEND_DATE_TIME(&is, "$gte", p->since_ms);
     bson_append_document_end(&one, &is);
     bson_append_document_end(&either, &one);
     BSON_APPEND_DOCUMENT_BEGIN(&either, "1", &two);
@@ -274,12 +274,12 @@ static void append_recent(const struct mongo *m, bson_t *filter)
 }
 
 /* A page of documents that are recent by the date field, whichever index finds them. */
-static void recent_command(const struct mongo *m, bson_t *command, const struct docid *from, size_t max_docs)
+static void recent_command(const struct mongo *m, const struct poll *p, bson_t *command, const struct docid *from, size_t max_docs)
 {
     bson_t filter;
     BSON_APPEND_UTF8(command, "find", m->collection);
     BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
-    append_recent(m, &filter);
+    append_recent(m, p, &filter);
     if (from) reads_after(&filter, from);
     bson_append_document_end(command, &filter);
     if (m->projection) BSON_APPEND_DOCUMENT(command, "projection", m->projection);
@@ -287,28 +287,26 @@ static void recent_command(const struct mongo *m, bson_t *command, const struct 
 }
 
 /* Remembers the newest date of the field to poll by. */
-static void note_poll_field(struct mongo *m, const bson_t *row)
+static void note_poll_field(const struct mongo *m, struct poll *p, const bson_t *row)
 {
     bson_iter_t iter, value;
     if (!m->poll_field || !bson_iter_init(&iter, row) ||
         !bson_iter_find_descendant(&iter, m->poll_field, &value) || !BSON_ITER_HOLDS_DATE_TIME(&value))
         return;
-    if (bson_iter_date_time(&value) > m->poll.seen_ms) m->poll.seen_ms = bson_iter_date_time(&value);
+    if (bson_iter_date_time(&value) > p->seen_ms) p->seen_ms = bson_iter_date_time(&value);
 }
 
 /* Before the first page of a scan: all its pages ask for the same. */
-static void poll_begin(struct mongo *m, bool recent_only)
+static void poll_begin(const struct mongo *m, struct poll *p, bool recent_only)
 {
-    struct poll *p = &m->poll;
     p->began_ms = clock_wall_ms();
     p->first_ms = p->seen_ms;
     p->since_ms = recent_only && p->next_ms > 0 ? p->next_ms - overlap_ms(m) : 0;
 }
 
 /* After the last page. A scan that another process began tells nothing. */
-static void poll_end(struct mongo *m)
+static void poll_end(struct poll *p)
 {
-    struct poll *p = &m->poll;
     int64_t newest_ms = p->first_ms ? p->first_ms : p->seen_ms;
     p->next_ms = p->began_ms < newest_ms ? p->began_ms : newest_ms;
 }
@@ -345,7 +343,7 @@ static bool is_from(const struct docid *from, const bson_t *row)
     return same;
 }
 
-static enum lks_code scan_rows(struct mongo *m, struct req *req, struct rows *rows)
+static enum lks_code scan_rows(struct mongo *m, struct poll *p, struct req *req, struct rows *rows)
 {
     const bson_t *row = NULL;
     size_t bytes = 0, max = req->scan.max_docs;
@@ -359,7 +357,7 @@ static enum lks_code scan_rows(struct mongo *m, struct req *req, struct rows *ro
         if (is_from(req->scan.from, row)) continue;
         struct source_doc *doc = &req->scan.docs[req->scan.count++];
         if (!reads_fill(m, doc, row)) return no_memory(req);
-        note_poll_field(m, row);
+        note_poll_field(m, p, row);
         bytes += doc->bytes;
         if (req->scan.max_bytes && bytes >= req->scan.max_bytes) break;
     }
@@ -391,26 +389,26 @@ static int64_t estimate(struct mongo *m, mongoc_client_t *client)
     return value;
 }
 
-enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct req *req)
+enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct poll *p, struct req *req)
 {
     static const char what[] = "scanning documents";
     struct rows rows = {0};
     bson_t command = BSON_INITIALIZER;
     if (!req->scan.max_docs) req->scan.max_docs = 1;
-    if (!req->scan.from) poll_begin(m, req->scan.recent_only && m->poll_field);
-    if (m->poll.since_ms)
-        recent_command(m, &command, req->scan.from, req->scan.max_docs);
+    if (!req->scan.from) poll_begin(m, p, req->scan.recent_only && m->poll_field);
+    if (p->since_ms)
+        recent_command(m, p, &command, req->scan.from, req->scan.max_docs);
     else
         scan_command(m, &command, req->scan.from, req->scan.max_docs);
     enum lks_code code =
         rows_open(m, client, &rows, &command, LEVEL_MAJORITY, req->scan.after, what, &req->err);
-    if (!code) code = scan_rows(m, req, &rows);
+    if (!code) code = scan_rows(m, p, req, &rows);
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
     if (!code) code = closed;
     if (!code) code = reads_sidecar(m, client, req->scan.docs, req->scan.count, req->scan.after, &req->err);
     if (!code) code = keys_owners(m, client, req->scan.docs, req->scan.count, req->scan.after, &req->err);
-    if (!code && req->scan.end) poll_end(m);
+    if (!code && req->scan.end) poll_end(p);
     if (!code) req->scan.total_estimate = estimate(m, client);
     return code;
 }

@@ -179,7 +179,8 @@ enum lks_code stream_open(struct mongo *m, struct req *req);
 enum lks_code stream_next(struct mongo *m, struct req *req);
 void stream_close(struct mongo *m);
 enum lks_code reads_read(struct mongo *m, mongoc_client_t *client, struct req *req);
-enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct req *req);
+/* `poll` belongs to the caller's scan: the engine's is only for its lane's thread. */
+enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct poll *poll, struct req *req);
 enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req);
