@@ -274,7 +274,8 @@ static void append_recent(const struct mongo *m, const struct poll *p, bson_t *f
 }
 
 /* A page of documents that are recent by the date field, whichever index finds them. */
-static void recent_command(const struct mongo *m, const struct poll *p, bson_t *command, const struct docid *from, size_t max_docs)
+static void recent_command(const struct mongo *m, const struct poll *p, bson_t *command,
+                           const struct docid *from, size_t max_docs)
 {
     bson_t filter;
     BSON_APPEND_UTF8(command, "find", m->collection);

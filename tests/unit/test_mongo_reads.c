@@ -1,5 +1,7 @@
 /* test_mongo_reads.c - documents over the wire: scans, reads, business ids and who owns them. */
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +155,64 @@ START_TEST(a_date_seen_early_in_a_poll_hides_nothing_behind_it)
     char *ids = scan_ids(true, NULL);
     ck_assert_str_eq(ids, "a b c d z");
     free(ids);
+    fixture_end(&f);
+}
+END_TEST
+
+/* ---- jobs, which page through the same collection from a thread of their own ---- */
+
+static void page_all(void)
+{
+    struct docid *from = NULL;
+    for (bool end = false; !end;) {
+        struct mongo_page page;
+        struct lks_err err;
+        ck_assert_msg(mongo_page(f.mongo, from, 2, 0, &page, &err) == LKS_E_OK, "%s", err.text);
+        docid_free(from);
+        from = page.count ? docid_copy(page.docs[page.count - 1].id) : NULL;
+        end = page.end || !from;
+        mongo_docs_free(page.docs, page.count);
+    }
+    docid_free(from);
+}
+
+START_TEST(a_job_does_not_move_where_polling_is)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c", DATED("a", "1600000000000") "," DATED("b", "1600009000000"));
+    f.config.poll_field = "at";
+    fixture_open(&f);
+    free(scan_ids(false, NULL));
+    fixture_insert(&f, "c", DATED("late", "1600000000001") "," DATED("z", "1700000000000"));
+    page_all(); /* has seen z, and all of the collection */
+    char *ids = scan_ids(true, NULL);
+    ck_assert_str_eq(ids,
+                     "b z"); /* newer than b, less the overlap; what the job saw is not taken for polled */
+    free(ids);
+    fixture_end(&f);
+}
+END_TEST
+
+static void *page_on(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop)) page_all();
+    return NULL;
+}
+
+/* For the thread sanitizer. */
+START_TEST(a_job_and_polling_go_on_at_the_same_time)
+{
+    pthread_t job;
+    atomic_bool stop = false;
+    fixture_start(&f, _i, NULL);
+    fixture_insert(
+        &f, "c", DATED("a", "1600000000000") "," DATED("b", "1600000000000") "," DATED("c", "1600009000000"));
+    f.config.poll_field = "at";
+    fixture_open(&f);
+    ck_assert_int_eq(pthread_create(&job, NULL, page_on, &stop), 0);
+    for (int i = 0; i < 20; i++) free(scan_ids(i % 2, NULL));
+    atomic_store(&stop, true);
+    pthread_join(job, NULL);
     fixture_end(&f);
 }
 END_TEST
@@ -394,6 +454,8 @@ int main(void)
     tcase_add_loop_test(tc, a_page_ends_when_its_bytes_are_reached, 0, servers);
     tcase_add_loop_test(tc, polling_by_a_date_brings_what_is_newer_or_has_no_date, 0, servers);
     tcase_add_loop_test(tc, a_date_seen_early_in_a_poll_hides_nothing_behind_it, 0, servers);
+    tcase_add_loop_test(tc, a_job_does_not_move_where_polling_is, 0, servers);
+    tcase_add_loop_test(tc, a_job_and_polling_go_on_at_the_same_time, 0, servers);
     tcase_add_loop_test(tc, documents_are_read_in_the_order_asked_for, 0, servers);
     tcase_add_test(tc, the_record_is_cut_out_of_the_document);
     tcase_add_test(tc, a_read_is_no_older_than_the_event_it_answers);
