@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "plugin/crash.h"
 
 extern char **environ;
 
@@ -276,6 +277,7 @@ enum lks_code app_load(const char *config_path, unsigned flags, void (*complain)
     enum lks_code code = load_config(app, config_path, flags, &found, err);
     if (code == LKS_E_OK && !(flags & CONFIG_OFFLINE)) check_uri(app->config, &found);
     if (code == LKS_E_OK) code = make_fingerprints(app, &found, err);
+    if (code == LKS_E_OK) crash_watch(app->config->log.format == CONFIG_LOG_JSON);
     if (code == LKS_E_OK) code = load_plugins(app, &found, err);
     if (code == LKS_E_OK) code = bind_collections(app, &found, err);
     enum lks_code ended = findings_end(&found, config_path, complain, code ? &(struct lks_err){0} : err);

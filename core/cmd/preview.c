@@ -71,7 +71,7 @@ static bool preview_one(const struct app_source *source, const struct wish *wish
     for (size_t i = 0; i < source->count; i++) {
         struct made made;
         if (wish->collection && strcmp(wish->collection, source->names[i]) != 0) continue;
-        collection_make(source->collections[i], doc, &made);
+        maker_make(source->collections[i], doc, 0, &made);
         if (made.err) good = false;
         if (list)
             json_object_set_new(collections, source->names[i], made_json(&made));

@@ -210,6 +210,17 @@ void making_write(struct making *m, const char *text, size_t bytes)
     text_put(&m->text, text, bytes);
 }
 
+bool making_may_read(const struct making *m, const char *field)
+{
+    const struct declaration *d = m->collection->declaration;
+    for (size_t i = 0; i < d->all_count; i++) {
+        size_t bytes = strlen(d->all_paths[i]);
+        if (strncmp(d->all_paths[i], field, bytes) == 0 && (!field[bytes] || field[bytes] == '.'))
+            return true;
+    }
+    return false;
+}
+
 void making_values(struct making *m, const char *field,
                    bool (*visit)(void *context, const char *bytes, size_t count), void *context)
 {

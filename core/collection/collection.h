@@ -92,6 +92,8 @@ void making_weighted(struct making *m);
 /* False if the pattern can't be read; *why (may be NULL) then says so. */
 bool making_sentence(struct making *m, const char *pattern, const char **why);
 void making_write(struct making *m, const char *text, size_t bytes);
+/* Whether the declaration names this field, or one that it lies in. */
+bool making_may_read(const struct making *m, const char *field);
 /* Calls `visit` for each text value of a field that the callback is shown, as text_each() does. */
 void making_values(struct making *m, const char *field,
                    bool (*visit)(void *context, const char *bytes, size_t count), void *context);

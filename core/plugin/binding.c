@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "plugin/crash.h"
 #include "plugin/guard.h"
 #include "plugin/host.h"
 #include "plugin/options.h"
@@ -109,7 +110,9 @@ static void call_close(void *argument)
 {
     struct binding *b = argument;
     atomic_store(&b->running, "close");
+    crash_enter(b->descriptor.name, b->collection.name, "close", "");
     b->descriptor.close(b->self);
+    crash_leave();
     atomic_store(&b->running, NULL);
 }
 

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "plugin/crash.h"
 
 /* The public part comes first: a plugin's pointer to it is a pointer to this. */
 struct call {
@@ -52,6 +53,18 @@ static void refuse(struct call *c, lks_verdict verdict, const char *format, ...)
 static bool may(struct call *c, const char *function, bool allowed)
 {
     if (!allowed) refuse(c, LKS_RETRY, "%s() can't be used in %s()", function, call_names[c->kind]);
+    return c->refused == LKS_OK;
+}
+
+/* An undeclared field would be there in a preview and missing in the daemon, which reads only what is
+ * declared; and no change of it would be noticed. */
+static bool may_read(struct call *c, const char *function, const char *field)
+{
+    if (!may(c, function, c->making != NULL)) return false;
+    if (field && !making_may_read(c->making, field))
+        refuse(c, LKS_RETRY,
+               "%s() was asked for the field `%.100s`, which is not declared; add it to `reads`", function,
+               field);
     return c->refused == LKS_OK;
 }
 
@@ -98,7 +111,7 @@ static const char *const *host_strings(struct lks_call *call, const char *field)
 {
     static const char *const none[] = {NULL};
     struct call *c = of(call);
-    if (!may(c, "strings", c->making != NULL)) return none;
+    if (!may_read(c, "strings", field)) return none;
     struct list list = {.call = c, .capacity = 8};
     list.items = checked(c, arena_alloc(&c->arena, list.capacity * sizeof *list.items));
     if (!list.items || !field) return none;
@@ -109,7 +122,7 @@ static const char *const *host_strings(struct lks_call *call, const char *field)
 static const char *host_string(struct lks_call *call, const char *field)
 {
     struct call *c = of(call);
-    if (!may(c, "string", c->making != NULL)) return "";
+    if (!may_read(c, "string", field)) return "";
     const char *const *items = host_strings(call, field);
     size_t bytes = 1;
     for (size_t i = 0; items[i]; i++) bytes += strlen(items[i]) + 2;
@@ -239,10 +252,17 @@ lks_verdict host_run(const struct host_caller *caller, enum host_call kind, stru
                      .making = m,
                      .kind = kind,
                      .refused = LKS_OK};
+    struct buf id;
+    buf_init(&id, CRASH_ID_BYTES);
+    if (m) making_id(m, &id);
     arena_init(&c.arena, HOST_ALLOC_MAX_BYTES);
     atomic_store(caller->running, call_names[kind]);
+    crash_enter(caller->plugin->name, caller->collection, call_names[kind],
+                id.data && !id.failed ? id.data : "");
     lks_verdict verdict = dispatch(caller->plugin, &c, caller->self);
+    crash_leave();
     atomic_store(caller->running, NULL);
+    buf_fini(&id);
     if (c.refused != LKS_OK) verdict = c.refused;
     if (verdict != LKS_OK && verdict != LKS_SKIP) explain(caller, &c, verdict, err);
     arena_fini(&c.arena);

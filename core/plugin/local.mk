@@ -4,6 +4,7 @@ libplugin_la_SOURCES = \
 	%D%/available.c \
 	%D%/binding.c \
 	%D%/check.c %D%/check.h \
+	%D%/crash.c %D%/crash.h \
 	%D%/guard.c %D%/guard.h \
 	%D%/host.c %D%/host.h \
 	%D%/loader.c \

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "plugin/guard.h"
 
 #define THREADS 2
 #define THREADS_MAX 64
@@ -288,6 +289,64 @@ static void *watchdog(void *argument)
     }
     pthread_mutex_unlock(&m->lock);
     return NULL;
+}
+
+/* ---- one document, without a maker ---- */
+
+struct single {
+    const struct collection *collection;
+    bson_t *doc;
+    struct made made;
+    struct single *next; /* of those that hang: kept where whoever looks for leaks finds them */
+};
+static struct single *_Atomic hanging;
+
+static void make_single(void *argument)
+{
+    struct single *s = argument;
+    make_one(s->collection, s->doc, &s->made);
+}
+
+static void single_hangs(struct single *s, int64_t deadline_ms, struct made *out)
+{
+    const struct collection *c = s->collection;
+    const char *call = c->callbacks.running ? atomic_load(c->callbacks.running) : NULL;
+    struct docid *id = docid_of(s->doc);
+    char *plain = id ? docid_plain(id) : NULL;
+    struct lks_err text;
+    lks_fail(&text, LKS_E_PLUGIN,
+             "collection `%s`, plugin `%s`, %s(), document %.200s: did not return within %lld ms", c->name,
+             c->plugin, call ? call : "text", plain ? plain : "?", (long long)deadline_ms);
+    make_fatal(out, text.text);
+    free(plain);
+    docid_free(id);
+    s->next = atomic_load(&hanging);
+    while (!atomic_compare_exchange_weak(&hanging, &s->next, s)) continue;
+}
+
+void maker_make(const struct collection *c, const bson_t *doc, int64_t deadline_ms, struct made *out)
+{
+    *out = (struct made){.kind = MADE_NOTHING};
+    if (!c->callbacks.text && !c->callbacks.payload_more) {
+        make_one(c, doc, out);
+        return;
+    }
+    if (!deadline_ms) deadline_ms = DEADLINE_MS;
+    struct single *s = calloc(1, sizeof *s);
+    if (s) *s = (struct single){.collection = c, .doc = bson_copy(doc)};
+    switch (s ? guard_call(make_single, s, deadline_ms) : GUARD_FAILED) {
+    case GUARD_DONE:
+        *out = s->made;
+        break;
+    case GUARD_HUNG:
+        single_hangs(s, deadline_ms, out);
+        return;
+    case GUARD_FAILED:
+        make_fatal(out, "no thread or memory for the plugin's call");
+        break;
+    }
+    if (s) bson_destroy(s->doc);
+    free(s);
 }
 
 /* ---- opening, submitting, closing ---- */

@@ -29,6 +29,9 @@ enum lks_code maker_open(const struct collection *const *collections, size_t cou
                          const struct maker_options *options, struct inbox inbox, struct maker **out,
                          struct lks_err *err);
 struct port maker_port(struct maker *m);
+/* Makes one document on a thread of its own, under the deadline (0: 5000 ms), for who has no maker. A call
+ * that hangs is MADE_FATAL and names itself; what it uses is never freed. */
+void maker_make(const struct collection *c, const bson_t *doc, int64_t deadline_ms, struct made *out);
 /*
  * Posts back what is left (LKS_E_CANCELLED for what wasn't begun) and ends the threads; calls that run are
  * waited for up to the deadline. Returns how many hang: their collections must not be freed (binding_close()

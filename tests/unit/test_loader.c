@@ -408,6 +408,7 @@ static const struct {
     {"verdict", "99", MADE_FAILED, LKS_E_PLUGIN, "99, which is no verdict"},
     {"greedy", "0", MADE_FAILED, LKS_E_VALIDATION, "more than 16 MB"},
     {"bad-sentence", "0", MADE_FAILED, LKS_E_PLUGIN, "the sentence `{name`"},
+    {"undeclared", "0", MADE_FAILED, LKS_E_PLUGIN, "the field `colour`, which is not declared"},
     {"put-in-text", "0", MADE_FAILED, LKS_E_PLUGIN, "put() can't be used in text()"},
     {"text-in-put", "0", MADE_FAILED, LKS_E_PLUGIN, "write() can't be used in payload_more()"},
     {"bad-put", "0", MADE_FAILED, LKS_E_PLUGIN, "payload_more(), document d1: put() was given a name"},

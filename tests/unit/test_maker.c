@@ -1,13 +1,18 @@
 /* test_maker.c - the maker port: every request comes back once, and a call that hangs stops its collection
  * alone. */
+#include "config.h"
+
 #include <check.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "plugin/crash.h"
 #include "plugin/maker.h"
 #include "plugin/plugin.h"
 #include "suite.h"
@@ -260,6 +265,68 @@ START_TEST(many_requests_at_once_are_all_answered)
 }
 END_TEST
 
+/* ---- one document, and crashes ---- */
+
+START_TEST(one_document_has_the_deadline_too)
+{
+    struct made made;
+    open_maker("probe");
+    maker_make(collections[0], new_doc("one")->body, 0, &made);
+    ck_assert_int_eq(made.kind, MADE_POINT);
+    ck_assert_str_eq(made.text, "one one");
+    made_fini(&made);
+    maker_make(collections[3], new_doc("two")->body, 0, &made);
+    ck_assert_int_eq(made.kind, MADE_POINT);
+    made_fini(&made);
+    maker_make(collections[0], new_doc("hang")->body, 200, &made);
+    ck_assert_int_eq(made.kind, MADE_FATAL);
+    ck_assert_ptr_nonnull(
+        strstr(made.err->text,
+               "collection `hangs`, plugin `probe`, text(), document doc-2: did not return within 200 ms"));
+    made_fini(&made);
+    close_maker(0);
+}
+END_TEST
+
+#ifndef LOCKSTEP_SANITIZED /* whose own handlers come first */
+static const char *const crashes[] = {"crash", "recurse"};
+
+START_TEST(a_crash_names_plugin_call_and_document)
+{
+    for (int json = 0; json < 2; json++) {
+        int ends[2], status = 0;
+        char said[2000] = "";
+        size_t bytes = 0;
+        ck_assert_int_eq(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            struct made made;
+            dup2(ends[1], STDERR_FILENO);
+            close(ends[0]);
+            open_maker("probe");
+            crash_watch(json);
+            struct binding *b = bind("crashes", "probe", crashes[_i]);
+            maker_make(binding_collection(b), new_doc("fine")->body, 0, &made);
+            made_fini(&made);
+            maker_make(binding_collection(b), new_doc("crash")->body, 0, &made);
+            _exit(0);
+        }
+        close(ends[1]);
+        for (ssize_t n; (n = read(ends[0], said + bytes, sizeof said - 1 - bytes)) > 0;) bytes += (size_t)n;
+        close(ends[0]);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d", status);
+        ck_assert_str_eq(
+            said, json ? "{\"level\":\"error\",\"message\":\"a plugin crashed: the process ends\",\"plugin\":"
+                         "\"probe\",\"call\":\"text\",\"collection\":\"crashes\",\"document\":\"doc-1\","
+                         "\"signal\":\"SIGSEGV\"}\n"
+                       : "error a plugin crashed: the process ends plugin=\"probe\" call=\"text\" "
+                         "collection=\"crashes\" document=\"doc-1\" signal=\"SIGSEGV\"\n");
+    }
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("maker");
@@ -270,6 +337,10 @@ int main(void)
     tcase_add_test(tc, closing_posts_back_everything);
     tcase_add_test(tc, closing_while_a_call_hangs_waits_for_its_deadline_only);
     tcase_add_test(tc, many_requests_at_once_are_all_answered);
+    tcase_add_test(tc, one_document_has_the_deadline_too);
+#ifndef LOCKSTEP_SANITIZED
+    tcase_add_loop_test(tc, a_crash_names_plugin_call_and_document, 0, COUNT(crashes));
+#endif
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

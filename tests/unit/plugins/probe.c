@@ -25,6 +25,22 @@ static void hang(const char *until)
     while (access(until, F_OK) != 0) nanosleep(&pause, NULL);
 }
 
+/* As a broken plugin may: used up, the stack leaves no room for a handler on it. */
+static int recurse(volatile char *above)
+{
+    volatile char some[4096];
+    if (above && above[0] == 7) return 0; /* never */
+    some[0] = 1;
+    return recurse(some) + some[0];
+}
+
+static void crash(const char *mode)
+{
+    static volatile int *volatile nowhere;
+    if (strcmp(mode, "crash") == 0) *nowhere = 1;
+    if (strcmp(mode, "recurse") == 0) recurse(NULL);
+}
+
 static lks_verdict open_probe(struct lks_call *call, void *self)
 {
     const struct options *o = self;
@@ -75,6 +91,8 @@ static lks_verdict text(struct lks_call *call, void *self)
     const struct options *o = self;
     const char *name = call->host->string(call, "name");
     if (strcmp(o->mode, "hang") == 0 && strcmp(name, "hang") == 0) hang(o->needed);
+    if (strcmp(name, "crash") == 0) crash(o->mode);
+    if (strcmp(o->mode, "undeclared") == 0) call->host->strings(call, "colour");
     if (strcmp(o->mode, "options") == 0) write_options(call, o);
     if (strcmp(o->mode, "fields") == 0) write_fields(call);
     if (strcmp(o->mode, "greedy") == 0)
