@@ -26,6 +26,7 @@ void engine_config_defaults(struct engine_config *config)
         .max_bytes = 16 << 20,
         .embed_batch = 128,
         .write_batch = 128,
+        .count_busy_ms = 3600000,
         .max_delete_percent = 50,
         .hold_from = 100};
 }
@@ -214,6 +215,7 @@ static int64_t next_time(struct engine *e)
         if (sweep_holds(e)) AT_MOST(e->sweep.recount_ms);
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
         AT_MOST(e->heal.wanted ? e->heal.next_ms : e->heal.idle_ms);
+        AT_MOST(e->heal.busy_ms);
         if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
         if (e->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
             int64_t wait = e->worker.retry_wall_ms - wall_ms(e);

@@ -97,7 +97,8 @@ struct engine_config {
     size_t max_bytes; /* credits: their contents */
     size_t embed_batch;
     size_t write_batch;
-    bool once; /* one pass over everything, then drain by itself */
+    bool once;             /* one pass over everything, then drain by itself */
+    int64_t count_busy_ms; /* a source that is never at rest has its points counted so often all the same */
     /* A sweep that finds at least `hold_from` points without a document, and more than this part of our
      * points in the collection, deletes none of them until a person allows it. 100: never held. */
     int max_delete_percent;

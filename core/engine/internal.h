@@ -332,7 +332,10 @@ struct engine {
         int64_t next_ms;
         int64_t idle_ms;   /* also when nothing has happened */
         size_t collection; /* the next one to count */
-        bool tallied, mismatch;
+        int64_t began_ms;  /* when the count was begun, */
+        uint64_t in_work;  /* and how many documents were in work then */
+        int64_t busy_ms;   /* from here on it is counted although the source is not at rest */
+        int64_t off[ENGINE_MAX_COLLECTIONS]; /* points less entries */
         int64_t with_point[ENGINE_MAX_COLLECTIONS];
         unsigned mismatches;       /* in a row */
         uint64_t activity;         /* when it was begun: what happens meanwhile makes the counts worthless */
@@ -591,6 +594,7 @@ void tombs_begin(struct engine *e);
 bool tomb_is_due(const struct engine *e, const struct why *why);
 void tombs_run(struct engine *e);
 void tombs_handle(struct engine *e, struct req *req);
+void heal_begin(struct engine *e);
 void heal_run(struct engine *e);
 void heal_handle(struct engine *e, struct req *req);
 void start_run(struct engine *e);

@@ -288,7 +288,6 @@ struct req {
         /* Counts over the whole collection, majority. */
         struct {
             /* out */
-            int64_t documents;
             int64_t *with_point; /* owned, one per enabled collection: entries with a pointId */
         } tally;
         /* Writes records, in bulk, each by compare-and-set, w: majority. */

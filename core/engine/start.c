@@ -300,7 +300,7 @@ static void begin_running(struct engine *e)
     e->phase = PHASE_RUN;
     e->worker.next_ms = now_ms(e);
     tombs_begin(e);
-    e->heal.wanted = true;
+    heal_begin(e);
     log_info("running", LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
              LOG_STR("scan", !e->scan.wanted ? "no"
                              : e->scan.doubt ? "comparing"

@@ -168,6 +168,7 @@ static enum lks_code add_group(struct mongo *m, mongoc_client_t *client, const c
     const bson_t *row;
     bson_t command = BSON_INITIALIZER;
     counts_command(&command, collection, m->names, counts->collection_count, ids, id_count);
+    if (counts->max_ms) BSON_APPEND_INT64(&command, "maxTimeMS", counts->max_ms);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     while (!code && rows_next(&rows, &row)) add_row(counts, row, sign);
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
@@ -266,9 +267,10 @@ static enum lks_code count_sidecar(struct mongo *m, mongoc_client_t *client, str
 }
 
 static enum lks_code count_all(struct mongo *m, mongoc_client_t *client, struct mongo_counts *counts,
-                               struct lks_err *err)
+                               int64_t max_ms, struct lks_err *err)
 {
     if (!counts_init(counts, m->name_count)) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    counts->max_ms = max_ms;
     if (m->metadata == MONGO_SIDECAR) return count_sidecar(m, client, counts, err);
     enum lks_code code = reads_refuges(m, client, err);
     if (!code) code = add_group(m, client, m->collection, NULL, 0, 1, counts, err);
@@ -281,21 +283,87 @@ static enum lks_code count_all(struct mongo *m, mongoc_client_t *client, struct 
 enum lks_code mongo_count(struct mongo *m, struct mongo_counts *counts, struct lks_err *err)
 {
     mongoc_client_t *client = mongo_pop(m);
-    enum lks_code code = count_all(m, client, counts, err);
+    enum lks_code code = count_all(m, client, counts, 0, err);
     mongo_push(m, client);
     if (code) mongo_counts_fini(counts);
     return code;
 }
 
-enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req)
+/* ---- for the engine ---- */
+
+#define TALLY_MS 30000
+
+/* The entries of one collection with a pointId, by the index on it: no document is read. */
+static void tally_command(bson_t *command, const char *records, const char *name)
+{
+    bson_t pipeline, stage, inner, condition, list;
+    static const enum sync_status statuses[] = {SYNC_SYNCED, SYNC_STALE, SYNC_FAILED, SYNC_PENDING};
+    static const char *const indexes[] = {"0", "1", "2", "3"};
+    char *point = bson_strdup_printf(METADATA ".collections.%s.pointId", name);
+    char *status = bson_strdup_printf(METADATA ".collections.%s.status", name);
+    BSON_APPEND_UTF8(command, "aggregate", records);
+    BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
+    BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &inner);
+    BSON_APPEND_DOCUMENT_BEGIN(&inner, point, &condition);
+    BSON_APPEND_UTF8(&condition, "$gte", ""); /* any text, and nothing else */
+    bson_append_document_end(&inner, &condition);
+    BSON_APPEND_DOCUMENT_BEGIN(&inner, status, &condition);
+    BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &list);
+    for (size_t i = 0; i < 4; i++) BSON_APPEND_UTF8(&list, indexes[i], sync_status_name(statuses[i]));
+    bson_append_array_end(&condition, &list);
+    bson_append_document_end(&inner, &condition);
+    bson_append_document_end(&stage, &inner);
+    bson_append_document_end(&pipeline, &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "1", &stage);
+    BSON_APPEND_UTF8(&stage, "$count", "n");
+    bson_append_document_end(&pipeline, &stage);
+    bson_append_array_end(command, &pipeline);
+    BSON_APPEND_DOCUMENT_BEGIN(command, "cursor", &inner);
+    bson_append_document_end(command, &inner);
+    BSON_APPEND_INT64(command, "maxTimeMS", TALLY_MS);
+    bson_free(point);
+    bson_free(status);
+}
+
+static enum lks_code tally_one(struct mongo *m, mongoc_client_t *client, const char *name, int64_t *n,
+                               struct lks_err *err)
+{
+    struct rows rows;
+    const bson_t *row;
+    bson_iter_t iter;
+    bson_t command = BSON_INITIALIZER;
+    tally_command(&command, m->metadata == MONGO_SIDECAR ? m->sidecar : m->collection, name);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
+    while (!code && rows_next(&rows, &row))
+        if (bson_iter_init_find(&iter, row, "n")) *n = bson_iter_as_int64(&iter);
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
+    bson_destroy(&command);
+    return code ? code : closed;
+}
+
+/* Records that took refuge have to be left out of one count and added to another, which only the grouping of
+ * all documents does. */
+static enum lks_code tally_with_refuges(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     struct mongo_counts counts;
-    enum lks_code code = count_all(m, client, &counts, &req->err);
+    enum lks_code code = count_all(m, client, &counts, TALLY_MS, &req->err);
     if (!code) {
-        req->tally.documents = counts.total;
         req->tally.with_point = counts.with_point;
         counts.with_point = NULL;
     }
     mongo_counts_fini(&counts);
+    return code;
+}
+
+enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req)
+{
+    enum lks_code code = m->metadata == MONGO_SIDECAR ? LKS_E_OK : reads_refuges(m, client, &req->err);
+    if (code) return code;
+    if (m->metadata != MONGO_SIDECAR && atomic_load(&m->refuges)) return tally_with_refuges(m, client, req);
+    req->tally.with_point = calloc(m->name_count + 1, sizeof *req->tally.with_point);
+    if (!req->tally.with_point) return lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; !code && i < m->name_count; i++)
+        code = tally_one(m, client, m->names[i], &req->tally.with_point[i], &req->err);
     return code;
 }

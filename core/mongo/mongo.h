@@ -86,6 +86,7 @@ struct mongo_counts {
     int64_t (*per_collection)[4]; /* owned; one per enabled collection */
     int64_t *with_point;          /* owned; entries with a pointId */
     size_t collection_count;
+    int64_t max_ms; /* of each query; 0: no limit */
 };
 /* Counts with majority concern. To be freed by mongo_counts_fini(). */
 enum lks_code mongo_count(struct mongo *m, struct mongo_counts *counts, struct lks_err *err);

@@ -82,7 +82,10 @@ static enum lks_code make_all(struct mongo *m, mongoc_client_t *client, struct l
     for (size_t i = 0; ok && i < m->name_count; i++) {
         char *status = bson_strdup_printf(METADATA ".collections.%s.status", m->names[i]);
         char *retry = bson_strdup_printf(METADATA ".collections.%s.nextRetryAt", m->names[i]);
-        ok = make_index(m, client, records, status, retry, NULL, err);
+        char *point = bson_strdup_printf(METADATA ".collections.%s.pointId", m->names[i]);
+        ok = make_index(m, client, records, status, retry, NULL, err) &&
+             make_index(m, client, records, point, status, NULL, err);
+        bson_free(point);
         bson_free(status);
         bson_free(retry);
     }

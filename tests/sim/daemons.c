@@ -319,6 +319,7 @@ static void configure(struct world *w, struct run *run)
     config->write_batch = w->write_batch;
     config->max_delete_percent = w->max_delete_percent;
     config->hold_from = w->hold_from;
+    config->count_busy_ms = COUNT_BUSY_MS;
     config->retry.base_ms = 1000;
     config->retry.max_ms = 60000;
     config->retry.max_retries = 1000; /* nothing here is to stay failed but what is poisonous or invalid */

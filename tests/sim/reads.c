@@ -171,7 +171,6 @@ static void do_tally(struct world *w, const struct run *run, struct req *req)
     for (int id = 0; id < w->ids; id++) {
         const struct sim_doc *doc = mongo_doc_at(w, id, at);
         if (!doc) continue;
-        req->tally.documents++;
         for (size_t i = 0; i < run->config.collection_count && doc->record.entries; i++)
             if (doc->record.entries[run->which[i]].point_id[0]) req->tally.with_point[i]++;
     }

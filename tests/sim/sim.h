@@ -27,6 +27,7 @@
 #define SIM_POINTS (SIM_KEYS * 2)
 #define SIM_EPOCH_MS 1700000000000 /* when the world begins, for wall clocks */
 #define SIM_HISTORY 256
+#define COUNT_BUSY_MS 10000
 
 /* What can go wrong. Each has a rate, in thousandths, drawn per seed, and a generator of its own. */
 enum fault {
@@ -241,6 +242,7 @@ struct run {
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
     size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
     int64_t lease_until_ms;       /* as it knows itself */
+    bool allowed;                 /* a person has allowed it to delete what it holds */
     bool lists_refused;           /* it has listed the documents whose record was refused */
     bool unclean;                 /* the last holder did not end well, and not all tombs were listed since */
     bool sure[SIM_COLLECTIONS]

@@ -248,6 +248,11 @@ test_mongo_list_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)
 
 # engine: stopping while it starts, and what it must look at or leave behind
+check_PROGRAMS += test_engine_counts
+TESTS += test_engine_counts
+test_engine_counts_SOURCES = %D%/test_engine_counts.c %D%/idle_world.c %D%/idle_world.h
+test_engine_counts_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_counts_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 check_PROGRAMS += test_engine_holders
 TESTS += test_engine_holders
 test_engine_holders_SOURCES = %D%/test_engine_holders.c %D%/idle_world.c %D%/idle_world.h
