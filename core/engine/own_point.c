@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/internal.h"
+#include "engine/usable.h"
 
 bool vector_expected(const struct engine *e, const struct part *part)
 {
@@ -22,8 +23,11 @@ bool vector_expected(const struct engine *e, const struct part *part)
 
 bool vector_take(struct engine *e, struct part *part, const struct witness *own)
 {
-    size_t wanted = e->embedders[e->collections[part->collection].config->embedder].dimensions;
+    const struct collection_state *c = &e->collections[part->collection];
+    size_t wanted = e->embedders[c->config->embedder].dimensions;
+    struct lks_err err;
     if (!own->vector || !own->dimensions || (wanted && own->dimensions != wanted)) return true;
+    if (!usable_vector(own->vector, own->dimensions, c->cosine, c->most, &err)) return true;
     part->vector = malloc(own->dimensions * sizeof *part->vector);
     if (!part->vector) return false;
     memcpy(part->vector, own->vector, own->dimensions * sizeof *part->vector);

@@ -87,7 +87,6 @@ void witness_fini(struct witness *w)
     free(w->vector);
     free(w->doc);
     free(w->key);
-    free(w->vector);
     *w = (struct witness){0};
 }
 

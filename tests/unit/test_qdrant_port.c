@@ -270,7 +270,7 @@ static const struct outcome outcomes[] = {
     {503, "Retry-After: 3\r\n", "", LKS_E_QDRANT_UNAVAILABLE, true, 3000},
     {429, "Retry-After: 2\r\n", "{\"status\":{\"error\":\"slow down\"}}", LKS_E_QDRANT_UNAVAILABLE, false,
      2000},
-    {401, "", "Invalid API key or JWT", LKS_E_QDRANT_REJECTED, false, 0},
+    {401, "", "Invalid API key or JWT", LKS_E_QDRANT_UNAVAILABLE, false, 0},
     {404, "", "{\"status\":{\"error\":\"Not found: Collection `x` doesn't exist!\"}}", LKS_E_NOT_FOUND, false,
      0},
 };

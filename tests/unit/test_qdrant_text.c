@@ -167,7 +167,7 @@ END_TEST
 START_TEST(floats_are_read_to_the_bit)
 {
     uint32_t bits = 12345;
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < 20000; i++) {
         float value, again;
         char text[40];
         bits = bits * 1664525u + 1013904223u;
@@ -506,7 +506,7 @@ START_TEST(a_refusal_keeps_the_servers_words_but_no_secret)
     buf_puts(&call.reply, "{\"status\":{\"error\":\"key s3cr3t\\nis \\u00e9 wrong\"}}");
     verdict_read(&v, &call, "look", "s3cr3t");
     ck_assert_str_eq(v.err.text,
-                     "look: HTTP 403 key ****** is \xc3\xa9 wrong: the server refuses the key or what it may "
+                     "look: HTTP 403 key *** is \xc3\xa9 wrong: the server refuses the key or what it may "
                      "do, check `api_key` or `api_key_file` in [qdrant]");
     buf_fini(&call.reply);
 }
