@@ -81,7 +81,11 @@ static struct embed_config embedder_settings(const struct config_embedder *c)
                                                     [CONFIG_PROVIDER_TEI] = EMBED_TEI,
                                                     [CONFIG_PROVIDER_WORDS] = EMBED_WORDS,
                                                     [CONFIG_PROVIDER_HASH] = EMBED_HASH};
+    static const enum embed_encoding encodings[] = {[CONFIG_ENCODING_AUTO] = EMBED_ENCODING_AUTO,
+                                                    [CONFIG_ENCODING_FLOAT] = EMBED_ENCODING_FLOAT,
+                                                    [CONFIG_ENCODING_BASE64] = EMBED_ENCODING_BASE64};
     return (struct embed_config){.provider = providers[c->provider],
+                                 .encoding = encodings[c->encoding],
                                  .url = c->url,
                                  .model = c->model,
                                  .query_model = c->query_model,

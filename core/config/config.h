@@ -30,6 +30,7 @@ enum config_provider {
     CONFIG_PROVIDER_WORDS,
     CONFIG_PROVIDER_HASH
 };
+enum config_encoding { CONFIG_ENCODING_AUTO, CONFIG_ENCODING_FLOAT, CONFIG_ENCODING_BASE64 };
 enum config_distance {
     CONFIG_DISTANCE_COSINE,
     CONFIG_DISTANCE_DOT,
@@ -81,6 +82,7 @@ struct config_embedder {
     const char *api_key;      /* "": none. Secret */
     const char *api_key_file; /* "": none; absolute */
     int64_t timeout_ms, load_timeout_ms;
+    enum config_encoding encoding;
     size_t batch_size, max_batch_tokens, concurrency; /* 0: the provider's own */
     size_t cache_bytes;                               /* for all embedders together */
 };

@@ -175,6 +175,11 @@ const struct option options[] = {
      .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .help =
          "The most requests at a time. When the server says it is too many, there are fewer for a while."},
+    {EMBEDDING(encoding), .key = "encoding", .type = OPTION_CHOICE, .fallback = "auto",
+     .allowed = "auto|float|base64", .flags = OPTION_SHARED | OPTION_ENDPOINT,
+     .help =
+         "With `openai`: how vectors are asked for. `auto` embeds one word in both forms, and uses base64, "
+         "which is a third of the size, where that gives the same vector."},
     {EMBEDDING(timeout_ms), .key = "timeout_ms", .type = OPTION_MS, .fallback = "60000",
      .allowed = "100..3600000", .unit = "ms", .flags = OPTION_SHARED | OPTION_ENDPOINT,
      .help =

@@ -245,7 +245,8 @@ static bool same_embedder(const struct config_embedder *a, const struct config_e
            a->dimensions == b->dimensions && strcmp(a->api_key, b->api_key) == 0 &&
            a->batch_size == b->batch_size && a->max_batch_tokens == b->max_batch_tokens &&
            a->concurrency == b->concurrency && a->timeout_ms == b->timeout_ms &&
-           a->load_timeout_ms == b->load_timeout_ms && strcmp(a->api_key_file, b->api_key_file) == 0;
+           a->load_timeout_ms == b->load_timeout_ms && a->encoding == b->encoding &&
+           strcmp(a->api_key_file, b->api_key_file) == 0;
 }
 
 static void resolve_override(struct config_parts *parts, struct config *config, const struct section *s,

@@ -46,7 +46,7 @@ static bool make_body(struct batch *b, const struct provider *provider)
 {
     static const char *const word[] = {PROBE_TEXT};
     static const size_t word_bytes[] = {sizeof PROBE_TEXT - 1};
-    size_t count = b->kind == BATCH_PROBE ? 1 : b->count;
+    size_t count = b->kind == BATCH_TEXTS ? b->count : 1;
     const char **texts = calloc(count, sizeof *texts);
     size_t *bytes = calloc(count, sizeof *bytes);
     for (size_t i = 0; texts && bytes && i < b->count; i++) {
@@ -54,7 +54,7 @@ static bool make_body(struct batch *b, const struct provider *provider)
         texts[i] = req->embed.texts[b->items[i].index];
         bytes[i] = req->embed.text_bytes[b->items[i].index];
     }
-    bool probe = b->kind == BATCH_PROBE;
+    bool probe = b->kind != BATCH_TEXTS;
     struct ask ask = {.config = &b->e->config,
                       .model = b->e->config.model,
                       .prefix = b->e->config.document_prefix,
@@ -85,7 +85,8 @@ bool batch_prepare(struct batch *b)
     bool info = b->kind == BATCH_INFO;
     buf_clear(&b->url);
     buf_clear(&b->body);
-    b->base64 = b->e->config.provider == EMBED_OPENAI && !atomic_load(&b->e->plain_floats);
+    bool wanted = b->kind == BATCH_CHECK || atomic_load(&b->e->base64);
+    b->base64 = b->e->config.provider == EMBED_OPENAI && wanted && !b->plain;
     if (info)
         tei_info_url(&b->e->config, &b->url);
     else

@@ -21,6 +21,7 @@ enum batch_kind {
     BATCH_TEXTS,
     BATCH_PROBE, /* embeds a fixed word: for a REQ_EMBED_PROBE, or to learn whether the server or a text is to
                     blame */
+    BATCH_CHECK, /* embeds it once more, in base64: is that the same vector? */
     BATCH_INFO   /* TEI's GET /info */
 };
 
@@ -38,6 +39,7 @@ struct batch {
     uint64_t needs;              /* likewise, with `anew`: the first probe that tells */
     uint64_t number;             /* of a probe of our own */
     bool base64;                 /* encoding_format was asked for */
+    bool plain;                  /* it is not, whatever holds for others: it was refused with it */
     int64_t sent_us, took_us;
     uint64_t good; /* how many requests had gone well when it was sent */
     struct buf url, body, authorization;

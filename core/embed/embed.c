@@ -250,6 +250,7 @@ static enum lks_code open_one(struct embedders *all, const struct embed_config *
     e->http = http;
     e->inbox = inbox;
     e->cache = all->cache;
+    atomic_store(&e->base64, config->encoding == EMBED_ENCODING_BASE64);
     enum lks_code code =
         config_copy(&e->config, config) ? open_provider(e, err) : lks_fail(err, LKS_E_NOMEM, "out of memory");
     if (code == LKS_E_OK && pthread_create(&e->thread, NULL, run, e))

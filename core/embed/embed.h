@@ -20,6 +20,9 @@
 
 enum embed_provider { EMBED_OPENAI, EMBED_OLLAMA, EMBED_TEI, EMBED_WORDS, EMBED_HASH };
 
+/* How openai's vectors are asked for. AUTO: in base64, once that was found to be the same vectors. */
+enum embed_encoding { EMBED_ENCODING_AUTO, EMBED_ENCODING_FLOAT, EMBED_ENCODING_BASE64 };
+
 /* Settings of one embedder, as config/ resolves them: no string is NULL, "" means not set. Copied by
  * embed_open(). */
 struct embed_config {
@@ -35,10 +38,11 @@ struct embed_config {
     const char *api_key_file; /* "": none; read again when the key is refused, and every minute */
     int64_t timeout_ms;       /* of a request; 0: 60,000 */
     int64_t load_timeout_ms;  /* of those that may have to wait for the model to load; 0: 300,000 */
-    size_t batch_size;        /* texts in a request; 0: what the provider is known to bear */
-    size_t max_batch_tokens;  /* estimated tokens in a request; 0: likewise */
-    size_t concurrency;       /* requests at a time; 0: 4 */
-    size_t cache_bytes;       /* for all embedders together (the greatest holds); 0: no cache */
+    enum embed_encoding encoding;
+    size_t batch_size;       /* texts in a request; 0: what the provider is known to bear */
+    size_t max_batch_tokens; /* estimated tokens in a request; 0: likewise */
+    size_t concurrency;      /* requests at a time; 0: 4 */
+    size_t cache_bytes;      /* for all embedders together (the greatest holds); 0: no cache */
 };
 
 struct embedders;

@@ -39,7 +39,7 @@ struct embedder {
 
     atomic_uint_fast64_t texts, cached, failed, requests, tokens, text_bytes;
     struct meter meter;
-    atomic_bool plain_floats; /* the server doesn't know encoding_format */
+    atomic_bool base64; /* vectors are asked for in base64 now */
 };
 
 /* Frees an embedder whose thread has ended and that has no batch away. */

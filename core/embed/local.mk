@@ -7,12 +7,14 @@ libembed_la_SOURCES = \
 	%D%/cache.c %D%/cache.h \
 	%D%/embed.c %D%/embed.h \
 	%D%/embedder.h \
+	%D%/encoding.c %D%/encoding.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/local.c \
 	%D%/ollama.c \
 	%D%/openai.c \
 	%D%/provider.h \
 	%D%/remote.c %D%/remote.h %D%/remote_parts.h \
+	%D%/remote_check.c \
 	%D%/remote_company.c \
 	%D%/remote_outcome.c \
 	%D%/remote_query.c \

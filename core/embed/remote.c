@@ -53,6 +53,8 @@ static void take_probe(struct embedder *e, struct req *req)
         return;
     }
     b->probe = req;
+    if (e->config.encoding == EMBED_ENCODING_AUTO)
+        atomic_store(&e->base64, false); /* until it is checked again */
     r->loading = true; /* it is asked at the start and after a circuit opened: the model may have to load */
     if (e->config.provider == EMBED_TEI) r->info_known = false; /* the server may be another one by now */
     remote_push(&r->ready, b);
@@ -208,6 +210,7 @@ void remote_free(struct remote *r)
 {
     if (!r) return;
     free(r->line);
+    free(r->plain);
     free(r);
 }
 

@@ -54,6 +54,7 @@ void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_
         remote_fail_items(e, b, err);
         remote_fail_probe(e, b, err);
         if (b->kind == BATCH_INFO) e->remote->info_away = false;
+        if (b->kind == BATCH_CHECK) e->remote->checking = false;
         batch_free(b);
     }
 }

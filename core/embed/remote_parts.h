@@ -4,6 +4,7 @@
 
 #include "embed/batch.h"
 #include "embed/embedder.h"
+#include "embed/verdict.h"
 
 #define MODEL_BYTES 200
 #define COMPANY_MOST 256
@@ -26,9 +27,13 @@ struct remote {
     struct batch *suspects; /* waiting for a proof that the server embeds */
     struct batch *away;     /* under way, by away_next */
     size_t dimensions;      /* of the last vectors; 0: none yet */
-    uint64_t probes;        /* of our own, so far */
-    bool loading;           /* nothing was answered since the start, or since a circuit opened */
-    size_t bytes_max;       /* of the texts in a request, as a refusal taught; 0: any number */
+    float *plain;           /* owned: the fixed word's vector, as numbers; to compare base64 with */
+    size_t plain_count;
+    bool checking;     /* a BATCH_CHECK is ready or under way */
+    bool base64_works; /* it was answered */
+    uint64_t probes;   /* of our own, so far */
+    bool loading;      /* nothing was answered since the start, or since a circuit opened */
+    size_t bytes_max;  /* of the texts in a request, as a refusal taught; 0: any number */
 
     /* Texts that failed while others did not, and with how many they may be sent at most. */
     struct company {
@@ -60,6 +65,10 @@ void company_forget(struct remote *r, const struct item *item);
 
 /* What a reply without a usable vector means for its text: LKS_E_EMBEDDING_REJECTED. */
 void remote_flawed(const struct answer *answer, struct lks_err *err);
+/* remote_check.c: may vectors be asked for in base64? After a probe of the engine was answered in numbers. */
+void remote_check_begin(struct embedder *e, const float *vector, size_t dimensions);
+/* The same word came in base64, or not (frees the batch). */
+void remote_check_end(struct embedder *e, struct batch *b, const struct verdict *v);
 /* False, with `err`, if the model gives other dimensions than configured. */
 bool remote_right_dimensions(const struct embedder *e, size_t dimensions, struct lks_err *err);
 

@@ -54,6 +54,8 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
                              .header_count = authorization.bytes ? 3 : 2,
                              .timeout_ms = QUERY_TIMEOUT_MS,
                              .connect_timeout_ms = QUERY_TIMEOUT_MS / 4};
+    /* it was found to work with the model for documents */
+    bool base64 = e->config.provider == EMBED_OPENAI && !*e->config.query_model && atomic_load(&e->base64);
     enum lks_code code = LKS_E_OK;
     for (int attempt = 0; attempt < 2; attempt++) {
         struct ask ask = {.config = &e->config,
@@ -62,7 +64,7 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
                           .texts = &text,
                           .text_bytes = &bytes,
                           .count = 1,
-                          .base64 = e->config.provider == EMBED_OPENAI && !atomic_load(&e->plain_floats)};
+                          .base64 = base64};
         buf_clear(&body);
         r->provider->body(&ask, &body);
         if (!key || authorization.failed || url.failed || body.failed) {
@@ -77,7 +79,7 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
         if (v.key) secret_refused(e->key);
         code = v.err.code;
         if (v.kind != VERDICT_PLAIN) break;
-        atomic_store(&e->plain_floats, true);
+        base64 = false;
         http_call_fini(&call);
     }
     if (code != LKS_E_OK && code != LKS_E_NOMEM && err) *err = v.err;

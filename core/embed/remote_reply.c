@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "embed/remote.h"
 #include "embed/remote_parts.h"
 #include "embed/verdict.h"
@@ -276,7 +277,13 @@ static void read_vectors(struct embedder *e, struct batch *b)
         b->passing = v.err.code == LKS_E_EMBEDDING_UNAVAILABLE;
         suspect(e, b);
     } else {
+        if (b->base64) r->base64_works = true;
+        if (b->plain && atomic_load(&e->base64)) { /* refused with it, and not without */
+            log_info("the embedding server refuses base64: vectors are asked for as numbers");
+            atomic_store(&e->base64, false);
+        }
         if (b->probe) {
+            remote_check_begin(e, answer.vectors[0], answer.dimensions);
             b->probe->embed_probe.dimensions = answer.dimensions;
             embedder_post(e, b->probe);
         } else if (probe) {
@@ -332,13 +339,19 @@ static void one_done(struct embedder *e, struct batch *b)
     }
     verdict_of_call(&e->config, b->key, &b->call, b->base64, &v);
     if (v.key) secret_refused(e->key);
+    if (b->kind == BATCH_CHECK) {
+        remote_check_end(e, b, &v);
+        return;
+    }
+    if (v.kind == VERDICT_TEXT && b->base64 && !e->remote->base64_works && !b->call.failure)
+        v.kind = VERDICT_PLAIN; /* refused with base64, whatever the words: once without */
     meter_add(&e->meter, v.err.code, b->took_us);
     switch (v.kind) {
     case VERDICT_OK:
         read_vectors(e, b);
         return;
     case VERDICT_PLAIN:
-        atomic_store(&e->plain_floats, true);
+        b->plain = true;
         http_call_fini(&b->call);
         remote_push(&e->remote->ready, b);
         return;

@@ -141,9 +141,11 @@ struct collection_snapshot {
     enum circuit_state circuit; /* of the Qdrant collection */
     char error[256];            /* why it is open, "" otherwise */
     int64_t open_wall_ms;       /* since when; NO_TIME if it is closed */
+    bool key_refused;           /* it is open as the key is refused */
     bool looked;                /* somebody looked at it once, at least */
     enum circuit_state embedder_circuit;
     char embedder_error[256];
+    bool embedder_key_refused;
     int64_t embedder_open_wall_ms;
     size_t embedder;                      /* index into the embedders; several collections may share one */
     size_t embed_queued, embed_in_flight; /* of the embedder, for all of them */

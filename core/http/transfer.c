@@ -144,6 +144,10 @@ static bool set_headers(struct http_call *call)
     if (call->zipped && !add_header(call, "Content-Encoding", "gzip")) return false;
     /* no waiting for "100 Continue": it costs a round trip, and a refusal comes just as well afterwards */
     struct curl_slist *list = curl_slist_append(call->header_list, "Expect:");
+    if (list && !call->accept_gzip) {
+        call->header_list = list;
+        list = curl_slist_append(list, "Accept-Encoding:");
+    }
     if (!list) {
         transfer_fail(call, HTTP_NOMEM, "memory is out");
         return false;
@@ -251,7 +255,8 @@ bool transfer_prepare(struct http_call *call, CURL *easy, const char *ca_file)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "lockstep/" PACKAGE_VERSION);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    if (call->accept_gzip) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    /* what comes compressed without having been asked for is read all the same */
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     if (set_body(call, easy) && SET(CURLOPT_CUSTOMREQUEST, call->method) &&
         SET(CURLOPT_HTTPHEADER, (struct curl_slist *)call->header_list) && set_target(call, easy, ca_file) &&
         set_times(call, easy) && set_answer(call, easy))

@@ -27,6 +27,8 @@ enum kind {
     PLUGIN_STOPPED,
     EMBEDDER_DOWN,
     QDRANT_DOWN,
+    EMBEDDER_KEY,
+    QDRANT_KEY,
     DOCUMENTS_FAILED,
     CHANGES_WAIT,
     NO_POINTS,
@@ -77,6 +79,13 @@ static const struct wording {
     [QDRANT_DOWN] = {true, "QDRANT_DOWN", "Qdrant does not take points for `{c}`: {d}",
                      "Start Qdrant or mend the way to it; check `url` and `api_key` in [qdrant], and the "
                      "collection's vector size. Documents wait and go on by themselves."},
+    [EMBEDDER_KEY] = {true, "EMBEDDER_DOWN", "The embedder {d}",
+                      "Put a valid key into `api_key_file` of [embedding]: it is read again by itself. With "
+                      "`api_key`, change it and send SIGHUP. Documents wait and go on by themselves."},
+    [QDRANT_KEY] =
+        {true, "QDRANT_DOWN", "Qdrant does not take points for `{c}`: {d}",
+         "Put a valid key, which may write, into `api_key_file` of [qdrant]: it is read again by "
+         "itself. With `api_key`, change it and send SIGHUP. Documents wait and go on by themselves."},
     [DOCUMENTS_FAILED] = {true, "DOCUMENTS_FAILED", "{n} of the documents failed in `{c}` with {d}.", ""},
     [CHANGES_WAIT] = {false, "CHANGES_WAIT",
                       "The oldest change that has not reached its points has waited for {n} seconds.",
@@ -248,12 +257,13 @@ static void find_providers(struct finding *f, const struct service *service)
         if (c->embedder_circuit != CIRCUIT_CLOSED && !told_of_embedder(s, i)) {
             snprintf(detail, sizeof detail, "`%s` does not answer as it should: %s",
                      service->embedder_names[c->embedder], c->embedder_error);
-            struct problem *p = add(f, EMBEDDER_DOWN, SIZE_MAX, detail, 0, c->embedder_open_wall_ms);
+            struct problem *p = add(f, c->embedder_key_refused ? EMBEDDER_KEY : EMBEDDER_DOWN, SIZE_MAX,
+                                    detail, 0, c->embedder_open_wall_ms);
             if (p) p->subject = service->embedder_names[c->embedder];
         }
         /* before its embedder has told the vectors' size, nobody looks at a collection */
         if (c->circuit != CIRCUIT_CLOSED && (c->looked || c->embedder_circuit == CIRCUIT_CLOSED))
-            add(f, QDRANT_DOWN, i, c->error, 0, c->open_wall_ms);
+            add(f, c->key_refused ? QDRANT_KEY : QDRANT_DOWN, i, c->error, 0, c->open_wall_ms);
     }
 }
 

@@ -163,7 +163,7 @@ START_TEST(servers_that_repeat_a_key_make_it_known_to_nobody)
     faults_clear_all(&w, &w.qdrant);
     fault(&w, &w.qdrant, J("count" : 0, "status" : 401, "body" : "Must provide an API key, not hush-qdrant"));
     update(&w, J("id" : "made-2"), J("$set" : {"description" : "a third one"}));
-    WAIT_UNTIL(&w, log_has(&w.daemon, "check api_key"));
+    WAIT_UNTIL(&w, log_has(&w.daemon, "check `api_key`"));
     walk(&w, &server);
     WAIT_UNTIL(&w, heard(listener, &events, "event: state\n"));
     WAIT_UNTIL(&w, heard(listener, &events, "event: status\n"));

@@ -334,6 +334,53 @@ START_TEST(a_collection_of_bytes_is_refused_and_the_others_are_not)
 }
 END_TEST
 
+/* A server fails on one text for a while, with this status (or hangs up), and takes all others. */
+static void fail_on_one(const char *test, const char *rule)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, test);
+    live_set(&w, "worker", "max_retries", "1");
+    fault(&w, &w.embedder, rule);
+    insert_made(&w, 0, 60);
+    insert(&w, J("id" : "heavy", "name" : "Too much for it", "status" : "beta"));
+    daemon_start(&w);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")) == 60);
+    WAIT_UNTIL(&w, document_int(&w, J("id" : "heavy"), ENTRY("tools", "retryCount")) >= 3);
+    EXPECT(&w, document_says(&w, J("id" : "heavy"), ENTRY("tools", "errorCode"), "EMBEDDING_UNAVAILABLE"));
+    faults_clear_all(&w, &w.embedder);
+    live_in_step(&w);
+    live_close(&w);
+}
+
+START_TEST(a_text_that_a_server_fails_on_is_tried_again_alone_without_end)
+{
+    fail_on_one("fails-500", J("text" : "Too much", "count" : 0, "status" : 500, "body" : "out of memory"));
+    fail_on_one("fails-502", J("text" : "Too much", "count" : 0, "status" : 502));
+    fail_on_one("fails-424", J("text" : "Too much", "count" : 0, "status" : 424));
+    fail_on_one("fails-cut", J("text" : "Too much", "count" : 0, "reset" : true));
+}
+END_TEST
+
+START_TEST(a_text_that_takes_too_long_holds_up_no_other)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "too-long");
+    live_set(&w, "embedding", "timeout_ms", "500");
+    live_set(&w, "embedding", "load_timeout_ms", "1000");
+    fault(&w, &w.embedder, J("text" : "Takes for ever", "count" : 0, "hang" : true));
+    insert(&w, J("id" : "slow", "name" : "Takes for ever", "status" : "beta"));
+    insert_made(&w, 0, 20);
+    daemon_start(&w);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")) == 20);
+    WAIT_UNTIL(&w, document_says(&w, J("id" : "slow"), ENTRY("tools", "errorCode"), "EMBEDDING_TIMEOUT"));
+    insert_made(&w, 100, 5);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")) == 25);
+    faults_clear_all(&w, &w.embedder);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(equal_texts_are_embedded_once)
 {
     struct live w = {.folder = ""};
@@ -370,6 +417,8 @@ int main(void)
         of_a_batch_that_fails_only_the_poisonous_texts_do,
         a_vector_that_a_collection_can_not_hold_is_refused,
         a_collection_of_bytes_is_refused_and_the_others_are_not,
+        a_text_that_a_server_fails_on_is_tried_again_alone_without_end,
+        a_text_that_takes_too_long_holds_up_no_other,
         equal_texts_are_embedded_once,
     };
     return live_main("embedders", tests, sizeof tests / sizeof *tests);

@@ -54,7 +54,7 @@ START_TEST(a_key_is_asked_for_named_when_it_is_wrong_and_never_shown)
     insert_made(&w, 0, 20);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         set_key(&w, wrong[i]);
-        WAIT_UNTIL(&w, log_has(&w.daemon, "check api_key"));
+        WAIT_UNTIL(&w, log_has(&w.daemon, "check `api_key`"));
         EXPECT(&w, log_has(&w.daemon, i < 2 ? "HTTP 401" : "HTTP 403"));
         EXPECT(&w, process_runs(&w.daemon));
         expect_no_points(&w);
@@ -80,6 +80,54 @@ START_TEST(a_key_may_stand_in_a_file)
     live_set(&w, "qdrant", "api_key_file", path);
     insert_made(&w, 0, 10);
     daemon_start(&w);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+static void write_key(struct live *w, const char *path, const char *key)
+{
+    FILE *file = fopen(path, "we");
+    EXPECT(w, file && fputs(key, file) >= 0 && fclose(file) == 0);
+}
+
+START_TEST(a_key_that_is_rotated_in_its_file_needs_no_restart)
+{
+    struct live w = {.folder = "", .qdrant_api_key = "hush-right", .embedder_api_key = "hush-model"};
+    char path[640], model[640];
+    live_open(&w, "key-rotated");
+    snprintf(path, sizeof path, "%s/key", w.folder);
+    snprintf(model, sizeof model, "%s/model-key", w.folder);
+    write_key(&w, path, "hush-expired\n");
+    write_key(&w, model, "hush-expired\n");
+    live_set(&w, "qdrant", "api_key_file", path);
+    live_set(&w, "embedding", "api_key_file", model);
+    insert_made(&w, 0, 10);
+    daemon_start(&w);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "check `api_key` of the embedding"));
+    write_key(&w, model, "hush-model\n");
+    WAIT_UNTIL(&w, log_has(&w.daemon, "check `api_key` or `api_key_file` in [qdrant]"));
+    write_key(&w, path, "hush-right\n");
+    live_in_step(&w);
+    EXPECT(&w, !log_has(&w.daemon, "hush"));
+    live_close(&w);
+}
+END_TEST
+
+/* The key expires while the daemon runs: no document pays for it, and all is well again with the key. */
+START_TEST(a_key_that_expires_costs_no_document_a_retry)
+{
+    struct live w = {.folder = ""};
+    open_in_step(&w, "key-expires");
+    fault(&w, &w.qdrant, J("count" : 0, "status" : 403, "body" : {"status" : {"error" : "Forbidden"}}));
+    update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
+    delete_one(&w, J("id" : "made-2"));
+    WAIT_UNTIL(&w, log_has(&w.daemon, "set aside until a probe succeeds"));
+    insert_made(&w, 100, 5);
+    WAIT_UNTIL(&w, count_documents(&w, J("id" : "made-104", "syncMetadata" : {"$exists" : true})) == 1);
+    EXPECT_INT(&w, count_documents(&w, J("syncMetadata.collections.tools.retryCount" : {"$gt" : 0})), 0);
+    EXPECT_INT(&w, count_documents(&w, J("syncMetadata.collections.tools.errorCode" : "QDRANT_REJECTED")), 0);
+    faults_clear_all(&w, &w.qdrant);
     live_in_step(&w);
     live_close(&w);
 }
@@ -343,6 +391,8 @@ int main(void)
     const TTest *const tests[] = {
         a_key_is_asked_for_named_when_it_is_wrong_and_never_shown,
         a_key_may_stand_in_a_file,
+        a_key_that_is_rotated_in_its_file_needs_no_restart,
+        a_key_that_expires_costs_no_document_a_retry,
         strict_mode_is_learned_and_kept_to,
         a_quota_that_is_used_up_is_told_and_tried_again_only_so_often,
         a_point_that_qdrant_refuses_fails_alone,

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/queue.h"
 #include "embed/embed.h"
@@ -23,6 +24,7 @@ static struct behaviour {
     const char *poison;  /* a batch with a text that contains this fails with `poison_status` */
     int poison_status;   /* 200: with a broken reply */
     const char *poison_reply;
+    const char *form;    /* base64 is this instead: "half", "double", "order" */
     bool floats;         /* plain numbers although base64 was asked for */
     bool refuses_base64; /* 400 for encoding_format */
     bool backwards;      /* data in another order than the input */
@@ -64,6 +66,15 @@ static void put_vector(struct buf *out, const char *text, bool base64)
     int dimensions = server_does.dimensions ? server_does.dimensions : 4;
     float v[64] = {(float)strlen(text), (float)(unsigned char)text[0], 1};
     if (base64) {
+        const char *form = server_does.form ? server_does.form : "";
+        if (strcmp(form, "half") == 0) dimensions /= 2;
+        if (strcmp(form, "double") == 0) dimensions *= 2;
+        for (int i = 0; strcmp(form, "order") == 0 && i < dimensions; i++) {
+            uint32_t word;
+            memcpy(&word, &v[i], sizeof word);
+            word = __builtin_bswap32(word);
+            memcpy(&v[i], &word, sizeof word);
+        }
         buf_putc(out, '"');
         put_base64(out, v, (size_t)dimensions);
         buf_putc(out, '"');
@@ -290,9 +301,7 @@ START_TEST(prefix_model_key_and_dimensions_are_sent)
     struct req *req = embed(five, 1);
     assert_embedded(req, 0);
     req_free(req);
-    ck_assert_str_eq(
-        last_body,
-        "{\"model\":\"m\",\"input\":[\"passage: a\"],\"dimensions\":4,\"encoding_format\":\"base64\"}");
+    ck_assert_str_eq(last_body, "{\"model\":\"m\",\"input\":[\"passage: a\"],\"dimensions\":4}");
     ck_assert_ptr_nonnull(strstr(last_head, "Authorization: Bearer sk-1\r\n"));
 }
 END_TEST
@@ -357,6 +366,61 @@ START_TEST(equal_texts_cost_nothing_the_second_time)
     ck_assert_uint_eq(req->embed.cached, 0);
     ck_assert_uint_eq(req->embed.dimensions, 6);
     req_free(req);
+}
+END_TEST
+
+/* ---- base64 ---- */
+
+/* Whether texts are asked for in base64 after a probe, which has some time to find out. */
+static bool in_base64(void)
+{
+    req_free(probe());
+    for (int i = 0; i < 50; i++) {
+        usleep(10000);
+        struct req *req = embed(five, 2);
+        assert_embedded(req, 0);
+        assert_embedded(req, 1);
+        req_free(req);
+        if (strstr(last_body, "\"bb\"") && strstr(last_body, "base64")) return true;
+    }
+    return false;
+}
+
+static const struct {
+    enum embed_encoding encoding;
+    const char *form;
+    bool refuses, base64;
+} forms[] = {
+    {EMBED_ENCODING_AUTO, NULL, false, true},      {EMBED_ENCODING_AUTO, "half", false, false},
+    {EMBED_ENCODING_AUTO, "double", false, false}, {EMBED_ENCODING_AUTO, "order", false, false},
+    {EMBED_ENCODING_AUTO, NULL, true, false},      {EMBED_ENCODING_FLOAT, NULL, false, false},
+    {EMBED_ENCODING_BASE64, NULL, false, true},
+};
+
+START_TEST(base64_is_used_where_it_gives_the_same_vector)
+{
+    config.encoding = forms[_i].encoding;
+    server_does.form = forms[_i].form;
+    server_does.refuses_base64 = forms[_i].refuses;
+    open_embedder();
+    ck_assert_int_eq(in_base64(), forms[_i].base64);
+}
+END_TEST
+
+/* It is refused with other words and another status than one knows. */
+START_TEST(base64_that_is_refused_anyhow_is_left_out)
+{
+    config.encoding = EMBED_ENCODING_BASE64;
+    server_does.poison = "base64";
+    server_does.poison_status = 500;
+    server_does.poison_reply = "no";
+    open_embedder();
+    struct req *req = embed(five, 5);
+    for (size_t i = 0; i < 5; i++) assert_embedded(req, i);
+    req_free(req);
+    int before = atomic_load(&request_count);
+    req_free(embed(five, 5));
+    ck_assert_int_eq(atomic_load(&request_count), before + 1); /* it is remembered */
 }
 END_TEST
 
@@ -720,6 +784,8 @@ int main(void)
     tcase_add_test(tc, a_query_has_its_own_prefix_and_model);
     tcase_add_test(tc, batches_keep_to_the_token_limit);
     tcase_add_test(tc, equal_texts_cost_nothing_the_second_time);
+    tcase_add_loop_test(tc, base64_is_used_where_it_gives_the_same_vector, 0, sizeof forms / sizeof forms[0]);
+    tcase_add_test(tc, base64_that_is_refused_anyhow_is_left_out);
     tcase_add_test(tc, who_asks_anew_hears_the_model_and_not_the_cache);
     tcase_add_test(tc, tei_says_how_many_it_takes_and_which_model_it_is);
     tcase_add_test(tc, tei_with_another_model_is_not_used);
