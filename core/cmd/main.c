@@ -17,9 +17,8 @@
 
 extern char **environ;
 
-#define LEAVE_MS                                                                                             \
-    50 /* enough to end our sessions on the server; what is not ended there runs out by itself               \
-        */
+/* Enough to end our sessions on the server; what is not ended there runs out by itself. */
+#define LEAVE_MS 50
 
 static const struct command *const commands[] = {
     &command_run,    &command_sync,    &command_status,  &command_retry,  &command_verify,
