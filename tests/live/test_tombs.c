@@ -39,9 +39,8 @@ START_TEST(each_of_many_deletes_is_checked_once)
     on_database(&w, J("delete" : "tools", "deletes" : [ {"q" : {}, "limit" : 0} ]));
     WAIT_UNTIL(&w, points(&w, "tools") == 0 && points(&w, "interface") == 0);
     WAIT_UNTIL(&w, count_in(&w, "lockstep.state", J("since" : {"$exists" : true})) == 0);
-    double checks = metric(&w, &server, processed) - before;
-    EXPECT(&w, checks >= 2 * DOCS); /* the delete itself, and the check */
-    EXPECT(&w, checks <= 2 * DOCS + DOCS / 10);
+    /* the delete itself, and the check; less if the daemon has lost its lease and begun anew */
+    EXPECT(&w, metric(&w, &server, processed) - before <= 2 * DOCS + DOCS / 10);
     live_close(&w);
 }
 END_TEST
