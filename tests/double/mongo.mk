@@ -5,7 +5,7 @@ libdoublemongo_la_SOURCES = \
 	%D%/mongo/bval.c %D%/mongo/bval.h %D%/mongo/bwrite.c \
 	%D%/mongo/cmd_admin.c %D%/mongo/cmd_aggregate.c %D%/mongo/cmd_catalog.c %D%/mongo/cmd_fam.c %D%/mongo/cmd_hello.c \
 	%D%/mongo/cmd_index.c %D%/mongo/cmd_read.c %D%/mongo/cmd_write.c %D%/mongo/command.c %D%/mongo/commands.h \
-	%D%/mongo/conn.c %D%/mongo/conn.h %D%/mongo/cursor.c %D%/mongo/cursor.h \
+	%D%/mongo/collation.c %D%/mongo/collation.h %D%/mongo/conn.c %D%/mongo/conn.h %D%/mongo/cursor.c %D%/mongo/cursor.h \
 	%D%/mongo/err.c %D%/mongo/err.h \
 	%D%/mongo/expr.c %D%/mongo/expr.h %D%/mongo/expr_arith.c %D%/mongo/expr_array.c %D%/mongo/expr_convert.c \
 	%D%/mongo/expr_int.h %D%/mongo/expr_logic.c %D%/mongo/expr_string.c \
@@ -21,7 +21,7 @@ libdoublemongo_la_SOURCES = \
 	%D%/mongo/stream.c %D%/mongo/stream.h %D%/mongo/text.c %D%/mongo/text.h \
 	%D%/mongo/token.c %D%/mongo/token.h \
 	%D%/mongo/update.c %D%/mongo/update.h %D%/mongo/update_int.h %D%/mongo/update_ops.c %D%/mongo/update_parse.c \
-	%D%/mongo/wire.c %D%/mongo/write.c
+	%D%/mongo/view.c %D%/mongo/wire.c %D%/mongo/write.c
 libdoublemongo_la_CPPFLAGS = $(AM_CPPFLAGS) $(UUID_CFLAGS)
 libdoublemongo_la_LIBADD = libbase.la $(BSON_LIBS) $(UUID_LIBS) -lm
 

@@ -3,6 +3,7 @@
  * Comparison follows the server's BSON comparison order.
  */
 #include "bval.h"
+#include "collation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -335,6 +336,8 @@ int val_cmp(struct val a, struct val b)
         return cmp_numbers(a, b);
     case BSON_TYPE_UTF8:
     case BSON_TYPE_SYMBOL:
+        if (collation_used()) return collation_compare(val_str(a), val_strlen(a), val_str(b), val_strlen(b));
+        return cmp_bytes(val_str(a), val_strlen(a), val_str(b), val_strlen(b));
     case BSON_TYPE_CODE:
         return cmp_bytes(val_str(a), val_strlen(a), val_str(b), val_strlen(b));
     case BSON_TYPE_DOCUMENT:

@@ -71,10 +71,11 @@ static int feed(struct req *r, struct pipeline *p, struct coll *c, struct val ma
     return r->err.code;
 }
 
-static int run_pipeline(struct req *r, const char *ns, struct val stages, int64_t batch)
+int run_pipeline(struct req *r, const char *ns, struct val stages, int64_t batch)
 {
     struct pipeline *p;
     struct coll *snapshot, *c = request_view(r, ns, &snapshot);
+    c = view_base(r, c, &stages);
     struct val match = pipeline_leading_match(stages);
     if (pipeline_parse(&r->a, stages, &p, &r->err)) return r->err.code;
     if (val_is_doc(match)) {
@@ -140,13 +141,18 @@ int cmd_aggregate(struct req *r)
         batch = val_int(it.v);
         if (batch < 0) return merr_set(&r->err, MERR_BAD_VALUE, "cursor.batchSize must not be negative");
     }
-    if (request_collation(r)) return r->err.code;
     if (whole) {
         ns = pool_alloc(&r->a, strlen(r->db) + 16);
         memcpy(ns, r->db, strlen(r->db));
         memcpy(ns + strlen(r->db), ".$cmd.aggregate", 16);
     }
-    if (val_is_doc(arr_get(stages, 0)) && !val_missing(doc_get(arr_get(stages, 0), "$changeStream"))) {
+    struct coll *snapshot;
+    bool stream =
+        val_is_doc(arr_get(stages, 0)) && !val_missing(doc_get(arr_get(stages, 0), "$changeStream"));
+    /* streams compare by the simple collation if nothing else is said */
+    if (request_collation(r, whole || stream ? NULL : request_view(r, ns, &snapshot))) return r->err.code;
+    if (stream && !whole && request_no_view(r, ns)) return r->err.code;
+    if (stream) {
         if (r->in_txn)
             return merr_set(&r->err, MERR_OPERATION_IN_TRANSACTION,
                             "Stage not supported inside of a multi-document transaction: $changeStream");

@@ -45,25 +45,42 @@ static const char *const create_fields[] = {"capped",
                                             "recordPreImages",
                                             NULL};
 
+/* What the catalogue keeps, in the order in which it shows it. */
+static int create_options(struct req *r, struct val *out)
+{
+    static const char *const kept[] = {"validator", "validationLevel", "validationAction", "viewOn",
+                                       "pipeline"};
+    struct val size = doc_get(r->body, "size"), max = doc_get(r->body, "max");
+    const struct collation *ignored;
+    struct bw options;
+    bw_init(&options, &r->a);
+    if (collation_parse(&r->a, doc_get(r->body, "collation"), &ignored, &r->err)) return r->err.code;
+    if (val_truthy(doc_get(r->body, "capped"))) {
+        if (!val_is_num(size))
+            return merr_set(&r->err, MERR_INVALID_OPTIONS,
+                            "the 'size' field is required when 'capped' is true");
+        bw_bool(&options, "capped", true);
+        bw_int(&options, "size", (val_int(size) + 255) / 256 * 256);
+        bw_put(&options, "max", max);
+    }
+    for (size_t i = 0; i < 5; i++) bw_put(&options, kept[i], doc_get(r->body, kept[i]));
+    bw_put(&options, "collation", collation_full(&r->a, doc_get(r->body, "collation")));
+    *out = bw_done(&options);
+    return 0;
+}
+
 int cmd_create(struct req *r)
 {
-    static const char *const refused[] = {"capped", "viewOn", "pipeline", "collation"};
-    static const char *const kept[] = {"validator", "validationLevel", "validationAction"};
     char *ns;
     if (request_fields(r, create_fields, UNKNOWN_IDL) || request_ns(r, &ns) || check_new_name(r, ns))
         return r->err.code;
-    for (size_t i = 0; i < 4; i++)
-        if (val_truthy(doc_get(r->body, refused[i])))
-            return merr_set(&r->err, MERR_NOT_IMPLEMENTED,
-                            "the stand-in does not know the option %s of create", refused[i]);
     if (store_find(&r->s->store, ns))
         return merr_set(&r->err, MERR_NAMESPACE_EXISTS, "Collection already exists. NS: %s", ns);
-    struct bw options;
-    bw_init(&options, &r->a);
-    for (size_t i = 0; i < 3; i++) bw_put(&options, kept[i], doc_get(r->body, kept[i]));
+    struct val options;
     struct coll *c;
+    if (create_options(r, &options)) return r->err.code;
     request_wrote(r);
-    return write_create(r, ns, bw_done(&options), &c);
+    return write_create(r, ns, options, &c);
 }
 
 int cmd_drop(struct req *r)
@@ -72,7 +89,7 @@ int cmd_drop(struct req *r)
     if (request_ns(r, &ns)) return r->err.code;
     struct coll *c = store_find(&r->s->store, ns);
     if (!c) return merr_set(&r->err, MERR_NAMESPACE_NOT_FOUND, "ns not found");
-    bw_int(&r->reply, "nIndexesWas", (int64_t)c->index_count);
+    if (!c->view) bw_int(&r->reply, "nIndexesWas", (int64_t)c->index_count);
     bw_str(&r->reply, "ns", ns);
     return write_drop(r, c);
 }
@@ -145,11 +162,15 @@ int cmd_coll_mod(struct req *r)
 static void put_collection(struct bw *w, const struct coll *c, bool name_only)
 {
     bw_str(w, "name", c->name);
-    bw_str(w, "type", "collection");
+    bw_str(w, "type", c->view ? "view" : "collection");
     if (name_only) return;
     bw_put(w, "options", c->options);
     bw_doc(w, "info");
-    bw_bool(w, "readOnly", false);
+    bw_bool(w, "readOnly", c->view);
+    if (c->view) {
+        bw_end(w);
+        return;
+    }
     bw_bin(w, "uuid", BSON_SUBTYPE_UUID, c->uuid, 16);
     bw_end(w);
     bw_put(w, "idIndex", c->indexes[0]->spec);
@@ -252,17 +273,21 @@ int cmd_coll_stats(struct req *r)
     bw_int(&r->reply, "count", c ? c->count : 0);
     if (c && c->count) bw_int(&r->reply, "avgObjSize", c->bytes / c->count);
     bw_int(&r->reply, "storageSize", c ? c->bytes : 0);
-    bw_bool(&r->reply, "capped", false);
+    bw_bool(&r->reply, "capped", c && c->capped_bytes);
     bw_int(&r->reply, "nindexes", c ? (int64_t)c->index_count : 0);
     return 0;
 }
 
 int cmd_db_stats(struct req *r)
 {
-    int64_t colls = 0, objects = 0, bytes = 0, indexes = 0;
+    int64_t colls = 0, views = 0, objects = 0, bytes = 0, indexes = 0;
     for (size_t i = 0; i < r->s->store.n; i++) {
         const struct coll *c = r->s->store.colls[i];
         if (strcmp(c->db, r->db)) continue;
+        if (c->view) {
+            views++;
+            continue;
+        }
         colls++;
         objects += c->count;
         bytes += c->bytes;
@@ -270,7 +295,7 @@ int cmd_db_stats(struct req *r)
     }
     bw_str(&r->reply, "db", r->db);
     bw_int(&r->reply, "collections", colls);
-    bw_i32(&r->reply, "views", 0);
+    bw_int(&r->reply, "views", views);
     bw_int(&r->reply, "objects", objects);
     bw_f64(&r->reply, "avgObjSize", objects ? (double)bytes / (double)objects : 0);
     bw_f64(&r->reply, "dataSize", (double)bytes);

@@ -131,13 +131,12 @@ static int check_options(struct req *r, bool removes, struct val update)
 
 int cmd_find_and_modify(struct req *r)
 {
-    struct val update = doc_get(r->body, "update"), collation = doc_get(r->body, "collation");
+    struct val update = doc_get(r->body, "update");
     bool removes = val_truthy(doc_get(r->body, "remove"));
     char *ns;
     if (request_fields(r, fields, UNKNOWN_IDL) || request_ns(r, &ns) || check_options(r, removes, update))
         return r->err.code;
-    if (!val_missing(collation) && !val_str_is(doc_get(collation, "locale"), "simple"))
-        return merr_set(&r->err, MERR_NOT_IMPLEMENTED, "the stand-in knows no collation but the simple one");
+    if (request_no_view(r, ns) || request_collation(r, store_find(&r->s->store, ns))) return r->err.code;
     r->wrote = true;
     const struct retry_record *done = session_retried(r, (int32_t)val_int(doc_get(r->body, "stmtId")));
     if (done && done->value) {

@@ -44,9 +44,11 @@ static int check_key(struct req *r, struct val key)
     return 0;
 }
 
-/* The specification as the server keeps it: v first, then options as given, key, name. */
-static int normalise(struct req *r, struct val given, struct val *out)
+/* The specification as the server keeps it: v first, then options as given, key, name, and the collation,
+ * which is the collection's if none is given. */
+static int normalise(struct req *r, const struct coll *c, struct val given, struct val *out)
 {
+    const struct collation *ignored;
     struct val key = doc_get(given, "key"), name = doc_get(given, "name");
     struct iter it;
     struct bw w;
@@ -71,9 +73,8 @@ static int normalise(struct req *r, struct val given, struct val *out)
             return merr_set(&r->err, MERR_INVALID_INDEX_SPEC,
                             "The field '%s' is not valid for an index specification. Specification: %s",
                             it.key, text_of(&r->a, given, TEXT_BSON));
-        if (!strcmp(it.key, "collation") && !val_str_is(doc_get(it.v, "locale"), "simple"))
-            return merr_set(&r->err, MERR_NOT_IMPLEMENTED,
-                            "the stand-in knows no collation but the simple one");
+        if (!strcmp(it.key, "collation") && collation_parse(&r->a, it.v, &ignored, &r->err))
+            return r->err.code;
     }
     bw_init(&w, &r->a);
     bw_i32(&w, "v", 2);
@@ -82,8 +83,11 @@ static int normalise(struct req *r, struct val given, struct val *out)
     bw_put(&w, "name", name);
     for (iter_init(&it, given); iter_next(&it);)
         if (strcmp(it.key, "v") && strcmp(it.key, "unique") && strcmp(it.key, "key") &&
-            strcmp(it.key, "name") && strcmp(it.key, "ns"))
+            strcmp(it.key, "name") && strcmp(it.key, "ns") && strcmp(it.key, "collation"))
             bw_put(&w, it.key, it.v);
+    struct val collation = doc_get(given, "collation");
+    if (val_missing(collation) && c) collation = doc_get(c->options, "collation");
+    bw_put(&w, "collation", collation_full(&r->a, collation));
     *out = bw_done(&w);
     return 0;
 }
@@ -106,7 +110,15 @@ static int existing(struct req *r, const struct coll *c, struct val spec, bool *
     if (val_is_num(id) && doc_count(key) == 1) return *exists = true, 0;
     for (size_t i = 0; i < c->index_count; i++) {
         const struct index *ix = c->indexes[i];
-        bool same_key = val_cmp(ix->key, key) == 0, same_name = val_str_is(name, ix->name);
+        bool same_name = val_str_is(name, ix->name), same_key = val_cmp(ix->key, key) == 0,
+             collated = val_cmp(doc_get(ix->spec, "collation"), doc_get(spec, "collation")) != 0;
+        if (same_key && same_name && collated)
+            return merr_set(&r->err, MERR_INDEX_OPTIONS_CONFLICT,
+                            "An index with the same key pattern, but a different collation already exists "
+                            "with the same name.  Try again with a unique name. Existing index: %s Requested "
+                            "index: %s",
+                            text_of(&r->a, ix->spec, TEXT_BSON), text_of(&r->a, spec, TEXT_BSON));
+        same_key = same_key && !collated;
         if (same_key && same_name && same_options(ix, spec)) return *exists = true, 0;
         if (same_key && same_name)
             return merr_set(&r->err, MERR_INDEX_OPTIONS_CONFLICT,
@@ -116,7 +128,11 @@ static int existing(struct req *r, const struct coll *c, struct val spec, bool *
                             "Index must have unique name.The existing index: %s has the same name as the "
                             "requested index: %s",
                             text_of(&r->a, ix->spec, TEXT_BSON), text_of(&r->a, spec, TEXT_BSON));
-        if (same_key && same_options(ix, spec))
+        if (same_key && !same_options(ix, spec))
+            return merr_set(&r->err, MERR_INDEX_OPTIONS_CONFLICT,
+                            "Index: %s already exists with different options: %s",
+                            text_of(&r->a, spec, TEXT_BSON), text_of(&r->a, ix->spec, TEXT_BSON));
+        if (same_key)
             return merr_set(&r->err, MERR_INDEX_OPTIONS_CONFLICT,
                             "Index with name: %s already exists with a different name", val_str(name));
     }
@@ -159,15 +175,16 @@ int cmd_create_indexes(struct req *r)
                         val_type_name(list.t));
     if (doc_is_empty(list))
         return merr_set(&r->err, MERR_BAD_VALUE, "Must specify at least one index to create");
-    for (iter_init(&it, list); iter_next(&it);)
-        if (normalise(r, it.v, &spec)) return r->err.code;
+    if (request_no_view(r, ns)) return r->err.code;
     struct coll *c = store_find(&r->s->store, ns);
+    for (iter_init(&it, list); iter_next(&it);)
+        if (normalise(r, c, it.v, &spec)) return r->err.code;
     bool made = !c;
     if (!c && write_create(r, ns, val_empty_doc(), &c)) return r->err.code;
     size_t before = c->index_count;
     for (iter_init(&it, list); iter_next(&it);) {
         bool exists;
-        if (normalise(r, it.v, &spec) || existing(r, c, spec, &exists) ||
+        if (normalise(r, c, it.v, &spec) || existing(r, c, spec, &exists) ||
             (!exists && coll_add_index(c, spec, &r->err) && build_failed(r, c))) {
             if (c->index_count > before) write_other(r, c);
             return r->err.code;
@@ -235,7 +252,8 @@ int cmd_list_indexes(struct req *r)
 {
     static const char *const fields[] = {"cursor", "includeBuildUUIDs", NULL};
     char *ns;
-    if (request_fields(r, fields, UNKNOWN_IDL) || request_ns(r, &ns)) return r->err.code;
+    if (request_fields(r, fields, UNKNOWN_IDL) || request_ns(r, &ns) || request_no_view(r, ns))
+        return r->err.code;
     const struct coll *c = store_find(&r->s->store, ns);
     if (!c) return merr_set(&r->err, MERR_NAMESPACE_NOT_FOUND, "ns does not exist: %s", ns);
     bw_doc(&r->reply, "cursor");

@@ -1,4 +1,5 @@
 /* cmd_read.c - find, getMore, killCursors, count, distinct. */
+#include "agg.h"
 #include "commands.h"
 #include "cursor.h"
 #include "text.h"
@@ -31,13 +32,6 @@ static int get_doc(struct req *r, const char *name, struct val *out)
     *out = doc_get(r->body, name);
     if (!val_missing(*out) && !val_is_doc(*out)) return parse_error(r, name, *out, "of BSON type object");
     return 0;
-}
-
-int request_collation(struct req *r)
-{
-    struct val c = doc_get(r->body, "collation"), locale = doc_get(c, "locale");
-    if (val_missing(c) || (val_is_doc(c) && doc_is_empty(c)) || val_str_is(locale, "simple")) return 0;
-    return merr_set(&r->err, MERR_NOT_IMPLEMENTED, "the stand-in knows no collation but the simple one");
 }
 
 /* ---- find ---- */
@@ -87,7 +81,7 @@ static int find_options(struct req *r, struct query_spec *q, struct val *project
     if (get_doc(r, "filter", &q->filter) || get_doc(r, "sort", &q->sort) ||
         get_doc(r, "projection", projection) || get_doc(r, "min", &q->min) || get_doc(r, "max", &q->max) ||
         get_number(r, "skip", &q->skip, "Skip") || get_number(r, "limit", &q->limit, "Limit") ||
-        get_number(r, "batchSize", batch, "BatchSize") || request_collation(r))
+        get_number(r, "batchSize", batch, "BatchSize"))
         return r->err.code;
     struct iter it;
     for (iter_init(&it, q->sort); iter_next(&it);)
@@ -114,6 +108,13 @@ static void keep_spec(struct pool *a, struct query_spec *q)
     q->max = val_dup(a, q->max);
 }
 
+static int find_in_view(struct req *r, const char *ns, const struct query_spec *spec, int64_t batch)
+{
+    struct val stages;
+    if (view_stages(r, spec, &stages)) return r->err.code;
+    return run_pipeline(r, ns, stages, batch < 0 ? DEFAULT_BATCH : batch);
+}
+
 int cmd_find(struct req *r)
 {
     struct query_spec spec;
@@ -124,8 +125,10 @@ int cmd_find(struct req *r)
     struct coll *snapshot;
     if (!val_is_str(first)) return parse_error(r, r->name, first, "of BSON type string");
     if (find_options(r, &spec, &projection, &batch, &single) || request_ns(r, &ns)) return r->err.code;
-    struct cursor *cur = cursor_new(r, ns);
     struct coll *c = request_view(r, ns, &snapshot);
+    if (request_collation(r, c)) return r->err.code;
+    if (c && c->view) return find_in_view(r, ns, &spec, batch);
+    struct cursor *cur = cursor_new(r, ns);
     keep_spec(&cur->a, &spec);
     projection = val_dup(&cur->a, projection);
     struct ectx e = r->ectx;
@@ -284,14 +287,37 @@ int cmd_kill_cursors(struct req *r)
 
 static const char *const count_fields[] = {"query", "limit", "skip", "hint", "collation", "fields", NULL};
 
+static bool count_one(void *ctx, struct val doc)
+{
+    (void)doc;
+    ++*(int64_t *)ctx;
+    return true;
+}
+
+static int count_in_view(struct req *r, struct coll *view, const struct query_spec *spec)
+{
+    struct val stages;
+    struct pipeline *p;
+    struct rec *rec;
+    int64_t n = 0;
+    if (view_stages(r, spec, &stages)) return r->err.code;
+    struct coll *base = view_base(r, view, &stages);
+    if (pipeline_parse(&r->a, stages, &p, &r->err)) return r->err.code;
+    pipeline_start(p, &r->a, &r->ectx, count_one, &n);
+    for (uint64_t at = 0; base && (rec = coll_scan(base, at)); at = rec->rid + 1)
+        if (!pipeline_push(p, rec_doc(rec))) break;
+    if (!r->err.code) pipeline_finish(p);
+    bw_int(&r->reply, "n", n);
+    return r->err.code;
+}
+
 int cmd_count(struct req *r)
 {
     struct query_spec spec = {.filter = doc_get(r->body, "query"), .hint = doc_get(r->body, "hint")};
     struct val limit = doc_get(r->body, "limit"), skip = doc_get(r->body, "skip");
     struct coll *snapshot;
     char *ns;
-    if (request_fields(r, count_fields, UNKNOWN_IDL) || request_ns(r, &ns) || request_collation(r))
-        return r->err.code;
+    if (request_fields(r, count_fields, UNKNOWN_IDL) || request_ns(r, &ns)) return r->err.code;
     if (val_is(spec.filter, BSON_TYPE_NULL)) spec.filter = VAL_NONE;
     if (!val_missing(spec.filter) && !val_is_doc(spec.filter))
         return merr_set(&r->err, MERR_TYPE_MISMATCH,
@@ -304,6 +330,8 @@ int cmd_count(struct req *r)
                         (long long)spec.skip);
     struct coll *c = request_view(r, ns, &snapshot);
     int64_t n = 0;
+    if (request_collation(r, c)) return r->err.code;
+    if (c && c->view) return count_in_view(r, c, &spec);
     if (c && (val_missing(spec.filter) || doc_is_empty(spec.filter)) && !spec.limit && !spec.skip) {
         n = c->count;
     } else {
@@ -377,7 +405,7 @@ int cmd_distinct(struct req *r)
     struct val key = doc_get(r->body, "key");
     struct coll *snapshot;
     char *ns;
-    if (request_fields(r, distinct_fields, UNKNOWN_IDL) || request_ns(r, &ns) || request_collation(r))
+    if (request_fields(r, distinct_fields, UNKNOWN_IDL) || request_ns(r, &ns) || request_no_view(r, ns))
         return r->err.code;
     if (!val_is_str(key))
         return merr_set(&r->err, MERR_TYPE_MISMATCH, "\"key\" had the wrong type. Expected string, found %s",
@@ -387,7 +415,8 @@ int cmd_distinct(struct req *r)
     struct query *q;
     struct values d = {.a = &r->a};
     struct rec *rec;
-    if (query_open(&r->a, request_view(r, ns, &snapshot), &spec, &r->ectx, &q, &r->err)) return r->err.code;
+    struct coll *c = request_view(r, ns, &snapshot);
+    if (request_collation(r, c) || query_open(&r->a, c, &spec, &r->ectx, &q, &r->err)) return r->err.code;
     while ((rec = query_next(q, &r->ectx))) path_visit(path, rec_doc(rec), PATH_LEAF_ELEMENTS, add_value, &d);
     if (!r->err.code) put_distinct(r, &d);
     free(d.v);

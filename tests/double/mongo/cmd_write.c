@@ -171,7 +171,9 @@ static const char *const insert_fields[] = {"documents", "ordered", "bypassDocum
 static int insert_one(struct req *r, const char *ns, struct val doc, int32_t stmt)
 {
     struct coll *c;
-    if (fix_document(r, &doc) || write_target(r, ns, &c) || write_insert(r, c, doc, NULL)) return r->err.code;
+    if (request_no_view(r, ns) || fix_document(r, &doc) || write_target(r, ns, &c) ||
+        write_insert(r, c, doc, NULL))
+        return r->err.code;
     session_record(r, stmt);
     return 0;
 }
@@ -369,9 +371,6 @@ static int read_update(struct req *r, struct val entry, struct update_call *call
             &r->err, MERR_TYPE_MISMATCH,
             "BSON field 'update.updates.arrayFilters' is the wrong type '%s', expected type 'array'",
             val_type_name(call->array_filters.t));
-    if (!val_missing(doc_get(entry, "collation")) &&
-        !val_str_is(doc_get(doc_get(entry, "collation"), "locale"), "simple"))
-        return merr_set(&r->err, MERR_NOT_IMPLEMENTED, "the stand-in knows no collation but the simple one");
     if (!val_missing(doc_get(entry, "c")))
         return merr_set(&r->err, MERR_NOT_IMPLEMENTED, "the stand-in does not know update constants");
     return 0;
@@ -424,7 +423,9 @@ static int update_statement(struct req *r, const char *ns, struct val entry, siz
         }
         return 0;
     }
-    if (read_update(r, entry, &call)) return r->err.code;
+    if (read_update(r, entry, &call) || request_no_view(r, ns) ||
+        request_collation_of(r, doc_get(entry, "collation"), store_find(&r->s->store, ns)))
+        return r->err.code;
     if (call.multi && r->has_txn_number && !r->in_txn)
         return merr_set(&r->err, MERR_INVALID_OPTIONS,
                         "Cannot use (or request) retryable writes with multi=true");
@@ -517,7 +518,9 @@ static int delete_statement(struct req *r, const char *ns, struct val entry, int
         return merr_set(&r->err, MERR_INVALID_OPTIONS,
                         "Cannot use (or request) retryable writes with limit=0");
     struct coll *c = writable(r, ns, &missing);
-    if (query_open(&r->a, c, &spec, &r->ectx, &q, &r->err)) return r->err.code;
+    if (request_no_view(r, ns) || request_collation_of(r, doc_get(entry, "collation"), c) ||
+        query_open(&r->a, c, &spec, &r->ectx, &q, &r->err))
+        return r->err.code;
     find_targets(r, q, multi, &t);
     query_close(q);
     for (size_t i = 0; i < t.n && !r->err.code; i++)

@@ -327,7 +327,9 @@ static int run(struct req *r, const struct command *cmd)
     if (r->phase == PHASE_RUN) {
         rc = await_read_concern(r);
         if (rc) return rc;
+        collation_use(NULL);
         rc = cmd->run(r);
+        collation_use(NULL);
         if (rc) return rc;
         r->deadline_ms = 0;
         r->phase = PHASE_WAIT_WRITE;

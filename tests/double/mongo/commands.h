@@ -2,6 +2,7 @@
 #ifndef DOUBLE_MONGO_COMMANDS_H
 #define DOUBLE_MONGO_COMMANDS_H
 
+#include "query.h"
 #include "server.h"
 
 /* cmd_read.c */
@@ -48,6 +49,14 @@ int cmd_whatsmyuri(struct req *r);
 int cmd_list_commands(struct req *r);
 int cmd_sasl_start(struct req *r);
 int cmd_double(struct req *r);
+
+/* view.c: the collection that a view shows, with the view's stages put before *stages; other collections as
+ * they are. */
+struct coll *view_base(struct req *r, struct coll *view, struct val *stages);
+/* What a find on a view asks for, as stages. */
+int view_stages(struct req *r, const struct query_spec *spec, struct val *stages);
+/* cmd_aggregate.c: runs stages over a collection or view and replies with a cursor. */
+int run_pipeline(struct req *r, const char *ns, struct val stages, int64_t batch);
 
 /* The first unfinished statement of the commands that write: shared helpers of cmd_write.c and cmd_fam.c. */
 struct update_call {

@@ -13,6 +13,8 @@ struct cursor *cursor_new(struct req *r, const char *ns)
         c->id = (int64_t)(server_random(s) >> 1);
     } while (c->id == 0 || cursor_find(s, c->id));
     c->ns = pool_strndup(&c->a, ns, strlen(ns));
+    c->collated = collation_used();
+    if (c->collated) c->collation = *collation_used();
     if (r->session) c->session = pool_copy(&c->a, r->session->id, 16);
     if (s->cursor_count == s->cursor_cap) {
         s->cursor_cap = s->cursor_cap ? s->cursor_cap * 2 : 16;
@@ -154,6 +156,7 @@ int cursor_reply(struct req *r, struct cursor *c, int64_t batch, bool first, boo
     struct batch b = {.max = batch};
     bool more;
     bw_init(&b.w, NULL);
+    collation_use(c->collated ? &c->collation : NULL);
     if (c->stream) {
         more = fill_stream(r, c, &b);
     } else if (c->query) {

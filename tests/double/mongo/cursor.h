@@ -20,7 +20,9 @@ struct cursor {
     struct rec *held;       /* a match that did not fit into the last batch */
     struct req *user;       /* the getMore that waits on it */
     const uint8_t *session; /* id of the session that opened it, or NULL */
-    bool single;            /* closed after its first batch whatever is left */
+    bool collated;          /* by `collation`, else by the simple one */
+    struct collation collation;
+    bool single; /* closed after its first batch whatever is left */
 };
 
 /* A cursor of the request's session. */

@@ -70,6 +70,7 @@ static void replay_document(struct server *s, enum oplog_op op, const char *ns, 
     if (old) *pre = rec_ref(old);
     if (op == OP_INSERT && !old) {
         coll_insert(c, doc, &err);
+        coll_cap(c);
     } else if (op == OP_DELETE && old) {
         coll_delete(c, old);
     } else if (op == OP_REPLACE && old) {

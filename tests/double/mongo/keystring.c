@@ -1,5 +1,6 @@
 /* keystring.c - order-preserving encoding of values. Pure; owns nothing but the buffer it is given. */
 #include "keystring.h"
+#include "collation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -136,6 +137,20 @@ static void put_text(struct kbuf *k, const char *text, size_t bytes)
     byte(k, 0);
 }
 
+/* By the collation in force. */
+static void put_string(struct kbuf *k, struct val v)
+{
+    struct kbuf key;
+    if (!collation_used()) {
+        put_text(k, val_str(v), val_strlen(v));
+        return;
+    }
+    kbuf_init(&key);
+    collation_key(&key, val_str(v), val_strlen(v));
+    put_text(k, (const char *)key.p, key.n);
+    kbuf_fini(&key);
+}
+
 static int generic_type(uint8_t t)
 {
     switch (val_canonical(t)) {
@@ -224,6 +239,8 @@ static void put_value(struct kbuf *k, struct val v)
     switch (v.t) {
     case BSON_TYPE_UTF8:
     case BSON_TYPE_SYMBOL:
+        put_string(k, v);
+        break;
     case BSON_TYPE_CODE:
         put_text(k, val_str(v), val_strlen(v));
         break;

@@ -109,8 +109,21 @@ static void point(struct query *q, struct val v)
     successor(&r->hi);
 }
 
+/* An index serves comparisons by its own collation only, except of values without strings in them. */
+static bool same_collation(const struct index *ix)
+{
+    const struct collation *used = collation_used();
+    return (ix->collation ? ix->collation->strength : 0) == (used ? used->strength : 0);
+}
+
+static bool has_strings(struct val v)
+{
+    return val_is_str(v) || val_is_doc(v) || val_is_arr(v) || val_is(v, BSON_TYPE_SYMBOL);
+}
+
 static bool indexable(struct val v, const struct index *ix)
 {
+    if (has_strings(v) && !same_collation(ix)) return false;
     if (val_nullish(v)) return !ix->multikey && !ix->sparse && !ix->partial;
     return !val_is_arr(v) && !val_is(v, BSON_TYPE_REGEX) && !val_is(v, BSON_TYPE_MINKEY) &&
            !val_is(v, BSON_TYPE_MAXKEY);
@@ -217,7 +230,8 @@ static void choose_index(struct query *q)
 /* True if walking the index gives the order of the sort; *backward says which way. */
 static bool gives_order(const struct index *ix, const struct sort_spec *sort, bool *backward)
 {
-    if (ix->multikey || ix->sparse || ix->partial || sort->n > ix->parts->n) return false;
+    if (!same_collation(ix) || ix->multikey || ix->sparse || ix->partial || sort->n > ix->parts->n)
+        return false;
     for (size_t i = 0; i < sort->n; i++) {
         const struct sort_part *s = &sort->parts[i], *p = &ix->parts->parts[i];
         if (strcmp(s->path->text, p->path->text)) return false;
@@ -243,7 +257,8 @@ static int bound_key(const struct index *ix, struct val bound, struct kbuf *out,
     struct iter it;
     iter_init(&it, bound);
     for (size_t i = 0; i < ix->parts->n; i++) {
-        if (!iter_next(&it) || strcmp(it.key, ix->parts->parts[i].path->text))
+        if (!iter_next(&it) || strcmp(it.key, ix->parts->parts[i].path->text) ||
+            (has_strings(it.v) && !same_collation(ix)))
             return merr_set(err, 51174, "The index chosen is not compatible with min/max");
         keystring_put(out, it.v, ix->parts->parts[i].descending);
     }

@@ -154,8 +154,12 @@ int request_fields(struct req *r, const char *const *known, enum unknown_style s
 bool request_is_generic(const char *name);
 /* w: 0: the server says nothing but ok. */
 bool request_wants_no_answer(const struct req *r);
-/* Refuses every collation but the simple one. */
-int request_collation(struct req *r);
+/* Puts the command's collation into force, or that of the collection (NULL: there is none) if it names
+ * none. */
+int request_collation(struct req *r, const struct coll *c);
+int request_collation_of(struct req *r, struct val given, const struct coll *c);
+/* Refuses what cannot be done to a view. */
+int request_no_view(struct req *r, const char *ns);
 /* The collection as this request may see it: inside a transaction, at the majority point. May be a snapshot,
  * which *snapshot then owns. */
 struct coll *request_view(struct req *r, const char *ns, struct coll **snapshot);

@@ -169,14 +169,31 @@ void coll_rename(struct coll *c, const char *ns)
     set_name(c, ns);
 }
 
+/* The index of _id has the collection's collation. */
+static void collate_ids(struct coll *c)
+{
+    struct bw w;
+    struct merr err;
+    merr_init(&err);
+    bw_init(&w, NULL);
+    bw_merge(&w, c->indexes[0]->spec);
+    bw_put(&w, "collation", doc_get(c->options, "collation"));
+    coll_drop_index(c, 0);
+    coll_add_index(c, bw_done(&w), &err);
+    bw_fini(&w);
+    merr_fini(&err);
+}
+
 int coll_set_options(struct coll *c, struct val options, struct merr *err)
 {
     struct pool a = {0};
     struct match *m = NULL;
     options = val_dup(&a, options);
+    const struct collation *collation;
     struct val validator = doc_get(options, "validator"), level = doc_get(options, "validationLevel"),
                action = doc_get(options, "validationAction");
-    if (val_is_doc(validator) && !doc_is_empty(validator) && match_parse(&a, validator, NULL, &m, err)) {
+    if (collation_parse(&a, doc_get(options, "collation"), &collation, err) ||
+        (val_is_doc(validator) && !doc_is_empty(validator) && match_parse(&a, validator, NULL, &m, err))) {
         pool_fini(&a);
         return err->code;
     }
@@ -184,6 +201,11 @@ int coll_set_options(struct coll *c, struct val options, struct merr *err)
     c->options_pool = a;
     c->options = options;
     c->validator = m;
+    c->collation = collation;
+    c->view = val_is_str(doc_get(options, "viewOn"));
+    c->capped_bytes = val_truthy(doc_get(options, "capped")) ? val_int(doc_get(options, "size")) : 0;
+    c->capped_count = c->capped_bytes ? val_int(doc_get(options, "max")) : 0;
+    if (collation && c->index_count && !c->indexes[0]->collation) collate_ids(c);
     c->validate_off = val_str_is(level, "off");
     c->validate_warn = val_str_is(action, "warn");
     c->validate_moderate = val_str_is(level, "moderate");
@@ -196,7 +218,9 @@ int coll_validate(const struct coll *c, struct val doc, struct merr *err)
     struct pool a = {0};
     struct ectx e = {.a = &a, .root = doc, .err = err};
     struct match_vars vars = {.ectx = &e, .array_index = -1};
+    const struct collation *before = collation_use(c->collation);
     bool ok = match_eval(c->validator, doc, &vars);
+    collation_use(before);
     pool_fini(&a);
     if (err->code) return err->code;
     return ok ? 0 : merr_set(err, MERR_DOCUMENT_VALIDATION, "Document failed validation");
@@ -246,8 +270,10 @@ struct rec *coll_scan(const struct coll *c, uint64_t from)
 struct rec *coll_by_id(const struct coll *c, struct val id)
 {
     struct kbuf k;
+    const struct collation *before = collation_use(c->indexes[0]->collation);
     kbuf_init(&k);
     keystring_put(&k, id, false);
+    collation_use(before);
     struct snode *n = skiplist_seek(&c->indexes[0]->list, k.p, k.n, false);
     struct rec *r = n && n->key_bytes == k.n + 8 && !memcmp(snode_key(n), k.p, k.n) ? n->rec : NULL;
     kbuf_fini(&k);
@@ -308,6 +334,12 @@ void coll_delete(struct coll *c, struct rec *r)
     c->bytes -= r->bytes;
     drop_empty_chunk(c, r->rid);
     rec_unref(r);
+}
+
+void coll_cap(struct coll *c)
+{
+    while (c->capped_bytes && (c->bytes > c->capped_bytes || (c->capped_count && c->count > c->capped_count)))
+        coll_delete(c, coll_scan(c, 0));
 }
 
 struct coll *coll_clone(const struct coll *c)

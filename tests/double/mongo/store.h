@@ -7,6 +7,7 @@
 #ifndef DOUBLE_MONGO_STORE_H
 #define DOUBLE_MONGO_STORE_H
 
+#include "collation.h"
 #include "match.h"
 #include "skiplist.h"
 #include "sortkey.h"
@@ -33,6 +34,7 @@ struct index {
     struct sort_spec *parts;
     bool unique, sparse, multikey;
     struct match *partial; /* NULL: every document */
+    const struct collation *collation;
     struct skiplist list;
 };
 
@@ -50,6 +52,9 @@ struct coll {
     struct pool options_pool;
     struct val options; /* what create was given */
     struct match *validator;
+    const struct collation *collation;  /* of queries and indexes that name none */
+    bool view;                          /* it has no documents: `options` say what it shows */
+    int64_t capped_bytes, capped_count; /* 0: no such limit */
     bool validate_off, validate_warn, validate_moderate;
 };
 
@@ -83,6 +88,8 @@ struct rec *coll_by_id(const struct coll *c, struct val id);
 int coll_insert(struct coll *c, struct rec *r, struct merr *err);
 int coll_replace(struct coll *c, struct rec *old, struct rec *now, struct merr *err);
 void coll_delete(struct coll *c, struct rec *r);
+/* Takes the oldest records out of a capped collection until it is within its limits; no oplog tells it. */
+void coll_cap(struct coll *c);
 /* A copy that shares the records and may be changed apart. */
 struct coll *coll_clone(const struct coll *c);
 

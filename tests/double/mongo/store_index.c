@@ -91,13 +91,20 @@ static void unique_keys(struct keys *ks)
     ks->n = keep;
 }
 
+static bool is_indexed(const struct index *ix, struct val doc)
+{
+    struct match_vars vars = {.array_index = -1};
+    return !ix->partial || match_eval(ix->partial, doc, &vars);
+}
+
 /* The keys of a document, without the record's place. */
 static void make_keys(const struct index *ix, struct val doc, struct keys *out)
 {
+    const struct collation *before = collation_use(ix->collation);
     memset(out, 0, sizeof *out);
-    if (ix->partial) {
-        struct match_vars vars = {.array_index = -1};
-        if (!match_eval(ix->partial, doc, &vars)) return;
+    if (!is_indexed(ix, doc)) {
+        collation_use(before);
+        return;
     }
     struct values vs[32];
     bool present = false;
@@ -114,6 +121,7 @@ static void make_keys(const struct index *ix, struct val doc, struct keys *out)
     kbuf_fini(&so_far);
     for (size_t i = 0; i < ix->parts->n; i++) free(vs[i].v);
     unique_keys(out);
+    collation_use(before);
 }
 
 /* Which of a field's values made the key: the one whose encoding stands at `at`. */
@@ -131,27 +139,53 @@ static struct val value_of_key(const struct values *vs, bool descending, const s
     return val_null();
 }
 
+/* A value of a key as the server tells it: of strings under a collation, the bytes by which they compare. */
+static void put_key_value(const struct index *ix, const char *name, struct val v, struct bw *text,
+                          struct bw *value)
+{
+    struct kbuf key;
+    struct buf hex;
+    if (!ix->collation || !val_is_str(v)) {
+        bw_put(text, name, v);
+        bw_put(value, name, v);
+        return;
+    }
+    kbuf_init(&key);
+    buf_init(&hex, 0);
+    collation_key(&key, val_str(v), val_strlen(v));
+    buf_puts(&hex, "0x");
+    for (size_t i = 0; i < key.n; i++) buf_printf(&hex, "%02x", key.p[i]);
+    bw_str(text, name, hex.data);
+    bw_strn(value, name, (const char *)key.p, key.n);
+    buf_fini(&hex);
+    kbuf_fini(&key);
+}
+
 static int duplicate(const struct coll *c, const struct index *ix, struct val doc, const struct kbuf *key,
                      struct merr *err)
 {
     struct pool a = {0};
-    struct bw text, *extra;
+    struct bw text, value, *extra;
     size_t at = 0;
+    const struct collation *before = collation_use(ix->collation);
     bw_init(&text, &a);
+    bw_init(&value, &a);
     for (size_t i = 0; i < ix->parts->n; i++) {
         const struct sort_part *p = &ix->parts->parts[i];
         struct values vs = {0};
         path_visit(p->path, doc, PATH_LEAF_ELEMENTS, collect, &vs);
-        bw_put(&text, p->path->text, value_of_key(&vs, p->descending, key, &at));
+        put_key_value(ix, p->path->text, value_of_key(&vs, p->descending, key, &at), &text, &value);
         free(vs.v);
     }
-    struct val value = bw_done(&text);
-    int code =
-        merr_set(err, MERR_DUPLICATE_KEY, "E11000 duplicate key error collection: %s index: %s dup key: %s",
-                 c->ns, ix->name, text_of(&a, value, TEXT_BSON));
+    collation_use(before);
+    int code = merr_set(err, MERR_DUPLICATE_KEY,
+                        "E11000 duplicate key error collection: %s index: %s%s%s dup key: %s", c->ns,
+                        ix->name, ix->collation ? " collation: " : "",
+                        ix->collation ? text_of(&a, doc_get(ix->spec, "collation"), TEXT_BSON) : "",
+                        text_of(&a, bw_done(&text), TEXT_BSON));
     extra = merr_extra(err);
     bw_put(extra, "keyPattern", ix->key);
-    bw_put(extra, "keyValue", value);
+    bw_put(extra, "keyValue", bw_done(&value));
     pool_fini(&a);
     return code;
 }
@@ -262,6 +296,7 @@ int coll_add_index(struct coll *c, struct val spec, struct merr *err)
     ix->sparse = val_truthy(doc_get(ix->spec, "sparse"));
     int rc = sort_parse(&ix->a, ix->key, &ix->parts, err);
     if (!rc && ix->parts->n > 32) rc = merr_set(err, 13103, "too many compound keys");
+    if (!rc) rc = collation_parse(&ix->a, doc_get(ix->spec, "collation"), &ix->collation, err);
     if (!rc && val_is_doc(partial)) rc = match_parse(&ix->a, partial, NULL, &ix->partial, err);
     c->indexes = xrealloc(c->indexes, (c->index_count + 1) * sizeof *c->indexes);
     if (!c->index_count) c->indexes[0] = ix; /* add_keys knows the index of _id by its place */

@@ -92,6 +92,7 @@ int write_insert(struct req *r, struct coll *c, struct val doc, struct rec **out
     struct rec *rec = rec_new(doc);
     int rc = coll_insert(c, rec, &r->err);
     if (!rc) {
+        coll_cap(c);
         request_wrote(r);
         if (r->in_txn) {
             session_note(r->session, OP_INSERT, c->ns, NULL, rec, VAL_NONE);
@@ -130,6 +131,10 @@ int write_update(struct req *r, struct coll *c, struct rec *old, struct rec *now
                  struct val unset, bool replaced)
 {
     if (validate(r, c, old, rec_doc(now))) return r->err.code;
+    if (c->capped_bytes && old->bytes != now->bytes)
+        return merr_set(&r->err, MERR_CANNOT_GROW_CAPPED,
+                        "Cannot change the size of a document in a capped collection: %u != %u", old->bytes,
+                        now->bytes);
     if (session_conflict(r, c->ns, doc_get(rec_doc(old), "_id"))) return r->err.code;
     rec_ref(old);
     int rc = coll_replace(c, old, now, &r->err);
@@ -148,6 +153,8 @@ int write_update(struct req *r, struct coll *c, struct rec *old, struct rec *now
 
 int write_delete(struct req *r, struct coll *c, struct rec *old)
 {
+    if (c->capped_bytes)
+        return merr_set(&r->err, MERR_ILLEGAL_OPERATION, "cannot remove from a capped collection: %s", c->ns);
     if (session_conflict(r, c->ns, doc_get(rec_doc(old), "_id"))) return r->err.code;
     rec_ref(old);
     coll_delete(c, old);
