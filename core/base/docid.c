@@ -1,19 +1,23 @@
 /*
- * docid.c - ids as tiny BSON documents: copied as they came, compared by their bytes, printed on demand.
+ * docid.c - ids as tiny BSON documents: in canonical form, so that what the server holds equal is equal by
+ * its bytes; printed on demand.
  *
  * Owns nothing. The order of values lives in base/order.c.
  */
 #include "base/docid.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/canonical.h"
 #include "base/extjson.h"
 #include "base/json.h"
 #include "base/order.h"
 #include "base/siphash.h"
 #include "base/utf8.h"
+#include "base/uuid.h"
 
 static struct docid *from_bson(const bson_t *doc)
 {
@@ -27,7 +31,7 @@ static struct docid *from_bson(const bson_t *doc)
 struct docid *docid_new(const bson_iter_t *iter)
 {
     bson_t doc = BSON_INITIALIZER;
-    struct docid *id = bson_append_iter(&doc, "_id", 3, iter) ? from_bson(&doc) : NULL;
+    struct docid *id = canonical_append(&doc, "_id", 3, iter) ? from_bson(&doc) : NULL;
     bson_destroy(&doc);
     return id;
 }
@@ -93,6 +97,13 @@ char *docid_json(const struct docid *id)
     return json;
 }
 
+char *docid_key(const struct docid *id)
+{
+    bson_iter_t iter;
+    docid_iter(id, &iter);
+    return BSON_ITER_HOLDS_UTF8(&iter) ? strdup(bson_iter_utf8(&iter, NULL)) : docid_json(id);
+}
+
 /* One value and nothing after it: no comma or closing bracket outside of strings and brackets, so that what
  * stands between our own braces can't end them. */
 static bool one_value(const char *json)
@@ -133,7 +144,7 @@ bool docid_read(const char *json, struct docid **out)
     bson_t *doc = bson_new_from_json((const uint8_t *)text.data, (ssize_t)text.bytes, &error);
     if (!doc) goto out;
     if (bson_count_keys(doc) == 1 && bson_iter_init_find(&iter, doc, "_id")) {
-        *out = from_bson(doc);
+        *out = docid_new(&iter);
         ok = *out != NULL;
     }
     bson_destroy(doc);
@@ -148,7 +159,7 @@ struct docid *docid_parse(const char *json)
     return docid_read(json, &id) ? id : NULL;
 }
 
-/* A number, boolean or date as payloads show it, without the quotes that some of them have there. */
+/* A number as payloads show it, without the quotes that some have there; no number has no plain form. */
 static void put_unquoted(struct buf *out, const bson_iter_t *iter)
 {
     struct buf json;
@@ -162,30 +173,59 @@ static void put_unquoted(struct buf *out, const bson_iter_t *iter)
     buf_fini(&json);
 }
 
+/* Infinite and NaN: JSON has no number for them. */
+static bool is_number(const bson_iter_t *iter)
+{
+    return BSON_ITER_HOLDS_DOUBLE(iter) ? isfinite(bson_iter_double(iter))
+                                        : BSON_ITER_HOLDS_NUMBER(iter) || BSON_ITER_HOLDS_DECIMAL128(iter);
+}
+
+static void put_clean(struct buf *out, const bson_iter_t *iter)
+{
+    uint32_t bytes = 0;
+    const char *string = bson_iter_utf8(iter, &bytes);
+    if (!buf_reserve(out, 3 * (size_t)bytes)) return;
+    out->bytes = utf8_clean(out->data, 3 * (size_t)bytes, string, bytes);
+    out->data[out->bytes] = '\0';
+}
+
 char *docid_plain(const struct docid *id)
 {
     bson_iter_t iter;
     struct buf out;
+    char fixed[UUID_TEXT_BYTES];
     buf_init(&out, 0);
     docid_iter(id, &iter);
     if (BSON_ITER_HOLDS_OID(&iter)) {
-        char hex[25];
-        bson_oid_to_string(bson_iter_oid(&iter), hex);
-        buf_puts(&out, hex);
+        bson_oid_to_string(bson_iter_oid(&iter), fixed);
+        buf_puts(&out, fixed);
     } else if (BSON_ITER_HOLDS_UTF8(&iter)) {
-        uint32_t bytes = 0;
-        const char *string = bson_iter_utf8(&iter, &bytes);
-        if (buf_reserve(&out, 3 * (size_t)bytes)) {
-            out.bytes = utf8_clean(out.data, 3 * (size_t)bytes, string, bytes);
-            out.data[out.bytes] = '\0';
-        }
-    } else if (BSON_ITER_HOLDS_NUMBER(&iter) || BSON_ITER_HOLDS_BOOL(&iter) ||
-               BSON_ITER_HOLDS_DATE_TIME(&iter) || BSON_ITER_HOLDS_DECIMAL128(&iter)) {
+        put_clean(&out, &iter);
+    } else if (is_number(&iter)) {
         put_unquoted(&out, &iter);
+    } else if (uuid_of_value(&iter, fixed)) {
+        buf_puts(&out, fixed);
     } else {
         extjson_put(&out, &iter);
     }
     char *text = buf_take(&out, NULL);
     if (!text) buf_fini(&out);
     return text;
+}
+
+bool docid_put_payload(const struct docid *id, struct buf *out)
+{
+    bson_iter_t iter;
+    docid_iter(id, &iter);
+    bool whole = BSON_ITER_HOLDS_INT32(&iter) || BSON_ITER_HOLDS_INT64(&iter);
+    char *plain = whole || BSON_ITER_HOLDS_UTF8(&iter) ? NULL : docid_plain(id);
+    if (whole || BSON_ITER_HOLDS_UTF8(&iter)) {
+        json_put_value(out, &iter);
+    } else if (plain) {
+        json_put_string(out, plain, strlen(plain));
+    } else {
+        out->failed = true;
+    }
+    free(plain);
+    return !out->failed;
 }

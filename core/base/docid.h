@@ -10,21 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 /* Immutable once made; heap-allocated in one piece; freed by docid_free(). */
 struct docid {
     uint32_t bytes; /* of `data` */
-    uint8_t data[]; /* a whole BSON document {"_id": value} */
+    uint8_t data[]; /* a whole BSON document {"_id": value}, the value in canonical form */
 };
 
-/* Copies the value `iter` stands on. NULL when memory is out. */
+/* Copies the value `iter` stands on, in its canonical form (canonical.h). NULL when memory is out. */
 struct docid *docid_new(const bson_iter_t *iter);
 /* Copies the `_id` of `doc`; NULL when it has none or memory is out. */
 struct docid *docid_of(const bson_t *doc);
 struct docid *docid_copy(const struct docid *id);
 void docid_free(struct docid *id);
 
-/* The same value in the same type (MongoDB keeps ids that are numerically equal apart by refusing the
- * second). */
+/* Equal for MongoDB by its simple collation: 1, 1.0 and NumberDecimal("1.00") are one id. */
 bool docid_equal(const struct docid *a, const struct docid *b);
 /* Stable within a process only. */
 uint64_t docid_hash(const struct docid *id);
@@ -46,8 +47,15 @@ char *docid_json(const struct docid *id);
 bool docid_read(const char *json, struct docid **out);
 /* The same for who needs no difference: NULL in both cases. */
 struct docid *docid_parse(const char *json);
-/* The `_id` as a person writes it and as the payload's `id` shows it: 24 hex digits, the string itself, a
- * number, boolean or date as it stands in payloads but without quotes, else as docid_json. free() it. */
+/* As `_lockstep.key` shows a business id: a string by its own bytes up to a NUL, any other value as
+ * docid_json. free() it; NULL when memory is out. */
+char *docid_key(const struct docid *id);
+/* The id as a person writes it, and as all lists show it: the string itself, a number's digits, the 24 hex
+ * digits of an ObjectId, the text of a UUID (binary of subtype 3 or 4), anything else as docid_json. free()
+ * it. */
 char *docid_plain(const struct docid *id);
+/* The same as JSON, for the payload's `id`: an integer up to 2^53 as a number, all others as strings. False
+ * when memory is out. */
+bool docid_put_payload(const struct docid *id, struct buf *out);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "base/uuid.h"
 
 #define EXACT_INTEGER (INT64_C(1) << 53)
 
@@ -426,6 +427,11 @@ static void write_binary(struct buf *out, const bson_iter_t *iter)
     bson_subtype_t subtype;
     uint32_t bytes = 0;
     const uint8_t *data = NULL;
+    char uuid[UUID_TEXT_BYTES];
+    if (uuid_of_value(iter, uuid)) {
+        json_put_string(out, uuid, strlen(uuid));
+        return;
+    }
     bson_iter_binary(iter, &subtype, &bytes, &data);
     json_put_base64(out, data, data ? bytes : 0);
 }

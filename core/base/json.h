@@ -9,7 +9,7 @@
  * digits date               "2024-05-01T12:00:00.000Z"; years outside 0 to 9999 as ECMAScript's "+012345-..."
  * and
  *                      "-000001-...", with more digits where six don't do
- *   binary             standard base64 of its bytes, whatever the subtype
+ *   binary             the text of a UUID (subtypes 3 and 4), else standard base64 of its bytes
  *   null, undefined    null
  *   object             keys sorted by UTF-16 code units; of equal keys the last one counts
  *   the rest           as in Extended JSON, keys sorted: {"$timestamp":{"i":1,"t":2}},

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libbase.la
 libbase_la_SOURCES = \
 	%D%/arena.c %D%/arena.h \
 	%D%/buf.c %D%/buf.h \
+	%D%/canonical.c %D%/canonical.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/docid.c %D%/docid.h \
 	%D%/err.c %D%/err.h \

@@ -56,6 +56,20 @@ static bool from_sha1(const struct hash_span *spans, size_t count, char out[UUID
     return true;
 }
 
+bool uuid_of_value(const bson_iter_t *iter, char out[UUID_TEXT_BYTES])
+{
+    bson_subtype_t subtype = BSON_SUBTYPE_BINARY;
+    uint32_t bytes = 0;
+    const uint8_t *data = NULL;
+    if (!BSON_ITER_HOLDS_BINARY(iter)) return false;
+    bson_iter_binary(iter, &subtype, &bytes, &data);
+    if ((subtype != BSON_SUBTYPE_UUID && subtype != BSON_SUBTYPE_UUID_DEPRECATED) || !data ||
+        bytes != UUID_BYTES)
+        return false;
+    uuid_to_text(data, out);
+    return true;
+}
+
 bool uuid_v5(const uint8_t space[UUID_BYTES], const void *name, size_t bytes, char out[UUID_TEXT_BYTES])
 {
     return from_sha1((struct hash_span[]){{space, UUID_BYTES}, {name, bytes}}, 2, out);

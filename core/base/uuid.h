@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_BASE_UUID_H
 #define LOCKSTEP_BASE_UUID_H
 
+#include <bson/bson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,10 @@
 /* Reads the 36-character form, in either case; false for anything else. */
 bool uuid_from_text(const char *text, uint8_t out[UUID_BYTES]);
 void uuid_to_text(const uint8_t uuid[UUID_BYTES], char out[UUID_TEXT_BYTES]);
+
+/* The value is a binary of subtype 3 or 4 with the bytes of a UUID; `out` is its text, bytes in their order.
+ */
+bool uuid_of_value(const bson_iter_t *iter, char out[UUID_TEXT_BYTES]);
 
 /* RFC 9562 section 5.5: SHA-1 over the namespace and the name's bytes. False (and "") if SHA-1 can't be had.
  */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/docid.h"
-#include "base/extjson.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "collection/making.h"
@@ -31,20 +30,17 @@ static bool put_value(void *context, const bson_iter_t *value)
 /* The `_id` as a person writes it. */
 static bool put_id(const struct making *m, struct buf *out)
 {
-    bson_iter_t id;
+    bson_iter_t iter;
     const char *rest;
-    if (!view_member(&m->view, "_id", &id, &rest)) {
+    if (!view_member(&m->view, "_id", &iter, &rest)) {
         buf_puts(out, "null");
-    } else if (BSON_ITER_HOLDS_UTF8(&id) || BSON_ITER_HOLDS_OID(&id)) {
-        json_put_value(out, &id);
-    } else {
-        struct buf text;
-        buf_init(&text, 0);
-        if (extjson_put(&text, &id)) json_put_string(out, text.data, text.bytes);
-        out->failed = out->failed || text.failed;
-        buf_fini(&text);
+        return !out->failed;
     }
-    return !out->failed;
+    struct docid *id = docid_new(&iter);
+    bool ok = id && docid_put_payload(id, out);
+    docid_free(id);
+    if (!ok) out->failed = true;
+    return ok;
 }
 
 /* Writes the value; false if there is none (nothing is written) or, with w->ok false, on failure. */

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/canonical.h"
+#include "base/docid.h"
 #include "base/extjson.h"
 #include "base/utf8.h"
 #include "collection/making.h"
@@ -48,17 +50,11 @@ static bool only_spaces(const char *text, size_t bytes)
     return true;
 }
 
-/* Strings by their own bytes; `_id`, and what isn't a string, as canonical Extended JSON. */
-static enum lks_code read_key(const struct collection *c, const bson_iter_t *value, struct buf *key,
-                              struct lks_err *err)
+static const char cure[] = "give the document a unique text or number there, or choose another `id_field`";
+
+static enum lks_code read_text(const struct collection *c, const bson_iter_t *value, struct buf *key,
+                               struct lks_err *err)
 {
-    static const char cure[] =
-        "give the document a unique text or number there, or choose another `id_field`";
-    if (is_id(c) || !BSON_ITER_HOLDS_UTF8(value)) {
-        const char *why = is_id(c) ? NULL : wrong(value);
-        if (why) return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` %s: %s", c->id_field, why, cure);
-        return extjson_put(key, value) ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
-    }
     uint32_t bytes = 0;
     const char *text = bson_iter_utf8(value, &bytes);
     if (!text || only_spaces(text, bytes))
@@ -67,7 +63,28 @@ static enum lks_code read_key(const struct collection *c, const bson_iter_t *val
         return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` has a NUL character in it: %s", c->id_field,
                         cure);
     buf_put(key, text, bytes);
-    return key->failed ? lks_fail(err, LKS_E_NOMEM, "out of memory") : LKS_E_OK;
+    return LKS_E_OK;
+}
+
+/* Strings by their own bytes; `_id`, and what isn't a string, as canonical Extended JSON of the canonical
+ * value, so that ids that MongoDB holds equal have one key. */
+static enum lks_code read_key(const struct collection *c, const bson_iter_t *found, struct buf *key,
+                              struct lks_err *err)
+{
+    enum lks_code code = LKS_E_OK;
+    bson_iter_t value;
+    const char *why = is_id(c) ? NULL : wrong(found);
+    if (canonical_is_nan(found)) why = "is NaN";
+    if (why) return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` %s: %s", c->id_field, why, cure);
+    struct docid *id = docid_new(found);
+    if (!id) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    docid_iter(id, &value);
+    if (is_id(c) || !BSON_ITER_HOLDS_UTF8(&value))
+        extjson_put(key, &value);
+    else
+        code = read_text(c, &value, key, err);
+    docid_free(id);
+    return code || !key->failed ? code : lks_fail(err, LKS_E_NOMEM, "out of memory");
 }
 
 static bool make_uuid(const struct collection *c, const struct buf *key, char out[UUID_TEXT_BYTES])

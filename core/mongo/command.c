@@ -143,6 +143,21 @@ void mongo_saw(struct mongo *m, cluster_time at)
     while (at > seen && !atomic_compare_exchange_weak(&m->seen, &seen, at)) continue;
 }
 
+void mongo_append_simple(bson_t *to)
+{
+    bson_t collation;
+    BSON_APPEND_DOCUMENT_BEGIN(to, "collation", &collation);
+    BSON_APPEND_UTF8(&collation, "locale", "simple");
+    bson_append_document_end(to, &collation);
+}
+
+static bool compares_values(const bson_t *command)
+{
+    bson_iter_t iter;
+    return bson_iter_init(&iter, command) && bson_iter_next(&iter) &&
+           (!strcmp(bson_iter_key(&iter), "find") || !strcmp(bson_iter_key(&iter), "aggregate"));
+}
+
 static void append_read_concern(bson_t *command, enum read_level level, cluster_time after)
 {
     bson_t concern;
@@ -172,6 +187,7 @@ enum lks_code rows_open(struct mongo *m, mongoc_client_t *client, struct rows *r
     enum lks_code code = LKS_E_OK;
     cluster_time seen = atomic_load(&m->seen);
     *rows = (struct rows){0};
+    if (compares_values(command)) mongo_append_simple(full);
     append_read_concern(full, level, after > seen ? after : seen);
     mongoc_server_description_t *server = mongoc_client_select_server(client, false, NULL, &error);
     if (!server) {

@@ -132,17 +132,8 @@ static enum lks_code due_in_documents(struct mongo *m, mongoc_client_t *client, 
 static enum lks_code walk_page(struct mongo *m, mongoc_client_t *client, const struct docid *from,
                                struct page *page, struct lks_err *err)
 {
-    bson_t command = BSON_INITIALIZER, inner;
-    BSON_APPEND_UTF8(&command, "find", m->collection);
-    BSON_APPEND_DOCUMENT_BEGIN(&command, "hint", &inner);
-    BSON_APPEND_INT32(&inner, "_id", 1);
-    bson_append_document_end(&command, &inner);
-    if (from) {
-        BSON_APPEND_DOCUMENT_BEGIN(&command, "min", &inner);
-        docid_append(from, &inner, "_id");
-        bson_append_document_end(&command, &inner);
-    }
-    reads_sorted(&command, "_id", WALK_PAGE);
+    bson_t command = BSON_INITIALIZER;
+    reads_walk(m, client, &command, from, WALK_PAGE);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     enum lks_code code = page_fill(m, client, &command, WALK_PAGE, from, page, err);
     bson_destroy(&command);

@@ -180,6 +180,7 @@ enum lks_code mongo_update(struct mongo *m, const struct docid *id, const bson_t
     bson_append_document_end(&command, &query);
     BSON_APPEND_DOCUMENT(&command, "update", update);
     BSON_APPEND_BOOL(&command, "new", true);
+    mongo_append_simple(&command);
     enum lks_code code = modify(m, &command, doc, "updating a document", err);
     bson_destroy(&command);
     return code;
@@ -194,6 +195,7 @@ enum lks_code mongo_delete(struct mongo *m, const struct docid *id, struct sourc
     docid_append(id, &query, "_id");
     bson_append_document_end(&command, &query);
     BSON_APPEND_BOOL(&command, "remove", true);
+    mongo_append_simple(&command);
     enum lks_code code = modify(m, &command, doc, "deleting a document", err);
     bson_destroy(&command);
     return code == LKS_E_MISSED ? lks_fail(err, LKS_E_NOT_FOUND, "the document was deleted meanwhile") : code;

@@ -58,6 +58,7 @@ static void unset_command(bson_t *command, const char *name, const char *path, s
     bson_append_document_end(&inner, &id);
     bson_append_document_end(&one, &inner);
     BSON_APPEND_BOOL(&one, "multi", true);
+    mongo_append_simple(&one);
     bson_append_document_end(&list, &one);
     bson_append_array_end(command, &list);
     BSON_APPEND_BOOL(command, "ordered", false);

@@ -1,16 +1,18 @@
 /*
  * keys.c - business ids: who else has the same, and who owns it.
  *
- * A string stands for itself in `_lockstep.key`, any other value as canonical Extended JSON, so two documents
- * have the same business id if the values are of one type and equal. Arrays, documents, null and blank
- * strings are no ids.
+ * A string stands for itself in `_lockstep.key`, any other value as canonical Extended JSON of its canonical
+ * form, so two documents have the same business id if the server holds the values equal by its simple
+ * collation. Arrays, documents, null, NaN and blank strings are no ids.
  */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/canonical.h"
 #include "base/clock.h"
+#include "base/siphash.h"
 #include "mongo/room.h"
 
 /* How long we believe what the list of indexes said. */
@@ -40,20 +42,30 @@ static bool is_usable(const bson_iter_t *value)
         text = bson_iter_utf8(value, &bytes);
         return !is_blank(text, bytes) && !memchr(text, '\0', bytes);
     default:
-        return true;
+        return !canonical_is_nan(value);
     }
 }
 
-/* The business id of a document; *key is NULL if it has none. False when memory is out. */
-static bool key_of(struct mongo *m, const bson_t *body, struct docid **key)
+/* The value as `_lockstep.key` shows it; *key is NULL if it is no business id. free() it. False when memory
+ * is out. */
+static bool key_of_value(const bson_iter_t *value, char **key)
+{
+    *key = NULL;
+    if (!is_usable(value)) return true;
+    struct docid *id = docid_new(value);
+    *key = id ? docid_key(id) : NULL;
+    docid_free(id);
+    return *key;
+}
+
+/* The business id of a document. */
+static bool key_of(struct mongo *m, const bson_t *body, char **key)
 {
     bson_iter_t iter, value;
     *key = NULL;
-    if (!body || !bson_iter_init(&iter, body) || !bson_iter_find_descendant(&iter, m->id_field, &value) ||
-        !is_usable(&value))
+    if (!body || !bson_iter_init(&iter, body) || !bson_iter_find_descendant(&iter, m->id_field, &value))
         return true;
-    *key = docid_new(&value);
-    return *key != NULL;
+    return key_of_value(&value, key);
 }
 
 /* Appends array elements one after the other. */
@@ -136,6 +148,12 @@ static bool index_flag(const bson_t *index, const char *name)
     return bson_iter_init_find(&iter, index, name) && bson_iter_as_bool(&iter);
 }
 
+static bool index_has(const bson_t *index, const char *name)
+{
+    bson_iter_t iter;
+    return bson_iter_init_find(&iter, index, name);
+}
+
 void keys_look_for_index(struct mongo *m, mongoc_client_t *client, bool *there, bool *unique)
 {
     struct rows rows;
@@ -147,7 +165,8 @@ void keys_look_for_index(struct mongo *m, mongoc_client_t *client, bool *there, 
     if (!rows_open(m, client, &rows, &command, LEVEL_NONE, 0, "listing indexes", NULL))
         while (rows_next(&rows, &row)) {
             if (!index_is_on_id(m, row, &alone)) continue;
-            if (!index_flag(row, "sparse")) *there = true;
+            /* the server leaves the simple collation out */
+            if (!index_flag(row, "sparse") && !index_has(row, "collation")) *there = true;
             if (alone && index_flag(row, "unique")) *unique = true;
         }
     if (rows_close(&rows, "listing indexes", NULL)) *there = *unique = false;
@@ -173,22 +192,14 @@ static bool ids_are_unique(struct mongo *m, mongoc_client_t *client)
 
 /* ---- owners ---- */
 
-/*
- * One row {_id: {t: type, v: value}, low: lowest `_id`, high: highest} for each business id. By type, too,
- * since the server groups numbers of all types together.
- */
+/* One row {_id: value, low: lowest `_id`, high: highest} for each value that the server holds equal. */
 static void append_group(struct mongo *m, bson_t *pipeline)
 {
-    bson_t stage, group, inner, type;
+    bson_t stage, group, inner;
     char *path = bson_strdup_printf("$%s", m->id_field);
     BSON_APPEND_DOCUMENT_BEGIN(pipeline, "1", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$group", &group);
-    BSON_APPEND_DOCUMENT_BEGIN(&group, "_id", &inner);
-    BSON_APPEND_DOCUMENT_BEGIN(&inner, "t", &type);
-    BSON_APPEND_UTF8(&type, "$type", path);
-    bson_append_document_end(&inner, &type);
-    BSON_APPEND_UTF8(&inner, "v", path);
-    bson_append_document_end(&group, &inner);
+    BSON_APPEND_UTF8(&group, "_id", path);
     BSON_APPEND_DOCUMENT_BEGIN(&group, "low", &inner);
     BSON_APPEND_UTF8(&inner, "$min", "$_id");
     bson_append_document_end(&group, &inner);
@@ -202,7 +213,7 @@ static void append_group(struct mongo *m, bson_t *pipeline)
 
 /* A document and its business id; sorted by the id's hash, so that an answer finds its documents. */
 struct claim {
-    struct docid *key; /* owned */
+    char *key; /* owned */
     uint64_t hash;
     struct source_doc *doc;
 };
@@ -213,18 +224,19 @@ static int compare_claims(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void owners_command(struct mongo *m, bson_t *command, const struct claim *claims, size_t count)
+/* False when memory is out. */
+static bool owners_command(struct mongo *m, bson_t *command, const struct claim *claims, size_t count)
 {
     bson_t pipeline, stage, match, condition, in;
     struct values values = {.array = &in};
-    char buffer[16];
+    bool whole = true;
     BSON_APPEND_UTF8(command, "aggregate", m->collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
     BSON_APPEND_DOCUMENT_BEGIN(&match, m->id_field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    for (size_t i = 0; i < count; i++) docid_append(claims[i].key, &in, next_index(&values, buffer));
+    for (size_t i = 0; i < count; i++) whole &= append_key(&values, claims[i].key);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&match, &condition);
     bson_append_document_end(&stage, &match);
@@ -233,6 +245,7 @@ static void owners_command(struct mongo *m, bson_t *command, const struct claim 
     bson_append_array_end(command, &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(command, "cursor", &match);
     bson_append_document_end(command, &match);
+    return whole;
 }
 
 /* Where the documents of this hash begin: the first of them, or where it would be. */
@@ -249,16 +262,23 @@ static size_t first_claim(const struct claim *claims, size_t count, uint64_t has
     return low;
 }
 
-/* Tells each document with this key who else has it. */
-static bool own(const struct claim *claims, size_t count, const struct docid *key, const struct docid *low,
+static uint64_t hash_of(const char *key)
+{
+    return siphash(key, strlen(key));
+}
+
+/* Tells each document with this key who else has it. Several rows may have one key: a string that reads like
+ * another value's Extended JSON has its key. */
+static bool own(const struct claim *claims, size_t count, const char *key, const struct docid *low,
                 const struct docid *high)
 {
-    uint64_t hash = docid_hash(key);
+    uint64_t hash = hash_of(key);
     for (size_t i = first_claim(claims, count, hash); i < count && claims[i].hash == hash; i++) {
         struct source_doc *doc = claims[i].doc;
-        if (!docid_equal(claims[i].key, key)) continue;
-        doc->contested = docid_compare(high, doc->id) > 0;
-        if (doc->owner || docid_compare(low, doc->id) >= 0) continue;
+        if (strcmp(claims[i].key, key) != 0) continue;
+        doc->contested |= docid_compare(high, doc->id) > 0;
+        if (docid_compare(low, doc->owner ? doc->owner : doc->id) >= 0) continue;
+        docid_free(doc->owner);
         doc->owner = docid_copy(low);
         if (!doc->owner) return false;
     }
@@ -267,14 +287,16 @@ static bool own(const struct claim *claims, size_t count, const struct docid *ke
 
 static bool take_owner(const struct claim *claims, size_t count, const bson_t *row)
 {
-    bson_iter_t iter, value, end;
-    struct docid *key, *low = NULL, *high = NULL;
-    if (!bson_iter_init(&iter, row) || !bson_iter_find_descendant(&iter, "_id.v", &value)) return true;
-    key = docid_new(&value);
+    bson_iter_t value, end;
+    struct docid *low = NULL, *high = NULL;
+    char *key = NULL;
+    if (!bson_iter_init_find(&value, row, "_id")) return true;
+    if (!key_of_value(&value, &key)) return false;
+    if (!key) return true; /* found in an array, which is no id */
     if (bson_iter_init_find(&end, row, "low")) low = docid_new(&end);
     if (bson_iter_init_find(&end, row, "high")) high = docid_new(&end);
-    bool ok = key && low && high && own(claims, count, key, low, high);
-    docid_free(key);
+    bool ok = low && high && own(claims, count, key, low, high);
+    free(key);
     docid_free(low);
     docid_free(high);
     return ok;
@@ -284,11 +306,12 @@ static enum lks_code find_owners(struct mongo *m, mongoc_client_t *client, const
                                  size_t count, cluster_time after, struct lks_err *err)
 {
     static const char what[] = "looking for owners of business ids";
-    struct rows rows;
+    struct rows rows = {0};
     const bson_t *row;
     bson_t command = BSON_INITIALIZER;
-    owners_command(m, &command, claims, count);
-    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, after, what, err);
+    enum lks_code code = owners_command(m, &command, claims, count)
+                             ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, after, what, err)
+                             : lks_fail(err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row))
         if (!take_owner(claims, count, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
@@ -304,13 +327,13 @@ enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct sourc
     struct claim *claims = calloc(count, sizeof *claims);
     enum lks_code code = claims ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count && !code; i++) {
-        struct docid *key;
+        char *key;
         if (!key_of(m, docs[i].body, &key)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
-        if (key) claims[claim_count++] = (struct claim){key, docid_hash(key), &docs[i]};
+        if (key) claims[claim_count++] = (struct claim){key, hash_of(key), &docs[i]};
     }
     if (claim_count) qsort(claims, claim_count, sizeof *claims, compare_claims);
     if (claim_count && !code) code = find_owners(m, client, claims, claim_count, after, err);
-    for (size_t i = 0; i < claim_count; i++) docid_free(claims[i].key);
+    for (size_t i = 0; i < claim_count; i++) free(claims[i].key);
     free(claims);
     return code;
 }

@@ -175,6 +175,7 @@ static bool count_matches(struct mongo *m, mongoc_client_t *client, const struct
     BSON_APPEND_UTF8(&command, "count", m->collection);
     /* without a query the server knows the number without counting */
     if (wish->filtered || (wish->search && *wish->search)) whole = append_filter(m, &command, "query", wish);
+    mongo_append_simple(&command);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "readConcern", &concern);
     BSON_APPEND_UTF8(&concern, "level", "majority");
     bson_append_document_end(&command, &concern);

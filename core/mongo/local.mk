@@ -5,6 +5,7 @@ libmongo_la_SOURCES = \
 	%D%/command.c %D%/room.h \
 	%D%/counts.c \
 	%D%/due.c \
+	%D%/facts.c \
 	%D%/failures.c \
 	%D%/edit.c \
 	%D%/find.c \

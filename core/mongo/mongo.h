@@ -69,6 +69,22 @@ void mongo_close(struct mongo *m);
 struct port mongo_source_port(struct mongo *m);
 struct port mongo_store_port(struct mongo *m);
 
+/* What kind of collection the source is; all false: a plain one, or MongoDB does not say. */
+struct mongo_facts {
+    bool exists, view, time_series, capped;
+    bool id_index; /* where it is collated: there is an index on `_id` by the simple collation */
+    bool collated; /* it has a collation other than the simple one, and so have its indexes unless they say */
+};
+/* Remembered for a minute. Blocks; any thread. */
+void mongo_facts(struct mongo *m, struct mongo_facts *out);
+/* What was last known, without asking. */
+void mongo_facts_known(struct mongo *m, struct mongo_facts *out);
+/* Why such a source cannot be followed, or not with the configured metadata, and what to do: the end of a
+ * sentence that begins with "it is". NULL: it can. */
+const char *mongo_facts_refused(struct mongo *m, const struct mongo_facts *facts);
+/* What it is if changes can only be found by polling ("a view"); NULL if it is not. */
+const char *mongo_facts_polled(const struct mongo_facts *facts);
+
 /*
  * Makes the indexes that our queries need (unless told not to). Runs by itself before the first scan or
  * search for due entries; may block for long on a big collection. An index that can't be made is logged, with

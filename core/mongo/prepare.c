@@ -1,7 +1,7 @@
 /*
  * prepare.c - the indexes that Lockstep's own queries need.
  *
- * Without them everything works, only slower, so nothing here is fatal. It makes indexes and drops none. An
+ * Without them everything works, only slower, so nothing here is fatal. It drops only indexes of its own. An
  * index on a collection that isn't there would make it, so nothing is made before the source's collection is:
  * its name may be a mistake.
  */
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "mongo/room.h"
@@ -26,69 +27,196 @@ static bool is_there(const bson_error_t *error)
     return mongo_is_server_error(error) && (error->code == 85 || error->code == 86 || error->code == 68);
 }
 
-/* {createIndexes: collection, indexes: [{key: {first: 1, second: 1, third: 1}, name}]} */
-static void index_command(bson_t *command, const char *collection, const char *first, const char *second,
-                          const char *third)
+/* An index of ours, on up to three fields. */
+struct wanted {
+    const char *collection, *name; /* NULL: MongoDB's own name for it */
+    const char *fields[3];         /* NULL: no more */
+};
+
+/* {createIndexes: collection, indexes: [{key: {first: 1, second: 1}, name, collation: {locale: "simple"}}]}
+ */
+static void index_command(bson_t *command, const struct wanted *w)
 {
     bson_t list, index, key;
-    const char *fields[] = {first, second, third};
+    const char *const *fields = w->fields;
     char name[512] = "";
-    for (size_t i = 0, used = 0; i < 3 && fields[i] && used < sizeof name; i++)
+    if (w->name) snprintf(name, sizeof name, "%s", w->name);
+    for (size_t i = 0, used = 0; !w->name && i < 3 && fields[i] && used < sizeof name; i++)
         used += (size_t)snprintf(name + used, sizeof name - used, "%s%s_1", i ? "_" : "", fields[i]);
-    BSON_APPEND_UTF8(command, "createIndexes", collection);
+    BSON_APPEND_UTF8(command, "createIndexes", w->collection);
     BSON_APPEND_ARRAY_BEGIN(command, "indexes", &list);
     BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &index);
     BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &key);
     for (size_t i = 0; i < 3 && fields[i]; i++) BSON_APPEND_INT32(&key, fields[i], 1);
     bson_append_document_end(&index, &key);
     BSON_APPEND_UTF8(&index, "name", name);
+    mongo_append_simple(&index);
     bson_append_document_end(&list, &index);
     bson_append_array_end(command, &list);
 }
 
 /* One index. False only if the server couldn't be asked. */
-static bool make_index(struct mongo *m, mongoc_client_t *client, const char *collection, const char *first,
-                       const char *second, const char *third, struct lks_err *err)
+static bool make_index(struct mongo *m, mongoc_client_t *client, const struct wanted *w, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, reply;
     bson_error_t error;
-    index_command(&command, collection, first, second, third);
+    index_command(&command, w);
     bool ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error) || is_there(&error);
     bool answered = ok || mongo_is_server_error(&error);
     if (!ok) mongo_fail(err, &error, what);
     if (!ok && answered)
         log_warn("an index could not be made; everything works without, but slower",
-                 LOG_STR("collection", collection), LOG_STR("field", first), LOG_STR("error", err->text));
+                 LOG_STR("collection", w->collection), LOG_STR("field", w->fields[0]),
+                 LOG_STR("error", err->text));
     bson_destroy(&command);
     bson_destroy(&reply);
     return answered;
 }
+
+/* ---- indexes of ours that inherited a collation ---- */
+
+/* The fields of an index's key, with a blank behind each; false if one of them is not ascending. */
+static bool key_fields(const bson_t *index, struct buf *out)
+{
+    bson_iter_t iter, key;
+    if (!bson_iter_init_find(&iter, index, "key") || !bson_iter_recurse(&iter, &key)) return false;
+    while (bson_iter_next(&key)) {
+        if (!BSON_ITER_HOLDS_NUMBER(&key) || bson_iter_as_int64(&key) != 1) return false;
+        buf_printf(out, "%s ", bson_iter_key(&key));
+    }
+    return !out->failed;
+}
+
+static bool has_option(const bson_t *index, const char *name)
+{
+    bson_iter_t iter;
+    return bson_iter_init_find(&iter, index, name);
+}
+
+/*
+ * Is an index ours? Those on records are. One on the business id may as well be the application's: ours was
+ * made in one go with those on the overall status, right behind them.
+ */
+static bool is_ours(struct mongo *m, const bson_t *index, const char *before)
+{
+    static const char last_before[] = METADATA ".overallStatus " METADATA ".updatedAt ";
+    struct buf fields, id;
+    buf_init(&fields, 0);
+    buf_init(&id, 0);
+    buf_printf(&id, "%s ", m->id_field);
+    bool ours = key_fields(index, &fields) && !id.failed && !has_option(index, "unique") &&
+                !has_option(index, "partialFilterExpression") && !has_option(index, "sparse");
+    ours = ours && fields.data &&
+           (!strncmp(fields.data, METADATA ".", sizeof METADATA) ||
+            (!strcmp(fields.data, id.data) && !strcmp(before, last_before)));
+    buf_fini(&fields);
+    buf_fini(&id);
+    return ours;
+}
+
+static void drop_index(struct mongo *m, mongoc_client_t *client, const char *collection, const char *name)
+{
+    bson_t command = BSON_INITIALIZER, reply;
+    bson_error_t error;
+    struct lks_err err = {0};
+    BSON_APPEND_UTF8(&command, "dropIndexes", collection);
+    BSON_APPEND_UTF8(&command, "index", name);
+    if (mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error)) {
+        log_info("an index of ours had inherited the collection's collation and is made anew",
+                 LOG_STR("collection", collection), LOG_STR("index", name));
+    } else {
+        mongo_fail(&err, &error, "dropping an index");
+        log_warn("an index of ours with the collection's collation could not be dropped; it serves nothing",
+                 LOG_STR("collection", collection), LOG_STR("index", name), LOG_STR("error", err.text));
+    }
+    bson_destroy(&command);
+    bson_destroy(&reply);
+}
+
+/* An index by the collation of the collection serves no query of ours, and keeps its name from one that does.
+ */
+static void drop_inherited(struct mongo *m, mongoc_client_t *client, const char *collection)
+{
+    bson_t command = BSON_INITIALIZER;
+    bson_iter_t iter;
+    struct rows rows;
+    const bson_t *row;
+    struct lks_err ignored;
+    struct buf before, names; /* the names one after the other, each with its NUL */
+    buf_init(&before, 0);
+    buf_init(&names, 0);
+    BSON_APPEND_UTF8(&command, "listIndexes", collection);
+    if (!rows_open(m, client, &rows, &command, LEVEL_NONE, 0, what, &ignored))
+        while (rows_next(&rows, &row)) {
+            if (has_option(row, "collation") && is_ours(m, row, before.data ? before.data : "") &&
+                bson_iter_init_find(&iter, row, "name") && BSON_ITER_HOLDS_UTF8(&iter))
+                buf_put(&names, bson_iter_utf8(&iter, NULL), strlen(bson_iter_utf8(&iter, NULL)) + 1);
+            buf_clear(&before);
+            if (!key_fields(row, &before)) buf_clear(&before);
+        }
+    rows_close(&rows, what, NULL);
+    for (size_t at = 0; !names.failed && at < names.bytes; at += strlen(names.data + at) + 1)
+        drop_index(m, client, collection, names.data + at);
+    bson_destroy(&command);
+    buf_fini(&before);
+    buf_fini(&names);
+}
+
+/* ---- all of them ---- */
 
 /* Not unique; left out where one of the application's own serves. */
 static bool make_id_index(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
     bool there = true, unique;
     if (strcmp(m->id_field, "_id") != 0) keys_look_for_index(m, client, &there, &unique);
-    return there || make_index(m, client, m->collection, m->id_field, NULL, NULL, err);
+    if (there) return true;
+    char *name = bson_strdup_printf("lockstep_%s", m->id_field);
+    bool ok = make_index(m, client, &(struct wanted){m->collection, name, {m->id_field}}, err);
+    bson_free(name);
+    return ok;
+}
+
+/* Those in the source itself, but for those on records. */
+static bool make_own(struct mongo *m, mongoc_client_t *client, const struct mongo_facts *facts,
+                     struct lks_err *err)
+{
+    if (facts->view || !make_id_index(m, client, err)) return facts->view;
+    if (!facts->collated) return true;
+    bool ok = make_index(m, client,
+                         &(struct wanted){m->collection, SIMPLE_ID_INDEX, {"_id", SIMPLE_ID_FIELD}}, err);
+    facts_forget(m);
+    return ok;
+}
+
+static bool make_for_collection(struct mongo *m, mongoc_client_t *client, const char *records,
+                                const char *name, struct lks_err *err)
+{
+    char *status = bson_strdup_printf(METADATA ".collections.%s.status", name);
+    char *retry = bson_strdup_printf(METADATA ".collections.%s.nextRetryAt", name);
+    char *point = bson_strdup_printf(METADATA ".collections.%s.pointId", name);
+    bool ok = make_index(m, client, &(struct wanted){records, NULL, {status, retry}}, err) &&
+              make_index(m, client, &(struct wanted){records, NULL, {point, status}}, err);
+    bson_free(point);
+    bson_free(status);
+    bson_free(retry);
+    return ok;
 }
 
 static enum lks_code make_all(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
     const char *records = m->metadata == MONGO_SIDECAR ? m->sidecar : m->collection;
-    bool ok = make_index(m, client, STATE_COLLECTION, "source", "due", "_id.doc", err) &&
-              make_index(m, client, records, METADATA ".overallStatus", NULL, NULL, err) &&
-              make_index(m, client, records, METADATA ".overallStatus", METADATA ".updatedAt", NULL, err);
-    if (ok) ok = make_id_index(m, client, err);
-    for (size_t i = 0; ok && i < m->name_count; i++) {
-        char *status = bson_strdup_printf(METADATA ".collections.%s.status", m->names[i]);
-        char *retry = bson_strdup_printf(METADATA ".collections.%s.nextRetryAt", m->names[i]);
-        char *point = bson_strdup_printf(METADATA ".collections.%s.pointId", m->names[i]);
-        ok = make_index(m, client, records, status, retry, NULL, err) &&
-             make_index(m, client, records, point, status, NULL, err);
-        bson_free(point);
-        bson_free(status);
-        bson_free(retry);
-    }
+    struct mongo_facts facts;
+    facts_of(m, client, &facts);
+    if (mongo_facts_refused(m, &facts)) return LKS_E_OK; /* nothing reads it */
+    if (facts.collated && !facts.view) drop_inherited(m, client, m->collection);
+    bool ok =
+        make_index(m, client, &(struct wanted){STATE_COLLECTION, NULL, {"source", "due", "_id.doc"}}, err) &&
+        make_index(m, client, &(struct wanted){records, NULL, {METADATA ".overallStatus"}}, err) &&
+        make_index(m, client,
+                   &(struct wanted){records, NULL, {METADATA ".overallStatus", METADATA ".updatedAt"}}, err);
+    if (ok) ok = make_own(m, client, &facts, err);
+    for (size_t i = 0; ok && i < m->name_count; i++)
+        ok = make_for_collection(m, client, records, m->names[i], err);
     return ok ? LKS_E_OK : LKS_E_MONGO;
 }
 

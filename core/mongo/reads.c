@@ -313,26 +313,44 @@ static void poll_end(struct poll *p)
 }
 
 /*
- * A page by index bounds: `min` with a hint passes over from one type of `_id` to the next, which {$gt: id}
- * doesn't. The bound is inclusive, so the document it names comes first again.
+ * By index bounds: `min` with a hint passes over from one type of `_id` to the next, which {$gt: id} doesn't.
+ * The bound is inclusive, so the document it names comes first again.
  */
-static void scan_command(struct mongo *m, bson_t *command, const struct docid *from, size_t max_docs)
+static void walk_index(bson_t *command, const char *index, const struct docid *from, bool simple)
 {
     bson_t inner;
+    BSON_APPEND_UTF8(command, "hint", index);
+    if (!from) return;
+    BSON_APPEND_DOCUMENT_BEGIN(command, "min", &inner);
+    docid_append(from, &inner, "_id");
+    if (simple) BSON_APPEND_MINKEY(&inner, SIMPLE_ID_FIELD);
+    bson_append_document_end(command, &inner);
+}
+
+void reads_walk(struct mongo *m, mongoc_client_t *client, bson_t *command, const struct docid *from,
+                size_t limit)
+{
+    struct mongo_facts facts;
+    bson_t filter;
+    facts_of(m, client, &facts);
     BSON_APPEND_UTF8(command, "find", m->collection);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &inner);
-    BSON_APPEND_INT32(&inner, "_id", 1);
-    bson_append_document_end(command, &inner);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "hint", &inner);
-    BSON_APPEND_INT32(&inner, "_id", 1);
-    bson_append_document_end(command, &inner);
-    if (from) {
-        BSON_APPEND_DOCUMENT_BEGIN(command, "min", &inner);
-        docid_append(from, &inner, "_id");
-        bson_append_document_end(command, &inner);
+    if (!facts.view && !facts.collated) {
+        walk_index(command, "_id_", from, false);
+    } else if (!facts.view && facts.id_index) {
+        walk_index(command, SIMPLE_ID_INDEX, from, true);
+    } else if (from) { /* neither views nor indexes by another collation take bounds */
+        BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
+        reads_after(&filter, from);
+        bson_append_document_end(command, &filter);
     }
+    reads_sorted(command, "_id", limit);
+}
+
+static void scan_command(struct mongo *m, mongoc_client_t *client, bson_t *command, const struct docid *from,
+                         size_t max_docs)
+{
+    reads_walk(m, client, command, from, max_docs + (from ? 1 : 0));
     if (m->projection) BSON_APPEND_DOCUMENT(command, "projection", m->projection);
-    BSON_APPEND_INT64(command, "limit", (int64_t)max_docs + (from ? 1 : 0));
 }
 
 /* The document the page begins after. */
@@ -400,7 +418,7 @@ enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct poll *
     if (p->since_ms)
         recent_command(m, p, &command, req->scan.from, req->scan.max_docs);
     else
-        scan_command(m, &command, req->scan.from, req->scan.max_docs);
+        scan_command(m, client, &command, req->scan.from, req->scan.max_docs);
     enum lks_code code =
         rows_open(m, client, &rows, &command, LEVEL_MAJORITY, req->scan.after, what, &req->err);
     if (!code) code = scan_rows(m, p, req, &rows);

@@ -63,6 +63,7 @@ static bool add_update(struct mongo *m, mongoc_bulk_operation_t *bulk, const str
     /* The update is our own making, of cleaned text and names from the configuration: the driver's reading it
        through would cost as much as making it. */
     BSON_APPEND_BOOL(&opts, "validate", false);
+    mongo_append_simple(&opts);
     /* a document is never made; a record beside it is */
     if (job->sidecar && !job->before->present) BSON_APPEND_BOOL(&opts, "upsert", true);
     bool ok = mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, &opts, &error);
@@ -188,6 +189,7 @@ static enum lks_code write_exactly(struct mongo *m, mongoc_client_t *client, con
     metadata_exact(&filter, row);
     metadata_update(&update, job->before, job->write->after, m->names, m->basic_codes, clock_wall_ms());
     mongo_append_majority(&opts);
+    mongo_append_simple(&opts);
     mongoc_collection_t *collection = mongoc_client_get_collection(client, m->database, name);
     if (mongoc_collection_update_one(collection, &filter, &update, &opts, &reply, &error)) {
         settle(job, reply_count(&reply, "matchedCount") ? LKS_E_OK : LKS_E_MISSED);

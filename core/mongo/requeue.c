@@ -35,6 +35,7 @@ static enum lks_code requeue(struct mongo *m, mongoc_client_t *client, const cha
     BSON_APPEND_DATE_TIME(&set, METADATA ".updatedAt", now_ms);
     bson_append_document_end(&update, &set);
     mongo_append_majority(&opts);
+    mongo_append_simple(&opts);
     mongoc_collection_t *to = mongoc_client_get_collection(client, m->database, collection);
     if (!mongoc_collection_update_many(to, &filter, &update, &opts, NULL, &error))
         code = mongo_fail(err, &error, "starting retries over");

@@ -80,6 +80,8 @@ struct mongo {
     pthread_mutex_t lock; /* for what follows */
     bool prepared;
     int64_t prepare_again_ms;
+    struct mongo_facts facts;
+    int64_t facts_until_ms; /* monotonic; ask again then */
     bool id_unique;
     int64_t id_unique_until_ms; /* monotonic; ask again then */
     int64_t estimate;
@@ -119,6 +121,15 @@ mongoc_client_session_t *mongo_session(mongoc_client_t *client);
 /* writeConcern majority, with a time limit after which the outcome is not known. */
 #define WRITE_TIMEOUT_MS 10000
 void mongo_append_majority(bson_t *opts);
+
+/* {collation: {locale: "simple"}}: what every query says that compares ids, whatever the collection's own
+ * collation. rows_open() adds it to find and aggregate. */
+void mongo_append_simple(bson_t *to);
+
+/* ---- facts.c ---- */
+void facts_of(struct mongo *m, mongoc_client_t *client, struct mongo_facts *out);
+/* The next one asks again. */
+void facts_forget(struct mongo *m);
 
 /* mongo_prepare() unless it is done, or failed a moment ago; logs what goes wrong. */
 void mongo_prepare_once(struct mongo *m);
@@ -199,6 +210,12 @@ enum lks_code lease_run(struct mongo *m, mongoc_client_t *client, struct req *re
 void reads_after(bson_t *filter, const struct docid *from);
 /* Adds {sort: {field: 1}, limit: limit}; 0 is no limit. */
 void reads_sorted(bson_t *command, const char *field, size_t limit);
+/*
+ * Adds a page of the source's documents in the order of `_id` after `from` (NULL: from the first), of at most
+ * `limit` or, where the page begins with the document `from` itself, one more.
+ */
+void reads_walk(struct mongo *m, mongoc_client_t *client, bson_t *command, const struct docid *from,
+                size_t limit);
 /* {find: collection, filter: {_id: {$in: ids}}, projection}; whole documents if `projection` is NULL. */
 void reads_by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
                          size_t count, const bson_t *projection);
@@ -219,8 +236,15 @@ bool ids_add(struct docid ***ids, size_t *count, size_t *room, struct docid *id)
 /* Fills in `owner` and `contested` of each document with a business id. */
 enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
                           cluster_time after, struct lks_err *err);
-/* Is there an index on the business id, and one that keeps it unique? Neither if the list can't be read. */
+/* Is there an index on the business id that serves comparisons by the simple collation, and one that keeps it
+ * unique? Neither if the list can't be read. */
 void keys_look_for_index(struct mongo *m, mongoc_client_t *client, bool *there, bool *unique);
+/* ---- prepare.c ---- */
+/* The index on `_id` that is made where the collection's own has another collation. */
+#define SIMPLE_ID_INDEX "lockstep__id"
+#define SIMPLE_ID_FIELD                                                                                      \
+    "_lockstep" /* its second field, which no document has: MongoDB makes no second index on                 \
+                 * `_id` alone */
 /* Appends to an empty array every value that a person may mean by `text`. False when memory is out. */
 bool keys_guesses(bson_t *array, const char *text);
 

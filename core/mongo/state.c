@@ -231,6 +231,17 @@ static enum lks_code load_row(struct mongo *m, const bson_t *row, struct req *re
     return LKS_E_OK;
 }
 
+/* A collection that cannot be a source is told at the first thing that is asked of it. */
+static enum lks_code check_source(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
+{
+    struct mongo_facts facts;
+    facts_of(m, client, &facts);
+    const char *why = mongo_facts_refused(m, &facts);
+    if (!why) return LKS_E_OK;
+    facts_forget(m);
+    return lks_fail(err, LKS_E_MONGO, "%s.%s is %s", m->database, m->collection, why);
+}
+
 enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     static const char what[] = "loading the state";
@@ -242,7 +253,8 @@ enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *r
     BSON_APPEND_UTF8(&filter, "_id", m->source);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_INT32(&command, "limit", 1);
-    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
+    enum lks_code code = check_source(m, client, &req->err);
+    if (!code) code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
     if (!code && rows_next(&rows, &row)) code = load_row(m, row, req);
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);

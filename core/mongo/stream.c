@@ -174,6 +174,12 @@ enum lks_code stream_open(struct mongo *m, struct req *req)
     stream_close(m);
     if (m->watch == MONGO_WATCH_POLL || m->watch == MONGO_WATCH_OFF)
         return lks_fail(&req->err, LKS_E_UNSUPPORTED, "the configuration says not to use change streams");
+    struct mongo_facts facts;
+    mongo_facts(m, &facts);
+    if (mongo_facts_polled(&facts))
+        return lks_fail(&req->err, LKS_E_UNSUPPORTED, "%s.%s is %s, whose change stream %s", m->database,
+                        m->collection, mongo_facts_polled(&facts),
+                        facts.view ? "does not exist" : "does not tell which documents fall out of it");
     enum lks_code code = open_cursor(m, req);
     /* a probe that fails for another reason leaves the stream unproven, and is repeated when it is idle */
     if (!code && m->stream.probe_at && probe(m, &req->err) == LKS_E_STREAM_LOST) code = LKS_E_STREAM_LOST;

@@ -2,9 +2,9 @@
  * tombs.c - documents that somebody has to come back to, as their points must go, durable in lockstep.state.
  *
  * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, due, id: {_id: <value>}, after, key,
- * points: {<collection>: [ids]}}: the points are those that some replicas may have, see engine/owed.c. The
- * text in `_id` keeps ids apart that are numerically equal but of different types.
+ * points: {<collection>: [ids]}}: the points are those that some replicas may have, see engine/owed.c.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +71,25 @@ static void append_owed(struct mongo *m, bson_t *to, const struct owed_points *o
     bson_append_document_end(to, &add);
 }
 
+/* The tomb's key, and how earlier versions spelled it where MongoDB has the number in a wider type. */
+static void append_spellings(struct mongo *m, bson_t *to, const char *doc)
+{
+    static const char *const forms[] = {"$numberLong", "$numberDouble"};
+    bson_t in, keys;
+    char text[64];
+    bool number = strncmp(doc, "{\"$numberInt\":\"", 15) == 0;
+    BSON_APPEND_DOCUMENT_BEGIN(to, "_id", &in);
+    BSON_APPEND_ARRAY_BEGIN(&in, "$in", &keys);
+    append_key(m, &keys, "0", doc);
+    for (size_t i = 0; number && i < 2; i++) {
+        snprintf(text, sizeof text, "{\"%s\":\"%.*s%s\"}", forms[i], (int)strcspn(doc + 15, "\""), doc + 15,
+                 i ? ".0" : "");
+        append_key(m, &keys, i ? "2" : "1", text);
+    }
+    bson_append_array_end(&in, &keys);
+    bson_append_document_end(to, &in);
+}
+
 /* One element of `updates` or `deletes`. False when memory is out. */
 static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct tomb *tomb, bool put)
 {
@@ -82,7 +101,10 @@ static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct
     bson_uint32_to_string(at, &index, buffer, sizeof buffer);
     BSON_APPEND_DOCUMENT_BEGIN(list, index, &step);
     BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &inner);
-    append_key(m, &inner, "_id", doc);
+    if (put)
+        append_key(m, &inner, "_id", doc);
+    else
+        append_spellings(m, &inner, doc);
     if (!put) BSON_APPEND_DATE_TIME(&inner, "since", tomb->since_ms); /* not one that was put since */
     bson_append_document_end(&step, &inner);
     if (put) {
@@ -155,6 +177,7 @@ static enum lks_code drop_records(struct mongo *m, mongoc_client_t *client, cons
         docid_append(tombs[i].id, &query, "_id");
         bson_append_document_end(&step, &query);
         BSON_APPEND_INT32(&step, "limit", 1);
+        mongo_append_simple(&step);
         bson_append_document_end(&list, &step);
     }
     bson_append_array_end(&command, &list);

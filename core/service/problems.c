@@ -17,10 +17,12 @@
 
 enum kind {
     MONGODB_UNAVAILABLE,
+    SOURCE_UNSUPPORTED,
     LEASE_ELSEWHERE,
     NOT_AT_WORK_YET,
     STREAM_CLOSED,
     STREAM_UNSUPPORTED,
+    SOURCE_POLLED,
     STREAM_UNPROVEN,
     WATCH_OFF_KIND,
     WORKER_DISABLED,
@@ -46,6 +48,8 @@ static const struct wording {
     [MONGODB_UNAVAILABLE] = {true, "MONGODB_UNAVAILABLE", "MongoDB does not do what it is asked: {d}",
                              "Start MongoDB or mend the way to it; check `uri` in [mongodb] and the user's "
                              "privileges. Nothing is lost: changes are followed from the saved position."},
+    [SOURCE_UNSUPPORTED] = {true, "SOURCE_UNSUPPORTED", "`{s}` cannot be followed: it is {d}",
+                            "Change the source's section as it says, or name another collection."},
     [LEASE_ELSEWHERE] = {false, "LEASE_ELSEWHERE", "Another process keeps this source in step: {d}",
                          "Nothing to do if this daemon is meant to stand by: it takes over when the other "
                          "ends. Otherwise stop one of the two."},
@@ -60,6 +64,11 @@ static const struct wording {
          "The server has no change streams: everything is compared at intervals instead. {d}",
          "Make the server a replica set (one member is enough), or set `watch = poll` in "
          "the source's section to say that this is meant."},
+    [SOURCE_POLLED] =
+        {false, "SOURCE_POLLED",
+         "`{s}` is {d}: its changes and deletes are found by comparing everything at intervals.",
+         "Set `watch = poll` in the source's section to say that this is meant; "
+         "`poll_interval_ms` says how often."},
     [STREAM_UNPROVEN] = {false, "STREAM_UNPROVEN",
                          "It is not known yet whether the history since the saved position is complete.",
                          "The next change in the collection shows it. If history is missing, everything is "
@@ -222,12 +231,33 @@ static const char *phase_words(enum engine_phase phase)
     }
 }
 
+static const char *polled_as(const struct finding *f)
+{
+    struct mongo_facts facts;
+    mongo_facts_known(f->source->all.mongo, &facts);
+    return mongo_facts_polled(&facts);
+}
+
+/* MongoDB refuses, or the collection is one that nothing can follow. */
+static void find_refusal(struct finding *f)
+{
+    const struct engine_snapshot *s = f->engine;
+    struct mongo_facts facts;
+    mongo_facts_known(f->source->all.mongo, &facts);
+    const char *why = mongo_facts_refused(f->source->all.mongo, &facts);
+    if (s->mongo_error[0])
+        add(f, why ? SOURCE_UNSUPPORTED : MONGODB_UNAVAILABLE, SIZE_MAX, why ? why : s->mongo_error, 0,
+            s->mongo_broke_wall_ms);
+}
+
 static void find_stream(struct finding *f)
 {
     const struct engine_snapshot *s = f->engine;
     if (s->watch == WATCH_POLL) return;
     if (s->watch == WATCH_OFF)
         add(f, WATCH_OFF_KIND, SIZE_MAX, "", 0, NO_TIME);
+    else if (s->stream_unsupported && polled_as(f))
+        add(f, SOURCE_POLLED, SIZE_MAX, polled_as(f), 0, NO_TIME);
     else if (s->stream_unsupported)
         add(f, STREAM_UNSUPPORTED, SIZE_MAX, s->stream_error, 0, NO_TIME);
     else if (!s->stream_open && s->stream_error[0])
@@ -272,7 +302,7 @@ static void find_in_engine(struct finding *f, const struct service *service)
     const struct engine_snapshot *s = f->engine;
     int64_t patience = service->interval_ms * 2 > BEHIND_MIN_MS ? service->interval_ms * 2 : BEHIND_MIN_MS;
     int64_t waited = s->behind_wall_ms == NO_TIME ? 0 : clock_wall_ms() - s->behind_wall_ms;
-    if (s->mongo_error[0]) add(f, MONGODB_UNAVAILABLE, SIZE_MAX, s->mongo_error, 0, s->mongo_broke_wall_ms);
+    find_refusal(f);
     if (!service->worker_enabled) add(f, WORKER_DISABLED, SIZE_MAX, "", 0, NO_TIME);
     if (s->phase == PHASE_LEASE && s->lease_holder[0]) {
         add(f, LEASE_ELSEWHERE, SIZE_MAX, s->lease_holder, 0, NO_TIME);

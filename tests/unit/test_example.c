@@ -61,7 +61,7 @@ START_TEST(the_example_makes_what_the_guide_shows)
     ck_assert_str_eq(made.text, "Recipe: Leek soup Leek soup Leek soup leek potato Made of leek and potato");
     ck_assert_str_eq(
         made.payload,
-        "{\"collection\":\"meals\",\"id\":\"{\\\"$numberInt\\\":\\\"1\\\"}\","
+        "{\"collection\":\"meals\",\"id\":1,"
         "\"image\":\"soup.jpg\",\"ingredients\":[{\"name\":\"leek\"},{\"name\":\"potato\"}],\"minutes\":35,"
         "\"state\":\"public\",\"title\":\"Leek soup\"}");
     made_fini(&made);

@@ -227,7 +227,7 @@ START_TEST(documents_are_read_in_the_order_asked_for)
     struct docid *ids[] = {fixture_id("'1'"), fixture_id("{'$numberDouble':'1.0'}"), fixture_id("99"),
                            fixture_id("1"), fixture_id("'1'")};
     struct req *req = fixture_read(&f, (const struct docid **)ids, 5);
-    static const bool there[] = {true, false, false, true, true};
+    static const bool there[] = {true, true, false, true, true}; /* 1.0 is 1 */
     for (size_t i = 0; i < 5; i++) {
         ck_assert(docid_equal(req->read.docs[i].id, ids[i]));
         ck_assert_msg((req->read.docs[i].body != NULL) == there[i], "document %zu", i);
@@ -326,13 +326,116 @@ START_TEST(of_equal_business_ids_the_lowest_document_is_the_owner)
     req->scan.max_docs = 20;
     fixture_ok(&f, req);
     ck_assert_uint_eq(req->scan.count, 12);
-    static const char *const owners[12] = {[1] = "1", [8] = "6", [11] = "1"}; /* 2, 10 and 'x' */
-    static const bool contested[12] = {true, true, [4] = true};               /* 1, 2 and 6 */
+    static const char *const owners[12] = {[1] = "1", [7] = "6", [8] = "6", [11] = "1"}; /* 2, 9, 10, 'x' */
+    static const bool contested[12] = {true, true, [4] = true, [7] = true};              /* 1, 2, 6, 9 */
     for (size_t i = 0; i < 12; i++) {
         ck_assert_msg((req->scan.docs[i].owner != NULL) == (owners[i] != NULL), "document %zu", i);
         if (owners[i]) fixture_assert_id(req->scan.docs[i].owner, owners[i]);
         ck_assert_msg(req->scan.docs[i].contested == contested[i], "document %zu", i);
     }
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+/* Every way to write one number, and a string that has the key of another value. */
+START_TEST(business_ids_are_equal_as_mongodb_holds_them_equal)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c",
+                   "{'_id':1,'id':{'$numberLong':'5'}},{'_id':2,'id':{'$numberDecimal':'5.00'}},"
+                   "{'_id':3,'id':0},{'_id':4,'id':{'$numberDouble':'-0.0'}},"
+                   "{'_id':5,'id':'{\\u0022$numberInt\\u0022:\\u00225\\u0022}'},{'_id':6,'id':{'$numberDouble':'NaN'}},"
+                                                             "{'_id':7,'id':{'$numberDecimal':'NaN'}},{'_id':"
+                                                             "8,'id':'a'},{'_id':9,'id':'A'},"
+                                                             "{'_id':10,'id':{'$symbol':'a'}}");
+    fixture_open(&f);
+    struct req *req = req_new(REQ_SCAN, NULL);
+    req->scan.max_docs = 20;
+    fixture_ok(&f, req);
+    static const char *const owners[10] = {NULL, "1", NULL, "3", "1", NULL, NULL, NULL, NULL, "8"};
+    ck_assert_uint_eq(req->scan.count, 10);
+    for (size_t i = 0; i < 10; i++) {
+        ck_assert_msg((req->scan.docs[i].owner != NULL) == (owners[i] != NULL), "document %zu", i + 1);
+        if (owners[i]) fixture_assert_id(req->scan.docs[i].owner, owners[i]);
+    }
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+static void collated(const char *documents)
+{
+    fixture_start(&f, 0, NULL);
+    bson_destroy(fixture_command(&f, NULL, "{'create':'c','collation':{'locale':'en','strength':2}}"));
+    fixture_insert(&f, "c", documents);
+}
+
+START_TEST(a_collation_of_the_collection_makes_no_ids_equal)
+{
+    collated("{'_id':'k','id':'a'},{'_id':'l','id':'A'},{'_id':'m','id':'b'}");
+    fixture_open(&f);
+    struct docid *ids[] = {fixture_id("'k'"), fixture_id("'K'"), fixture_id("'l'")};
+    struct req *req = fixture_read(&f, (const struct docid **)ids, 3);
+    ck_assert_ptr_nonnull(req->read.docs[0].body);
+    ck_assert_ptr_null(req->read.docs[1].body); /* k is another one */
+    ck_assert_ptr_nonnull(req->read.docs[2].body);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_ptr_null(req->read.docs[i].owner);
+        ck_assert(!req->read.docs[i].contested);
+        docid_free(ids[i]);
+    }
+    req_free(req);
+    fixture_end(&f);
+}
+END_TEST
+
+/* Page by page, with and without an index that serves; a document comes once. */
+START_TEST(a_collated_collection_is_scanned_in_the_order_of_the_simple_collation)
+{
+    collated("{'_id':'b'},{'_id':'A'},{'_id':'C'},{'_id':1},{'_id':'d'}");
+    f.config.create_indexes = _i;
+    fixture_open(&f);
+    char *ids = scan_ids(false, NULL);
+    ck_assert_str_eq(ids, "1 A C b d");
+    free(ids);
+    fixture_end(&f);
+}
+END_TEST
+
+/* Views take no bounds of an index; capped collections do. */
+START_TEST(a_view_and_a_capped_collection_are_scanned_whole)
+{
+    static const char *const made[] = {"{'create':'c','viewOn':'base','pipeline':[{'$match':{'x':1}}]}",
+                                       "{'create':'c','capped':true,'size':100000,'max':5}"};
+    fixture_start(&f, 0, NULL);
+    bson_destroy(fixture_command(&f, NULL, made[_i]));
+    fixture_insert(
+        &f, _i ? "c" : "base",
+        "{'_id':0},{'_id':1,'x':1},{'_id':'a','x':1},{'_id':2,'x':1},{'_id':3,'x':1},{'_id':4,'x':1}");
+    f.config.metadata = MONGO_SIDECAR;
+    fixture_open(&f);
+    char *ids = scan_ids(false, NULL);
+    ck_assert_str_eq(ids, "1 2 3 4 a");
+    free(ids);
+    struct req *req = req_new(REQ_STREAM_OPEN, NULL);
+    ck_assert_int_eq(fixture_run(&f, req)->err.code, LKS_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(req->err.text, _i ? "a capped collection" : "a view"));
+    req_free(req);
+    ck_assert_int_eq(fixture_due_count(&f, 1, false, &(int64_t){0}), 5);
+    fixture_end(&f);
+}
+END_TEST
+
+/* With records in documents neither can be a source, and the first request says so. */
+START_TEST(a_view_without_the_sidecar_is_refused_with_what_to_do)
+{
+    fixture_start(&f, 0, NULL);
+    bson_destroy(fixture_command(&f, NULL, "{'create':'c','viewOn':'base','pipeline':[]}"));
+    fixture_open(&f);
+    struct req *req = fixture_run(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_int_eq(req->err.code, LKS_E_MONGO);
+    ck_assert_ptr_nonnull(strstr(req->err.text, "metadata = sidecar"));
     req_free(req);
     fixture_end(&f);
 }
@@ -460,6 +563,11 @@ int main(void)
     tcase_add_test(tc, the_record_is_cut_out_of_the_document);
     tcase_add_test(tc, a_read_is_no_older_than_the_event_it_answers);
     tcase_add_loop_test(tc, of_equal_business_ids_the_lowest_document_is_the_owner, 0, servers);
+    tcase_add_loop_test(tc, business_ids_are_equal_as_mongodb_holds_them_equal, 0, servers);
+    tcase_add_test(tc, a_collation_of_the_collection_makes_no_ids_equal);
+    tcase_add_loop_test(tc, a_collated_collection_is_scanned_in_the_order_of_the_simple_collation, 0, 2);
+    tcase_add_loop_test(tc, a_view_and_a_capped_collection_are_scanned_whole, 0, 2);
+    tcase_add_test(tc, a_view_without_the_sidecar_is_refused_with_what_to_do);
     tcase_add_loop_test(tc, where_mongodb_keeps_business_ids_apart_no_owner_is_looked_for, 0, servers);
     tcase_add_loop_test(tc, holders_of_a_business_id_are_found_by_how_it_is_shown, 0, servers);
     tcase_add_loop_test(tc, holders_come_in_pages_across_all_types_of_id, 0, servers);

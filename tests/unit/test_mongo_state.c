@@ -304,7 +304,7 @@ END_TEST
 
 /* ---- tombs ---- */
 
-static const char *const buried[] = {"1", "{'$numberDouble':'1.0'}", "'x'", "{'$maxKey':1}"};
+static const char *const buried[] = {"1", "{'$numberDouble':'1.5'}", "'x'", "{'$maxKey':1}"};
 
 static struct req *tombs_req(enum req_kind kind, size_t from, size_t count)
 {

@@ -30,8 +30,24 @@ static const struct {
     const char *doc, *payload;
 } cases[] = {
     {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\"}", "{\"collection\":\"c\",\"id\":\"s\",\"w\":\"x\"}"},
-    {"{\"_id\":7,\"id\":1,\"w\":\"x\"}",
-     "{\"collection\":\"c\",\"id\":\"{\\\"$numberInt\\\":\\\"7\\\"}\",\"w\":\"x\"}"},
+    {"{\"_id\":7,\"id\":1,\"w\":\"x\"}", "{\"collection\":\"c\",\"id\":7,\"w\":\"x\"}"},
+    {"{\"_id\":{\"$numberDouble\":\"7.0\"},\"id\":1,\"w\":\"x\"}",
+     "{\"collection\":\"c\",\"id\":7,\"w\":\"x\"}"},
+    {"{\"_id\":{\"$numberLong\":\"9007199254740992\"},\"id\":1,\"w\":\"x\"}",
+     "{\"collection\":\"c\",\"id\":9007199254740992,\"w\":\"x\"}"},
+    {"{\"_id\":{\"$numberLong\":\"9007199254740993\"},\"id\":1,\"w\":\"x\"}",
+     "{\"collection\":\"c\",\"id\":\"9007199254740993\",\"w\":\"x\"}"},
+    {"{\"_id\":{\"$numberDecimal\":\"1.50\"},\"id\":1,\"w\":\"x\"}",
+     "{\"collection\":\"c\",\"id\":\"1.5\",\"w\":\"x\"}"},
+    {"{\"_id\":{\"a\":1},\"id\":1,\"w\":\"x\"}",
+     "{\"collection\":\"c\",\"id\":\"{\\\"a\\\":{\\\"$numberInt\\\":\\\"1\\\"}}\",\"w\":\"x\"}"},
+    {"{\"_id\":true,\"id\":1,\"w\":\"x\"}", "{\"collection\":\"c\",\"id\":\"true\",\"w\":\"x\"}"},
+    /* the text of a UUID, of either subtype */
+    {"{\"_id\":{\"$binary\":{\"base64\":\"a6e4EJ2tEdGAtADAT9QwyA==\",\"subType\":\"04\"}},\"id\":1,\"w\":"
+     "\"x\","
+     "\"p\":{\"$binary\":{\"base64\":\"a6e4EJ2tEdGAtADAT9QwyA==\",\"subType\":\"03\"}}}",
+     "{\"collection\":\"c\",\"id\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\","
+     "\"p\":\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\",\"w\":\"x\"}"},
     /* missing is left out, null stays null */
     {"{\"_id\":\"s\",\"id\":1,\"w\":\"x\",\"p\":null}",
      "{\"collection\":\"c\",\"id\":\"s\",\"p\":null,\"w\":\"x\"}"},

@@ -44,6 +44,15 @@ static const struct {
     {"_id", "{\"_id\":\"figma\",\"w\":\"x\"}", "\"figma\"", "b5f1a0c3-8192-54a4-8a46-11da7bf7f514"},
     {"a.b", "{\"a\":{\"b\":\"figma\"},\"w\":\"x\"}", "figma", "c4b243f3-7236-5beb-9c26-fbc0bf1c5044"},
     {"id", "{\"id\":7,\"w\":\"x\"}", "{\"$numberInt\":\"7\"}", "ffcb3b35-a7aa-57c6-b963-87094db4be4a"},
+    {"id", "{\"id\":{\"$numberLong\":\"7\"},\"w\":\"x\"}", "{\"$numberInt\":\"7\"}",
+     "ffcb3b35-a7aa-57c6-b963-87094db4be4a"},
+    {"_id", "{\"_id\":{\"$numberDouble\":\"7.0\"},\"w\":\"x\"}", "{\"$numberInt\":\"7\"}",
+     "ffcb3b35-a7aa-57c6-b963-87094db4be4a"},
+    {"id", "{\"id\":{\"$numberDecimal\":\"7.00\"},\"w\":\"x\"}", "{\"$numberInt\":\"7\"}",
+     "ffcb3b35-a7aa-57c6-b963-87094db4be4a"},
+    {"id", "{\"id\":{\"$symbol\":\"figma\"},\"w\":\"x\"}", "figma", "c4b243f3-7236-5beb-9c26-fbc0bf1c5044"},
+    {"_id", "{\"_id\":{\"b\":{\"$numberLong\":\"1\"},\"a\":2.0},\"w\":\"x\"}",
+     "{\"b\":{\"$numberInt\":\"1\"},\"a\":{\"$numberInt\":\"2\"}}", "e8b82ecf-f4f1-5c86-91ce-a2e659dad140"},
     {"_id", "{\"_id\":{\"b\":1,\"a\":2},\"w\":\"x\"}",
      "{\"b\":{\"$numberInt\":\"1\"},\"a\":{\"$numberInt\":\"2\"}}", "e8b82ecf-f4f1-5c86-91ce-a2e659dad140"},
 };
@@ -75,6 +84,8 @@ static const char *const unusable[] = {
     "{\"id\":{\"a\":1},\"w\":\"x\"}",
     "{\"id\":{\"$undefined\":true},\"w\":\"x\"}",
     "{\"id\":\"a\\u0000b\",\"w\":\"x\"}",
+    "{\"id\":{\"$numberDouble\":\"NaN\"},\"w\":\"x\"}",
+    "{\"id\":{\"$numberDecimal\":\"NaN\"},\"w\":\"x\"}",
 };
 
 START_TEST(without_a_usable_id_the_document_is_refused_with_the_fields_name)
