@@ -15,7 +15,7 @@ static json_t *shape_hits(const struct search_hit *hits, size_t count)
     for (size_t i = 0; i < count; i++) {
         json_t *payload = json_loads(hits[i].payload, JSON_ALLOW_NUL, NULL);
         json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:s, s:f, s:o}", "id",
-                                              shape_text(hits[i].key), "title", shape_text(hits[i].title),
+                                              shape_text(hits[i].id), "title", shape_text(hits[i].title),
                                               "snippet", shape_text(hits[i].snippet), "name",
                                               shape_text(hits[i].name), "pointId", hits[i].point_id, "score",
                                               hits[i].score, "payload", payload ? payload : json_object()));

@@ -159,6 +159,25 @@ struct docid *docid_parse(const char *json)
     return docid_read(json, &id) ? id : NULL;
 }
 
+bool docid_respell(char **text, bool *changed)
+{
+    static const char *const wide[] = {"$numberL", "$numberDo", "$numberDe", "$symbol"};
+    struct docid *id = NULL;
+    size_t i = 0;
+    *changed = false;
+    while (i < sizeof wide / sizeof *wide && !strstr(*text, wide[i])) i++;
+    if ((*text)[0] != '{' || i == sizeof wide / sizeof *wide) return true;
+    if (!docid_read(*text, &id)) return false;
+    if (!id) return true;
+    char *canonical = docid_json(id);
+    docid_free(id);
+    if (!canonical) return false;
+    *changed = strcmp(canonical, *text) != 0;
+    free(*text);
+    *text = canonical;
+    return true;
+}
+
 /* A number as payloads show it, without the quotes that some have there; no number has no plain form. */
 static void put_unquoted(struct buf *out, const bson_iter_t *iter)
 {
@@ -211,6 +230,15 @@ char *docid_plain(const struct docid *id)
     char *text = buf_take(&out, NULL);
     if (!text) buf_fini(&out);
     return text;
+}
+
+char *docid_plain_of_key(const char *key, bool typed)
+{
+    struct docid *id = NULL;
+    if ((typed || key[0] == '{') && !docid_read(key, &id)) return NULL;
+    char *plain = id ? docid_plain(id) : strdup(key);
+    docid_free(id);
+    return plain;
 }
 
 bool docid_put_payload(const struct docid *id, struct buf *out)

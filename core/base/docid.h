@@ -47,6 +47,10 @@ char *docid_json(const struct docid *id);
 bool docid_read(const char *json, struct docid **out);
 /* The same for who needs no difference: NULL in both cases. */
 struct docid *docid_parse(const char *json);
+/* Puts the text of a canonical value in the place of `*text` (owned, free()) if that is one in another
+ * spelling, as earlier versions wrote them: `{"$numberLong":"1"}` is `{"$numberInt":"1"}`. *changed says so.
+ * False when memory is out. */
+bool docid_respell(char **text, bool *changed);
 /* As `_lockstep.key` shows a business id: a string by its own bytes up to a NUL, any other value as
  * docid_json. free() it; NULL when memory is out. */
 char *docid_key(const struct docid *id);
@@ -54,6 +58,10 @@ char *docid_key(const struct docid *id);
  * digits of an ObjectId, the text of a UUID (binary of subtype 3 or 4), anything else as docid_json. free()
  * it. */
 char *docid_plain(const struct docid *id);
+/* What docid_plain() would say of the business id that `_lockstep.key` shows as `key`; `typed`: the id field
+ * is
+ * `_id`, so that strings are quoted there. free() it; NULL when memory is out. */
+char *docid_plain_of_key(const char *key, bool typed);
 /* The same as JSON, for the payload's `id`: an integer up to 2^53 as a number, all others as strings. False
  * when memory is out. */
 bool docid_put_payload(const struct docid *id, struct buf *out);

@@ -25,7 +25,7 @@ static void print_hits(const char *title, const struct search_hit *hits, size_t 
 {
     printf("%s\n", title);
     for (size_t i = 0; i < count; i++)
-        printf("  %6.3f  %-28s %s\n", hits[i].score, hits[i].title, hits[i].key);
+        printf("  %6.3f  %-28s %s\n", hits[i].score, hits[i].title, hits[i].id);
     if (!count) puts("  nothing");
 }
 
@@ -34,7 +34,7 @@ static json_t *hits_json(const struct search_hit *hits, size_t count)
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *payload = json_loads(hits[i].payload, JSON_ALLOW_NUL, NULL);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:f,s:o}", "id", hits[i].key, "title",
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:f,s:o}", "id", hits[i].id, "title",
                                               hits[i].title, "snippet", hits[i].snippet, "name", hits[i].name,
                                               "pointId", hits[i].point_id, "score", hits[i].score, "payload",
                                               payload ? payload : json_object()));

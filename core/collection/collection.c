@@ -295,6 +295,8 @@ bool collection_digest(const struct collection *c, char out[SHA256_HEX_BYTES])
     put_item(&all, c->fingerprint);
     put_item(&all, c->id_field);
     put_item(&all, c->id_scheme == COLLECTION_PREFIXED_SHA1 ? c->id_prefix : space);
+    put_item(&all,
+             "canonical ids"); /* points of before may be under other ids: everything is compared once */
     buf_printf(&all, "%d %zu", (int)c->id_scheme, c->max_text_bytes);
     for (size_t i = 0; c->options && c->options[i]; i++) put_item(&all, c->options[i]);
     bool ok = !all.failed && hash_sha256_hex(&(struct hash_span){all.data, all.bytes}, 1, out);

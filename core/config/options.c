@@ -55,8 +55,10 @@ const struct option options[] = {
              "a word that those paths use: `sync`, `search`, `jobs`, `events`, `status`, `worker`, `batch`, "
              "`all-pending`, `reset`."},
     {MONGODB(id_field), .key = "id_field", .type = OPTION_FIELD, .fallback = "id", .flags = OPTION_SHARED,
-     .help = "The field that holds a document's business id, from which its point ids are made. `_id` is "
-             "allowed."},
+     .help =
+         "The field that holds a document's business id, from which its point ids are made. `_id` is "
+         "allowed. Ids are equal by MongoDB's simple collation, whatever the collection's own: text by its "
+         "bytes, numbers by their value, whatever their types; NaN is none."},
     {MONGODB(watch), .key = "watch", .type = OPTION_CHOICE, .fallback = "auto",
      .allowed = "auto|stream|poll|off", .flags = OPTION_SHARED,
      .help = "How changes are noticed: by a change stream, by comparing at intervals, or not at all (then "
@@ -76,7 +78,8 @@ const struct option options[] = {
      .allowed = "embedded|sidecar", .flags = OPTION_SHARED,
      .help =
          "Where each document's sync state is kept: in its own field `syncMetadata`, or in the collection "
-         "`COLLECTION.lockstep` beside it, so that documents are never touched."},
+         "`COLLECTION.lockstep` beside it, so that documents are never touched. Views and capped collections "
+         "need `sidecar`; they are polled."},
     {MONGODB(error_codes), .key = "error_codes", .type = OPTION_CHOICE, .fallback = "precise",
      .allowed = "precise|basic", .flags = OPTION_SHARED,
      .help = "Which error codes a record may show. `basic`: only EMBEDDING_TIMEOUT, EMBEDDING_RATE_LIMIT, "

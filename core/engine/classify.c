@@ -32,7 +32,8 @@ enum action classify_by_witness(const struct wanted *wanted, const struct witnes
 {
     if (!wanted->point) return ACTION_CLEAR;
     if (!point || !point->ours || strcmp(point->content_hash, wanted->content_hash) != 0) return ACTION_EMBED;
-    if (strcmp(point->payload_hash, wanted->payload_hash) != 0 || classify_takes_over(wanted, point))
+    if (strcmp(point->payload_hash, wanted->payload_hash) != 0 || point->respelled ||
+        classify_takes_over(wanted, point))
         return ACTION_PAYLOAD;
     return ACTION_NONE;
 }

@@ -97,10 +97,11 @@ struct change {
 /* What Qdrant says of a point: its `_lockstep`. */
 struct witness {
     char point_id[POINT_ID_BYTES];
-    bool ours;    /* it has a `_lockstep` whose source is this one */
-    bool foreign; /* it has none, or another source's */
-    char *doc;    /* owned: `_lockstep.doc`; NULL unless `ours` */
-    char *key;    /* owned */
+    bool ours;      /* it has a `_lockstep` whose source is this one */
+    bool foreign;   /* it has none, or another source's */
+    char *doc;      /* owned: `_lockstep.doc`, in its canonical spelling; NULL unless `ours` */
+    bool respelled; /* the point has another spelling of it, of an earlier version */
+    char *key;      /* owned */
     char content_hash[HASH_HEX_BYTES];
     char payload_hash[HASH_HEX_BYTES];
     uint64_t epoch;

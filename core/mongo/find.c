@@ -50,48 +50,167 @@ static enum lks_code check_only_one(struct mongo *m, struct rows *rows, const st
     return code;
 }
 
-/* {find: ..., filter: {FIELD: {$in: what `text` may mean}}}, by `_id`. False when memory is out. */
-static bool find_command(struct mongo *m, bson_t *command, const char *field, const char *text)
+/* The one document that has this slug. */
+static enum lks_code find_by_slug(struct mongo *m, mongoc_client_t *client, const char *text,
+                                  struct source_doc *doc, struct lks_err *err)
 {
-    bson_t filter, condition, in;
-    BSON_APPEND_UTF8(command, "find", m->collection);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, field, &condition);
-    BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    bool whole = keys_guesses(&in, text);
-    bson_append_array_end(&condition, &in);
-    bson_append_document_end(&filter, &condition);
-    bson_append_document_end(command, &filter);
-    bool by_slug = strcmp(field, slug_field) == 0;
-    reads_sorted(command, "_id", by_slug ? MOST_NAMED + 1 : 1);
-    if (by_slug) BSON_APPEND_INT64(command, "maxTimeMS", LIST_PAGE_MS); /* few have an index on slugs */
-    return whole;
-}
-
-/* The lowest `_id` whose `field` reads as `text`; NOT_FOUND if there is none. */
-static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
-                             struct source_doc *doc, struct lks_err *err)
-{
-    bson_t command = BSON_INITIALIZER;
+    bson_t command = BSON_INITIALIZER, filter;
     struct rows rows = {0};
     const bson_t *row;
     bool found = false;
-    bool whole = find_command(m, &command, field, text);
-    enum lks_code code = whole ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err)
-                               : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    BSON_APPEND_UTF8(&command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_UTF8(&filter, slug_field, text);
+    bson_append_document_end(&command, &filter);
+    reads_sorted(&command, "_id", MOST_NAMED + 1);
+    BSON_APPEND_INT64(&command, "maxTimeMS", LIST_PAGE_MS); /* few have an index on slugs */
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     if (!code && rows_next(&rows, &row)) {
         found = true;
         if (!reads_fill(m, doc, row) || !metadata_parse_modified(row, &doc->record))
             code = lks_fail(err, LKS_E_NOMEM, "out of memory");
-        else if (strcmp(field, slug_field) == 0)
+        else
             code = check_only_one(m, &rows, doc, text, err);
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     bson_destroy(&command);
     if (!code) code = closed;
-    return code || found ? code
-                         : lks_fail(err, LKS_E_NOT_FOUND, "no document of %s.%s has the id %s", m->database,
-                                    m->collection, text);
+    return code || found ? code : LKS_E_NOT_FOUND;
+}
+
+/* What a text may mean as an id, but for `except` (NULL: all of it). *count is how much that is. False when
+ * memory is out. */
+static bool append_meanings(bson_t *array, const char *text, const struct docid *except, size_t *count)
+{
+    bson_t all = BSON_INITIALIZER;
+    bson_iter_t iter;
+    char buffer[16];
+    const char *index;
+    bool whole = keys_guesses(&all, text) && bson_iter_init(&iter, &all);
+    *count = 0;
+    while (whole && bson_iter_next(&iter)) {
+        struct docid *id = docid_new(&iter);
+        whole = id;
+        if (id && !(except && docid_equal(id, except))) {
+            bson_uint32_to_string((uint32_t)(*count)++, &index, buffer, sizeof buffer);
+            docid_append(id, array, index);
+        }
+        docid_free(id);
+    }
+    bson_destroy(&all);
+    return whole;
+}
+
+/* The lowest `_id` whose `field` is one of the values; NOT_FOUND if there is none. */
+static enum lks_code find_among_values(struct mongo *m, mongoc_client_t *client, const char *field,
+                                       const bson_t *values, struct source_doc *doc, struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, filter, condition;
+    struct rows rows = {0};
+    const bson_t *row;
+    bool found = false;
+    BSON_APPEND_UTF8(&command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, field, &condition);
+    BSON_APPEND_ARRAY(&condition, "$in", values);
+    bson_append_document_end(&filter, &condition);
+    bson_append_document_end(&command, &filter);
+    reads_sorted(&command, "_id", 1);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
+    if (!code && rows_next(&rows, &row)) {
+        found = true;
+        if (!reads_fill(m, doc, row) || !metadata_parse_modified(row, &doc->record))
+            code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    }
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
+    bson_destroy(&command);
+    if (!code) code = closed;
+    return code || found ? code : LKS_E_NOT_FOUND;
+}
+
+/* The value of the document's `field`; NULL where it is a list, or memory is out. */
+static struct docid *value_of(const struct source_doc *doc, const char *field)
+{
+    bson_iter_t iter, value;
+    if (!bson_iter_init(&iter, doc->body) || !bson_iter_find_descendant(&iter, field, &value) ||
+        BSON_ITER_HOLDS_ARRAY(&value))
+        return NULL;
+    return docid_new(&value);
+}
+
+static enum lks_code ambiguous(const struct docid *one, const struct docid *two, const char *text,
+                               struct lks_err *err)
+{
+    char *a = docid_json(one), *b = two ? docid_json(two) : NULL;
+    enum lks_code code =
+        a && b ? lks_fail(err, LKS_E_AMBIGUOUS,
+                          "two documents fit %.200s: write the id as %.300s or as %.300s", text, a, b)
+               : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    free(a);
+    free(b);
+    return code;
+}
+
+/* Is there a document of another id that reads the same? */
+static enum lks_code check_only(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
+                                const struct source_doc *found, struct lks_err *err)
+{
+    struct docid *id = value_of(found, field);
+    struct source_doc other = {0};
+    bson_t values = BSON_INITIALIZER;
+    size_t count = 0;
+    enum lks_code code = LKS_E_NOT_FOUND;
+    if (id && !append_meanings(&values, text, id, &count)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    if (id && count && code == LKS_E_NOT_FOUND)
+        code = find_among_values(m, client, field, &values, &other, err);
+    if (code == LKS_E_OK) {
+        struct docid *second = value_of(&other, field);
+        code = ambiguous(id, second, text, err);
+        docid_free(second);
+    }
+    source_doc_fini(&other);
+    bson_destroy(&values);
+    docid_free(id);
+    return code == LKS_E_NOT_FOUND ? LKS_E_OK : code;
+}
+
+/* A text in Extended JSON means that value before it means itself: so each id can be named. */
+static enum lks_code find_exactly(struct mongo *m, mongoc_client_t *client, const char *field,
+                                  const char *text, struct source_doc *doc, struct lks_err *err)
+{
+    struct docid *id = NULL;
+    bson_t values = BSON_INITIALIZER;
+    enum lks_code code = LKS_E_NOT_FOUND;
+    if (text[0] != '{' && text[0] != '"') return code;
+    if (!docid_read(text, &id)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+    if (id) {
+        docid_append(id, &values, "0");
+        code = find_among_values(m, client, field, &values, doc, err);
+    }
+    bson_destroy(&values);
+    docid_free(id);
+    return code;
+}
+
+/* By what a person writes. */
+static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
+                             struct source_doc *doc, struct lks_err *err)
+{
+    bson_t values = BSON_INITIALIZER;
+    size_t count;
+    bool by_slug = strcmp(field, slug_field) == 0;
+    enum lks_code code =
+        by_slug ? find_by_slug(m, client, text, doc, err) : find_exactly(m, client, field, text, doc, err);
+    if (code == LKS_E_NOT_FOUND && !by_slug) {
+        code = append_meanings(&values, text, NULL, &count)
+                   ? find_among_values(m, client, field, &values, doc, err)
+                   : lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (!code) code = check_only(m, client, field, text, doc, err);
+    }
+    bson_destroy(&values);
+    return code == LKS_E_NOT_FOUND
+               ? lks_fail(err, code, "no document of %s.%s has the id %s", m->database, m->collection, text)
+               : code;
 }
 
 /* By each of these fields in turn. */

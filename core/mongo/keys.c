@@ -13,6 +13,7 @@
 #include "base/canonical.h"
 #include "base/clock.h"
 #include "base/siphash.h"
+#include "base/uuid.h"
 #include "mongo/room.h"
 
 /* How long we believe what the list of indexes said. */
@@ -108,6 +109,16 @@ static void guess_number(struct values *to, const char *text)
         BSON_APPEND_DECIMAL128(to->array, next_index(to, buffer), &decimal);
 }
 
+/* Of either subtype: they read the same. */
+static void guess_uuid(struct values *to, const char *text)
+{
+    uint8_t uuid[UUID_BYTES];
+    char buffer[16];
+    if (!uuid_from_text(text, uuid)) return;
+    BSON_APPEND_BINARY(to->array, next_index(to, buffer), BSON_SUBTYPE_UUID, uuid, UUID_BYTES);
+    BSON_APPEND_BINARY(to->array, next_index(to, buffer), BSON_SUBTYPE_UUID_DEPRECATED, uuid, UUID_BYTES);
+}
+
 bool keys_guesses(bson_t *array, const char *text)
 {
     struct values to = {.array = array};
@@ -119,6 +130,7 @@ bool keys_guesses(bson_t *array, const char *text)
     guess_number(&to, text);
     if (!strcmp(text, "true") || !strcmp(text, "false"))
         BSON_APPEND_BOOL(array, next_index(&to, buffer), text[0] == 't');
+    guess_uuid(&to, text);
     if (strlen(text) == 24 && bson_oid_is_valid(text, 24)) {
         bson_oid_t oid;
         bson_oid_init_from_string(&oid, text);

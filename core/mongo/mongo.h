@@ -114,9 +114,10 @@ enum lks_code mongo_failures(struct mongo *m, const char *name, int64_t by_code[
                              struct lks_err *err);
 
 /*
- * Finds a document by what a person writes: the business id, else the `_id` (24 hex digits, a string, a
- * number or canonical Extended JSON). Whole body, without syncMetadata; the record as the engine would see
- * it. LKS_E_NOT_FOUND. To be freed by source_doc_fini(); `owner` isn't looked up.
+ * Finds a document by what a person writes: the business id, else the `_id`, in canonical Extended JSON or in
+ * its plain form (docid_plain()). Whole body, without syncMetadata; the record as the engine would see it.
+ * LKS_E_NOT_FOUND; LKS_E_AMBIGUOUS where the plain form fits two ids, which the message names in Extended
+ * JSON. To be freed by source_doc_fini(); `owner` isn't looked up.
  */
 enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err);
 

@@ -185,6 +185,30 @@ static void put_source_condition(struct buf *to, const char *source)
     buf_puts(to, "}}");
 }
 
+/* `{"$numberInt":"7"}` also as earlier versions wrote the same id where MongoDB had it in a wider type. */
+static void put_spellings(struct buf *to, const char *doc)
+{
+    static const char integer[] = "{\"$numberInt\":\"", wide[] = "{\"$numberLong\":\"";
+    struct buf other;
+    bool narrow = !strncmp(doc, integer, sizeof integer - 1);
+    put_text(to, doc);
+    if (!narrow && strncmp(doc, wide, sizeof wide - 1) != 0) return;
+    const char *digits = doc + (narrow ? sizeof integer : sizeof wide) - 1;
+    int count = (int)strcspn(digits, "\"");
+    buf_init(&other, 0);
+    for (int i = narrow ? 0 : 1; i < 3; i++) {
+        if (i == 2 && strncmp(digits, "0\"", 2) != 0) break;
+        buf_clear(&other);
+        if (i == 0) buf_printf(&other, "{\"$numberLong\":\"%.*s\"}", count, digits);
+        if (i == 1) buf_printf(&other, "{\"$numberDouble\":\"%.*s.0\"}", count, digits);
+        if (i == 2) buf_puts(&other, "{\"$numberDouble\":\"-0.0\"}");
+        buf_putc(to, ',');
+        put_text(to, other.data ? other.data : "");
+    }
+    if (other.failed) to->failed = true;
+    buf_fini(&other);
+}
+
 void body_scroll(struct buf *to, const char *source, const char *const *docs, size_t doc_count,
                  const char *from, size_t limit)
 {
@@ -194,7 +218,7 @@ void body_scroll(struct buf *to, const char *source, const char *const *docs, si
         buf_puts(to, ",{\"key\":\"_lockstep.doc\",\"match\":{\"any\":[");
         for (size_t i = 0; i < doc_count; i++) {
             if (i) buf_putc(to, ',');
-            put_text(to, docs[i]);
+            put_spellings(to, docs[i]);
         }
         buf_puts(to, "]}}");
     }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/docid.h"
+
 const struct reply_index reply_indexes[4] = {
     {"_lockstep.doc", "keyword"},
     {"_lockstep.key", "keyword"},
@@ -113,6 +115,9 @@ static void read_lockstep(struct scan *s, const char *source, struct witness *w)
     }
     if (!w->key && !(w->key = strdup(""))) s->nomem = true;
     w->ours = same_source && w->doc && w->key;
+    bool ignored;
+    if (w->ours && (!docid_respell(&w->doc, &w->respelled) || !docid_respell(&w->key, &ignored)))
+        s->nomem = true;
 }
 
 static void read_payload(struct scan *s, const char *source, struct witness *w)

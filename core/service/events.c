@@ -161,25 +161,35 @@ static bool within_rate(struct events *e)
     return within;
 }
 
+/* The document's business id, else its `_id`. */
+static char *plain_of(const struct engine_recorded *what)
+{
+    if (!what->key) return docid_plain(what->id);
+    char *doc = what->id ? docid_json(what->id) : NULL;
+    bool typed = doc && strcmp(doc, what->key) == 0; /* it was made from the `_id` */
+    free(doc);
+    return docid_plain_of_key(what->key, typed);
+}
+
 void events_recorded(struct events *e, const char *source, const char *const *names,
                      const struct engine_recorded *what)
 {
     if (!e) return;
     atomic_fetch_add_explicit(&e->records, 1, memory_order_relaxed);
     if (!events_wanted(e) || !within_rate(e)) return;
-    char *plain = what->key ? NULL : docid_plain(what->id), *own = docid_json(what->id);
+    char *plain = plain_of(what), *own = docid_json(what->id);
     json_t *collections = json_object();
     int failed = 0;
     for (size_t i = 0; !what->gone && i < what->count; i++)
         failed |=
             json_object_set_new(collections, names[i], json_string(sync_status_name(what->statuses[i])));
-    json_t *data = json_pack("{s:s, s:s?, s:s?, s:o}", "source", source, "id", what->key ? what->key : plain,
-                             "_id", own, "collections", collections);
+    json_t *data = json_pack("{s:s, s:s?, s:s?, s:o}", "source", source, "id", plain, "_id", own,
+                             "collections", collections);
     if (what->gone)
         failed |= json_object_set_new(data, "deleted", json_true());
     else
         failed |= json_object_set_new(data, "overallStatus", json_string(sync_status_name(what->overall)));
-    if (failed || !own || (!what->key && !plain)) {
+    if (failed || !own || !plain) {
         json_decref(data);
         data = NULL;
     }

@@ -238,16 +238,15 @@ static const char *polled_as(const struct finding *f)
     return mongo_facts_polled(&facts);
 }
 
-/* MongoDB refuses, or the collection is one that nothing can follow. */
-static void find_refusal(struct finding *f)
+/* The collection is one that nothing can follow, or not as it is configured: what else is wrong follows from
+ * that. */
+static bool find_refusal(struct finding *f)
 {
-    const struct engine_snapshot *s = f->engine;
     struct mongo_facts facts;
     mongo_facts_known(f->source->all.mongo, &facts);
     const char *why = mongo_facts_refused(f->source->all.mongo, &facts);
-    if (s->mongo_error[0])
-        add(f, why ? SOURCE_UNSUPPORTED : MONGODB_UNAVAILABLE, SIZE_MAX, why ? why : s->mongo_error, 0,
-            s->mongo_broke_wall_ms);
+    if (why) add(f, SOURCE_UNSUPPORTED, SIZE_MAX, why, 0, f->engine->mongo_broke_wall_ms);
+    return why;
 }
 
 static void find_stream(struct finding *f)
@@ -302,7 +301,8 @@ static void find_in_engine(struct finding *f, const struct service *service)
     const struct engine_snapshot *s = f->engine;
     int64_t patience = service->interval_ms * 2 > BEHIND_MIN_MS ? service->interval_ms * 2 : BEHIND_MIN_MS;
     int64_t waited = s->behind_wall_ms == NO_TIME ? 0 : clock_wall_ms() - s->behind_wall_ms;
-    find_refusal(f);
+    if (find_refusal(f)) return;
+    if (s->mongo_error[0]) add(f, MONGODB_UNAVAILABLE, SIZE_MAX, s->mongo_error, 0, s->mongo_broke_wall_ms);
     if (!service->worker_enabled) add(f, WORKER_DISABLED, SIZE_MAX, "", 0, NO_TIME);
     if (s->phase == PHASE_LEASE && s->lease_holder[0]) {
         add(f, LEASE_ELSEWHERE, SIZE_MAX, s->lease_holder, 0, NO_TIME);

@@ -2,8 +2,11 @@
 #include "service/search.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/docid.h"
 
 #define RRF_K 60.0
 
@@ -23,10 +26,26 @@ static void hit_fini(struct search_hit *hit)
 {
     free(hit->name);
     free(hit->key);
+    free(hit->id);
     free(hit->payload);
     free(hit->doc);
     free(hit->title);
     free(hit->snippet);
+}
+
+/* A point of somebody else has an id of its own, perhaps. */
+static char *foreign_id(const json_t *payload, const char *point_id)
+{
+    static const char *const names[] = {"toolId", "id"};
+    char digits[32];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const json_t *value = json_object_get(payload, names[i]);
+        if (text_of(payload, names[i])) return copy(json_string_value(value));
+        if (!json_is_integer(value)) continue;
+        snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(value));
+        return copy(digits);
+    }
+    return copy(point_id);
 }
 
 static bool fill_hit(struct search_hit *hit, const struct qdrant_point *point)
@@ -34,18 +53,18 @@ static bool fill_hit(struct search_hit *hit, const struct qdrant_point *point)
     json_t *payload = json_loads(point->payload, JSON_ALLOW_NUL, NULL);
     const char *key = text_of(json_object_get(payload, "_lockstep"), "key");
     const char *name = text_of(payload, "name"), *doc = text_of(json_object_get(payload, "_lockstep"), "doc");
-    if (!key) key = text_of(payload, "toolId"); /* a point of somebody else */
-    if (!key) key = text_of(payload, "id");
+    bool typed = key && doc && strcmp(key, doc) == 0; /* it was made from the `_id` */
     memcpy(hit->point_id, point->id, sizeof hit->point_id);
     hit->score = point->score;
-    hit->key = copy(key ? key : point->id);
-    hit->name = copy(name ? name : hit->key);
+    hit->key = key ? copy(key) : foreign_id(payload, point->id);
+    if (hit->key) hit->id = key ? docid_plain_of_key(key, typed) : copy(hit->key);
+    hit->name = copy(name ? name : hit->id);
     hit->doc = doc ? copy(doc) : NULL;
     bool whole = !doc || hit->doc;
     if (payload) json_object_del(payload, "_lockstep");
     hit->payload = payload ? json_dumps(payload, JSON_COMPACT) : copy("{}");
     json_decref(payload);
-    return whole && hit->key && hit->name && hit->payload;
+    return whole && hit->key && hit->id && hit->name && hit->payload;
 }
 
 static void ask(struct qdrant *qdrant, const struct search_collection *c, const float *vector,
@@ -101,11 +120,14 @@ static bool fuse_hit(struct search_results *out, const struct search_hit *hit, s
     struct search_hit *fused = find_fused(out, hit->key);
     if (!fused) {
         fused = &out->fused[out->fused_count];
-        *fused = (struct search_hit){
-            .score = 0, .name = copy(hit->name), .key = copy(hit->key), .payload = copy(hit->payload)};
+        *fused = (struct search_hit){.score = 0,
+                                     .name = copy(hit->name),
+                                     .key = copy(hit->key),
+                                     .id = copy(hit->id),
+                                     .payload = copy(hit->payload)};
         memcpy(fused->point_id, hit->point_id, sizeof fused->point_id);
         out->fused_count++;
-        if (!fused->name || !fused->key || !fused->payload) return false;
+        if (!fused->name || !fused->key || !fused->id || !fused->payload) return false;
     }
     fused->score += 1.0 / (RRF_K + (double)rank + 1.0);
     return true;

@@ -21,7 +21,8 @@ struct search_hit {
     char point_id[POINT_ID_BYTES];
     double score;  /* the distance's own; fused: reciprocal rank */
     char *name;    /* owned: the payload's `name`, or its id; valid UTF-8 */
-    char *key;     /* owned: the business id the point was made from */
+    char *key;     /* owned: the business id the point was made from, as `_lockstep.key` has it */
+    char *id;      /* owned: the same in its plain form */
     char *payload; /* owned: a JSON object without `_lockstep` */
     char *doc; /* owned: the document's `_id` in canonical Extended JSON; NULL: a point of somebody else */
     char *title, *snippet; /* owned; NULL before titles_fill() (title.h) */

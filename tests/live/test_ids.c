@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live/calls.h"
 #include "live/harness.h"
 
 static void open_in_step(struct live *w, const char *test)
@@ -262,6 +263,152 @@ START_TEST(a_model_that_changes_embeds_everything_again)
 }
 END_TEST
 
+/* Case, and the types of numbers: the application's collation holds more equal than we do. */
+START_TEST(ids_are_equal_by_the_simple_collation_whatever_the_collections_own)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "collation");
+    on_database(&w, J("create" : "tools", "collation" : {"locale" : "en", "strength" : 2}));
+    insert_made(&w, 0, 5);
+    insert(&w, J("_id" : "a", "id" : "figma", "name" : "Lower"));
+    insert(&w, J("_id" : "B", "id" : "FIGMA", "name" : "Upper"));
+    insert(&w, J("_id" : "c", "id" : {"$numberLong" : "5"}, "name" : "Long"));
+    insert(&w, J("_id" : "D", "id" : {"$numberDecimal" : "5.0"}, "name" : "Decimal"));
+    insert(&w, J("_id" : "e", "id" : {"$numberDouble" : "-0.0"}, "name" : "Negative zero"));
+    daemon_start(&w);
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), 9);
+    EXPECT(&w, document_says(&w,
+                             J("name"
+                               : "Long"),
+                             "syncMetadata.collections.tools.errorCode", "VALIDATION_ERROR"));
+    delete_one(&w, J("name" : "Decimal")); /* its _id is the lower one */ /* D comes before c */
+    insert(&w, J("_id" : "f", "id" : 0, "name" : "Zero"));
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), 9);
+    update(&w, J("name" : "Upper"), J("$set" : {"name" : "Upper case"}));
+    delete_one(&w, J("name" : "Lower"));
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), 8);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_key_that_comes_back_as_another_type_of_number_keeps_its_point)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "retyped");
+    live_set(&w, "mongodb", "id_field", "_id");
+    insert(&w, J("_id" : 7, "name" : "Seven", "categories" : ["Numbers"]));
+    daemon_start(&w);
+    live_in_step(&w);
+    counters_reset(&w);
+    delete_one(&w, J("_id" : 7));
+    insert(&w, J("_id" : {"$numberDouble" : "7.0"}, "name" : "Seven", "categories" : ["Numbers"]));
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), 1);
+    delete_one(&w, J("_id" : 7));
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), 0);
+    live_close(&w);
+}
+END_TEST
+
+/* Points as version 0.1.0 wrote them: the id in its own type. */
+START_TEST(a_point_with_the_id_in_a_wider_type_is_rewritten_and_not_embedded)
+{
+    struct live w = {.folder = ""};
+    json_t *reply = NULL;
+    live_open(&w, "respelled");
+    insert(&w, J("_id" : {"$numberLong" : "7"}, "id" : "seven", "name" : "Seven"));
+    daemon_start(&w);
+    live_in_step(&w);
+    daemon_stop(&w);
+    EXPECT_INT(&w,
+               ask(&w, &w.qdrant, "POST", "/collections/tools/points/payload?wait=true",
+                   "{\"payload\":{\"doc\":\"{\\\"$numberLong\\\":\\\"7\\\"}\"},"
+                   "\"key\":\"_lockstep\",\"filter\":{}}",
+                   &reply),
+               200);
+    json_decref(reply);
+    counters_reset(&w);
+    daemon_start(&w);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", "--repair", NULL), 0);
+    live_in_step(&w);
+    EXPECT_INT(&w, counters(&w).texts, 0);
+    EXPECT_INT(&w, points(&w, "tools"), 1);
+    live_close(&w);
+}
+END_TEST
+
+static void insert_into(struct live *w, const char *collection, int from, int count)
+{
+    for (int i = from; i < from + count; i++) {
+        char text[200];
+        snprintf(
+            text, sizeof text,
+            "{\"insert\":\"%s\",\"documents\":[{\"_id\":%d,\"id\":\"n-%d\",\"name\":\"N %d\",\"shown\":1}]}",
+            collection, i, i, i);
+        on_database(w, text);
+    }
+}
+
+START_TEST(a_view_is_polled_with_records_beside_it)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "view");
+    live_set(&w, "mongodb", "metadata", "sidecar");
+    live_set(&w, "mongodb", "poll_interval_ms", "200");
+    on_database(&w, J("create" : "tools", "viewOn" : "base", "pipeline" : [ {"$match" : {"shown" : 1}} ]));
+    insert_into(&w, "base", 0, 300); /* more than one page */
+    daemon_start(&w);
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), 300);
+    on_database(&w, "{\"update\":\"base\",\"updates\":[{\"q\":{\"_id\":7},\"u\":{\"$set\":{\"shown\":0}}},"
+                    "{\"q\":{\"_id\":8},\"u\":{\"$set\":{\"name\":\"Changed\"}}}]}");
+    WAIT_UNTIL(&w, points(&w, "tools") == 299);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_capped_collection_is_polled_and_loses_the_points_of_what_fell_out)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "capped");
+    live_set(&w, "mongodb", "metadata", "sidecar");
+    live_set(&w, "mongodb", "poll_interval_ms", "200");
+    on_database(&w, J("create" : "tools", "capped" : true, "size" : 1000000, "max" : 20));
+    insert_into(&w, "tools", 0, 20);
+    daemon_start(&w);
+    live_in_step(&w);
+    insert_into(&w, "tools", 20, 5);
+    WAIT_UNTIL(&w, points(&w, "tools") == 20);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_view_without_the_sidecar_is_a_problem_that_says_what_to_do)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "view-embedded");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    on_database(&w, J("create" : "tools", "viewOn" : "base", "pipeline" : []));
+    insert_into(&w, "base", 0, 3);
+    daemon_start(&w);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "set `metadata = sidecar`"));
+    struct live_process server = api(&w);
+    json_t *reply = answer(&w, &server, 200, "GET", "/api/sync/worker/problems", NULL);
+    char *problems = json_dumps(reply, JSON_COMPACT);
+    EXPECT(&w, strstr(problems, "SOURCE_UNSUPPORTED") != NULL);
+    EXPECT(&w, strstr(problems, "MONGODB_UNAVAILABLE") == NULL);
+    free(problems);
+    json_decref(reply);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -272,6 +419,12 @@ int main(void)
         duplicates_that_were_there_before_the_first_start_are_told_apart,
         id_field_may_be_the_documents_own_key,
         points_of_others_are_left_alone,
+        ids_are_equal_by_the_simple_collation_whatever_the_collections_own,
+        a_key_that_comes_back_as_another_type_of_number_keeps_its_point,
+        a_point_with_the_id_in_a_wider_type_is_rewritten_and_not_embedded,
+        a_view_is_polled_with_records_beside_it,
+        a_capped_collection_is_polled_and_loses_the_points_of_what_fell_out,
+        a_view_without_the_sidecar_is_a_problem_that_says_what_to_do,
         a_second_daemon_waits_and_takes_over_when_the_first_is_killed,
         a_daemon_that_slept_through_its_lease_does_no_harm_when_it_wakes,
         a_daemon_that_stops_hands_over_at_once,

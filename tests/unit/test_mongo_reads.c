@@ -342,13 +342,14 @@ END_TEST
 START_TEST(business_ids_are_equal_as_mongodb_holds_them_equal)
 {
     fixture_start(&f, _i, NULL);
-    fixture_insert(&f, "c",
-                   "{'_id':1,'id':{'$numberLong':'5'}},{'_id':2,'id':{'$numberDecimal':'5.00'}},"
-                   "{'_id':3,'id':0},{'_id':4,'id':{'$numberDouble':'-0.0'}},"
-                   "{'_id':5,'id':'{\\u0022$numberInt\\u0022:\\u00225\\u0022}'},{'_id':6,'id':{'$numberDouble':'NaN'}},"
-                                                             "{'_id':7,'id':{'$numberDecimal':'NaN'}},{'_id':"
-                                                             "8,'id':'a'},{'_id':9,'id':'A'},"
-                                                             "{'_id':10,'id':{'$symbol':'a'}}");
+    fixture_insert(
+        &f, "c",
+        "{'_id':1,'id':{'$numberLong':'5'}},{'_id':2,'id':{'$numberDecimal':'5.00'}},"
+        "{'_id':3,'id':0},{'_id':4,'id':{'$numberDouble':'-0.0'}},"
+        "{'_id':5,'id':'{\\u0022$numberInt\\u0022:\\u00225\\u0022}'},{'_id':6,'id':{'$numberDouble':'NaN'}},"
+        "{'_id':7,'id':{'$numberDecimal':'NaN'}},{'_id':"
+        "8,'id':'a'},{'_id':9,'id':'A'},"
+        "{'_id':10,'id':{'$symbol':'a'}}");
     fixture_open(&f);
     struct req *req = req_new(REQ_SCAN, NULL);
     req->scan.max_docs = 20;
@@ -547,6 +548,45 @@ START_TEST(a_document_is_found_by_what_a_person_writes)
 }
 END_TEST
 
+/* Ids that read the same are told apart by Extended JSON, which finds each of them. */
+START_TEST(of_two_ids_that_read_the_same_neither_is_meant)
+{
+    static const char *const pairs[][3] = {
+        {"5", "\"5\"", "{\"$numberInt\":\"5\"}"},
+        {"0.1", "{\"$numberDouble\":\"0.1\"}", "{\"$numberDecimal\":\"0.1\"}"},
+        {"0123456789abcdef01234567", "\"0123456789abcdef01234567\"",
+         "{\"$oid\":\"0123456789abcdef01234567\"}"},
+        {"6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+         "{\"$binary\":{\"base64\":\"a6e4EJ2tEdGAtADAT9QwyA==\",\"subType\":\"04\"}}",
+         "{\"$binary\":{\"base64\":\"a6e4EJ2tEdGAtADAT9QwyA==\",\"subType\":\"03\"}}"}};
+    struct source_doc doc;
+    struct lks_err err = {0};
+    fixture_start(&f, 0, NULL);
+    for (int i = 0; i < 8; i++) {
+        char *text = bson_strdup_printf("{\"_id\":%d,\"id\":%s}", i, pairs[i / 2][1 + i % 2]);
+        fixture_insert(&f, "c", text);
+        bson_free(text);
+    }
+    fixture_insert(&f, "c", "{'_id':8,'id':'9'},{'_id':9,'id':{'$numberDecimal':'11.0'}}");
+    fixture_open(&f);
+    for (int i = 0; i < 8; i++) {
+        const char *const *pair = pairs[i / 2];
+        char expected[16];
+        ck_assert_int_eq(mongo_find(f.mongo, pair[0], &doc, &err), LKS_E_AMBIGUOUS);
+        ck_assert_msg(strstr(err.text, pair[1]) && strstr(err.text, pair[2]), "%s", err.text);
+        ck_assert_msg(mongo_find(f.mongo, pair[1 + i % 2], &doc, &err) == LKS_E_OK, "%s", err.text);
+        snprintf(expected, sizeof expected, "%d", i);
+        fixture_assert_id(doc.id, expected);
+        source_doc_fini(&doc);
+    }
+    ck_assert_int_eq(mongo_find(f.mongo, "9", &doc, &err), LKS_E_OK);
+    source_doc_fini(&doc);
+    ck_assert_int_eq(mongo_find(f.mongo, "11", &doc, &err), LKS_E_OK);
+    source_doc_fini(&doc);
+    fixture_end(&f);
+}
+END_TEST
+
 int main(void)
 {
     int servers = fixture_server_count();
@@ -572,6 +612,7 @@ int main(void)
     tcase_add_loop_test(tc, holders_of_a_business_id_are_found_by_how_it_is_shown, 0, servers);
     tcase_add_loop_test(tc, holders_come_in_pages_across_all_types_of_id, 0, servers);
     tcase_add_loop_test(tc, a_document_is_found_by_what_a_person_writes, 0, servers);
+    tcase_add_test(tc, of_two_ids_that_read_the_same_neither_is_meant);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

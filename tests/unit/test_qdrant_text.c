@@ -231,7 +231,9 @@ START_TEST(reads_say_what_they_want)
     ck_assert_str_eq(
         body.data,
         "{\"filter\":{\"must\":[{\"key\":\"_lockstep.source\",\"match\":{\"value\":\"db.tools\"}},"
-        "{\"key\":\"_lockstep.doc\",\"match\":{\"any\":[\"\\\"a\\\"\",\"{\\\"$numberInt\\\":\\\"1\\\"}\"]}}]}"
+        "{\"key\":\"_lockstep.doc\",\"match\":{\"any\":[\"\\\"a\\\"\",\"{\\\"$numberInt\\\":\\\"1\\\"}\","
+        /* as earlier versions wrote it */
+        "\"{\\\"$numberLong\\\":\\\"1\\\"}\",\"{\\\"$numberDouble\\\":\\\"1.0\\\"}\"]}}]}"
         ","
         "\"limit\":10,\"offset\":\"" ID2 "\",\"with_payload\":[\"_lockstep\"],\"with_vector\":false}");
     buf_clear(&body);
