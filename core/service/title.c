@@ -187,7 +187,7 @@ enum lks_code titles_fill(const struct compare_source *source, const char *field
     for (size_t i = 0; whole && i < out->count; i++)
         for (size_t k = 0; k < out->collections[i].count; k++) {
             struct search_hit *hit = &out->collections[i].hits[k];
-            if (!hit->title) hit->title = strdup(hit->key);
+            if (!hit->title) hit->title = strdup(hit->id);
             whole = whole && hit->title;
         }
     whole = whole && copy_to_fused(out);
