@@ -80,6 +80,7 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     e->scan.total = -1;
     e->stream.lag_ms = -1;
     e->stream.heard_ms = NO_TIME;
+    e->epochs.raised_ms = e->epochs.raised_wall_ms = e->epochs.another_wall_ms = NO_TIME;
     e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
     e->tombs.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
     e->worker.rejects_wanted = true;
@@ -129,6 +130,9 @@ void engine_handle(struct engine *e, struct req *req)
     case REQ_COUNT:
         heal_handle(e, req);
         break;
+    case REQ_EPOCHS:
+        epochs_handle(e, req);
+        break;
     case REQ_STATE_LOAD:
     case REQ_LEASE:
         start_handle(e, req);
@@ -171,6 +175,7 @@ void engine_discard(struct engine *e, struct req *req)
 static bool one_pass_done(const struct engine *e)
 {
     const struct engine_errand *errand = &e->config->errand;
+    if (!epochs_known(e)) return false;
     if (errand->on) return errand->scan && scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0;
     bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
                     e->config->watch == WATCH_OFF || e->stream.quiet;
@@ -216,6 +221,7 @@ static int64_t next_time(struct engine *e)
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
         AT_MOST(e->heal.wanted ? e->heal.next_ms : e->heal.idle_ms);
         AT_MOST(e->heal.busy_ms);
+        AT_MOST(e->epochs.next_ms);
         if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
         if (e->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
             int64_t wait = e->worker.retry_wall_ms - wall_ms(e);
@@ -240,6 +246,7 @@ int64_t engine_run(struct engine *e)
 {
     start_run(e);
     circuits_run(e);
+    epochs_run(e);
     if (e->phase == PHASE_RUN && e->config->once && one_pass_done(e)) engine_stop(e);
     if (e->phase == PHASE_RUN && !e->config->errand.on) {
         stream_run(e);
@@ -395,6 +402,11 @@ void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
     out->lease_lost = e->lease_lost;
     snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->lease.holder);
     out->epoch = e->lease.epoch;
+    out->another_epoch = epochs_another(e) ? e->epochs.found : 0;
+    out->another_wall_ms = e->epochs.another_wall_ms;
+    out->raised_from = e->epochs.raised_from;
+    out->raised_over = e->epochs.raised_over;
+    out->raised_wall_ms = e->epochs.raised_wall_ms;
     snapshot_stream(e, out);
     snapshot_work(e, out);
     out->refused_records = e->refused_count;

@@ -163,6 +163,11 @@ struct engine_snapshot {
     bool lease_held, lease_lost;
     char lease_holder[128];
     uint64_t epoch;
+    uint64_t another_epoch;  /* of another installation that writes points of this source; 0: none is known */
+    int64_t another_wall_ms; /* with it: since when that is known */
+    uint64_t raised_from;    /* the epoch before the lease was raised the last time, */
+    uint64_t raised_over;    /* and the higher one that points had; see raised_wall_ms */
+    int64_t raised_wall_ms;  /* NO_TIME: it was not raised */
     bool stream_open, stream_unsupported, stream_proven;
     char stream_error[256];
     int64_t stream_broke_wall_ms; /* with an error: since when it isn't open; NO_TIME: not known */

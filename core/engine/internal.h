@@ -76,11 +76,10 @@ struct part {
     struct made made;
     struct wanted wanted;
     enum action action;
-    bool embedded;  /* a new vector was made */
-    bool wrote;     /* something was written to Qdrant */
-    bool unguarded; /* the epoch on the point is a leftover */
-    bool looked;    /* the points were asked */
-    bool failed;    /* settled without reaching what is wanted */
+    bool embedded; /* a new vector was made */
+    bool wrote;    /* something was written to Qdrant */
+    bool looked;   /* the points were asked */
+    bool failed;   /* settled without reaching what is wanted */
     int64_t settled_ms;
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
@@ -147,6 +146,9 @@ struct collection_state {
     bool cosine;  /* as ensure said: a vector of zeros has no place there */
     float most;   /* likewise: the greatest number in a vector; 0: any */
     bool replicated, replicas_active;
+    bool guarded;         /* the server knows update_filter: a write that it skips is invisible */
+    bool epochs_counted;  /* at least once under this lease */
+    uint64_t epoch_clean; /* no point had an epoch above this one when they were counted last; 0: not known */
     int64_t last_warning_ms;
     struct held_deletes count; /* of the sweep that runs */
     struct held_deletes held;
@@ -205,6 +207,31 @@ struct engine {
     bool rivals_overflow; /* some were not remembered: each cycle asks for them */
     struct lane reads, records, holders, tomb_puts, tomb_drops, claims;
 
+    /*
+     * Is any point of our source known to have an epoch above the lease's? A guarded write that such a point
+     * makes the server skip is invisible. epochs.c:
+     *
+     *     clean <-> suspected -> raising -> clean
+     *                   \-> another -> clean
+     */
+    struct {
+        enum { EPOCHS_CLEAN, EPOCHS_SUSPECTED, EPOCHS_RAISING, EPOCHS_ANOTHER } state;
+        bool requested;    /* the count of a collection is under way */
+        bool round;        /* collections are being counted, one after the other */
+        size_t collection; /* the next one in this round */
+        bool skipped;      /* this round passed over one, or could not count it */
+        bool again;        /* this round found a rise above an epoch that had been clean within the hour */
+        bool raise_sent;   /* and whether it took place is not known */
+        bool proven;       /* every collection was clean, or is being compared: the lease is to know */
+        uint64_t floor;    /* what points have above it is not from our lease */
+        uint64_t found;    /* the highest such epoch since the last raise; 0: none */
+        uint64_t raise_to;
+        uint64_t raised_from, raised_over; /* the last raise: our epoch before it, the one that was found */
+        int64_t next_ms;                   /* the next round */
+        int64_t raised_ms, raised_wall_ms; /* NO_TIME: never */
+        int64_t seen_ms, another_wall_ms;  /* ANOTHER: a higher epoch was there last; it was found first */
+    } epochs;
+
     struct { /* MongoDB is not answering: everything that needs it waits */
         int failures;
         int64_t until_ms;
@@ -221,7 +248,6 @@ struct engine {
         bool requested, held;
         bool was_expired; /* the last holder did not give it back */
         bool clean_start; /* it did, and left nothing unknown */
-        bool outranked;   /* a point has an epoch above ours: a leftover, and there may be more */
         char holder[128];
     } lease;
 
@@ -503,6 +529,8 @@ void part_embedded(struct engine *e, struct part *part, float *vector, size_t di
 void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err);
 void part_written(struct engine *e, struct part *part);
 void part_deleted(struct engine *e, struct part *part);
+/* It waits to delete a stray point: that is looked at once more before. */
+void part_stray_again(struct engine *e, struct part *part);
 void part_claimed(struct engine *e, struct part *part);
 void part_failed(struct engine *e, struct part *part, const struct lks_err *err);
 /* The same of a write or delete; `unknown`: it may have been done. */
@@ -537,8 +565,32 @@ void mongo_answered(struct engine *e);
 bool mongo_paused(struct engine *e);
 /* The lease outlasts a request to Qdrant that is sent now. */
 bool lease_covers_request(struct engine *e);
-/* A point was seen: an epoch above ours, while our lease runs, is a leftover of a state that was lost. */
-void lease_note_epoch(struct engine *e, const struct witness *seen);
+
+/* ---- epochs.c ---- */
+void epochs_run(struct engine *e);
+void epochs_handle(struct engine *e, struct req *req);
+/* The lease was taken; `floor` as in the request. */
+void epochs_begin(struct engine *e, uint64_t floor);
+/* A point was seen. An epoch above the lease's is a reason to count. */
+void epochs_note(struct engine *e, size_t collection, const struct witness *seen);
+/* Nothing is written or deleted until it is known what a higher epoch means. */
+bool epochs_hold(const struct engine *e);
+/* Another installation writes points of our source. */
+bool epochs_another(const struct engine *e);
+/* Another installation's point: what we write to it is skipped. */
+bool epochs_kept_out(const struct engine *e, size_t collection, const struct witness *point);
+/* While another installation writes: what an event tells of, or a person asks for, is deleted all the same,
+ * unless the other wrote it last. */
+bool epochs_may_delete(const struct engine *e, const struct part *part, const struct witness *stray);
+/* What the part is to do is left to the other installation; it fails, saying `what`. */
+void epochs_leave(struct engine *e, struct part *part, const char *what);
+/* A person asks for a repair: another installation is taken for gone. */
+void epochs_forgive(struct engine *e);
+/* Every collection that is well was counted under this lease, and nothing is open. */
+bool epochs_known(const struct engine *e);
+/* What follows for the lease: whether a raise may be sent, what to put into it, and its success. */
+bool epochs_raise_due(const struct engine *e);
+void epochs_raised(struct engine *e);
 
 /* ---- receive.c ---- */
 /* Takes what came back for a lane's request; its batch is freed. */

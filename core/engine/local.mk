@@ -7,6 +7,7 @@ libengine_la_SOURCES = \
 	%D%/doc.c \
 	%D%/docs.c \
 	%D%/engine.c %D%/engine.h \
+	%D%/epochs.c \
 	%D%/heal.c \
 	%D%/internal.h \
 	%D%/lane.c %D%/lane.h \

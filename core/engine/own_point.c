@@ -60,15 +60,14 @@ void part_note_point(struct part *part, const struct witness *own)
 }
 
 /*
- * The point is right, but for its epoch. A leftover one would keep out what is written later without a word.
- * And a lower one lets in what an earlier holder may still send: it was paused with a write in its hands,
- * perhaps. The last one may not have ended well; or somebody since then, who ended well, left this document
- * for later, and its record says so.
+ * The point is right, but for its epoch. A lower one lets in what an earlier holder may still send: it was
+ * paused with a write in its hands, perhaps. The last one may not have ended well; or somebody since then,
+ * who ended well, left this document for later, and its record says so.
  */
 bool part_needs_stamp(const struct engine *e, const struct part *part, const struct witness *own)
 {
     const struct entry *before = &part->doc->src.record.entries[part->collection];
     bool left = before->present && before->status != SYNC_SYNCED;
     if (!own || !own->ours) return false;
-    return own->epoch > e->lease.epoch || ((!e->lease.clean_start || left) && own->epoch < e->lease.epoch);
+    return (!e->lease.clean_start || left) && own->epoch < e->lease.epoch;
 }

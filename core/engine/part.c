@@ -348,9 +348,9 @@ static bool refuse_duplicate(struct part *part)
 }
 
 /*
- * While everything is compared there is a reason not to believe records, whatever brings us here; and a
- * leftover epoch may keep out what is written without a look, as long as not every point was seen. The point
- * of a business id that another document holds too may be that one's by now.
+ * While everything is compared there is a reason not to believe records, whatever brings us here; and so
+ * there is while another installation writes to the same points. The point of a business id that another
+ * document holds too may be that one's by now.
  */
 static bool in_doubt(struct engine *e, const struct part *part)
 {
@@ -358,7 +358,7 @@ static bool in_doubt(struct engine *e, const struct part *part)
     bool compares = e->scan.doubt && (e->scan.wanted || e->scan.running);
     bool sweeps = e->sweep.running && (e->sweep.left >> part->collection & 1);
     return doc->work.doubt || doc->gone || doc->src.contested || compares || sweeps || refused_is(e, doc) ||
-           e->lease.outranked;
+           epochs_another(e);
 }
 
 static void decide(struct engine *e, struct part *part)
@@ -447,6 +447,10 @@ static bool needs_claim(const struct part *part, const char *stray)
 
 static void delete_stray(struct engine *e, struct part *part, const struct witness *stray)
 {
+    if (!epochs_may_delete(e, part, stray)) {
+        epochs_leave(e, part, "a point that no document of ours calls for is left");
+        return;
+    }
     bool claims = needs_claim(part, stray->point_id);
     struct docid *id = claims ? docid_copy(part->doc->id) : NULL;
     if (claims && !id) {
@@ -517,13 +521,16 @@ static bool must_write(const struct engine *e, const struct part *part, const st
 static void own_looked(struct engine *e, struct part *part, const struct witness *own)
 {
     part_note_point(part, own);
-    part->unguarded = own && own->epoch > e->lease.epoch;
     part->keeps = own && own->further;
     if (part->vector_credit) vector_drop(e, part); /* of an earlier look */
     bool force = part_embeds_anew(part) && part->wanted.point && !part->embedded;
     bool takes_over = classify_takes_over(&part->wanted, own);
     enum action action = force ? ACTION_EMBED : classify_by_witness(&part->wanted, own);
     if (action == ACTION_NONE && !takes_over && must_write(e, part, own)) action = ACTION_PAYLOAD;
+    if (own && action != ACTION_NONE && epochs_kept_out(e, part->collection, own)) {
+        epochs_leave(e, part, "its point stays as the other wrote it");
+        return;
+    }
     if (action == ACTION_PAYLOAD && !part->vector) {
         if (!vector_take(e, part, own)) {
             out_of_memory(e, part);
@@ -557,7 +564,7 @@ static bool add_owed(const struct engine *e, struct part *part)
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
 {
     if (part->stage == PART_FETCH) {
-        if (count) lease_note_epoch(e, found);
+        if (count) epochs_note(e, part->collection, found);
         own_looked(e, part, count ? found : NULL);
         return;
     }
@@ -570,7 +577,7 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
     part->stray_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct witness *w = &found[i];
-        lease_note_epoch(e, w);
+        epochs_note(e, part->collection, w);
         if (part->wanted.point && strcmp(w->point_id, part->made.point_id) == 0) {
             own = w;
         } else if (w->ours && w->doc && strcmp(w->doc, part->doc->json) == 0 &&
@@ -636,11 +643,18 @@ void part_written(struct engine *e, struct part *part)
     }
     /* A reply that came after the lease's end proves nothing: another writer may have been there meanwhile.
      */
-    if (now_ms(e) > e->lease.until_ms && part->rounds++ < MAX_ROUNDS) {
+    bool doubt = now_ms(e) > e->lease.until_ms || epochs_another(e); /* nor does one that was skipped */
+    if (doubt && part->rounds++ < MAX_ROUNDS)
         look(e, part);
-        return;
-    }
-    next_stray(e, part);
+    else if (epochs_another(e))
+        epochs_leave(e, part, "its point is written over again and again");
+    else
+        next_stray(e, part);
+}
+
+void part_stray_again(struct engine *e, struct part *part)
+{
+    go_in_turn(e, part, PART_STRAY_LOOK, part->strays[part->stray_count - 1]);
 }
 
 void part_deleted(struct engine *e, struct part *part)

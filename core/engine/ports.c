@@ -31,6 +31,7 @@ static const char *const kind_names[REQ_KIND_COUNT] = {
     [REQ_DELETE] = "delete",
     [REQ_SCROLL] = "scroll",
     [REQ_COUNT] = "count",
+    [REQ_EPOCHS] = "epochs",
 };
 
 const char *req_kind_name(enum req_kind kind)
@@ -234,7 +235,7 @@ static void index_fini(struct req *req)
     case REQ_SCROLL:
         witnesses_free(req->scroll.found, req->scroll.found_count);
         break;
-    default: /* REQ_ENSURE and REQ_COUNT own nothing */
+    default: /* REQ_ENSURE, REQ_COUNT and REQ_EPOCHS own nothing */
         break;
     }
 }

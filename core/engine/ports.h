@@ -59,6 +59,7 @@ enum req_kind {
     REQ_DELETE,
     REQ_SCROLL,
     REQ_COUNT,
+    REQ_EPOCHS,
     REQ_KIND_COUNT
 };
 
@@ -132,7 +133,6 @@ struct point_write {
     const char *doc, *key; /* for `_lockstep` */
     const char *content_hash, *payload_hash;
     uint64_t epoch;
-    bool unguarded; /* leave out the condition on the epoch */
     /* The point is there and has vectors under further names, which stay. Then OK says only that all was
      * carried out: whether the point was still there, and let it be written, a look has to tell. */
     bool keeps;
@@ -196,7 +196,9 @@ struct engine_state {
                        none at all */
 };
 
-enum lease_op { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE };
+/* RAISE: the lease, which is mine, gets a higher epoch, and is renewed. In the same write the saved state
+ * says that everything has to be compared with the points from the first document on. */
+enum lease_op { LEASE_TAKE, LEASE_RENEW, LEASE_RELEASE, LEASE_RAISE };
 
 /* ---- the requests ---- */
 
@@ -320,10 +322,14 @@ struct req {
         struct {
             enum lease_op op;
             int64_t lease_ms;
-            uint64_t epoch; /* RENEW, RELEASE: mine. Out of TAKE: mine, if held */
-            bool clean;     /* RELEASE: nothing is unknown */
+            uint64_t epoch;    /* RENEW, RELEASE, RAISE: mine. Out of TAKE: mine, if held */
+            uint64_t raise_to; /* RAISE: the new epoch, which it may have already, after a lost reply */
+            bool clean;        /* RELEASE: nothing is unknown */
+            bool proven;       /* RENEW, RELEASE: no point had an epoch above `floor` */
             /* out */
-            bool held;             /* TAKE, RENEW: it is mine now */
+            bool held;             /* TAKE, RENEW, RAISE: it is mine now */
+            uint64_t floor;        /* TAKE, held: the epoch of the first holder since the last one that was
+                                      proven; what a point has above that, it has from elsewhere; 0: none */
             int64_t remaining_ms;  /* TAKE, not held: until the holder's runs out */
             bool previous_expired; /* TAKE, held: the last holder did not release it: wait out its requests */
             char *holder;          /* owned; TAKE, not held: who has it, for a person */
@@ -418,6 +424,15 @@ struct req {
             size_t collection;
             int64_t points; /* out */
         } count;
+        /* Our source's points with an epoch above `floor` other than `own`: their exact number, and the
+         * highest of their epochs. */
+        struct {
+            size_t collection;
+            uint64_t floor, own;
+            /* out */
+            int64_t points;
+            uint64_t highest; /* UINT64_MAX: no number that an epoch can be */
+        } epochs;
     };
 };
 

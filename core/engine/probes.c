@@ -85,6 +85,8 @@ static void collection_back(struct engine *e, struct req *req)
     c->looked = true;
     c->cosine = req->ensure.cosine;
     c->most = req->ensure.most;
+    c->guarded = req->ensure.guarded;
+    c->epochs_counted = false; /* it may have been restored meanwhile */
     c->virgin = first && req->ensure.empty;
     /* At start the scan is start.c's to decide. Later, a collection that had to be made was dropped behind
      * our back. */

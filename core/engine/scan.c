@@ -61,6 +61,7 @@ bool engine_compare(struct engine *e, const struct engine_compare *wish)
         e->sweep.allowed = true;
         e->sweep.recount_ms = 0;
     }
+    if (wish->whole) epochs_forgive(e);
     return true;
 }
 
@@ -219,7 +220,8 @@ static void end(struct engine *e)
     e->save.dirty = true;
     e->heal.wanted = true;
     replicas_scan_ends(e, doubt);
-    if (doubt || (polls(e) && !swept_lately)) sweep_begin(e);
+    /* What another installation writes has no document here. When it is gone everything is compared. */
+    if ((doubt || (polls(e) && !swept_lately)) && !epochs_another(e)) sweep_begin(e);
 }
 
 void scan_run(struct engine *e)

@@ -321,7 +321,6 @@ static void send_writes(struct engine *e, size_t collection)
                                                     .content_hash = part->made.content_hash,
                                                     .payload_hash = part->made.payload_hash,
                                                     .epoch = e->lease.epoch,
-                                                    .unguarded = part->unguarded,
                                                     .keeps = part->keeps};
     }
     submit_to_index(e, req);
@@ -348,7 +347,7 @@ static void send_deletes(struct engine *e, size_t collection)
 
 void send_ready(struct engine *e)
 {
-    bool mongo = !mongo_paused(e), covered = lease_covers_request(e);
+    bool mongo = !mongo_paused(e), covered = lease_covers_request(e) && !epochs_hold(e);
     bool tombs = mongo && !e->tombs.requested; /* not while they are being listed */
     size_t before;
     do { /* memory out leaves a lane ready without sending: then wait for completions */

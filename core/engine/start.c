@@ -16,7 +16,7 @@
 /* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
 static bool leaves_clean(const struct engine *e)
 {
-    if (e->lease.outranked) return false;
+    if (e->epochs.state != EPOCHS_CLEAN) return false;
     if (e->config->errand.on) return e->state_loaded && !e->unknown && e->lease.clean_start;
     bool streams = e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM;
     return e->state_loaded && !e->unknown && (e->lease.clean_start || e->stream.replayed || !streams);
@@ -31,10 +31,21 @@ static void ask_for_lease(struct engine *e, enum lease_op op)
     req->lease.op = op;
     req->lease.lease_ms = e->config->lease_ms;
     req->lease.epoch = e->lease.epoch;
+    req->lease.raise_to = e->epochs.raise_to;
     req->lease.clean = leaves_clean(e);
+    req->lease.proven = e->epochs.proven;
     e->lease.requested = true;
     e->lease.asked_ms = now_ms(e);
     submit(e, &e->ports.store, req);
+}
+
+/* Once it was sent, the same is asked for until it is known whether it took place. */
+static void raise_lease(struct engine *e)
+{
+    uint64_t over = e->epochs.found > e->lease.epoch ? e->epochs.found : e->lease.epoch;
+    if (!e->epochs.raise_sent) e->epochs.raise_to = over + 1;
+    e->epochs.raise_sent = true;
+    ask_for_lease(e, LEASE_RAISE);
 }
 
 static void lease_taken(struct engine *e, struct req *req)
@@ -46,6 +57,7 @@ static void lease_taken(struct engine *e, struct req *req)
     e->lease.was_expired = req->lease.previous_expired;
     e->lease.settle_ms = now_ms(e) + (req->lease.previous_expired ? e->config->index_timeout_ms : 0);
     e->phase = e->stopping ? PHASE_DRAIN : PHASE_SETTLE;
+    epochs_begin(e, req->lease.floor);
     log_info(req->lease.previous_expired
                  ? "lease taken over; waiting until requests of its last holder are over"
                  : "lease taken",
@@ -94,10 +106,12 @@ static void lease_back(struct engine *e, struct req *req)
             lease_refused(e, req);
         break;
     case LEASE_RENEW:
+    case LEASE_RAISE:
         if (!req->lease.held) {
             lease_lost(e);
             break;
         }
+        if (req->lease.op == LEASE_RAISE) epochs_raised(e);
         e->lease.until_ms = e->lease.asked_ms + e->config->lease_ms;
         e->lease.next_ms = e->lease.asked_ms + e->config->lease_ms / 3;
         break;
@@ -106,17 +120,6 @@ static void lease_back(struct engine *e, struct req *req)
         e->phase = PHASE_DONE;
         break;
     }
-}
-
-void lease_note_epoch(struct engine *e, const struct witness *seen)
-{
-    bool leftover = seen->ours && seen->epoch > e->lease.epoch && now_ms(e) <= e->lease.until_ms;
-    if (!leftover || e->lease.outranked) return;
-    log_warn("points have an epoch above that of the lease, as if the saved state had been lost: from now on "
-             "each point is looked at before it is written",
-             LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
-             LOG_INT("found", seen->epoch));
-    e->lease.outranked = e->save.dirty = true;
 }
 
 /* ---- saved state ---- */
@@ -205,7 +208,7 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->token_time = safe ? safe->at : 0;
     bool asked = e->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
     bool sweeps = (e->sweep.running && !asked && !e->sweep.recount) || !watermark_idle(&e->sweep.mark);
-    bool again = sweeps || e->lease.outranked; /* who comes next must see that, too */
+    bool again = sweeps || epochs_another(e); /* who comes next must see that, too */
     state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || again;
     state->scan_doubt = state->scan_running && (e->scan.doubt || again);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
@@ -248,7 +251,8 @@ void save_run(struct engine *e)
         e->save.final_done = true; /* there is nothing of its own to save */
         return;
     }
-    if (e->save.requested || mongo_paused(e) || !e->lease.held) return;
+    /* a save is for one epoch of the lease, and which one that is, is not known */
+    if (e->save.requested || mongo_paused(e) || !e->lease.held || e->epochs.raise_sent) return;
     if (e->phase == PHASE_RELEASE) {
         if (e->state_loaded && !e->save.final_done) save(e);
         return;
@@ -292,7 +296,7 @@ static bool first_look_done(struct engine *e)
         if (e->embedders[e->collections[i].config->embedder].dimensions &&
             !e->collections[i].circuit.ever_probed)
             return false;
-    return true;
+    return epochs_known(e);
 }
 
 static void begin_running(struct engine *e)
@@ -310,9 +314,12 @@ static void begin_running(struct engine *e)
 void start_run(struct engine *e)
 {
     int64_t now = now_ms(e);
-    if (e->lease.held && !e->lease.requested && now >= e->lease.next_ms && e->phase != PHASE_RELEASE &&
-        e->phase != PHASE_DONE)
-        ask_for_lease(e, LEASE_RENEW);
+    if (e->lease.held && !e->lease.requested && e->phase != PHASE_RELEASE && e->phase != PHASE_DONE) {
+        if (epochs_raise_due(e))
+            raise_lease(e);
+        else if (now >= e->lease.next_ms)
+            ask_for_lease(e, LEASE_RENEW);
+    }
     switch (e->phase) {
     case PHASE_LEASE:
         if (e->stopping)
@@ -331,7 +338,9 @@ void start_run(struct engine *e)
         if (first_look_done(e)) begin_running(e);
         break;
     case PHASE_RELEASE:
-        if ((!e->save.final_done && e->state_loaded) || e->lease.requested || e->save.requested) break;
+        if (e->lease.requested || e->save.requested) break;
+        if (e->epochs.raise_sent) e->phase = PHASE_DONE; /* which epoch it has is not known: it runs out */
+        if (e->phase == PHASE_DONE || (!e->save.final_done && e->state_loaded)) break;
         /* Until the requests of its last holder are over it runs out by itself: whoever takes a lease that
            was given back doesn't wait for them. */
         if (now < e->lease.settle_ms)

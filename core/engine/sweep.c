@@ -115,7 +115,7 @@ static void recount_run(struct engine *e)
     uint64_t held = 0;
     bool waits = sweep_waits(e) && !e->scan.wanted && !e->scan.running;
     if (!sweep_holds(e) || now_ms(e) < e->sweep.recount_ms || e->config->once || e->config->errand.on) return;
-    if (!scan_idle(e) && !waits) return;
+    if ((!scan_idle(e) && !waits) || epochs_another(e)) return;
     if (e->scan.requested || e->sweep.requested || e->compare.state == COMPARE_RUNS || mongo_paused(e) ||
         !watermark_idle(&e->sweep.mark))
         return;
@@ -319,7 +319,7 @@ static void points_back(struct engine *e, struct req *req)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        lease_note_epoch(e, &found[i]);
+        epochs_note(e, req->scroll.collection, &found[i]);
         struct docid *id = NULL;
         if (found[i].ours && found[i].doc && !docid_read(found[i].doc, &id)) {
             free_page(e); /* memory is out: the same page again */

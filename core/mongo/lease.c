@@ -1,9 +1,10 @@
 /*
  * lease.c - one writer per source: a lease in the source's document of lockstep.state, by the server's clock.
  *
- * lease: {owner, epoch, until, released, clean, previous: {released, clean}}. Every step is one findAndModify
- * whose pipeline decides by $$NOW on the server, so no two processes' clocks are ever compared. `previous` is
- * what the holder before left behind, for whoever takes over.
+ * lease: {owner, epoch, until, released, clean, unproven, previous: {released, clean}}. Every step is one
+ * findAndModify whose pipeline decides by $$NOW on the server, so no two processes' clocks are ever compared.
+ * `previous` is what the holder before left behind, for whoever takes over. `unproven` is the epoch of the
+ * first holder since anybody has proven that guarded writes took place (engine/epochs.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,14 +40,22 @@ static bson_t *parse(const char *text)
     "{'owner':{'$literal':'%s'},"                                                                            \
     "'epoch':{'$max':[{'$add':[{'$ifNull':['$lease.epoch',{'$numberLong':'0'}]},{'$numberLong':'1'}]},"      \
     "{'$toLong':{'$divide':[{'$toLong':'$$NOW'},1000]}}]},"                                                  \
+    "'unproven':{'$ifNull':['$lease.unproven','$lease.epoch']},"                                             \
     "'until':{'$add':['$$NOW',{'$numberLong':'%" PRId64 "'}]},'released':false,'clean':false,"               \
     "'previous':{'existed':{'$gt':['$lease.epoch',0]},'released':{'$eq':['$lease.released',true]},"          \
     "'clean':{'$and':[{'$eq':['$lease.released',true]},{'$eq':['$lease.clean',true]}]}}}"
 static const char take_format[] = "{'u':[{'$set':{'lease':{'$cond':[" FREE "," TAKEN ",'$lease']}}}]}";
 static const char renew_format[] =
-    "{'u':[{'$set':{'lease.until':{'$add':['$$NOW',{'$numberLong':'%" PRId64 "'}]}}}]}";
+    "{'u':[{'$set':{'lease.until':{'$add':['$$NOW',{'$numberLong':'%" PRId64 "'}]}%s}}]}";
+/* What was recorded since the last proof is not proven: it is compared from the first document on. */
+static const char raise_format[] =
+    "{'u':[{'$set':{'lease.epoch':{'$numberLong':'%" PRIu64
+    "'},'lease.until':{'$add':['$$NOW',{'$numberLong':'%" PRId64 "'}]},"
+    "'lease.unproven':'$$REMOVE','state.scanRunning':true,'state.scanDoubt':true,"
+    "'state.scanAfter':'$$REMOVE'}}]}";
 static const char release_format[] = "{'u':[{'$set':{'lease.until':{'$date':{'$numberLong':'0'}},"
-                                     "'lease.released':true,'lease.clean':%s}}]}";
+                                     "'lease.released':true,'lease.clean':%s%s}}]}";
+static const char proven_field[] = ",'lease.unproven':'$$REMOVE'";
 
 /* An owner is put into JSON text: anything that could break it is replaced. */
 static char *plain_owner(const char *owner)
@@ -60,15 +69,19 @@ static char *plain_owner(const char *owner)
 static bson_t *update_of(const struct req *req, const char *owner)
 {
     char *text = NULL;
+    const char *proven = req->lease.proven ? proven_field : "";
     switch (req->lease.op) {
     case LEASE_TAKE:
         text = bson_strdup_printf(take_format, owner, owner, req->lease.lease_ms);
         break;
     case LEASE_RENEW:
-        text = bson_strdup_printf(renew_format, req->lease.lease_ms);
+        text = bson_strdup_printf(renew_format, req->lease.lease_ms, proven);
+        break;
+    case LEASE_RAISE:
+        text = bson_strdup_printf(raise_format, req->lease.raise_to, req->lease.lease_ms);
         break;
     case LEASE_RELEASE:
-        text = bson_strdup_printf(release_format, req->lease.clean ? "true" : "false");
+        text = bson_strdup_printf(release_format, req->lease.clean ? "true" : "false", proven);
         break;
     }
     bson_t *update = text ? parse(text) : NULL;
@@ -77,6 +90,22 @@ static bson_t *update_of(const struct req *req, const char *owner)
 }
 
 /* ---- the command ---- */
+
+/* A raise whose reply was lost finds the epoch that it asked for. */
+static void append_epoch(bson_t *query, const struct req *req)
+{
+    bson_t either, list;
+    if (req->lease.op != LEASE_RAISE) {
+        BSON_APPEND_INT64(query, "lease.epoch", (int64_t)req->lease.epoch);
+        return;
+    }
+    BSON_APPEND_DOCUMENT_BEGIN(query, "lease.epoch", &either);
+    BSON_APPEND_ARRAY_BEGIN(&either, "$in", &list);
+    BSON_APPEND_INT64(&list, "0", (int64_t)req->lease.epoch);
+    BSON_APPEND_INT64(&list, "1", (int64_t)req->lease.raise_to);
+    bson_append_array_end(&either, &list);
+    bson_append_document_end(query, &either);
+}
 
 static void lease_command(struct mongo *m, bson_t *command, const struct req *req, const char *owner,
                           const bson_t *update)
@@ -88,7 +117,7 @@ static void lease_command(struct mongo *m, bson_t *command, const struct req *re
     BSON_APPEND_UTF8(&query, "_id", m->source);
     if (req->lease.op != LEASE_TAKE) {
         BSON_APPEND_UTF8(&query, "lease.owner", owner);
-        BSON_APPEND_INT64(&query, "lease.epoch", (int64_t)req->lease.epoch);
+        append_epoch(&query, req);
     }
     bson_append_document_end(command, &query);
     if (bson_iter_init_find(&iter, update, "u")) bson_append_iter(command, "update", -1, &iter);
@@ -171,6 +200,37 @@ enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err 
     return code;
 }
 
+static uint64_t number_at(const bson_t *row, const char *path)
+{
+    bson_iter_t iter, value;
+    if (!bson_iter_init(&iter, row) || !bson_iter_find_descendant(&iter, path, &value)) return 0;
+    return BSON_ITER_HOLDS_NUMBER(&value) ? (uint64_t)bson_iter_as_int64(&value) : 0;
+}
+
+enum lks_code mongo_lease_epochs(struct mongo *m, uint64_t *epoch, uint64_t *floor, struct lks_err *err)
+{
+    static const char what[] = "reading the lease's epoch";
+    struct rows rows;
+    const bson_t *row;
+    bson_t command = BSON_INITIALIZER, filter;
+    mongoc_client_t *client = mongo_pop(m);
+    *epoch = *floor = 0;
+    BSON_APPEND_UTF8(&command, "find", STATE_COLLECTION);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    BSON_APPEND_UTF8(&filter, "_id", m->source);
+    bson_append_document_end(&command, &filter);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
+    if (!code && rows_next(&rows, &row)) {
+        *epoch = number_at(row, "lease.epoch");
+        *floor = number_at(row, "lease.unproven");
+        if (!*floor) *floor = *epoch;
+    }
+    enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
+    bson_destroy(&command);
+    mongo_push(m, client);
+    return code ? code : closed;
+}
+
 /* ---- REQ_LEASE ---- */
 
 static enum lks_code not_mine(struct mongo *m, mongoc_client_t *client, struct req *req)
@@ -188,6 +248,7 @@ static void take_reply(struct mongo *m, struct req *req, const bson_t *reply, co
     mongo_saw(m, mongo_operation_time(reply)); /* the state is read no older than this */
     if (req->lease.op != LEASE_TAKE) return;
     if (lease_field(reply, "epoch", &value)) req->lease.epoch = (uint64_t)bson_iter_as_int64(&value);
+    if (lease_field(reply, "unproven", &value)) req->lease.floor = (uint64_t)bson_iter_as_int64(&value);
     req->lease.previous_expired =
         lease_flag(reply, "previous.existed") && !lease_flag(reply, "previous.released");
 }

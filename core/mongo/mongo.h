@@ -236,6 +236,10 @@ enum lks_code mongo_entries(struct mongo *m, const char *name, int64_t *count, s
  * ours. */
 bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out);
 
+/* The epoch of the lease, whoever has it or had it last, and that of the first holder since guarded writes
+ * were proven (the same if they are). Both 0: nobody ever had it. */
+enum lks_code mongo_lease_epochs(struct mongo *m, uint64_t *epoch, uint64_t *floor, struct lks_err *err);
+
 /* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
 enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);
 

@@ -238,6 +238,24 @@ void body_source_filter(struct buf *to, const char *source)
     buf_puts(to, "]}");
 }
 
+void body_epoch_filter(struct buf *to, const char *source, uint64_t floor, uint64_t own)
+{
+    buf_puts(to, "{\"must\":[");
+    put_source_condition(to, source);
+    buf_printf(to, ",{\"key\":\"_lockstep.epoch\",\"range\":{\"gt\":%" PRIu64 "}}]", floor);
+    if (own > floor)
+        buf_printf(to, ",\"must_not\":[{\"key\":\"_lockstep.epoch\",\"match\":{\"value\":%" PRIu64 "}}]",
+                   own);
+    buf_putc(to, '}');
+}
+
+void body_highest_epoch(struct buf *to, const char *filter)
+{
+    buf_printf(to, "{\"filter\":%s,\"limit\":1,", filter);
+    buf_puts(to, "\"order_by\":{\"key\":\"_lockstep.epoch\",\"direction\":\"desc\"},");
+    buf_puts(to, "\"with_payload\":[\"_lockstep.epoch\"],\"with_vector\":false}");
+}
+
 void body_count(struct buf *to, const char *filter)
 {
     buf_putc(to, '{');

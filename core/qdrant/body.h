@@ -52,6 +52,10 @@ void body_scroll(struct buf *to, const char *source, const char *const *docs, si
                  const char *from, size_t limit);
 /* Exact count of what `filter` (JSON; NULL: everything) matches. */
 void body_count(struct buf *to, const char *filter);
+/* A filter: points of the source with an epoch above `floor` other than `own`. */
+void body_epoch_filter(struct buf *to, const char *source, uint64_t floor, uint64_t own);
+/* The one with the highest epoch among those that `filter` matches. */
+void body_highest_epoch(struct buf *to, const char *filter);
 /* `{"must":[{"key":"_lockstep.source","match":{"value":source}}]}` */
 void body_source_filter(struct buf *to, const char *source);
 void body_create(struct buf *to, size_t dimensions, const char *distance);

@@ -109,6 +109,7 @@ void ensure_start(struct task *task);
 void lookup_start(struct task *task);
 void scroll_start(struct task *task);
 void count_start(struct task *task);
+void epochs_start(struct task *task);
 void write_start(struct task *task);
 void delete_start(struct task *task);
 

@@ -41,6 +41,8 @@ static size_t *request_collection(struct req *req)
         return &req->scroll.collection;
     case REQ_COUNT:
         return &req->count.collection;
+    case REQ_EPOCHS:
+        return &req->epochs.collection;
     default:
         return NULL;
     }
@@ -57,6 +59,8 @@ static void (*task_start(enum req_kind kind))(struct task *)
         return scroll_start;
     case REQ_COUNT:
         return count_start;
+    case REQ_EPOCHS:
+        return epochs_start;
     case REQ_DELETE:
         return delete_start;
     default:

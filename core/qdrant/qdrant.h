@@ -92,6 +92,11 @@ enum lks_code qdrant_retrieve(struct qdrant *q, size_t collection, const char *c
 enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filter, int64_t *points,
                            struct lks_err *err);
 
+/* Our source's points with an epoch above `floor` other than `own`: how many, and the highest epoch
+ * (UINT64_MAX: no number that an epoch can be). */
+enum lks_code qdrant_epochs(struct qdrant *q, size_t collection, uint64_t floor, uint64_t own,
+                            int64_t *points, uint64_t *highest, struct lks_err *err);
+
 /*
  * What points say of themselves, by id, each once, sorted by id; those that aren't there are left out. With
  * `whole` the payloads that are really there are hashed: a point of ours whose payload isn't what its
@@ -138,6 +143,8 @@ enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, st
 
 /* Is the server there and willing to answer us? For readiness. `version` (may be NULL) gets major * 1000 +
  * minor, 0 if it doesn't say. */
+/* The oldest version, as qdrant_ping() tells it, that skips guarded writes. */
+#define QDRANT_GUARDS 1016
 enum lks_code qdrant_ping(struct qdrant *q, int *version, struct lks_err *err);
 
 /* ---- for metrics, from any thread ---- */

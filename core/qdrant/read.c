@@ -1,5 +1,5 @@
 /*
- * read.c - LOOKUP, SCROLL, COUNT: what is in Qdrant. And DELETE, which is as simple.
+ * read.c - LOOKUP, SCROLL, COUNT, EPOCHS: what is in Qdrant. And DELETE, which is as simple.
  *
  * LOOKUP retrieves by ids and scrolls by documents, beside each other: a retrieve finds a point by hashing
  * alone and is never refused by strict mode, which a filter with has_id might be. A point found both ways is
@@ -241,6 +241,58 @@ void count_start(struct task *task)
         exchange_new(task, "POST", c->url, "/points/count", counted, "count points of \"%s\"", c->name);
     if (!x) return;
     body_count(&x->body, task->q->source_filter);
+    exchange_send(x);
+}
+
+/* ---- EPOCHS ---- */
+
+/* Appends the filter to a body by way of `body`; false, the task failed, when memory is out. */
+static bool with_epoch_filter(struct task *task, struct buf *to, void (*body)(struct buf *, const char *))
+{
+    struct buf filter;
+    buf_init(&filter, 0);
+    body_epoch_filter(&filter, task->q->source, task->req->epochs.floor, task->req->epochs.own);
+    bool ok = !filter.failed;
+    if (ok) body(to, filter.data);
+    buf_fini(&filter);
+    return ok || task_fail_nomem(task);
+}
+
+static void highest_found(struct task *task, struct exchange *x, struct verdict *v)
+{
+    struct req *req = task->req;
+    if (!v->code) verdict_broken(v, reply_highest(v->result, &req->epochs.highest), x->what);
+    if (v->code)
+        task_fail(task, &v->err);
+    else if (!req->epochs.highest)
+        req->epochs.points = 0; /* they have gone since they were counted */
+}
+
+static void epochs_counted(struct task *task, struct exchange *x, struct verdict *v)
+{
+    struct collection *c = task->c;
+    if (!v->code) verdict_broken(v, reply_count(v->result, &task->req->epochs.points), x->what);
+    if (v->code) {
+        task_fail(task, &v->err);
+        return;
+    }
+    if (!task->req->epochs.points) return;
+    x = exchange_new(task, "POST", c->url, "/points/scroll", highest_found,
+                     "find the highest epoch in \"%s\"", c->name);
+    if (!x) return;
+    with_epoch_filter(task, &x->body, body_highest_epoch);
+    exchange_send(x);
+}
+
+void epochs_start(struct task *task)
+{
+    struct collection *c = task->c;
+    task->req->epochs.points = 0;
+    task->req->epochs.highest = 0;
+    struct exchange *x = exchange_new(task, "POST", c->url, "/points/count", epochs_counted,
+                                      "count higher epochs in \"%s\"", c->name);
+    if (!x) return;
+    with_epoch_filter(task, &x->body, body_count);
     exchange_send(x);
 }
 

@@ -251,6 +251,47 @@ enum reply_state reply_count(struct slice result, int64_t *count)
     return REPLY_OK;
 }
 
+static bool first_order_value(struct scan *s, uint64_t *highest)
+{
+    struct slice key;
+    bool found = false;
+    if (!scan_array(s)) return false;
+    for (bool first = true; scan_element(s); first = false) {
+        if (!first) {
+            scan_skip(s, NULL);
+            continue;
+        }
+        if (!scan_object(s)) return false;
+        while (scan_member(s, &key)) {
+            if (slice_is(key, "order_value")) {
+                found = true;
+                if (!scan_uint(s, highest)) *highest = UINT64_MAX;
+            } else {
+                scan_skip(s, NULL);
+            }
+        }
+        if (!found) return false;
+    }
+    return true;
+}
+
+enum reply_state reply_highest(struct slice result, uint64_t *highest)
+{
+    struct scan s;
+    struct slice key;
+    bool found = false;
+    *highest = 0;
+    scan_init(&s, result.data, result.bytes);
+    if (!scan_object(&s)) return REPLY_BROKEN;
+    while (scan_member(&s, &key)) {
+        if (slice_is(key, "points"))
+            found = first_order_value(&s, highest);
+        else
+            scan_skip(&s, NULL);
+    }
+    return found && !s.bad ? REPLY_OK : REPLY_BROKEN;
+}
+
 /* `{"size":4,"distance":"Cosine"}`. */
 static void read_single(struct scan *s, struct reply_info *info)
 {

@@ -33,6 +33,9 @@ enum reply_state reply_witnesses(struct slice result, const char *source, struct
 /* `result.count`. */
 enum reply_state reply_count(struct slice result, int64_t *count);
 
+/* The `order_value` of the first point of an ordered scroll: a whole number, or UINT64_MAX. 0: no point. */
+enum reply_state reply_highest(struct slice result, uint64_t *highest);
+
 /* What a collection is, from GET /collections/NAME. */
 struct reply_info {
     bool single;       /* it has a vector without a name, of `size` */

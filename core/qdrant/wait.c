@@ -150,6 +150,29 @@ enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filt
     return ask_end(&a, err);
 }
 
+enum lks_code qdrant_epochs(struct qdrant *q, size_t collection, uint64_t floor, uint64_t own,
+                            int64_t *points, uint64_t *highest, struct lks_err *err)
+{
+    struct ask a;
+    struct buf filter;
+    *points = 0;
+    *highest = 0;
+    buf_init(&filter, 0);
+    body_epoch_filter(&filter, q->source, floor, own);
+    enum lks_code code = filter.failed ? lks_fail(err, LKS_E_NOMEM, "memory is out")
+                                       : qdrant_count(q, collection, filter.data, points, err);
+    if (!code && *points) {
+        const struct collection *c = &q->collections[collection];
+        ask_init(&a);
+        body_highest_epoch(&a.body, filter.data);
+        if (!ask_run(&a, q, "POST", c->url, "/points/scroll", "find the highest epoch in \"%s\"", c->name))
+            verdict_broken(&a.v, reply_highest(a.v.result, highest), a.what);
+        code = ask_end(&a, err);
+    }
+    buf_fini(&filter);
+    return code;
+}
+
 /* ---- collections ---- */
 
 /* The collection behind the name, which may be its own; NULL with a.v set on failure. */

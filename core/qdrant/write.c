@@ -83,22 +83,15 @@ static bool point_usable(struct task *task, size_t i)
     return false;
 }
 
-static bool point_guarded(const struct task *task, size_t i)
-{
-    return task->c->guarded && !task->req->write.points[i].unguarded;
-}
-
-/* How many points from `first` on can share a body: of one kind, equally guarded, and under one epoch if they
- * are. */
+/* How many points from `first` on can share a body: of one kind, and under one epoch if they are guarded. */
 static size_t run_length(const struct task *task, struct range range)
 {
     const struct write *w = task->state;
     const struct point_write *points = task->req->write.points;
-    bool guarded = point_guarded(task, range.first);
+    bool guarded = task->c->guarded;
     size_t limit = task->c->upsert_limit;
     size_t n = 1;
     while (n < range.count && (!limit || n < limit) && w->marks[range.first + n] == MARK_TODO &&
-           point_guarded(task, range.first + n) == guarded &&
            points[range.first + n].keeps == points[range.first].keeps &&
            (!guarded || points[range.first + n].epoch == points[range.first].epoch))
         n++;
@@ -163,7 +156,7 @@ static void keep_send(struct task *task, struct range range, enum step step)
 {
     struct collection *c = task->c;
     const struct point_write *points = task->req->write.points + range.first;
-    bool guarded = point_guarded(task, range.first), vector = step == STEP_VECTOR;
+    bool guarded = c->guarded, vector = step == STEP_VECTOR;
     struct exchange *x = vector ? exchange_new(task, "PUT", c->url, "/points/vectors?wait=true", written,
                                                "update vectors in \"%s\"", c->name)
                                 : exchange_new(task, "POST", c->url, "/points/batch?wait=true", written,
@@ -196,8 +189,7 @@ static void write_send(struct task *task, struct range range)
     if (!x) return;
     x->step = STEP_WHOLE;
     x->first = range.first;
-    x->count =
-        body_upsert(&x->body, &c->stamp, points, run, point_guarded(task, range.first), BODY_BYTES_MAX);
+    x->count = body_upsert(&x->body, &c->stamp, points, run, c->guarded, BODY_BYTES_MAX);
     rest_waits(task, x, range);
     exchange_send(x);
 }

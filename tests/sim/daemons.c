@@ -80,6 +80,9 @@ static void note(struct run *run, const struct req *req)
 {
     if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.op == LEASE_TAKE && req->lease.held)
         run->epoch = req->lease.epoch;
+    if (req->kind == REQ_LEASE && req->err.code == LKS_E_OK && req->lease.op == LEASE_RAISE &&
+        req->lease.held)
+        run->epoch = req->lease.raise_to;
     if (req->kind == REQ_RECORD && req->err.code == LKS_E_OK) note_records(run, req);
     if (req->kind == REQ_ENSURE && req->err.code == LKS_E_OK && req->ensure.empty)
         run->was_empty[run->which[req->ensure.collection]] = true;
@@ -310,7 +313,7 @@ static void configure(struct world *w, struct run *run)
     config->embedder_count = SIM_EMBEDDERS;
     config->touches = touches;
     config->touches_self = run;
-    config->interval_ms = 20000;
+    config->interval_ms = w->rate[FAULT_INSTALLATION] ? 4000 : 20000; /* it and we rise in turn */
     config->lease_ms = w->lease_ms;
     config->index_timeout_ms = w->index_timeout_ms;
     config->batch_size = w->batch_size;

@@ -307,7 +307,7 @@ static void forget_state(struct world *w)
     sim_trace(w, "the database of Lockstep's state is lost");
     engine_state_fini(&m->saved.state);
     m->saved = (struct sim_state){.state = {.token = NULL}};
-    m->epoch = w->writer_epoch = 0;
+    m->epoch = m->unproven = w->writer_epoch = 0;
     m->owner[0] = '\0';
     m->lease_until = 0;
     m->lease_released = m->lease_clean = false;

@@ -190,16 +190,36 @@ void promise_crash(struct world *w, const struct trip *trip, int key, int doc, s
 
 /* ---- records ---- */
 
-void promise_said(struct world *w, size_t collection, const struct sim_point *point)
+static struct said *remember(struct world *w, size_t collection, int key, int doc)
 {
     struct said *said = &w->history[w->said++ % SIM_HISTORY];
-    *said = (struct said){.collection = collection,
-                          .key = point->key,
-                          .doc = point->doc,
-                          .vector = point->vector,
-                          .until_ms = w->now};
+    *said = (struct said){.collection = collection, .key = key, .doc = doc, .until_ms = w->now};
+    return said;
+}
+
+void promise_said(struct world *w, size_t collection, const struct sim_point *point)
+{
+    struct said *said = remember(w, collection, point->key, point->doc);
+    said->vector = point->vector;
     memcpy(said->content_hash, point->content_hash, sizeof said->content_hash);
     memcpy(said->payload_hash, point->payload_hash, sizeof said->payload_hash);
+}
+
+/* It has known of another installation since before that moment. */
+static bool knew_of_another(const struct world *w, const struct run *run, int64_t moment)
+{
+    struct engine_snapshot s;
+    engine_snapshot(run->engine, &s);
+    return s.another_epoch > 0 && (w->clocks_jumped || s.another_wall_ms < SIM_EPOCH_MS + moment);
+}
+
+void promise_skipped(struct world *w, const struct trip *trip, size_t collection, const struct point_write *p)
+{
+    if (trip->run->alive && knew_of_another(w, trip->run, trip->sent_ms)) return;
+    struct said *said = remember(w, collection, sim_key(p->point_id), sim_doc_number(p->doc));
+    snprintf(said->content_hash, sizeof said->content_hash, "%s", p->content_hash);
+    snprintf(said->payload_hash, sizeof said->payload_hash, "%s", p->payload_hash);
+    w->qdrant[collection].damaged = true;
 }
 
 static bool says(const char *content, const char *payload, int doc, const struct entry *en, int id)
@@ -311,7 +331,8 @@ static void one_writer(struct world *w, const struct trip *trip)
 
 void promise_deadline(struct world *w, const struct run *run, const struct req *req)
 {
-    bool reads = req->kind == REQ_LOOKUP || req->kind == REQ_SCROLL || req->kind == REQ_COUNT;
+    bool reads = req->kind == REQ_LOOKUP || req->kind == REQ_SCROLL || req->kind == REQ_COUNT ||
+                 req->kind == REQ_EPOCHS;
     if (!req->deadline_ms)
         sim_fail(w, "One writer: %s sends a request without a deadline: %s", run->owner,
                  req_kind_name(req->kind));
@@ -371,6 +392,12 @@ bool promise_holds(const struct world *w, size_t collection)
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection)
 {
     one_writer(w, trip);
+    int64_t moment = point->written_ms - w->lease_ms - 2 * w->index_timeout_ms; /* it may wait, and be sent */
+    if (point->elsewhere && point->epoch > trip->run->epoch && trip->run->alive && !w->clocks_jumped &&
+        knew_of_another(w, trip->run, moment) &&
+        w->now > moment + 2 * (w->lease_ms + 2 * w->index_timeout_ms))
+        sim_fail(w, "Others: the point of another installation, %d in collection %zu, is deleted", point->key,
+                 collection);
     /* MongoDB's clock ended a lease before its time: two write, and nothing guards a delete. */
     if (trip->run->epoch < w->writer_epoch && clock_jumped(w)) w->qdrant[collection].damaged = true;
     bool holds = w->mongo.swapped && trip->run->alive; /* what was under way is not held */
@@ -468,7 +495,7 @@ static bool idle(struct world *w, const struct run *run)
     engine_snapshot(run->engine, &s);
     if (s.bytes_in_work != 0)
         sim_fail(w, "Memory: no document is in work, and yet %zu bytes are", s.bytes_in_work);
-    return !s.scanning && !s.sweeping;
+    return !s.scanning && !s.sweeping && !s.another_epoch; /* then it sweeps nothing */
 }
 
 static void check_rest(struct world *w, const struct run *run)

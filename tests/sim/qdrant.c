@@ -9,7 +9,6 @@
 #include "sim.h"
 
 #define PAGE_POINTS 5
-#define FOREIGN_VECTOR (-1)
 #define NULLS_VECTOR (-2) /* one that can't be sent again, as a number in it is none */
 #define RECOVERY_MS 500
 
@@ -27,7 +26,7 @@ struct sim_point *qdrant_point(struct sim_collection *c, int key)
 
 /* ---- what survives a restart ---- */
 
-static void all_durable(struct sim_collection *c)
+void qdrant_confirm(struct sim_collection *c)
 {
     free(c->durable);
     c->durable = NULL;
@@ -240,7 +239,7 @@ static void fill_point(struct world *w, struct sim_point *point, const struct po
     point->written_ms = w->now;
     snprintf(point->content_hash, sizeof point->content_hash, "%s", p->content_hash);
     snprintf(point->payload_hash, sizeof point->payload_hash, "%s", p->payload_hash);
-    point->foreign = false;
+    point->foreign = point->elsewhere = false;
 }
 
 /* The same once more, with the writer's epoch: a document that somebody left for later may still be written
@@ -283,20 +282,21 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
     int key = sim_key(p->point_id);
     struct sim_point *point = qdrant_point(c, key);
     int64_t version = strtol(strstr(p->payload, "\"n\":") + strlen("\"n\":"), NULL, 10);
-    bool guarded_off = point && !point->foreign && !p->unguarded && point->epoch > p->epoch;
-    sim_trace(w, "%s, collection %zu: upsert %d of %s (%lld): %s %s, epoch %llu%s%s%s", trip->run->owner,
+    bool guarded_off = point && !point->foreign && point->epoch > p->epoch;
+    sim_trace(w, "%s, collection %zu: upsert %d of %s (%lld): %s %s, epoch %llu%s%s", trip->run->owner,
               number_of(w, c), key, p->doc, (long long)version, p->content_hash, p->payload_hash,
               (unsigned long long)p->epoch, p->keeps ? ", keeps vectors" : "",
-              p->unguarded ? ", unguarded" : "", guarded_off ? ", kept out" : "");
+              guarded_off ? ", kept out" : "");
     fits(w, trip, p);
     p->code = LKS_E_OK;
+    if (guarded_off && point->elsewhere) promise_skipped(w, trip, number_of(w, c), p);
     if (guarded_off || (p->keeps && !point)) return; /* which nobody is told */
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
      * point that is not there, or one whose collection was off when somebody took over, so that nobody
-     * stamped it, nor what is sent without the guard. That the adapter's clock stops it is all there is. */
+     * stamped it. That the adapter's clock stops it is all there is. */
     bool takes = !point || point->doc != sim_doc_number(p->doc);
     bool was_off = c->switched_ms > trip->deadline_ms - w->index_timeout_ms;
-    if (trip->held && w->now >= trip->deadline_ms && (takes || was_off || p->unguarded)) {
+    if (trip->held && w->now >= trip->deadline_ms && (takes || was_off)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
         return;
     }
@@ -433,6 +433,16 @@ static void do_scroll(struct sim_collection *c, struct req *req)
     }
 }
 
+static void do_epochs(const struct sim_collection *c, struct req *req)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct sim_point *p = &c->points[i];
+        if (p->foreign || p->epoch <= req->epochs.floor || p->epoch == req->epochs.own) continue;
+        req->epochs.points++;
+        if (p->epoch > req->epochs.highest) req->epochs.highest = p->epoch;
+    }
+}
+
 static void do_ensure(struct world *w, struct sim_collection *c, struct req *req)
 {
     req->ensure.created = !c->exists;
@@ -450,7 +460,7 @@ static void do_ensure(struct world *w, struct sim_collection *c, struct req *req
 static void lose(struct world *w, struct sim_collection *c, struct sim_point *p)
 {
     sim_trace(w, "another writer deletes point %d of collection %zu", p->key, number_of(w, c));
-    all_durable(c);
+    qdrant_confirm(c);
     c->damaged |= !p->foreign;
     int key = p->key;
     drop_point(w, c, p);
@@ -472,6 +482,8 @@ static size_t local_collection(const struct req *req)
         return req->scroll.collection;
     case REQ_COUNT:
         return req->count.collection;
+    case REQ_EPOCHS:
+        return req->epochs.collection;
     case REQ_DELETE:
         return req->del.collection;
     default:
@@ -542,11 +554,16 @@ static void take_effect(struct world *w, struct sim_collection *c, struct trip *
     case REQ_COUNT:
         for (size_t i = 0; i < r->count; i++) req->count.points += !r->points[i].foreign;
         break;
+    case REQ_EPOCHS:
+        do_epochs(r, req);
+        break;
     default:
         if (sim_chance_times(w, FAULT_QDRANT_OTHERS, 3)) {
             struct sim_point *p = qdrant_point(c, sim_key(req->write.points[0].point_id));
             if (p) lose(w, c, p); /* since it was looked at */
         }
+        if (req->kind == REQ_UPSERT)
+            elsewhere_races(w, c, sim_key(req->write.points[0].point_id)); /* likewise */
         write_all(w, c, trip);
         break;
     }
@@ -608,7 +625,7 @@ static void act(struct world *w, void *arg, uint64_t number)
         if (lost)
             not_durable(c);
         else
-            all_durable(c);
+            qdrant_confirm(c);
         recover(w, c);
         take_effect(w, c, trip);
         if (lost && trip->req->err.code == LKS_E_OK) {
@@ -655,7 +672,7 @@ static void others(struct world *w, struct sim_collection *c)
     int key = (int)sim_below(w, FAULT_QDRANT_OTHERS, SIM_KEYS);
     struct sim_point *p = qdrant_point(c, key);
     if (!c->exists) return;
-    all_durable(c);
+    qdrant_confirm(c);
     if (p && sim_below(w, FAULT_QDRANT_OTHERS, 2)) {
         lose(w, c, p);
         return;
@@ -686,13 +703,13 @@ static void restart(struct world *w, struct sim_collection *c)
     memcpy(c->points, c->durable, sizeof c->points);
     c->count = c->durable_count;
     c->exists = c->durable_exists;
-    all_durable(c);
+    qdrant_confirm(c);
 }
 
 static void drop_collection(struct world *w, struct sim_collection *c)
 {
     sim_trace(w, "collection %zu is dropped behind our back", number_of(w, c));
-    all_durable(c);
+    qdrant_confirm(c);
     while (c->count > 0) drop_point(w, c, &c->points[c->count - 1]);
     while (c->twin && c->twin->count > 0) drop_point(w, c->twin, &c->twin->points[c->twin->count - 1]);
     if (c->twin) c->twin->dead = false;
@@ -713,6 +730,7 @@ static void lose_node(struct world *w, struct sim_collection *c)
 
 void qdrant_fault(struct world *w)
 {
+    elsewhere_fault(w);
     for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
         struct sim_collection *c = &w->qdrant[i];
         if (sim_chance(w, FAULT_QDRANT_OUTAGE))
@@ -761,7 +779,8 @@ bool qdrant_tamper(struct world *w)
 void qdrant_free(struct world *w)
 {
     for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
-        all_durable(&w->qdrant[i]);
+        qdrant_confirm(&w->qdrant[i]);
         free(w->qdrant[i].twin);
+        free(w->qdrant[i].snapshot);
     }
 }

@@ -26,7 +26,8 @@
 #define SIM_POISON 13         /* a text with this number never embeds */
 #define SIM_POINTS (SIM_KEYS * 2)
 #define SIM_EPOCH_MS 1700000000000 /* when the world begins, for wall clocks */
-#define SIM_HISTORY 256
+#define FOREIGN_VECTOR (-1)
+#define SIM_HISTORY 1024
 #define COUNT_BUSY_MS 10000
 
 /* What can go wrong. Each has a rate, in thousandths, drawn per seed, and a generator of its own. */
@@ -55,10 +56,12 @@ enum fault {
     FAULT_QDRANT_OUTAGE,
     FAULT_QDRANT_RESTART, /* loses what was accepted, not confirmed, and not seen since */
     FAULT_QDRANT_DROP,
-    FAULT_QDRANT_OTHERS, /* another writer: points of its own, also over ours; deletes ours */
-    FAULT_QDRANT_NODE,   /* a node is lost for a while, and what it misses its replica lacks */
-    FAULT_EMBED_ERROR,   /* 429, 5xx, a reply that makes no sense: wrong count, wrong dimension, NaN */
-    FAULT_EMBED_PARTIAL, /* some texts of a request have no vector */
+    FAULT_QDRANT_OTHERS,   /* another writer: points of its own, also over ours; deletes ours */
+    FAULT_QDRANT_NODE,     /* a node is lost for a while, and what it misses its replica lacks */
+    FAULT_QDRANT_SNAPSHOT, /* points are restored that a daemon of elsewhere wrote, with higher epochs */
+    FAULT_INSTALLATION,    /* how likely a second installation writes points of the same source */
+    FAULT_EMBED_ERROR,     /* 429, 5xx, a reply that makes no sense: wrong count, wrong dimension, NaN */
+    FAULT_EMBED_PARTIAL,   /* some texts of a request have no vector */
     FAULT_EMBED_SLOW,
     FAULT_EMBED_HOLE, /* no answer until the time is out */
     FAULT_EMBED_OUTAGE,
@@ -133,7 +136,7 @@ struct sim_mongo {
     size_t told;                 /* some stream has told of all before */
     size_t last_of[SIM_MAX_IDS]; /* plus one; 0: never there */
     struct sim_state saved;
-    uint64_t epoch;
+    uint64_t epoch, unproven;
     char owner[24];
     int64_t lease_until; /* by the server's wall clock */
     bool lease_clean, lease_released;
@@ -167,7 +170,8 @@ struct sim_point {
     char content_hash[40], payload_hash[40];
     uint64_t epoch;
     bool foreign;
-    bool further; /* another program has put a vector of its own beside ours */
+    bool further;   /* another program has put a vector of its own beside ours */
+    bool elsewhere; /* another daemon wrote it, on a MongoDB of its own */
     int64_t foreign_since_ms, further_since_ms, written_ms;
 };
 
@@ -190,7 +194,16 @@ struct sim_collection {
     bool dead;                   /* it missed a write that others confirmed */
     bool uneven;                 /* a node was lost once */
     const struct run
-        *unsettled[SIM_KEYS]; /* who wrote a point to some replicas only, and noted that nowhere */
+        *unsettled[SIM_KEYS];   /* who wrote a point to some replicas only, and noted that nowhere */
+    struct sim_point *snapshot; /* owned: as it was once, for whoever restores it; NULL: none was made */
+    size_t snapshot_count;
+};
+
+/* Another daemon on a MongoDB of its own, with the same source: a rough one that only writes. */
+struct installation {
+    bool there;
+    uint64_t epoch;
+    int64_t next_count_ms;
 };
 
 /* A request on its way. */
@@ -294,6 +307,7 @@ struct world {
     int text_kind[SIM_EMBEDDERS];
     struct said history[SIM_HISTORY];
     uint64_t said;
+    struct installation other;
     uint64_t writer_epoch; /* the newest that wrote to Qdrant */
     int64_t server_jumped_ms;
     bool clocks_jumped;
@@ -378,8 +392,16 @@ void stream_wake(struct world *w, int64_t at);
 /* True if the reply has been arranged for. */
 bool mongo_write(struct world *w, struct trip *trip);
 
+/* ---- elsewhere.c ---- */
+/* What happens to points by daemons on other MongoDBs in one step of chaos. */
+void elsewhere_fault(struct world *w);
+/* This point is about to be written by us: the other installation may be first. */
+void elsewhere_races(struct world *w, struct sim_collection *c, int key);
+
 /* ---- qdrant.c ---- */
 void qdrant_init(struct world *w);
+/* All that it has was confirmed to somebody. */
+void qdrant_confirm(struct sim_collection *c);
 void qdrant_submit(struct trip *trip);
 /* Is there a tomb that says that some replicas may have this point? */
 bool qdrant_told(const struct world *w, size_t collection, int key);
@@ -437,6 +459,10 @@ void promise_needed(struct world *w, const struct run *run, const char *text);
 /* After each step of an engine: memory, healing; and when it is at rest, 2, 4 and 5 for everything. */
 void promise_rest(struct world *w, struct run *run);
 /* What a point said until now, for promise_record(). */
+/* A guarded write was skipped, and the server does not say so: it is believed until the epochs are counted,
+ * but not by one that knows of another installation. */
+void promise_skipped(struct world *w, const struct trip *trip, size_t collection,
+                     const struct point_write *p);
 void promise_said(struct world *w, size_t collection, const struct sim_point *point);
 
 /* ---- check.c ---- */

@@ -48,6 +48,8 @@ static const struct {
     [FAULT_QDRANT_DROP] = {"qdrant-drop", 4},
     [FAULT_QDRANT_OTHERS] = {"qdrant-others", 15},
     [FAULT_QDRANT_NODE] = {"qdrant-node", 30},
+    [FAULT_QDRANT_SNAPSHOT] = {"qdrant-snapshot", 4},
+    [FAULT_INSTALLATION] = {"installation", 30},
     [FAULT_EMBED_ERROR] = {"embed-error", 60},
     [FAULT_EMBED_PARTIAL] = {"embed-partial", 60},
     [FAULT_EMBED_SLOW] = {"embed-slow", 60},
@@ -240,8 +242,12 @@ static void draw_faults(struct world *w)
     }
     /* A point too many and one that is missing leave the count as it was, and then nothing tells of them. */
     if (w->rate[FAULT_PAUSE]) w->rate[FAULT_QDRANT_OTHERS] = 0;
+    if (draw_below(w, 3) || w->rate[FAULT_PAUSE]) w->rate[FAULT_INSTALLATION] = 0;
+    if (w->rate[FAULT_INSTALLATION]) w->rate[FAULT_QDRANT_OTHERS] = 0;
+    if (draw_below(w, 3)) w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
     if (w->rate[FAULT_UNPROVEN] && draw_below(w, 2)) w->rate[FAULT_UNPROVEN] = 990; /* it is not allowed to */
     if (w->rate[FAULT_PAUSE] && draw_below(w, 2)) w->rate[FAULT_SECOND] = 1000;     /* there to take over */
+    if (w->rate[FAULT_SWAP]) w->rate[FAULT_INSTALLATION] = w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
     if (w->rate[FAULT_SWAP]) w->rate[FAULT_QDRANT_LATE] = 0; /* points of the dead would not be counted */
     for (int i = 0; i < FAULT_COUNT; i++)
         if (w->limits.without >> i & 1) w->rate[i] = 0;
@@ -274,7 +280,8 @@ static void draw(struct world *w)
     if (w->replicated) /* nodes are what is lost here, and what writes fail for; and nothing else notes that
                         */
         w->rate[FAULT_QDRANT_RESTART] = w->rate[FAULT_QDRANT_PARTIAL] = w->rate[FAULT_STATE_LOST] = 0;
-    if (draw_below(w, 4) == 0) {
+    if (w->replicated) w->rate[FAULT_INSTALLATION] = w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
+    if (draw_below(w, 4) == 0 && !w->rate[FAULT_INSTALLATION]) {
         if (draw_below(w, 2))
             w->broken_embedder = (int)draw_below(w, SIM_EMBEDDERS);
         else
@@ -428,6 +435,32 @@ static void allow_deletes(struct world *w)
     engine_compare(run->engine, &(struct engine_compare){.allow_deletes = true});
 }
 
+/*
+ * The other installation was taken away, and the person who did that has everything compared: what it wrote
+ * with an epoch below ours nothing tells of.
+ */
+static bool repaired_after_another(struct world *w, struct course *c)
+{
+    struct engine_snapshot s;
+    const struct run *run = daemon_at_work(w);
+    if (!run) return !w->other.there;
+    engine_snapshot(run->engine, &s);
+    if (!w->other.there && !s.another_epoch) return true;
+    if (run == c->asked && s.compares == c->compares) return false;
+    bool partial = c->stage == SETTLE && (s.compare_partial || parked(&s) != c->parked);
+    if (run == c->asked && !partial && !s.another_epoch) {
+        w->other.there = false;
+        return true;
+    }
+    c->asked = NULL;
+    if (engine_compare(run->engine, &(struct engine_compare){.whole = true})) {
+        c->asked = run;
+        c->compares = s.compares;
+        c->parked = parked(&s);
+    }
+    return false;
+}
+
 /* Is it time for the next stage? */
 static void advance(struct world *w, struct course *c)
 {
@@ -443,7 +476,10 @@ static void advance(struct world *w, struct course *c)
     case OTHERS_SETTLE:
     case SETTLE:
         if (w->mongo.swapped) break;
-        if (check_in_step(w)) {
+        if (!repaired_after_another(w, c)) {
+            if (last) sim_fail(w, "Self-healing: the repair after another installation does not end");
+        } else if (check_in_step(w)) {
+            bool rest = c->stage == OTHERS_SETTLE;
             w->broken_embedder = w->broken_collection = -1;
             if (c->stage == OTHERS_SETTLE) {
                 enter(w, c, SETTLE, SETTLE_MS);

@@ -86,6 +86,8 @@ static void take_lease(struct world *w, struct run *run, struct req *req)
     uint64_t second = (uint64_t)(now / 1000);
     if (!m->owner[0]) w->writer_epoch = 0; /* there is no earlier one that anybody knows of */
     req->lease.previous_expired = m->owner[0] && !m->lease_released;
+    if (!m->unproven) m->unproven = m->epoch;
+    req->lease.floor = m->unproven;
     m->epoch = m->epoch + 1 > second ? m->epoch + 1 : second;
     snprintf(m->owner, sizeof m->owner, "%s", run->owner);
     m->lease_until = now + req->lease.lease_ms;
@@ -98,10 +100,31 @@ static void take_lease(struct world *w, struct run *run, struct req *req)
               req->lease.previous_expired ? ", the last one was not given back" : "");
 }
 
+static void raise_lease(struct world *w, struct run *run, struct req *req)
+{
+    struct sim_mongo *m = &w->mongo;
+    struct engine_state *saved = &m->saved.state;
+    req->lease.held = true;
+    m->epoch = req->lease.raise_to;
+    m->unproven = 0;
+    m->lease_until = mongo_wall(w) + req->lease.lease_ms;
+    saved->scan_running = saved->scan_doubt = true;
+    docid_free(saved->scan_after);
+    saved->scan_after = NULL;
+    sim_trace(w, "%s raises its epoch from %llu to %llu", run->owner, (unsigned long long)req->lease.epoch,
+              (unsigned long long)m->epoch);
+}
+
 static void do_lease(struct world *w, struct run *run, struct req *req)
 {
     struct sim_mongo *m = &w->mongo;
-    bool mine = strcmp(m->owner, run->owner) == 0 && req->lease.epoch == m->epoch;
+    bool raised = req->lease.op == LEASE_RAISE && req->lease.raise_to == m->epoch;
+    bool mine = strcmp(m->owner, run->owner) == 0 && (req->lease.epoch == m->epoch || raised);
+    if (mine && !m->lease_released && req->lease.op == LEASE_RAISE) {
+        raise_lease(w, run, req);
+        return;
+    }
+    if (mine && !m->lease_released && req->lease.op != LEASE_TAKE && req->lease.proven) m->unproven = 0;
     if (req->lease.op == LEASE_TAKE) {
         take_lease(w, run, req);
     } else if (mine && !m->lease_released) {

@@ -259,11 +259,11 @@ test_engine_holders_SOURCES = %D%/test_engine_holders.c %D%/idle_world.c %D%/idl
 test_engine_holders_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_holders_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
-check_PROGRAMS += test_engine_leftover
-TESTS += test_engine_leftover
-test_engine_leftover_SOURCES = %D%/test_engine_leftover.c %D%/idle_world.c %D%/idle_world.h
-test_engine_leftover_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-test_engine_leftover_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+check_PROGRAMS += test_engine_epochs
+TESTS += test_engine_epochs
+test_engine_epochs_SOURCES = %D%/test_engine_epochs.c %D%/idle_world.c %D%/idle_world.h
+test_engine_epochs_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_epochs_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_engine_start
 TESTS += test_engine_start

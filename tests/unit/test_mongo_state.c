@@ -21,6 +21,7 @@ static struct req *lease_req(int op, int64_t lease_ms, uint64_t epoch, bool clea
     if (op == LEASE_TAKE) req->lease.op = LEASE_TAKE;
     if (op == LEASE_RENEW) req->lease.op = LEASE_RENEW;
     if (op == LEASE_RELEASE) req->lease.op = LEASE_RELEASE;
+    if (op == LEASE_RAISE) req->lease.op = LEASE_RAISE;
     req->lease.lease_ms = lease_ms;
     req->lease.epoch = epoch;
     req->lease.clean = clean;
@@ -157,6 +158,37 @@ START_TEST(taking_again_raises_the_epoch_and_trusts_nothing)
 }
 END_TEST
 
+/* The epoch of the first holder whose writes were not proven, as the next one is told. */
+static uint64_t take_and_ask_floor(struct mongo *m, uint64_t *epoch)
+{
+    struct req *req = lease(m, LEASE_TAKE, 60000, 0, false);
+    uint64_t floor = req->lease.floor;
+    ck_assert(req->lease.held);
+    *epoch = req->lease.epoch;
+    req_free(req);
+    return floor;
+}
+
+START_TEST(the_next_holder_is_told_since_which_epoch_nothing_is_proven)
+{
+    uint64_t first, second, third, fourth, fifth;
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &first), 0);
+    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &second), first);
+    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &third), first);
+    struct req *req = lease_req(LEASE_RENEW, 60000, third, false);
+    req->lease.proven = true;
+    req_free(fixture_ok(&f, req));
+    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &fourth), third);
+    req = lease_req(LEASE_RELEASE, 0, fourth, true);
+    req->lease.proven = true;
+    req_free(fixture_ok(&f, req));
+    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &fifth), fourth);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(an_epoch_never_falls_even_if_the_clock_did)
 {
     fixture_start(&f, _i, NULL);
@@ -222,6 +254,47 @@ START_TEST(the_state_is_loaded_as_it_was_saved)
     req_free(req);
     bson_destroy(token);
     docid_free(id);
+    fixture_end(&f);
+}
+END_TEST
+
+static struct req *raise_to(struct mongo *m, uint64_t epoch, uint64_t to)
+{
+    struct req *req = lease_req(LEASE_RAISE, 60000, epoch, false);
+    req->lease.raise_to = to;
+    fixture_run_on(&f, m, req);
+    ck_assert_msg(req->err.code == LKS_E_OK, "%s", req->err.text);
+    return req;
+}
+
+START_TEST(a_raised_lease_has_everything_compared_by_whoever_comes_next)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_open(&f);
+    struct mongo *other = fixture_open_other(&f, "second");
+    uint64_t epoch = take(f.mongo, 60000, NULL), next;
+    ck_assert_int_eq(save(epoch, "{'_data':'82'}", "{'$maxKey':1}"), LKS_E_OK);
+    for (int again = 0; again < 2; again++) { /* the second time as after a reply that was lost */
+        struct req *req = raise_to(f.mongo, epoch, epoch + 50);
+        ck_assert(req->lease.held);
+        req_free(req);
+    }
+    ck_assert(!renew(f.mongo, epoch));
+    ck_assert(renew(f.mongo, epoch + 50));
+    struct req *req = raise_to(other, epoch + 50, epoch + 60);
+    ck_assert(!req->lease.held); /* it is not this one's */
+    req_free(req);
+    req = raise_to(f.mongo, epoch, epoch + 40);
+    ck_assert(!req->lease.held);
+    req_free(req);
+    req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
+    ck_assert_ptr_nonnull(req->state_load.state.token);
+    ck_assert(req->state_load.state.scan_running && req->state_load.state.scan_doubt);
+    ck_assert_ptr_null(req->state_load.state.scan_after);
+    req_free(req);
+    ck_assert_uint_eq(take_and_ask_floor(f.mongo, &next), epoch + 50);
+    ck_assert_uint_gt(next, epoch + 50);
+    mongo_close(other);
     fixture_end(&f);
 }
 END_TEST
@@ -580,6 +653,8 @@ int main(void)
     tcase_add_loop_test(tc, an_expired_lease_passes_on_with_a_warning, 0, servers);
     tcase_add_loop_test(tc, taking_again_raises_the_epoch_and_trusts_nothing, 0, servers);
     tcase_add_loop_test(tc, an_epoch_never_falls_even_if_the_clock_did, 0, servers);
+    tcase_add_loop_test(tc, the_next_holder_is_told_since_which_epoch_nothing_is_proven, 0, servers);
+    tcase_add_loop_test(tc, a_raised_lease_has_everything_compared_by_whoever_comes_next, 0, servers);
     suite_add_tcase(suite, tc);
     tc = tcase_create("state");
     tcase_add_loop_test(tc, the_state_is_loaded_as_it_was_saved, 0, servers);

@@ -469,13 +469,37 @@ START_TEST(an_older_epoch_does_not_overwrite_a_newer_one)
         ck_assert_str_eq(seen(2).content_hash, "older");
         upsert(0, 1, "same", 5);
         ck_assert_str_eq(seen(0).content_hash, "same");
-        struct req *req = write_req(REQ_UPSERT, 0, 2, "forced", 3);
-        req->write.points[0].unguarded = true;
-        ask(req);
-        expect_ok(req);
+    }
+    end();
+}
+END_TEST
+
+static struct req *epochs(uint64_t floor, uint64_t own)
+{
+    struct req *req = req_new(REQ_EPOCHS, NULL);
+    req->epochs.floor = floor;
+    req->epochs.own = own;
+    ask(req);
+    expect_ok(req);
+    return req;
+}
+
+START_TEST(points_with_a_higher_epoch_are_counted_and_the_highest_is_told)
+{
+    static const struct {
+        uint64_t floor, own, points, highest;
+    } cases[] = {{9, 9, 0, 0}, {5, 5, 1, 9}, {4, 4, 2, 9}, {4, 9, 1, 5}, {3, 4, 2, 9}, {0, 12, 3, 9}};
+    begin(_i);
+    make_points();
+    ensured(0);
+    upsert(0, 1, "h", 4);
+    upsert(1, 1, "h", 5);
+    upsert(2, 1, "h", 9);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct req *req = epochs(cases[i].floor, cases[i].own);
+        ck_assert_int_eq(req->epochs.points, (int64_t)cases[i].points);
+        ck_assert_uint_eq(req->epochs.highest, cases[i].highest);
         req_free(req);
-        ck_assert_str_eq(seen(0).content_hash, "forced");
-        ck_assert_str_eq(seen(1).content_hash, "newer");
     }
     end();
 }
@@ -806,6 +830,7 @@ int main(void)
     tcase_add_loop_test(t, a_payload_changes_with_the_vector_that_is_there, 0, url_count);
     tcase_add_loop_test(t, vectors_come_for_the_first_ids_only, 0, url_count);
     tcase_add_loop_test(t, vectors_under_further_names_are_kept, 0, url_count);
+    tcase_add_loop_test(t, points_with_a_higher_epoch_are_counted_and_the_highest_is_told, 0, url_count);
     tcase_add_loop_test(t, a_poisonous_point_fails_alone, 0, url_count);
     tcase_add_loop_test(t, strict_mode_is_kept_to, 0, url_count);
     tcase_add_loop_test(t, a_dropped_collection_is_noticed_and_made_again, 0, url_count);

@@ -66,6 +66,49 @@ START_TEST(an_upsert_has_ids_vectors_payloads_and_the_guard)
 }
 END_TEST
 
+START_TEST(higher_epochs_are_asked_for_with_and_without_our_own)
+{
+    body_epoch_filter(&body, "db.c", 5, 5);
+    ck_assert_str_eq(body.data, "{\"must\":[{\"key\":\"_lockstep.source\",\"match\":{\"value\":\"db.c\"}},"
+                                "{\"key\":\"_lockstep.epoch\",\"range\":{\"gt\":5}}]}");
+    buf_clear(&body);
+    body_epoch_filter(&body, "db.c", 5, 8);
+    ck_assert_ptr_nonnull(
+        strstr(body.data, ",\"must_not\":[{\"key\":\"_lockstep.epoch\",\"match\":{\"value\":8}}]}"));
+    buf_clear(&body);
+    body_highest_epoch(&body, "{}");
+    json_t *parsed = json_loads(body.data, 0, NULL);
+    ck_assert_ptr_nonnull(parsed);
+    json_decref(parsed);
+}
+END_TEST
+
+START_TEST(the_highest_epoch_is_the_order_value_of_the_first_point)
+{
+    static const struct {
+        const char *text;
+        enum reply_state state;
+        uint64_t highest;
+    } cases[] = {
+        {"{\"points\":[{\"id\":1,\"payload\":{},\"order_value\":15},{\"id\":2,\"order_value\":14}]}",
+         REPLY_OK, 15},
+        {"{\"points\":[],\"next_page_offset\":null}", REPLY_OK, 0},
+        {"{\"points\":[{\"id\":1,\"order_value\":1e300}]}", REPLY_OK, UINT64_MAX},
+        {"{\"points\":[{\"id\":1,\"order_value\":-3}]}", REPLY_OK, UINT64_MAX},
+        {"{\"points\":[{\"id\":1}]}", REPLY_BROKEN, 0},
+        {"{\"points\":7}", REPLY_BROKEN, 0},
+        {"[]", REPLY_BROKEN, 0},
+        {"{\"points\":[{\"order_value\":1}", REPLY_BROKEN, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t highest;
+        struct slice result = {cases[i].text, strlen(cases[i].text)};
+        ck_assert_int_eq(reply_highest(result, &highest), cases[i].state);
+        ck_assert_uint_eq(highest, cases[i].highest);
+    }
+}
+END_TEST
+
 START_TEST(an_unguarded_upsert_has_no_condition)
 {
     struct point_write points[] = {point(ID1, "{}")};
@@ -679,6 +722,8 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, an_upsert_has_ids_vectors_payloads_and_the_guard);
     tcase_add_test(t, an_unguarded_upsert_has_no_condition);
+    tcase_add_test(t, higher_epochs_are_asked_for_with_and_without_our_own);
+    tcase_add_test(t, the_highest_epoch_is_the_order_value_of_the_first_point);
     tcase_add_test(t, a_body_stops_at_its_size_but_takes_one_point_always);
     tcase_add_test(t, payloads_are_overwritten_by_filter_one_operation_each);
     tcase_add_test(t, vectors_alone_are_written_guarded);

@@ -1,0 +1,279 @@
+/*
+ * epochs.c - proves that what the lease's epoch guards is really written.
+ *
+ * A guarded write to a point with a higher epoch is skipped, and the server does not say so. Therefore the
+ * points of our source with an epoch above the lease's are counted: at the start, every interval, and
+ * whenever a look shows one. Usually there are none. If there are, points were restored from elsewhere, or
+ * another installation writes to the same collection: the lease is raised above them once, and everything is
+ * compared, as no record since the last count is proven. A second rise within an hour is another
+ * installation.
+ *
+ * It counts and decides; start.c sends what follows for the lease. Servers without update_filter skip
+ * nothing, and are not counted.
+ */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "engine/internal.h"
+
+#define HOUR_MS 3600000
+#define EPOCH_MOST ((uint64_t)1 << 52) /* Qdrant compares as double; the lease goes one above */
+
+bool epochs_another(const struct engine *e)
+{
+    return e->epochs.state == EPOCHS_ANOTHER;
+}
+
+bool epochs_hold(const struct engine *e)
+{
+    return e->epochs.state == EPOCHS_SUSPECTED || e->epochs.state == EPOCHS_RAISING;
+}
+
+bool epochs_kept_out(const struct engine *e, size_t collection, const struct witness *point)
+{
+    return epochs_another(e) && e->collections[collection].guarded && point->ours &&
+           point->epoch > e->lease.epoch;
+}
+
+bool epochs_may_delete(const struct engine *e, const struct part *part, const struct witness *stray)
+{
+    const struct why *why = &part->doc->work;
+    if (!epochs_another(e)) return true;
+    return (why->happened_ms || why->tomb || why->explicit_ask) && stray->epoch <= e->lease.epoch;
+}
+
+void epochs_leave(struct engine *e, struct part *part, const char *what)
+{
+    struct lks_err err;
+    lks_fail(&err, LKS_E_QDRANT_UNAVAILABLE,
+             "another installation writes points of this source with epoch %" PRIu64 ", ours is %" PRIu64
+             ": %s (the problem ANOTHER_WRITER says what to do)",
+             e->epochs.found, e->lease.epoch, what);
+    part_failed(e, part, &err);
+}
+
+void epochs_begin(struct engine *e, uint64_t floor)
+{
+    e->epochs.floor = floor && floor < e->lease.epoch ? floor : e->lease.epoch;
+    e->epochs.next_ms = now_ms(e);
+}
+
+/* ---- what is found ---- */
+
+static bool within_the_hour(const struct engine *e)
+{
+    return e->epochs.raised_ms != NO_TIME && now_ms(e) < e->epochs.raised_ms + HOUR_MS;
+}
+
+/* A collection that was not counted since the last raise may have had that epoch all the time. */
+static void take_found(struct engine *e, const struct collection_state *c, uint64_t highest)
+{
+    if (highest > e->epochs.found) e->epochs.found = highest;
+    e->epochs.again |= highest > e->lease.epoch && c->epoch_clean == e->lease.epoch && within_the_hour(e);
+    e->epochs.seen_ms = now_ms(e);
+}
+
+void epochs_note(struct engine *e, size_t collection, const struct witness *seen)
+{
+    const struct collection_state *c = &e->collections[collection];
+    if (!seen->ours || seen->epoch <= e->lease.epoch || !c->guarded || now_ms(e) > e->lease.until_ms) return;
+    take_found(e, c, seen->epoch);
+    if (e->epochs.state != EPOCHS_CLEAN) return;
+    e->epochs.state = EPOCHS_SUSPECTED;
+    e->epochs.next_ms = now_ms(e);
+}
+
+/* ---- what follows ---- */
+
+/* What it is about to delete was decided before it was known whose points these may be. */
+static void recheck_deletes(struct engine *e)
+{
+    for (size_t i = 0; i < e->collection_count; i++) {
+        struct lane *del = &e->collections[i].del;
+        for (size_t n = del->queued; n > 0; n--) part_stray_again(e, (struct part *)lane_pop(del));
+    }
+}
+
+/* From the first document on; a one-shot run for some documents leaves it to the next one, by the saved
+ * state. */
+static void compare_everything(struct engine *e)
+{
+    e->sweep.running = false;
+    if (e->config->errand.on && !e->config->errand.scan) return;
+    if (e->phase == PHASE_RUN)
+        scan_start(e, true);
+    else
+        e->scan.wanted = e->scan.doubt = e->scan.anew = true;
+}
+
+static void declare_another(struct engine *e)
+{
+    e->epochs.state = EPOCHS_ANOTHER;
+    e->epochs.another_wall_ms = wall_ms(e);
+    log_error("another installation writes points of this source with a higher epoch: nothing is swept, and "
+              "no write is believed without a look, until none has a higher epoch for an hour or `verify "
+              "--repair` is asked for",
+              LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
+              LOG_INT("found", e->epochs.found));
+    for (size_t i = 0; i < e->collection_count; i++) e->collections[i].virgin = false;
+    recheck_deletes(e);
+    compare_everything(e); /* what was believed until now is not proven either; nothing is swept after it */
+}
+
+static void end_another(struct engine *e)
+{
+    e->epochs.state = EPOCHS_CLEAN;
+    e->epochs.found = 0;
+    e->epochs.raised_ms = e->epochs.another_wall_ms = NO_TIME;
+    log_info("no point has had a higher epoch for an hour: everything is compared, and swept again",
+             LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch));
+    compare_everything(e);
+}
+
+void epochs_forgive(struct engine *e)
+{
+    bool another = epochs_another(e);
+    e->epochs.raised_ms = e->epochs.another_wall_ms = NO_TIME;
+    e->epochs.again = false;
+    e->epochs.next_ms = now_ms(e);
+    if (!another) return;
+    e->epochs.state = EPOCHS_SUSPECTED; /* until it is counted once more */
+    e->epochs.found = 0;
+    compare_everything(
+        e); /* which has been owed, sweep and all, whatever becomes of what the person asks for */
+}
+
+/* All that could be counted is. */
+static void round_over(struct engine *e)
+{
+    bool found = e->epochs.found > 0, again = e->epochs.again;
+    e->epochs.round = e->epochs.again = false;
+    e->epochs.next_ms = now_ms(e) + e->config->interval_ms;
+    if (epochs_another(e)) {
+        if (!e->epochs.skipped && now_ms(e) >= e->epochs.seen_ms + HOUR_MS) end_another(e);
+        return;
+    }
+    if (e->epochs.state == EPOCHS_RAISING) return;
+    e->epochs.state = EPOCHS_CLEAN;
+    if (!found) {
+        if (!e->epochs.skipped) e->epochs.proven = true;
+    } else if (again || e->epochs.found >= EPOCH_MOST) {
+        declare_another(e);
+    } else {
+        e->epochs.state = EPOCHS_RAISING;
+    }
+}
+
+bool epochs_raise_due(const struct engine *e)
+{
+    if (e->epochs.state != EPOCHS_RAISING) return false;
+    if (e->epochs.raise_sent) return now_ms(e) >= e->lease.next_ms;
+    return e->state_loaded && !e->save.requested;
+}
+
+void epochs_raised(struct engine *e)
+{
+    uint64_t before = e->lease.epoch;
+    log_warn(
+        "points of this source had a higher epoch than the lease, as after a restored snapshot: the lease "
+        "was raised, and everything is compared with the points",
+        LOG_STR("source", e->config->source), LOG_INT("epoch", before), LOG_INT("found", e->epochs.found),
+        LOG_INT("raised", e->epochs.raise_to));
+    if (e->epochs.found > before) { /* else it is what a lease before ours may have met */
+        e->epochs.raised_from = before;
+        e->epochs.raised_over = e->epochs.found;
+        e->epochs.raised_wall_ms = wall_ms(e);
+        e->epochs.raised_ms = now_ms(e);
+    }
+    e->lease.epoch = e->epochs.floor = e->epochs.raise_to;
+    e->epochs.raise_sent = false;
+    e->epochs.proven = true; /* the saved state says that everything is to be compared */
+    e->epochs.next_ms = now_ms(e);
+    if (e->epochs.found < e->lease.epoch) {
+        e->epochs.found = 0;
+        e->epochs.state = EPOCHS_CLEAN;
+    }
+    compare_everything(e);
+}
+
+/* ---- counting ---- */
+
+static bool nothing_to_prove(const struct collection_state *c)
+{
+    return c->looked && !c->guarded;
+}
+
+/* Some collection that is well was not counted yet. */
+static bool any_uncounted(const struct engine *e)
+{
+    for (size_t i = 0; i < e->collection_count; i++) {
+        const struct collection_state *c = &e->collections[i];
+        if (circuit_closed(&c->circuit) && c->looked && c->guarded && !c->epochs_counted) return true;
+    }
+    return false;
+}
+
+bool epochs_known(const struct engine *e)
+{
+    return !e->epochs.round && !epochs_hold(e) && !any_uncounted(e);
+}
+
+static void begin_round(struct engine *e)
+{
+    e->epochs.round = true;
+    e->epochs.skipped = false;
+    e->epochs.collection = 0;
+}
+
+static void count_next(struct engine *e)
+{
+    while (e->epochs.collection < e->collection_count) {
+        struct collection_state *c = &e->collections[e->epochs.collection];
+        if (circuit_closed(&c->circuit) && c->looked && c->guarded) break;
+        e->epochs.skipped |= !nothing_to_prove(c);
+        e->epochs.collection++;
+    }
+    if (e->epochs.collection == e->collection_count) {
+        round_over(e);
+        return;
+    }
+    struct req *req = req_new(REQ_EPOCHS, NULL);
+    if (!req) return;
+    req->epochs.collection = e->epochs.collection++;
+    req->epochs.floor = e->epochs.floor;
+    req->epochs.own = e->lease.epoch;
+    e->epochs.requested = true;
+    submit_to_index(e, req);
+}
+
+void epochs_run(struct engine *e)
+{
+    bool drains = e->phase == PHASE_DRAIN && epochs_hold(e); /* what is in work waits for it */
+    if (!e->state_loaded || (e->phase != PHASE_PROBE && e->phase != PHASE_RUN && !drains)) return;
+    if (e->epochs.requested || e->epochs.state == EPOCHS_RAISING) return;
+    if (!e->epochs.round) {
+        if (now_ms(e) < e->epochs.next_ms && !any_uncounted(e)) return;
+        begin_round(e);
+    }
+    count_next(e);
+}
+
+void epochs_handle(struct engine *e, struct req *req)
+{
+    struct collection_state *c = &e->collections[req->epochs.collection];
+    e->epochs.requested = false;
+    c->epochs_counted = true;
+    if (req->err.code != LKS_E_OK) {
+        collection_failed(e, c, &req->err);
+        e->epochs.skipped = true;
+        log_warn("the epochs of points can't be counted; what was written is not proven",
+                 LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
+                 LOG_STR("error", req->err.text));
+        return;
+    }
+    if (req->epochs.own != e->lease.epoch) return; /* it was raised meanwhile */
+    if (req->epochs.points > 0)
+        take_found(e, c, req->epochs.highest);
+    else
+        c->epoch_clean = e->lease.epoch;
+}
