@@ -19,6 +19,8 @@ enum kind {
     MONGODB_UNAVAILABLE,
     SOURCE_UNSUPPORTED,
     LEASE_ELSEWHERE,
+    ANOTHER_WRITER,
+    EPOCH_RAISED,
     NOT_AT_WORK_YET,
     STREAM_CLOSED,
     STREAM_UNSUPPORTED,
@@ -53,6 +55,20 @@ static const struct wording {
     [LEASE_ELSEWHERE] = {false, "LEASE_ELSEWHERE", "Another process keeps this source in step: {d}",
                          "Nothing to do if this daemon is meant to stand by: it takes over when the other "
                          "ends. Otherwise stop one of the two."},
+    [ANOTHER_WRITER] =
+        {true, "ANOTHER_WRITER",
+         "Another installation writes points of the same source to the same Qdrant collections: {d}. Nothing "
+         "is swept, no write is believed without a look, and what the other wrote last stays.",
+         "Find the other installation (another MongoDB server with the same database and collection name, "
+         "pointing to this Qdrant) and stop it, or give one of the two another `collection_prefix` in "
+         "[qdrant]. Then `lockstep verify --repair`; without it this ends when no point has had a higher "
+         "epoch "
+         "for an hour."},
+    [EPOCH_RAISED] =
+        {false, "EPOCH_RAISED", "Points of this source had a higher epoch than its lease: {d}.",
+         "Nothing to do if a Qdrant snapshot of another installation was restored: the lease was raised and "
+         "everything is compared with the points. Otherwise another installation writes to the same Qdrant "
+         "collections: stop it, or give one of the two another `collection_prefix` in [qdrant]."},
     [NOT_AT_WORK_YET] =
         {false, "NOT_AT_WORK_YET", "The daemon is not at work yet: {d}",
          "Wait a moment: it begins by itself. If this stays, the log says what it waits for."},
@@ -265,6 +281,30 @@ static void find_stream(struct finding *f)
         add(f, STREAM_UNPROVEN, SIZE_MAX, "", 0, NO_TIME);
 }
 
+#define RAISED_SHOWN_MS 3600000
+
+/* Both see that they share the collections: one rises above the other, until one of them does not any more.
+ */
+static void find_epochs(struct finding *f)
+{
+    const struct engine_snapshot *s = f->engine;
+    char detail[120];
+    if (s->another_epoch == UINT64_MAX)
+        snprintf(detail, sizeof detail, "its epoch is no number that a lease can have, ours is %" PRIu64,
+                 s->epoch);
+    else
+        snprintf(detail, sizeof detail, "its epoch is %" PRIu64 ", ours is %" PRIu64, s->another_epoch,
+                 s->epoch);
+    if (s->another_epoch) {
+        add(f, ANOTHER_WRITER, SIZE_MAX, detail, 0, s->another_wall_ms);
+        return;
+    }
+    if (s->raised_wall_ms == NO_TIME || clock_wall_ms() > s->raised_wall_ms + RAISED_SHOWN_MS) return;
+    snprintf(detail, sizeof detail, "theirs was %" PRIu64 ", ours %" PRIu64 " and is %" PRIu64 " now",
+             s->raised_over, s->raised_from, s->epoch);
+    add(f, EPOCH_RAISED, SIZE_MAX, detail, 0, s->raised_wall_ms);
+}
+
 static bool told_of_embedder(const struct engine_snapshot *s, size_t collection)
 {
     for (size_t i = 0; i < collection; i++)
@@ -312,6 +352,7 @@ static void find_in_engine(struct finding *f, const struct service *service)
         if (!s->mongo_error[0]) add(f, NOT_AT_WORK_YET, SIZE_MAX, phase_words(s->phase), 0, NO_TIME);
         return;
     }
+    find_epochs(f);
     find_stream(f);
     find_providers(f, service);
     if (s->refused_records > 0)

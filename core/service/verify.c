@@ -6,6 +6,7 @@
  */
 #include "service/verify.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,8 @@ struct check {
 
 const char *verify_kind_name(enum verify_kind kind)
 {
-    static const char *const names[VERIFY_KIND_COUNT] = {"missing", "stale",  "wrong-payload",
-                                                         "foreign", "orphan", "record"};
+    static const char *const names[VERIFY_KIND_COUNT] = {"missing", "stale",  "wrong-payload", "foreign",
+                                                         "orphan",  "record", "epoch"};
     return names[kind];
 }
 
@@ -219,6 +220,52 @@ static enum lks_code check_points_in(struct check *c, size_t collection, const s
         free(plain);
     }
     free(verdicts);
+    return code;
+}
+
+/* ---- epochs ---- */
+
+/* A guarded write to such a point is skipped without a word. Older servers skip nothing. */
+static enum lks_code check_epochs_in(struct check *c, size_t collection, uint64_t *points, char detail[200],
+                                     struct lks_err *err)
+{
+    const struct compare_source *s = &c->wish->source;
+    uint64_t epoch, floor, highest;
+    int64_t found = 0;
+    enum lks_code code = mongo_lease_epochs(s->mongo, &epoch, &floor, err);
+    *points = 0;
+    if (code || !epoch) return code;
+    code = qdrant_epochs(s->qdrant, collection, floor, epoch, &found, &highest, err);
+    if (code == LKS_E_NOT_FOUND) return LKS_E_OK; /* no collection, no points */
+    *points = (uint64_t)found;
+    snprintf(detail, 200,
+             "%" PRId64 " points have epochs up to %" PRIu64 ", above the lease's %" PRIu64
+             ": changes of their documents do not reach them",
+             found, highest, floor);
+    return code;
+}
+
+static enum lks_code wait_for_others(const struct check *c, struct lks_err *err);
+
+static enum lks_code check_epochs(struct check *c, struct lks_err *err)
+{
+    const struct compare_source *s = &c->wish->source;
+    int version = 0;
+    enum lks_code code = qdrant_ping(s->qdrant, &version, err);
+    for (size_t i = 0; i < s->count && !code && version >= QDRANT_GUARDS; i++) {
+        char detail[200];
+        uint64_t points;
+        if (!compare_is_asked(s, i)) continue;
+        code = check_epochs_in(c, i, &points, detail, err);
+        if (!points || code) continue;
+        c->newest_ms = clock_ms(); /* a daemon may be about to raise its lease */
+        code = wait_for_others(c, err);
+        if (!code) code = check_epochs_in(c, i, &points, detail, err);
+        if (!points || code) continue;
+        tell(c, i, VERIFY_EPOCH, "", "", detail);
+        c->report->collections[i].found[VERIFY_EPOCH] += points - 1;
+        c->report->findings += points - 1;
+    }
     return code;
 }
 
@@ -436,6 +483,7 @@ enum lks_code verify(const struct verify_wish *wish, struct verify_report *repor
         if (!code) code = all_points(c, err);
     }
     if (!code) code = look_again(c, err);
+    if (!code) code = check_epochs(c, err);
     while (c->suspect_count > 0) docid_free(c->suspects[--c->suspect_count].id);
 out:
     free(c);

@@ -14,6 +14,7 @@ enum verify_kind {
     VERIFY_FOREIGN, /* somebody else's point is in its place */
     VERIFY_ORPHAN,  /* a point of ours that no document calls for */
     VERIFY_RECORD,  /* Qdrant is right, but the record says something else */
+    VERIFY_EPOCH,   /* points with a higher epoch than the lease: changes do not reach them */
     VERIFY_KIND_COUNT
 };
 /* "missing", ...: static storage. */

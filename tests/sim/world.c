@@ -479,7 +479,6 @@ static void advance(struct world *w, struct course *c)
         if (!repaired_after_another(w, c)) {
             if (last) sim_fail(w, "Self-healing: the repair after another installation does not end");
         } else if (check_in_step(w)) {
-            bool rest = c->stage == OTHERS_SETTLE;
             w->broken_embedder = w->broken_collection = -1;
             if (c->stage == OTHERS_SETTLE) {
                 enter(w, c, SETTLE, SETTLE_MS);
