@@ -279,7 +279,8 @@ static void draw(struct world *w)
     w->strict = draw_below(w, 4) > 0;
     if (w->replicated) /* nodes are what is lost here, and what writes fail for; and nothing else notes that
                         */
-        w->rate[FAULT_QDRANT_RESTART] = w->rate[FAULT_QDRANT_PARTIAL] = w->rate[FAULT_STATE_LOST] = 0;
+        w->rate[FAULT_QDRANT_RESTART] = w->rate[FAULT_QDRANT_PARTIAL] = w->rate[FAULT_STATE_LOST] =
+            w->rate[FAULT_SWAP] = 0;
     if (w->replicated) w->rate[FAULT_INSTALLATION] = w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
     if (draw_below(w, 4) == 0 && !w->rate[FAULT_INSTALLATION]) {
         if (draw_below(w, 2))
