@@ -12,7 +12,8 @@
 #include "engine/internal.h"
 
 #define PAGE_TOMBS 512
-#define ROUND_MS 500 /* from one round to the next, so that each has some */
+#define ROUND_MS 500   /* from one round to the next, so that each has some */
+#define IDLE_MS 120000 /* to the next when none is due: an earlier lease holder may have put one late */
 
 int64_t tomb_keep_ms(const struct engine *e)
 {
@@ -135,6 +136,7 @@ void tombs_handle(struct engine *e, struct req *req)
     }
     bool far = req->tombs.next_ms != NO_TIME && req->tombs.next_ms > latest_due(e); /* a clock has jumped */
     e->tombs.next_wall_ms = e->tombs.all || e->tombs.refused || far ? wall_ms(e) : req->tombs.next_ms;
+    tombs_note(e, wall_ms(e) + IDLE_MS);
     e->tombs.next_ms = now_ms(e) + ROUND_MS;
     e->tombs.first = false;
     begin_round(e, far);

@@ -33,7 +33,7 @@ fi
 
 flags="-O1 -D_GNU_SOURCE -I$work/tree/core -I$work/tree/tests/sim -I$top_builddir -I$top_srcdir/core
     -I$top_srcdir/include -I$top_srcdir/tests/sim $(pkg-config --cflags libbson-1.0)"
-libs="$work/libengine.a $work/libbase.a $(pkg-config --libs libbson-1.0) -lm"
+libs="$work/libengine.a $work/libbase.a $(pkg-config --libs libbson-1.0 libcrypto) -lm"
 
 # Patches and compiles the files of one mutant, and links them in place of what they were. The log says why not.
 build() {
