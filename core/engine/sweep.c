@@ -372,7 +372,10 @@ static void documents_back(struct engine *e, struct req *req)
         if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
         struct why why = {.doubt = true, .only = scan_wish(e).only};
         e->sweep.suspects++;
-        if (doc_mark_holding(e, e->sweep.ids[i], &why, &e->sweep.mark, NULL)) continue;
+        /* A point that has its document's id in an earlier version's spelling may not be found by the id. */
+        bool named = !e->sweep.page[i].respelled || owed_add(&why.owed, current, e->sweep.page[i].point_id);
+        if (named && doc_mark_holding(e, e->sweep.ids[i], &why, &e->sweep.mark, NULL)) continue;
+        if (!named) why_fini(&why);
         free_page(e); /* memory is out: from the beginning, then */
         scan_start(e, true);
         return;

@@ -57,7 +57,6 @@ START_TEST(a_second_sync_embeds_nothing_and_writes_nothing)
     struct counters c = counters(&w);
     EXPECT_INT(&w, c.texts, 0);
     EXPECT_INT(&w, c.upserted, 0);
-    EXPECT_INT(&w, c.payloads, 0);
     EXPECT_INT(&w, c.deleted, 0);
     delete_one(&w, J("id" : "made-1"));
     update(&w, J("id" : "made-2"), J("$set" : {"categories" : ["Between two"]}));

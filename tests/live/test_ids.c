@@ -224,8 +224,8 @@ START_TEST(sighup_takes_up_a_new_configuration_and_a_bad_one_is_refused)
     live_in_step(&w);
     EXPECT(&w, process_runs(&w.daemon));
     EXPECT_INT(&w, counters(&w).texts, 0);
-    EXPECT_INT(&w, counters(&w).collection_payloads[3], 40);
-    EXPECT_INT(&w, counters(&w).collection_payloads[0], 0);
+    EXPECT_INT(&w, counters(&w).collection_upserted[3], 40);
+    EXPECT_INT(&w, counters(&w).collection_upserted[0], 0);
     live_close(&w);
 }
 END_TEST

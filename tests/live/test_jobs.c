@@ -240,8 +240,8 @@ static void verifies(const char *test, const char *metadata)
     EXPECT_INT(&w, number_at(job, "result.found.findings"), 1);
     EXPECT_INT(&w, number_at(job, "result.left.findings"), 0);
     json_decref(job);
-    EXPECT_INT(&w, counters(&w).payloads, 1);
-    EXPECT_INT(&w, counters(&w).upserted, 0);
+    EXPECT_INT(&w, counters(&w).texts, 0);
+    EXPECT_INT(&w, counters(&w).upserted, 1);
     live_in_step(&w);
     live_close(&w);
 }

@@ -165,7 +165,7 @@ START_TEST(an_embedder_that_is_down_delays_only_what_needs_it)
     make_changes(&w, 0);
     update(&w, J("id" : "made-3"), J("$set" : {"website" : "https://payload.example"}));
     /* a payload needs no embedder */
-    WAIT_UNTIL(&w, counters(&w).collection_payloads[0] >= 1);
+    WAIT_UNTIL(&w, counters(&w).collection_upserted[0] >= 1);
     WAIT_UNTIL(&w, document_says(&w, J("id" : "made-3"), "syncMetadata.overallStatus", "synced"));
     EXPECT(&w, !document_says(&w, J("id" : "made-1000"), "syncMetadata.overallStatus", "synced"));
     faults_clear_all(&w, &w.embedder);

@@ -30,7 +30,7 @@ START_TEST(two_sources_are_kept_in_step_each_with_its_own_stream)
                       : [ {"q" : {"_id" : 1}, "u" : {"$set" : {"skills" : ["poetry"]}}} ]));
     live_in_step(&w);
     EXPECT_INT(&w, counters(&w).texts, 2);
-    EXPECT_INT(&w, counters(&w).collection_payloads[0], 0);
+    EXPECT_INT(&w, counters(&w).collection_upserted[0], 0);
     delete_one(&w, J("id" : "made-1")); /* of the other source */
     live_in_step(&w);
     EXPECT_INT(&w, points(&w, "skills"), 2);
