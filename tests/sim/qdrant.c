@@ -212,6 +212,14 @@ static void unsettled(struct sim_collection *c, const struct req *req, const str
     for (size_t i = 0; i < write_count(req); i++) c->unsettled[write_key(req, i)] = run;
 }
 
+/* What was done, all replicas have. Of what was not, nobody knows more than before. */
+static void settled(struct sim_collection *c, const struct req *req)
+{
+    for (size_t i = 0; i < write_count(req); i++)
+        if (req->kind == REQ_DELETE || req->write.points[i].code == LKS_E_OK)
+            c->unsettled[write_key(req, i)] = NULL;
+}
+
 /* Nobody knows what became of it. */
 static void not_known(struct req *req)
 {
@@ -517,7 +525,7 @@ static void write_all(struct world *w, struct sim_collection *c, struct trip *tr
     if (first) write_to(w, c, trip, false);
     if (second) write_to(w, c->twin, trip, first);
     if (!c->twin || (first && (second || c->twin->dead))) {
-        unsettled(c, req, NULL);
+        settled(c, req);
     } else if ((first || second) && !w->strict) {
         mark_dead(w, c, first ? c->twin : c);
         unsettled(c, req, NULL);
