@@ -338,14 +338,22 @@ static void nothing_done(struct world *w, const struct course *c)
         sim_fail(w, "Needless: a daemon that started when all was in step wrote to Qdrant");
 }
 
+/* Ours on one replica and another writer's on the other, which nobody deletes: who begins anew may read
+ * either. */
+static bool half_foreign(struct sim_collection *c, int key)
+{
+    const struct sim_point *a = qdrant_point(c, key), *b = c->twin ? qdrant_point(c->twin, key) : NULL;
+    return a && b && a->foreign != b->foreign;
+}
+
 /* A point that some replicas may have is written or deleted once more, when its tomb is looked at. */
-static bool anything_owed(const struct world *w)
+static bool anything_owed(struct world *w)
 {
     for (int id = 0; id < w->ids; id++)
         if (w->mongo.tombed[id] && w->replicated) return true;
     for (size_t c = 0; c < SIM_COLLECTIONS; c++)
         for (int key = 0; key < SIM_KEYS; key++)
-            if (w->qdrant[c].unsettled[key]) return true;
+            if (w->qdrant[c].unsettled[key] || half_foreign(&w->qdrant[c], key)) return true;
     return false;
 }
 
