@@ -80,6 +80,7 @@ struct part {
     bool wrote;    /* something was written to Qdrant */
     bool looked;   /* the points were asked */
     bool failed;   /* settled without reaching what is wanted */
+    bool leaves;   /* only strays are settled: see replicas_strays_only() */
     int64_t settled_ms;
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
@@ -346,8 +347,9 @@ struct engine {
         bool all;           /* this round is of all tombs, not only of those that are due */
         struct docid *from; /* owned; where the next page of the round begins, NULL: at the first tomb */
         int64_t from_due_ms;
-        int64_t next_ms;      /* monotonic: not before this */
-        int64_t next_wall_ms; /* when the next one is due, or NO_TIME */
+        int64_t next_ms;                   /* monotonic: not before this */
+        int64_t next_wall_ms;              /* when the next one is due, or NO_TIME */
+        int64_t put_first_ms, put_last_ms; /* wall clock: those that we put since the round began */
     } tombs;
 
     struct refused *refused; /* owned; documents whose record can be written nowhere */
@@ -476,8 +478,11 @@ enum stray_verdict replicas_judge_stray(struct part *part, const char *stray, co
 /* The point that the record names, if it is not the one that is wanted, may be on some replica still. False
  * when memory is out. */
 bool replicas_owe_former(const struct engine *e, struct part *part);
-/* Only a tomb that is owed something brings us here, and the record says that somebody comes anyway. */
+/* Only a tomb that is owed something brings us here, and the record says that somebody comes anyway, or that
+ * nobody can do anything about its own point. */
 bool replicas_leave(const struct part *part);
+/* So it is, but it owes points that are not its own: those alone are settled, nothing is embedded. */
+bool replicas_strays_only(const struct part *part);
 /* Its look has to ask all replicas. */
 bool replicas_compare(const struct engine *e, const struct part *part);
 /* They could not be asked: the scan that runs proves nothing for this collection. */
@@ -641,6 +646,8 @@ void worker_note_retry(struct engine *e, int64_t wall);
 int64_t tomb_keep_ms(const struct engine *e);
 /* One that is due then was put. */
 void tombs_note(struct engine *e, int64_t due_ms);
+/* One is sent that is put since then. */
+void tombs_sent(struct engine *e, int64_t since_ms);
 void tombs_begin(struct engine *e);
 /* The time of the tomb that brings the document here is over. */
 bool tomb_is_due(const struct engine *e, const struct why *why);

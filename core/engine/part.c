@@ -247,6 +247,17 @@ static void go_in_turn(struct engine *e, struct part *part, enum part_stage stag
     if (part->turn.has || turn_take(&e->turns, &part->turn, part->collection, point_id)) queue(e, part);
 }
 
+/* It has failed before, and what brings us here now is not about that. */
+static void fail_or_leave(struct engine *e, struct part *part, const struct lks_err *err)
+{
+    if (!part->leaves) {
+        part_failed(e, part, err);
+        return;
+    }
+    part->failed = true;
+    settled(e, part);
+}
+
 static void next_stray(struct engine *e, struct part *part)
 {
     give_turn_back(e, part);
@@ -254,9 +265,9 @@ static void next_stray(struct engine *e, struct part *part)
         go_in_turn(e, part, PART_STRAY_LOOK, part->strays[part->stray_count - 1]);
         return;
     }
-    if (!part->doc->gone && part->made.kind == MADE_FAILED) {
+    if (!part->doc->gone && (part->made.kind == MADE_FAILED || part->leaves)) {
         if (strcmp(entry_of(part)->point_id, part->made.point_id) != 0) clear_hashes(entry_of(part));
-        part_failed(e, part, part->made.err);
+        fail_or_leave(e, part, part->made.err);
         return;
     }
     settle_synced(e, part);
@@ -381,7 +392,7 @@ static void decide(struct engine *e, struct part *part)
                   LOG_STR("error", part->made.err ? part->made.err->text : NULL));
     }
     if (part->made.kind == MADE_FATAL || (part->made.kind == MADE_FAILED && part->made.point_id[0])) {
-        part_failed(e, part, part->made.err); /* what it had stays */
+        fail_or_leave(e, part, part->made.err); /* what it had stays */
         return;
     }
     part->wanted = (struct wanted){.point = part->made.kind == MADE_POINT,
@@ -414,6 +425,7 @@ static void decide(struct engine *e, struct part *part)
 void part_start(struct engine *e, struct part *part)
 {
     part->failed = part->wrote = part->embedded = false;
+    part->leaves = replicas_strays_only(part);
     part->stage = PART_MAKE;
     if (entry_of(part)->status == SYNC_FAILED && entry_of(part)->present)
         collection_of(e, part)->stats.retried++;
@@ -539,6 +551,11 @@ static void own_looked(struct engine *e, struct part *part, const struct witness
         if (!part->vector && part->asked_vector) action = ACTION_EMBED; /* it can't be used */
         part->wants_vector = true;
     }
+    if (part->leaves && action == ACTION_EMBED) {
+        next_stray(e, part);
+        return;
+    }
+    part->leaves &= part->made.kind == MADE_FAILED;
     if (takes_over)
         take_over(e, part, own, action);
     else

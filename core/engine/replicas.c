@@ -38,11 +38,36 @@ bool replicas_owe_former(const struct engine *e, struct part *part)
     return owed_add(&part->doc->work.owed, part->collection, before->point_id);
 }
 
-bool replicas_leave(const struct part *part)
+/* Only its tomb brings us here, which is owed something, and its entry is not synced. */
+static bool waits(const struct part *part)
 {
     const struct doc *doc = part->doc;
     const struct entry *entry = &doc->src.record.entries[part->collection];
-    return doc->work.tomb_alone && doc->work.owed.count > 0 && entry->present && entry->status != SYNC_SYNCED;
+    return doc->work.tomb_alone && !doc->gone && doc->work.owed.count > 0 && entry->present &&
+           entry->status != SYNC_SYNCED;
+}
+
+/* Nobody comes back to it before the document changes. */
+static bool waits_for_change(const struct part *part)
+{
+    const struct entry *entry = &part->doc->src.record.entries[part->collection];
+    return entry->status == SYNC_FAILED && entry->next_retry_ms == NO_TIME;
+}
+
+bool replicas_strays_only(const struct part *part)
+{
+    const struct owed_points *owed = &part->doc->work.owed;
+    const struct entry *entry = &part->doc->src.record.entries[part->collection];
+    if (!waits(part) || !waits_for_change(part)) return false;
+    for (size_t i = 0; i < owed->count; i++)
+        if (owed->items[i].collection == part->collection && strcmp(owed->items[i].id, entry->point_id) != 0)
+            return true;
+    return false;
+}
+
+bool replicas_leave(const struct part *part)
+{
+    return waits(part) && !replicas_strays_only(part);
 }
 
 enum stray_verdict replicas_judge_stray(struct part *part, const char *stray, const struct witness *seen,

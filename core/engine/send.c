@@ -194,6 +194,7 @@ static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, str
                           .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tomb_keep_ms(e)),
                           .claim = claim || !doc->gone,
                           .refused = refused};
+    if (!drop) tombs_sent(e, tomb->since_ms);
     if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
     if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
     bool own = !claim || docid_equal(part->claimed, doc->id);

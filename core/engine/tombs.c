@@ -36,8 +36,16 @@ void tombs_note(struct engine *e, int64_t due_ms)
     if (e->tombs.next_wall_ms == NO_TIME || due_ms < e->tombs.next_wall_ms) e->tombs.next_wall_ms = due_ms;
 }
 
+void tombs_sent(struct engine *e, int64_t since_ms)
+{
+    if (since_ms < e->tombs.put_first_ms) e->tombs.put_first_ms = since_ms;
+    if (since_ms > e->tombs.put_last_ms) e->tombs.put_last_ms = since_ms;
+}
+
 static void begin_round(struct engine *e, bool all)
 {
+    e->tombs.put_first_ms = INT64_MAX;
+    e->tombs.put_last_ms = INT64_MIN;
     docid_free(e->tombs.from);
     e->tombs.from = NULL;
     e->tombs.all = all;
@@ -95,6 +103,13 @@ static bool is_at_work(struct engine *e, const struct tomb *tomb)
            (doc->work.tomb && doc->work.tomb_since_ms == tomb->since_ms);
 }
 
+/* The round of all tombs has been there: we have put it again since, which would go on for ever. */
+static bool is_of_this_round(const struct engine *e, const struct tomb *tomb)
+{
+    return (e->tombs.all || e->tombs.refused) && tomb->since_ms >= e->tombs.put_first_ms &&
+           tomb->since_ms <= e->tombs.put_last_ms;
+}
+
 /* False when memory is out. */
 static bool take_tomb(struct engine *e, struct tomb *tomb)
 {
@@ -106,7 +121,7 @@ static bool take_tomb(struct engine *e, struct tomb *tomb)
                       .tomb_key = tomb->key,
                       .owed = tomb->owed,
                       .after = tomb->after};
-    if (is_at_work(e, tomb)) return true;
+    if (is_at_work(e, tomb) || is_of_this_round(e, tomb)) return true;
     tomb->key = NULL;
     tomb->owed = (struct owed_points){.items = NULL};
     if (doc_mark(e, tomb->id, &why)) return true;
