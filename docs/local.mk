@@ -8,3 +8,4 @@ dist_doc_DATA += docs/api.md
 dist_doc_DATA += docs/benchmarks.md
 dist_doc_DATA += docs/openapi.json
 dist_doc_DATA += docs/dashboard.png
+dist_doc_DATA += docs/log/found.md
