@@ -180,7 +180,12 @@ END_TEST
 START_TEST(retry_after_is_waited_for_when_it_is_longer)
 {
     struct live w = {.folder = ""};
-    open_in_step(&w, "retry-after");
+    live_open(&w, "retry-after");
+    live_set(&w, "worker", "max_backoff_ms", "10000"); /* no wait is longer, whatever a server asks for */
+    insert_made(&w, 0, 40);
+    daemon_start(&w);
+    live_in_step(&w);
+    counters_reset(&w);
     fault(&w, &w.embedder,
           J("count" : 1, "status" : 429, "headers"
             : {"Retry-After" : 3}, "body"

@@ -134,6 +134,8 @@ static void become(char *const argv[], const char *log)
         dup2(fd, STDERR_FILENO);
     }
     execvp(argv[0], argv);
+    /* or it looks like a daemon that crashed without a word: as when it is being linked again meanwhile */
+    dprintf(STDERR_FILENO, "%s was not started: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 
