@@ -101,7 +101,8 @@ START_TEST(status_counts_documents_as_the_api_will)
     daemon_start(&w);
     live_in_step(&w);
     buf_clear(&out);
-    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", "--json", NULL), 0);
+    /* the failed document is a problem, and an error */
+    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", "--json", NULL), 1);
     said = parsed(&w, &out);
     EXPECT_INT(&w, member(&w, said, "synced", NULL, NULL), 12);
     EXPECT_INT(&w, member(&w, said, "failed", NULL, NULL), 1);
@@ -109,8 +110,9 @@ START_TEST(status_counts_documents_as_the_api_will)
     EXPECT_INT(&w, member(&w, said, "perCollection", "tools", "failed"), 1);
     json_decref(said);
     buf_clear(&out);
-    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", NULL), 0);
+    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", NULL), 1);
     EXPECT(&w, has(&out, "usecases"));
+    EXPECT(&w, has(&out, "DOCUMENTS_FAILED"));
     buf_fini(&out);
     live_close(&w);
 }
