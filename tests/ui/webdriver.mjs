@@ -29,7 +29,7 @@ export async function until(what, check) {
   }
 }
 
-async function startDriver(log) {
+async function startDriverOnce(log) {
   const child = spawn('chromedriver', ['--port=0'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const failed = new Promise((_, fail) => {
@@ -46,6 +46,18 @@ async function startDriver(log) {
   });
   child.stderr.on('data', data => log(String(data)));
   return { child, port: await Promise.race([port, failed]) };
+}
+
+/** It looks for a free port and takes it later: another process may have it by then, as with other tests beside it. */
+async function startDriver(log) {
+  for (let left = 5;; left--) {
+    try {
+      return await startDriverOnce(log);
+    } catch (e) {
+      if (left === 0 || !/port not available/.test(e.message)) throw e;
+      await pause(200);
+    }
+  }
 }
 
 /** An element of the page. */
