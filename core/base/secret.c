@@ -74,7 +74,7 @@ static void decode(char *text)
     char *out = text;
     for (const char *in = text; *in; in++) {
         int high = *in == '%' ? hex_digit(in[1]) : -1, low = high < 0 ? -1 : hex_digit(in[2]);
-        *out++ = low < 0 ? *in : (char)(high << 4 | low);
+        *out++ = (char)(low < 0 ? *in : high << 4 | low);
         if (low >= 0) in += 2;
     }
     *out = '\0';
