@@ -26,7 +26,7 @@
 #include "base/buf.h"
 
 #define LIVE_TIMEOUT_S 150 /* for Check: a test waits more than once */
-/* How long something that must come may take on a machine that is busy: 40 seconds, or
+/* How long something that must come may take on a machine that is busy: 60 seconds, or
  * LOCKSTEP_TEST_PATIENCE_S. */
 #define LIVE_PATIENCE_MS live_patience_ms()
 int64_t live_patience_ms(void);

@@ -37,7 +37,7 @@ int64_t live_now_ms(void)
 int64_t live_patience_ms(void)
 {
     const char *seconds = getenv("LOCKSTEP_TEST_PATIENCE_S");
-    return seconds ? strtoll(seconds, NULL, 10) * 1000 : 40000;
+    return seconds ? strtoll(seconds, NULL, 10) * 1000 : 60000;
 }
 
 void live_pause(void)
