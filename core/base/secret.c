@@ -9,12 +9,12 @@
 #include <string.h>
 
 #define SHORTEST 4     /* a shorter secret is in too many words, and is none */
-#define ALWAYS 6       /* so many characters in a row are no coincidence */
-#define NEAR_MASK 3    /* so many are none beside a mask */
+#define ALWAYS 6       /* this many characters in a row are no coincidence */
+#define NEAR_MASK 3    /* beside a mask, this many */
 #define CUT_BYTES 500  /* a text of this length may have been cut off in the middle of a secret */
 #define MOST_BYTES 512 /* of credentials in a URL */
 
-/* How many bytes at `text` stand in a row in `secret`, at the most. */
+/* The length of the longest prefix of `text` that occurs in `secret`. */
 static size_t longest_match(const char *text, const char *secret)
 {
     size_t longest = 0;

@@ -55,7 +55,7 @@ export async function embedAgain(doc) {
 
 export async function resetOne(doc) {
   const yes = await confirm(`Reset ${doc.name}?`,
-    'Its errors, retry counts and waiting times are forgotten. Every collection makes its vector and point anew, also where nothing has changed. This asks the embedder, which may be billed for.', 'Reset');
+    'Its errors, retry counts and waiting times are forgotten. Every collection makes its vector and point again, also where nothing has changed. This asks the embedder, which may be billed for.', 'Reset');
   if (!yes) return;
   await shown(`Resetting ${doc.name}…`, async () => {
     const answer = await call('POST', `/api/sync/reset/${encodeURIComponent(doc.ref)}`, { query: { source: known.source }, person: true });
