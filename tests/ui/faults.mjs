@@ -87,7 +87,7 @@ test('a link of a row that stays leads to where the page is now', async () => {
 test('the question before a reset says what a reset does', async () => {
   await w.visit('search=twin');
   await browser.click('#list-body button[data-focus="reset"]');
-  await w.says('#confirm-text', /anew, also where nothing has changed\..*billed for/);
+  await w.says('#confirm-text', /again, also where nothing has changed\..*billed for/);
   await w.answer(false);
 });
 
