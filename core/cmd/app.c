@@ -336,6 +336,7 @@ static enum lks_code connect_mongo(struct app_source *s, struct inbox inbox, str
                                     .metadata = c->metadata == CONFIG_METADATA_SIDECAR ? MONGO_SIDECAR
                                                                                        : MONGO_EMBEDDED,
                                     .basic_codes = c->error_codes == CONFIG_ERROR_CODES_BASIC,
+                                    .adopt_metadata = c->adopt_metadata,
                                     .create_indexes = c->create_indexes,
                                     .watch = watches[c->watch],
                                     .poll_interval_ms = c->poll_interval_ms,

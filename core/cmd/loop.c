@@ -240,6 +240,19 @@ static void renew_if_lost(struct loop *loop, struct loop_engine *le)
               LOG_STR("error", err.text));
 }
 
+/* A source that may not start as it is configured ends all: what else would run is not what was configured.
+ */
+static void end_if_refused(struct loop *loop, const struct loop_engine *le, int64_t now)
+{
+    if (loop->refused || !engine_refused(le->engine)) return;
+    loop->refused = true;
+    loop->stop_by_ms = now + DRAIN_MS;
+    for (size_t i = 0; i < loop->count; i++) {
+        engine_stop(loop->engines[i].engine);
+        loop->engines[i].next_ms = 0;
+    }
+}
+
 static bool all_done(const struct loop *loop)
 {
     for (size_t i = 0; i < loop->count; i++)
@@ -261,6 +274,7 @@ void loop_run(struct loop *loop)
                 le->next_ms = 0;
             }
             if (now >= le->next_ms || now >= loop->stop_by_ms) le->next_ms = engine_run(le->engine);
+            end_if_refused(loop, le, now);
             renew_if_lost(loop, le);
             if (le->next_ms < next) next = le->next_ms;
         }

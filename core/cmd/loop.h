@@ -27,6 +27,7 @@ struct loop {
     atomic_int signal;  /* the last of SIGTERM, SIGINT, SIGHUP that came; 0: none */
     bool once;          /* one pass, then the end */
     int64_t asked_ms;   /* when the last wish to stop came */
+    bool refused;       /* out: a source may not start as it is configured; the log says why */
     int64_t stop_by_ms; /* monotonic; drained or not, we end */
     void (*tick)(struct loop *loop, void *context); /* about once a second; may be NULL */
     /* SIGHUP came. NULL: as SIGTERM */

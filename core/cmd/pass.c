@@ -133,6 +133,7 @@ bool pass_run(struct pass *p, struct app *app)
     progress_begin(&p->progress, p->quiet);
     loop_run(loop);
     progress_clear(&p->progress);
+    if (loop->refused) return false; /* the log says why */
     for (size_t i = 0; i < loop->count && !p->refused; i++)
         if (engine_lease_lost(loop->engines[i].engine)) {
             fprintf(stderr, "lockstep: the lease of source %s was lost to another process before the end\n",

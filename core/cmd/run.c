@@ -155,8 +155,9 @@ static int serve(struct app *app, struct daemon *d)
     notify("STOPPING=1");
     serve_close(d->api);
     signals_unwatch();
+    int status = loop.refused ? EXIT_USAGE : EXIT_DONE;
     loop_close(&loop);
-    return EXIT_DONE;
+    return status;
 }
 
 static int run(const struct invocation *inv)

@@ -94,7 +94,10 @@ static int pass_over_all(const struct wish *wish, struct app *app, const struct 
     struct pass p = {.quiet = wish->json, .why = h->why, .errands = errands};
     int status = EXIT_FAILED;
     if (!whole && !errands) return status;
-    if (!servers_answer(app, errands) || !pass_run(&p, app)) goto out;
+    if (!servers_answer(app, errands) || !pass_run(&p, app)) {
+        if (p.loop.refused) status = EXIT_USAGE;
+        goto out;
+    }
     uint64_t failed = add_up(&p.loop, sum, wish->json);
     if (p.stopped) fputs("lockstep: stopped before the end; the next pass goes on from here\n", stderr);
     if (failed)
@@ -112,8 +115,8 @@ static int one_pass(struct wish *wish, struct app *app)
     struct handover h = {.app = app, .url = wish->url, .quiet = wish->json};
     json_t *sum = json_object();
     int status = hand_over_all(wish, app, &h, sum);
-    if (selection_any(&wish->selection, app) && pass_over_all(wish, app, &h, sum) != EXIT_DONE)
-        status = EXIT_FAILED;
+    int ours = selection_any(&wish->selection, app) ? pass_over_all(wish, app, &h, sum) : EXIT_DONE;
+    if (ours != EXIT_DONE) status = ours;
     if (wish->json && json_object_size(sum)) {
         json_dumpf(sum, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');

@@ -264,8 +264,9 @@ static int run_job(struct job *job, struct engine_errand *errands)
         fputs("lockstep: stopped before the end; what is not shown was not done\n", stderr);
     if (ran && !wish->json && job->done == 0 && wish->failed) puts("nothing has failed");
     bool good = ran && !pass.stopped && left == 0 && !job->broken && job->failed == 0;
+    int status = pass.loop.refused ? EXIT_USAGE : good ? EXIT_DONE : EXIT_FAILED;
     pass_close(&pass);
-    return good ? EXIT_DONE : EXIT_FAILED;
+    return status;
 }
 
 /* ---- where a daemon holds the lease ---- */

@@ -21,6 +21,7 @@ struct wish {
     const char *url;
     size_t sample;
     bool repair, json;
+    bool refused; /* out: a source may not start as it is configured */
 };
 
 struct show {
@@ -188,7 +189,7 @@ static bool repair_by_daemons(const struct wish *wish, struct app *app, struct h
 }
 
 /* Everything is compared with the points themselves, payloads too, by the engine. */
-static bool repair_ourselves(const struct wish *wish, struct app *app, const char *why,
+static bool repair_ourselves(struct wish *wish, struct app *app, const char *why,
                              const struct engine_errand *errands, json_t *out)
 {
     struct pass p = {.quiet = wish->json, .why = why, .errands = errands};
@@ -196,11 +197,12 @@ static bool repair_ourselves(const struct wish *wish, struct app *app, const cha
     if (good) add_up(&p.loop, wish->json, out);
     if (good && p.stopped) fputs("lockstep: stopped before the end of the repair\n", stderr);
     good = good && !p.stopped;
+    wish->refused |= p.loop.refused;
     pass_close(&p);
     return good;
 }
 
-static bool repair(const struct wish *wish, struct app *app, json_t *out)
+static bool repair(struct wish *wish, struct app *app, json_t *out)
 {
     struct handover h = {.app = app, .url = wish->url, .quiet = wish->json};
     struct engine_errand *errands =
@@ -212,7 +214,7 @@ static bool repair(const struct wish *wish, struct app *app, json_t *out)
     return good;
 }
 
-static int check(const struct wish *wish, struct app *app)
+static int check(struct wish *wish, struct app *app)
 {
     uint64_t findings = 0;
     json_t *out = json_object(), *first = json_object(), *second = json_object(), *done = json_object();
@@ -236,7 +238,7 @@ static int check(const struct wish *wish, struct app *app)
     if (good && findings)
         fprintf(stderr, "lockstep: %llu findings%s\n", (unsigned long long)findings,
                 wish->repair ? " are left" : "; `lockstep verify --repair` puts them right");
-    return good && !findings ? EXIT_DONE : EXIT_FAILED;
+    return wish->refused ? EXIT_USAGE : good && !findings ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int parse(const struct invocation *inv, struct wish *wish)

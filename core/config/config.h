@@ -53,6 +53,7 @@ struct config_source {
     const char *title;      /* the field that documents are called by; "": the usual ones */
     enum config_metadata metadata;
     enum config_error_codes error_codes;
+    bool adopt_metadata;
     bool create_indexes;
     size_t max_delete_percent;
     const char *uri_where; /* "FILE:LINE", or the variable, of what the first source's uri is set by */

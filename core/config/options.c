@@ -86,6 +86,11 @@ const struct option options[] = {
              "QDRANT_UNAVAILABLE, QDRANT_TIMEOUT, VALIDATION_ERROR and UNKNOWN, for applications whose "
              "schema allows "
              "no others; the precise code is in `errorReason` then."},
+    {MONGODB(adopt_metadata), .key = "adopt_metadata", .type = OPTION_BOOL, .fallback = "no",
+     .flags = OPTION_SHARED,
+     .help = "Whether a field `syncMetadata` that another program wrote may be overwritten. With `no`, the "
+             "first start on a collection with such a document is refused (exit status 2), unless it has "
+             "`metadata = sidecar`."},
     {MONGODB(create_indexes), .key = "create_indexes", .type = OPTION_BOOL, .fallback = "yes",
      .flags = OPTION_SHARED, .help = "Make the MongoDB indexes that Lockstep's own queries need, at start."},
     {MONGODB(max_delete_percent), .key = "max_delete_percent", .type = OPTION_SIZE, .fallback = "50",

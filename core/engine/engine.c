@@ -292,6 +292,11 @@ bool engine_lease_lost(const struct engine *e)
     return e->lease_lost;
 }
 
+bool engine_refused(const struct engine *e)
+{
+    return e->start_refused;
+}
+
 size_t engine_in_flight(const struct engine *e)
 {
     return e->in_flight;

@@ -230,6 +230,8 @@ void engine_hurry(struct engine *e);
 bool engine_done(const struct engine *e);
 /* The lease was lost: everything was dropped; make a new engine, which begins as a follower. */
 bool engine_lease_lost(const struct engine *e);
+/* It may not start with this configuration: a person has to decide. The log says what; it ends by itself. */
+bool engine_refused(const struct engine *e);
 /* Requests that are out. */
 size_t engine_in_flight(const struct engine *e);
 

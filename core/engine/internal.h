@@ -187,7 +187,7 @@ struct engine {
     const struct engine_config *config;
     struct ports ports;
     enum engine_phase phase;
-    bool stopping, hurry, lease_lost;
+    bool stopping, hurry, lease_lost, start_refused;
     size_t in_flight; /* requests out */
     struct collection_state *collections;
     size_t collection_count;

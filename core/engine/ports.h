@@ -300,7 +300,7 @@ struct req {
         } record;
         struct {
             struct engine_state state; /* out, owned */
-        } state_load;
+        } state_load; /* LKS_E_CONFIG: the source is not ours to write to as it is configured */
         /* Saves the state, w: majority, only while `epoch` is still the lease's (else LKS_E_LEASE). */
         struct {
             struct engine_state state; /* owned */

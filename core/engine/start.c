@@ -151,6 +151,13 @@ static bool digests_changed(struct engine *e, const struct engine_state *state)
 static void loaded(struct engine *e, struct req *req)
 {
     e->save.requested = false;
+    if (req->err.code == LKS_E_CONFIG) {
+        log_error("the first start is refused", LOG_STR("source", e->config->source),
+                  LOG_STR("error", req->err.text));
+        e->start_refused = true;
+        engine_stop(e);
+        return;
+    }
     if (req->err.code != LKS_E_OK) {
         mongo_failed(e, &req->err, "state");
         return;

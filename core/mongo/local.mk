@@ -1,6 +1,7 @@
 # mongo: the ports `source` and `store` over libmongoc, and what commands ask of MongoDB
 noinst_LTLIBRARIES += libmongo.la
 libmongo_la_SOURCES = \
+	%D%/adopt.c \
 	%D%/ask.c \
 	%D%/command.c %D%/room.h \
 	%D%/counts.c \

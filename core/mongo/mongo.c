@@ -226,6 +226,7 @@ static bool copy_config(struct mongo *m, const struct mongo_config *config)
     m->metadata = config->metadata;
     m->basic_codes = config->basic_codes;
     m->watch = config->watch;
+    m->adopt_metadata = config->adopt_metadata;
     m->create_indexes = config->create_indexes;
     if (!copy_text(&m->database, config->database) || !copy_text(&m->collection, config->collection) ||
         !copy_text(&m->source, config->source) || !copy_text(&m->id_field, config->id_field) ||

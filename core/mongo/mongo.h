@@ -42,6 +42,7 @@ struct mongo_config {
                                   syncMetadata; NULL-terminated; NULL: whole documents */
     enum mongo_metadata metadata;
     bool basic_codes; /* records show only the original application's six error codes, with an errorReason */
+    bool adopt_metadata; /* else STATE_LOAD is refused (LKS_E_CONFIG) on records that another program wrote */
     bool create_indexes;
     enum mongo_watch watch;   /* POLL and OFF: STREAM_OPEN answers LKS_E_UNSUPPORTED */
     int64_t poll_interval_ms; /* the engine's timer; here it decides how far polls overlap */

@@ -64,6 +64,7 @@ struct mongo {
     enum mongo_metadata metadata;
     bool basic_codes;
     enum mongo_watch watch;
+    bool adopt_metadata;
     bool create_indexes;
     char fingerprint[17]; /* of pipeline and options */
     struct inbox inbox;
@@ -196,6 +197,8 @@ enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req 
 enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code records_write(struct mongo *m, mongoc_client_t *client, struct req *req);
+/* LKS_E_CONFIG, saying what to do, if a document has a record that another program wrote. */
+enum lks_code adopt_check(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
 enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code state_save(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code tombs_adopt(struct mongo *m, mongoc_client_t *client, struct lks_err *err);

@@ -218,6 +218,17 @@ static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state 
     return ok;
 }
 
+/* The first start: nothing was ever saved about this collection as the source's. */
+static bool nothing_saved(const struct mongo *m, const bson_t *row)
+{
+    bson_iter_t iter, ns;
+    char *name = bson_strdup_printf("%s.%s", m->database, m->collection);
+    bool saved =
+        bson_iter_init(&iter, row) && bson_iter_find_descendant(&iter, "state.ns", &ns) && text_is(&ns, name);
+    bson_free(name);
+    return !saved;
+}
+
 static enum lks_code load_row(struct mongo *m, const bson_t *row, struct req *req)
 {
     bson_iter_t iter, fields, clean;
@@ -255,10 +266,12 @@ enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *r
     BSON_APPEND_INT32(&command, "limit", 1);
     enum lks_code code = check_source(m, client, &req->err);
     if (!code) code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
-    if (!code && rows_next(&rows, &row)) code = load_row(m, row, req);
+    bool there = !code && rows_next(&rows, &row), first = !there || nothing_saved(m, row);
+    if (there) code = load_row(m, row, req);
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
     if (!code) code = closed;
+    if (!code && first) code = adopt_check(m, client, &req->err);
     if (!code) code = tombs_adopt(m, client, &req->err);
     return code ? code : reads_refuges(m, client, &req->err);
 }

@@ -6,6 +6,7 @@ servers_tests = \
 	tests/live/model \
 	tests/live/mongodb \
 	tests/live/older_state \
+	tests/live/others \
 	tests/live/promises \
 	tests/live/qdrant \
 	tests/live/replicas \
@@ -15,6 +16,9 @@ TESTS += $(servers_tests)
 tests_live_mongodb_SOURCES = tests/live/test_mongodb.c
 tests_live_mongodb_CPPFLAGS = $(live_cppflags)
 tests_live_mongodb_LDADD = $(live_libs)
+tests_live_others_SOURCES = tests/live/test_others.c
+tests_live_others_CPPFLAGS = $(live_cppflags)
+tests_live_others_LDADD = $(live_libs)
 tests_live_qdrant_SOURCES = tests/live/test_qdrant.c
 tests_live_qdrant_CPPFLAGS = $(live_cppflags)
 tests_live_qdrant_LDADD = $(live_libs)

@@ -339,6 +339,7 @@ START_TEST(something_under_sync_metadata_that_is_no_record_is_replaced)
     struct live w = {.folder = ""};
     char text[400];
     open_among_neighbours(&w, "messes");
+    live_set(&w, "mongodb", "adopt_metadata", "yes"); /* or the first start is refused */
     for (size_t i = 0; i < sizeof messes / sizeof *messes; i++) {
         snprintf(text, sizeof text, "{\"_id\":\"m-%zu\",\"id\":\"m-%zu\",\"name\":\"M\",\"syncMetadata\":%s}",
                  i, i, messes[i]);

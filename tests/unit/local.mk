@@ -192,6 +192,12 @@ test_mongo_due_SOURCES = %D%/test_mongo_due.c %D%/mongo_fixture.c %D%/mongo_fixt
 test_mongo_due_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_due_LDADD = libmongo.la $(CHECK_LIBS)
 
+check_PROGRAMS += test_mongo_beside
+TESTS += test_mongo_beside
+test_mongo_beside_SOURCES = %D%/test_mongo_beside.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
+test_mongo_beside_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_beside_LDADD = libmongo.la $(CHECK_LIBS)
+
 check_PROGRAMS += test_mongo_state
 TESTS += test_mongo_state
 test_mongo_state_SOURCES = %D%/test_mongo_state.c %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
