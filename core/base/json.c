@@ -223,7 +223,10 @@ static struct member *push(struct writer *w)
     if (w->count == w->capacity) {
         size_t capacity = w->capacity ? w->capacity * 2 : 32;
         struct member *members = realloc(w->members, capacity * sizeof *members);
-        if (!members) return NULL;
+        if (!members) {
+            w->out->failed = true;
+            return NULL;
+        }
         w->members = members;
         w->capacity = capacity;
     }
@@ -240,7 +243,10 @@ static bool collect(struct writer *w, bson_iter_t *child)
         m->key_bytes = m->raw_key_bytes;
         if (utf8_valid(m->key, m->key_bytes)) continue;
         m->owned = malloc(3 * m->key_bytes);
-        if (!m->owned) return false;
+        if (!m->owned) {
+            w->out->failed = true;
+            return false;
+        }
         m->key_bytes = utf8_clean(m->owned, 3 * m->key_bytes, m->key, m->key_bytes);
         m->key = m->owned;
     }

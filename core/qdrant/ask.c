@@ -41,11 +41,12 @@ enum lks_code ask_run(struct ask *a, struct qdrant *q, const char *method, const
     a->call.timeout_ms = q->timeout_ms;
     int64_t sent_us = clock_us();
     http_perform(q->http, &a->call);
-    free(url);
     a->call.headers = NULL;
     verdict_read(&a->v, &a->call, a->what, key);
     if (a->v.err.blame == LKS_BLAME_KEY) secret_refused(q->key);
     secret_end(key);
+    free(url);
+    a->call.url = NULL;
     meter_add(&q->meters[request_kind(method, path)], a->v.code, clock_us() - sent_us);
     return a->v.code;
 }

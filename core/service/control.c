@@ -169,6 +169,7 @@ static bool hand_over(struct control_order *o, struct engine *e, const struct en
     case ORDER_COMPARE:
         o->count = s->compares;
         if (!engine_compare(e, &o->compare)) o->state = ORDER_NEW; /* after that of somebody else */
+        *o->begin = *o->end = *s;
         return true;
     }
     return true;
@@ -201,6 +202,7 @@ static bool is_over(const struct control_order *o, const struct engine_snapshot 
 static void follow(struct control *c, struct control_order *o, struct engine *e,
                    const struct engine_snapshot *s)
 {
+    if (o->end) *o->end = *s;
     if ((s->phase != PHASE_RUN && s->phase != PHASE_DRAIN) || s->epoch != o->epoch) {
         lks_fail(&o->err, LKS_E_LEASE, "the lease was lost meanwhile");
         finish(c, o);
@@ -378,9 +380,10 @@ void control_order_touch(struct control *c, struct control_order *order, size_t 
 }
 
 void control_order_compare(struct control *c, struct control_order *order, size_t source,
-                           const struct engine_compare *wish)
+                           const struct engine_compare *wish, struct engine_snapshot span[2])
 {
-    *order = (struct control_order){.kind = ORDER_COMPARE, .source = source, .compare = *wish};
+    *order = (struct control_order){
+        .kind = ORDER_COMPARE, .source = source, .compare = *wish, .begin = &span[0], .end = &span[1]};
     open_order(c, order);
 }
 

@@ -71,6 +71,7 @@ struct control_order {
     uint64_t collections;
     bool force;
     struct engine_compare compare;
+    struct engine_snapshot *begin, *end; /* of ORDER_COMPARE; borrowed */
     bool stop;
     uint64_t epoch, count; /* of the engine when it was handed over */
     struct lks_err err;
@@ -78,9 +79,10 @@ struct control_order {
 };
 void control_order_touch(struct control *c, struct control_order *order, size_t source,
                          const struct docid *id, uint64_t collections, bool force);
-/* engine_compare(); one of another order is waited for. */
+/* engine_compare(); one of another order is waited for. What lies between `span[0]` and `span[1]` was done
+ * while it ran; both are left as they are where it did not begin, and may be read when it is over. */
 void control_order_compare(struct control *c, struct control_order *order, size_t source,
-                           const struct engine_compare *wish);
+                           const struct engine_compare *wish, struct engine_snapshot span[2]);
 /* Soon over, with LKS_E_CANCELLED. Not for a document, which goes on. */
 void control_order_stop(struct control *c, struct control_order *order);
 /* Waits until it is over, at most so long. True if it is. */

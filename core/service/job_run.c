@@ -64,27 +64,29 @@ static enum lks_code not_in_step(const json_t *work, bool partial, const char **
     return lks_fail(err, LKS_E_UNKNOWN, "a collection doesn't answer: its points were not gone through");
 }
 
-/* `two` are snapshots to be used: they are too large for a thread's stack. */
-static enum lks_code compare_with(struct job *job, const struct engine_compare *wish,
-                                  struct engine_snapshot two[2], json_t **work, struct lks_err *err)
+/* Snapshots are too large for a thread's stack. */
+struct looks {
+    struct engine_snapshot span[2], now;
+};
+
+static enum lks_code compare_with(struct job *job, const struct engine_compare *wish, struct looks *looks,
+                                  json_t **work, struct lks_err *err)
 {
     struct control *control = job_config(job)->service->control;
     struct control_order order;
     bool stopping = false;
-    if (!control_snapshot(control, job->wish.source, &two[0]))
-        return lks_fail(err, LKS_E_LEASE, "this source is not at work here");
-    control_order_compare(control, &order, job->wish.source, wish);
+    control_order_compare(control, &order, job->wish.source, wish, looks->span);
     while (!control_ordered(control, &order, LOOK_MS)) {
-        control_snapshot(control, job->wish.source, &two[1]);
-        if (show_comparison(job, &two[1]) || stopping) continue;
+        control_snapshot(control, job->wish.source, &looks->now);
+        if (show_comparison(job, &looks->now) || stopping) continue;
         control_order_stop(control, &order);
         stopping = true;
     }
-    control_snapshot(control, job->wish.source, &two[1]);
     enum lks_code code = order.err.code;
     *err = order.err;
     control_order_fini(control, &order);
-    if (code != LKS_E_LEASE) *work = report_work(source_of(job)->all.names, &two[0], &two[1], wish->only);
+    if (code != LKS_E_LEASE)
+        *work = report_work(source_of(job)->all.names, &looks->span[0], &looks->span[1], wish->only);
     return result_of(job, code, err);
 }
 
@@ -92,11 +94,11 @@ static enum lks_code compare_with(struct job *job, const struct engine_compare *
 static enum lks_code compare(struct job *job, const struct engine_compare *wish, json_t **work,
                              const char **named, struct lks_err *err)
 {
-    struct engine_snapshot *two = calloc(2, sizeof *two);
-    if (!two) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    enum lks_code code = compare_with(job, wish, two, work, err);
-    if (!code) code = not_in_step(*work, two[1].compare_partial, named, err);
-    free(two);
+    struct looks *looks = calloc(1, sizeof *looks);
+    if (!looks) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code code = compare_with(job, wish, looks, work, err);
+    if (!code) code = not_in_step(*work, looks->span[1].compare_partial, named, err);
+    free(looks);
     return code;
 }
 

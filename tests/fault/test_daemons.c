@@ -249,11 +249,11 @@ START_TEST(a_payload_of_a_paused_holder_that_arrives_late_overwrites_nothing_new
 {
     static struct pair p;
     open_pair(&p, "late-payload");
-    hold(&p, "/points/batch?wait=true");
+    hold(&p, "/points?wait=true");
     update(&p.w, J("id" : "made-1"), J("$set" : {"website" : "https://old.example"}));
     pause_the_sender(&p);
     update(&p.w, J("id" : "made-1"), J("$set" : {"website" : "https://newest.example"}));
-    nothing_changes_by(&p, "batch");
+    nothing_changes_by(&p, "upsert");
     close_pair(&p);
 }
 END_TEST

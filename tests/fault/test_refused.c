@@ -30,6 +30,7 @@ static const struct command {
     {.name = "update", .writes = true},
     {.name = "findAndModify", .writes = true},
     {.name = "delete", .writes = true}, /* of tombs */
+    {.name = "listCollections"},
     {.name = "listIndexes"},
     {.name = "createIndexes", .writes = true},
     {.name = "killCursors"},
