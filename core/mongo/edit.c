@@ -67,6 +67,7 @@ static enum lks_code is_taken(struct mongo *m, mongoc_client_t *client, const bs
     bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     BSON_APPEND_INT32(&command, "limit", 1);
+    BSON_APPEND_INT64(&command, "maxTimeMS", LIST_PAGE_MS); /* the field may have no index */
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_LOCAL, 0, what, err);
     *taken = !code && rows_next(&rows, &row);
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);

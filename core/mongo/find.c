@@ -116,6 +116,7 @@ static enum lks_code find_among_values(struct mongo *m, mongoc_client_t *client,
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
     reads_sorted(&command, "_id", 1);
+    BSON_APPEND_INT64(&command, "maxTimeMS", LIST_PAGE_MS); /* the field may have no index */
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     if (!code && rows_next(&rows, &row)) {
         found = true;
@@ -257,6 +258,7 @@ enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct s
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     docid_append(id, &filter, "_id");
     bson_append_document_end(&command, &filter);
+    BSON_APPEND_INT64(&command, "maxTimeMS", LIST_PAGE_MS); /* nor `_id`, by another collation */
     mongoc_client_t *client = mongo_pop(m);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     if (!code && !rows_next(&rows, &row))

@@ -163,6 +163,9 @@ static void uri_settle(mongoc_uri_t *uri, int32_t selection_ms)
     default_int(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_TIMEOUT_MS);
     if (!mongoc_uri_has_option(uri, MONGOC_URI_RETRYWRITES))
         mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, true);
+    /* every command needs a client: one that is late is waited for, where the driver would give none */
+    if (mongoc_uri_has_option(uri, MONGOC_URI_WAITQUEUETIMEOUTMS))
+        mongoc_uri_set_option_as_int32(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, 0);
     if (!mongoc_uri_get_appname(uri)) mongoc_uri_set_appname(uri, "lockstep");
     mongoc_write_concern_t *write = mongoc_write_concern_new();
     mongoc_write_concern_set_wmajority(write, WRITE_TIMEOUT_MS);

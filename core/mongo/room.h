@@ -209,7 +209,8 @@ enum lks_code lease_run(struct mongo *m, mongoc_client_t *client, struct req *re
 
 /* ---- shared by reads, due, records ---- */
 
-/* Adds {$expr: {$gt: ["$_id", from]}}: compares across all types of `_id`, as {_id: {$gt: from}} does not. */
+/* Adds the condition that `_id` is greater than `from`, across all types as {_id: {$gt: from}} is not, and
+ * with bounds that an index serves as it does not serve $expr. Once in a filter: it is an $and. */
 void reads_after(bson_t *filter, const struct docid *from);
 /* Adds {sort: {field: 1}, limit: limit}; 0 is no limit. */
 void reads_sorted(bson_t *command, const char *field, size_t limit);

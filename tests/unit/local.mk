@@ -253,6 +253,13 @@ test_mongo_list_SOURCES = %D%/test_mongo_list.c %D%/mongo_fixture.c %D%/mongo_fi
 test_mongo_list_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
 test_mongo_list_LDADD = libmongo.la $(CHECK_LIBS)
 
+# what the adapter says on the wire
+check_PROGRAMS += test_mongo_commands
+TESTS += test_mongo_commands
+test_mongo_commands_SOURCES = %D%/test_mongo_commands.c %D%/wiretap.c %D%/wiretap.h %D%/mongo_fixture.c %D%/mongo_fixture.h %D%/stand_in.c %D%/stand_in.h
+test_mongo_commands_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(MONGOC_CFLAGS)
+test_mongo_commands_LDADD = libmongo.la $(CHECK_LIBS)
+
 # engine: stopping while it starts, and what it must look at or leave behind
 check_PROGRAMS += test_engine_counts
 TESTS += test_engine_counts
@@ -264,6 +271,18 @@ TESTS += test_engine_holders
 test_engine_holders_SOURCES = %D%/test_engine_holders.c %D%/idle_world.c %D%/idle_world.h
 test_engine_holders_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_holders_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_engine_deferred
+TESTS += test_engine_deferred
+test_engine_deferred_SOURCES = %D%/test_engine_deferred.c %D%/idle_world.c %D%/idle_world.h
+test_engine_deferred_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_deferred_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+
+check_PROGRAMS += test_engine_rivals
+TESTS += test_engine_rivals
+test_engine_rivals_SOURCES = %D%/test_engine_rivals.c %D%/idle_world.c %D%/idle_world.h
+test_engine_rivals_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_rivals_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_engine_epochs
 TESTS += test_engine_epochs
