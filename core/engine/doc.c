@@ -125,6 +125,7 @@ static void tell_recorded(struct engine *e, const struct doc *doc)
 
 static void finish(struct engine *e, struct doc *doc)
 {
+    doc->attempts = 0;
     if (doc->work.explicit_ask && e->config->on_touched) tell(e, doc);
     if (doc->gone || key_of(e, doc) || !doc->work.only) rivals_recheck(e, doc, key_of(e, doc));
     bool scanned = doc->work.scanned;
@@ -143,6 +144,7 @@ static void again(struct engine *e, struct doc *doc)
     doc->work.scanned = false;
     doc_drop_contents(e, doc);
     doc_unread(e, doc);
+    doc_defer(e, doc, &e->reads);
 }
 
 static bool same_text(const char *a, const char *b)

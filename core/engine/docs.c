@@ -152,6 +152,7 @@ void docs_fini(struct engine *e)
 
 void docs_drop_queued(struct engine *e)
 {
+    deferred_end_reads(e);
     for (struct node *node; (node = lane_pop(&e->reads)) != NULL;) {
         struct doc *doc = (struct doc *)node;
         e->docs_in_work--;

@@ -35,6 +35,7 @@ static void init_lanes(struct engine *e)
 {
     const struct engine_config *config = e->config;
     lane_init(&e->reads, 2, 128);
+    lane_init(&e->deferred, 0, 0);
     lane_init(&e->records, 2, 256);
     lane_init(&e->holders, 1, MOST_WITH_HOLDERS);
     lane_init(&e->tomb_puts, 1, 256);
@@ -208,6 +209,7 @@ static int64_t next_time(struct engine *e)
     AT_MOST(e->lease.next_ms);
     AT_MOST(e->lease.settle_ms);
     AT_MOST(e->pause.until_ms);
+    AT_MOST(deferred_next_ms(e));
     if (e->phase == PHASE_PROBE) AT_MOST(e->first_look_until_ms);
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
         AT_MOST(e->stream.open_at_ms);
@@ -259,6 +261,7 @@ int64_t engine_run(struct engine *e)
         scan_run(e);
         docs_relieve(e);
     }
+    deferred_run(e);
     if (e->phase == PHASE_DRAIN) drain(e);
     if (!e->lease_lost) send_ready(e);
     if (e->phase == PHASE_DRAIN) drain(e);

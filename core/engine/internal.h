@@ -129,6 +129,9 @@ struct doc {
     int64_t begun_ms;
     char **freed; /* owned: business ids whose points were freed or changed owner */
     size_t freed_count;
+    int attempts; /* to write its record, in a row, that came to nothing */
+    struct lane *deferred_to;
+    int64_t deferred_until_ms;
     struct docid
         *holders_from; /* owned; of their other holders those up to here are marked; NULL: none yet */
     struct part parts[];
@@ -205,8 +208,8 @@ struct engine {
         size_t count;
         int64_t unnamed_wall_ms; /* the oldest that there was no room for; NO_TIME: none */
     } behind;
-    bool rivals_overflow; /* some were not remembered: each cycle asks for them */
     struct lane reads, records, holders, tomb_puts, tomb_drops, claims;
+    struct lane deferred; /* documents that go to another lane when their time has come: deferred.c */
 
     /*
      * Is any point of our source known to have an epoch above the lease's? A guarded write that such a point
@@ -455,6 +458,17 @@ void doc_holders_known(struct engine *e, struct doc *doc);
 void doc_tomb_written(struct engine *e, struct doc *doc);
 void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code);
 void doc_untombed(struct engine *e, struct doc *doc);
+
+/* ---- deferred.c ---- */
+/* Its record was not written, for a reason that passes: it goes to the front of this lane, where a document
+ * that only begins to fail may go at once, or waits. */
+void doc_defer(struct engine *e, struct doc *doc, struct lane *to);
+/* Those whose time has come go on. */
+void deferred_run(struct engine *e);
+/* Those that wait to be read go on now, whatever the time. */
+void deferred_end_reads(struct engine *e);
+/* When the next one goes on; INT64_MAX: none waits. */
+int64_t deferred_next_ms(const struct engine *e);
 
 /* ---- owed.c ---- */
 bool owed_has(const struct owed_points *list, size_t collection, const char *id);

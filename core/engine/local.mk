@@ -12,6 +12,7 @@ libengine_la_SOURCES = \
 	%D%/internal.h \
 	%D%/lane.c %D%/lane.h \
 	%D%/own_point.c \
+	%D%/deferred.c \
 	%D%/owed.c \
 	%D%/part.c \
 	%D%/ports.c %D%/ports.h \

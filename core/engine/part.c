@@ -113,7 +113,7 @@ static void settle_synced(struct engine *e, struct part *part)
         entry->next_retry_ms = NO_TIME;
         entry->last_synced_ms = entry->last_attempt_ms = wall_ms(e);
         entry_set_error(entry, LKS_E_OK, NULL);
-        if (part->embedded || (part->wanted.point && entry->vector_version == 0)) entry->vector_version++;
+        if (part->embedded || (part->wanted.point && entry->vector_version == 0)) entry_add_vector(entry);
     }
     settled(e, part);
 }
@@ -153,7 +153,7 @@ void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
     warn_of_failure(e, part, err);
     entry->present = true;
     entry->status = SYNC_FAILED;
-    if (!lks_err_of_provider(err)) entry->retry_count++; /* a refused key is no attempt of the document's */
+    if (!lks_err_of_provider(err)) entry_add_attempt(entry); /* a refused key is none of the document's */
     entry->last_attempt_ms = wall_ms(e);
     entry_set_error(entry, err->code, err->text);
     int64_t delay =

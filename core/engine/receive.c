@@ -30,8 +30,11 @@ static void records_back(struct engine *e, struct batch *batch, struct req *req)
     for (size_t i = batch->count; i-- > 0;) {
         struct doc *doc = batch->items[i];
         enum lks_code code = req->record.writes[i].code;
-        if (!answered || code == LKS_E_MONGO)
-            lane_push_front(batch->lane, &doc->node); /* the compare-and-set makes trying again harmless */
+        /* the compare-and-set makes trying again harmless */
+        if (!answered)
+            lane_push_front(batch->lane, &doc->node);
+        else if (code == LKS_E_MONGO)
+            doc_defer(e, doc, batch->lane);
         else
             doc_recorded(e, doc, code);
     }

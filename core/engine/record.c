@@ -62,6 +62,16 @@ bool entry_copy(struct entry *to, const struct entry *from)
     return false;
 }
 
+void entry_add_attempt(struct entry *e)
+{
+    if (e->retry_count < INT32_MAX) e->retry_count++;
+}
+
+void entry_add_vector(struct entry *e)
+{
+    if (e->vector_version < INT64_MAX) e->vector_version++;
+}
+
 bool entry_set_error(struct entry *e, enum lks_code code, const char *text)
 {
     char *copy = text ? malloc(MAX_ERROR_BYTES + 1) : NULL;

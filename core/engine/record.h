@@ -54,6 +54,9 @@ void record_fini(struct record *r);
 void entry_init(struct entry *e);
 bool entry_copy(struct entry *to, const struct entry *from);
 void entry_fini(struct entry *e);
+/* Applications write records, too, and may write the highest number: it stays. */
+void entry_add_attempt(struct entry *e);
+void entry_add_vector(struct entry *e);
 /* Replaces the error and its message (copied; NULL for null). False when memory is out: then it has none. */
 bool entry_set_error(struct entry *e, enum lks_code code, const char *text);
 

@@ -1,6 +1,8 @@
 /* retry.c - the failure rules of the contract, section 4, in one place. */
 #include "engine/retry.h"
 
+#include <math.h>
+
 enum retry_kind retry_kind_of(enum lks_code code)
 {
     switch (code) {
@@ -26,9 +28,8 @@ bool retry_trips_circuit(enum lks_code code)
 int64_t retry_delay_ms(const struct retry_policy *policy, int retry_count, int64_t retry_after_ms,
                        uint64_t random)
 {
-    double delay = (double)policy->base_ms;
     double max = (double)policy->max_ms;
-    for (int i = 1; i < retry_count && delay < max; i++) delay *= policy->multiplier;
+    double delay = (double)policy->base_ms * pow(policy->multiplier, retry_count > 1 ? retry_count - 1 : 0);
     if (delay > max) delay = max;
     double unit = (double)(random >> 11) / 9007199254740992.0; /* 53 bits, in [0, 1) */
     delay *= 1.0 + policy->jitter * (2.0 * unit - 1.0);

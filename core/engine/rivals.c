@@ -2,8 +2,9 @@
  * rivals.c - documents that have no point because another one with a lower `_id` holds their business id.
  *
  * Their record says so and waits for a change; the change that matters is the owner's. So they are remembered
- * here under their owner and looked at again when it is gone or holds another id. A restart forgets them:
- * then the first worker cycle asks for all that were rejected.
+ * here under their owner and looked at again when it is gone or holds another id. A restart forgets them, and
+ * so does a table that is full, as some of those in it hold other ids by now: then the next worker cycle asks
+ * for all that were rejected.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,14 @@ static void rival_free(struct rival *r)
 
 void rivals_fini(struct engine *e)
 {
-    for (size_t i = 0; i < RIVAL_BUCKETS; i++)
+    for (size_t i = 0; i < RIVAL_BUCKETS; i++) {
         for (struct rival *r = e->rivals[i], *next; r; r = next) {
             next = r->chain;
             rival_free(r);
         }
+        e->rivals[i] = NULL;
+    }
+    e->rival_count = 0;
 }
 
 static bool known(struct engine *e, const struct doc *doc, const char *key)
@@ -45,7 +49,11 @@ static bool known(struct engine *e, const struct doc *doc, const char *key)
 
 static void remember(struct engine *e, const struct doc *doc, const char *key)
 {
-    struct rival *r = e->rival_count < MOST_RIVALS ? calloc(1, sizeof *r) : NULL;
+    if (e->rival_count >= MOST_RIVALS) {
+        rivals_fini(e);
+        worker_want_rejected(e);
+    }
+    struct rival *r = calloc(1, sizeof *r);
     if (r) {
         r->owner = docid_copy(doc->src.owner);
         r->loser = docid_copy(doc->id);
@@ -56,7 +64,7 @@ static void remember(struct engine *e, const struct doc *doc, const char *key)
         }
     }
     if (!r) {
-        e->rivals_overflow = true;
+        worker_want_rejected(e);
         return;
     }
     struct rival **bucket = bucket_of(e, doc->src.owner);

@@ -66,7 +66,7 @@ static void begin(struct engine *e)
     docid_free(e->worker.from);
     e->worker.from = NULL;
     e->worker.pass_done = !any;
-    e->worker.rejected_too = e->worker.rejects_wanted || e->rivals_overflow;
+    e->worker.rejected_too = e->worker.rejects_wanted;
     if (any) e->worker.rejects_wanted = false;
     e->worker.running = true;
 }

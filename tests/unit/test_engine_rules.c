@@ -131,6 +131,19 @@ START_TEST(the_wait_grows_to_its_cap)
 }
 END_TEST
 
+START_TEST(a_count_that_an_application_wrote_takes_no_time_and_does_not_overflow)
+{
+    struct retry_policy p = policy;
+    struct entry entry = {.retry_count = INT32_MAX, .vector_version = INT64_MAX};
+    entry_add_attempt(&entry);
+    entry_add_vector(&entry);
+    ck_assert_int_eq(entry.retry_count, INT32_MAX);
+    ck_assert_int_eq(entry.vector_version, INT64_MAX);
+    p.multiplier = 1; /* the wait never grows: a thousand of them would take hours */
+    for (int i = 0; i < 1000; i++) ck_assert_int_eq(retry_delay_ms(&p, INT32_MAX, 0, 7), 1000);
+}
+END_TEST
+
 START_TEST(a_longer_retry_after_wins_and_a_shorter_one_does_not)
 {
     ck_assert_int_eq(retry_delay_ms(&policy, 1, 5000, 0), 5000);
@@ -293,6 +306,7 @@ int main(void)
     tcase_add_test(tc, a_point_of_another_document_is_taken_over_without_embedding_what_is_equal);
     tcase_add_test(tc, a_point_of_somebody_else_is_written_whole);
     tcase_add_loop_test(tc, the_wait_grows_to_its_cap, 0, COUNT(delays));
+    tcase_add_test(tc, a_count_that_an_application_wrote_takes_no_time_and_does_not_overflow);
     tcase_add_test(tc, a_longer_retry_after_wins_and_a_shorter_one_does_not);
     tcase_add_test(tc, jitter_stays_within_its_share);
     tcase_add_loop_test(tc, each_code_is_tried_again_as_the_contract_says, 0, COUNT(kinds));

@@ -1,0 +1,65 @@
+/*
+ * deferred.c - documents whose record could not be written for a reason that passes: somebody else keeps
+ * writing it, or MongoDB refuses this one write for the moment. The first tries follow each other at once;
+ * then each wait is twice as long, so that a document that never succeeds costs next to nothing.
+ */
+#include <limits.h>
+
+#include "engine/internal.h"
+
+#define TRIES_AT_ONCE 3
+#define MIN_WAIT_MS 20
+#define MAX_WAIT_MS 5000
+
+static int64_t wait_ms(int attempts)
+{
+    int64_t wait = MIN_WAIT_MS;
+    for (int i = TRIES_AT_ONCE; i < attempts && wait < MAX_WAIT_MS; i++) wait *= 2;
+    return wait < MAX_WAIT_MS ? wait : MAX_WAIT_MS;
+}
+
+void doc_defer(struct engine *e, struct doc *doc, struct lane *to)
+{
+    lane_remove(&doc->node);
+    if (doc->attempts < INT_MAX) doc->attempts++;
+    if (doc->attempts < TRIES_AT_ONCE) {
+        lane_push_front(to, &doc->node);
+        return;
+    }
+    doc->deferred_to = to;
+    doc->deferred_until_ms = now_ms(e) + wait_ms(doc->attempts);
+    lane_push(&e->deferred, &doc->node);
+}
+
+static void go_on(struct doc *doc)
+{
+    lane_remove(&doc->node);
+    lane_push(doc->deferred_to, &doc->node);
+}
+
+void deferred_run(struct engine *e)
+{
+    for (struct node *node = e->deferred.head, *next; node; node = next) {
+        struct doc *doc = (struct doc *)node;
+        next = node->next;
+        if (doc->deferred_until_ms <= now_ms(e)) go_on(doc);
+    }
+}
+
+void deferred_end_reads(struct engine *e)
+{
+    for (struct node *node = e->deferred.head, *next; node; node = next) {
+        struct doc *doc = (struct doc *)node;
+        next = node->next;
+        if (doc->deferred_to == &e->reads) go_on(doc);
+    }
+}
+
+int64_t deferred_next_ms(const struct engine *e)
+{
+    int64_t first = INT64_MAX;
+    for (const struct node *node = e->deferred.head; node; node = node->next)
+        if (((const struct doc *)node)->deferred_until_ms < first)
+            first = ((const struct doc *)node)->deferred_until_ms;
+    return first;
+}
