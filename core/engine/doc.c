@@ -164,6 +164,7 @@ static bool entry_same(const struct entry *a, const struct entry *b)
 
 static bool record_changed(const struct doc *doc)
 {
+    if (doc->src.record.contradicts) return true;
     for (size_t i = 0; i < doc->after.entry_count; i++)
         if (!entry_same(&doc->after.entries[i], &doc->src.record.entries[i])) return true;
     return false;

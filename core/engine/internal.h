@@ -334,6 +334,10 @@ struct engine {
         bool running, requested, wanted, pass_done;
         bool rejects_wanted; /* the next cycle looks at the rejected, too: who they wait for may have gone */
         bool rejected_too;   /* this one does */
+        bool compare_due;    /* it also looks for records that contradict themselves, */
+        bool compares;       /* and has come to that */
+        int64_t compare_ms;  /* monotonic: not again before */
+        int64_t asked_ms, compare_cost_ms; /* how long it took MongoDB so far */
         struct docid *from;
         int64_t next_ms;       /* monotonic: the next cycle */
         int64_t retry_wall_ms; /* the earliest nextRetryAt known, or NO_TIME */

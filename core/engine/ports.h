@@ -87,12 +87,13 @@ enum change_op {
 struct change {
     enum change_op op;
     struct docid *id; /* owned */
-    char **keys; /* owned, NULL-terminated: dotted paths that an update set, removed or truncated; NULL unless
-                    CHANGE_UPDATE */
+    char **keys;   /* owned, NULL-terminated: dotted paths that an update set, removed or truncated, without
+                      those of the record; NULL unless CHANGE_UPDATE */
     bson_t *token; /* owned; the event's own resume token */
     cluster_time at;
     int64_t wall_ms; /* when it happened, for the lag */
     bool replaced;   /* a replace: a record that was there is gone */
+    bool record_too; /* an update that also wrote to the record, which may say anything now */
 };
 
 /* What Qdrant says of a point: its `_lockstep`. */
@@ -268,6 +269,9 @@ struct req {
                                  */
             bool failed_only;   /* instead: every entry that has failed, whenever its time comes; with
                                    `recorded_only`, and `next_ms` isn't looked for */
+            bool contradicting; /* instead: records whose overallStatus is not what their entries make, or
+                                   with an entry that failed without an error and a nextRetryAt. Bounded in
+                                   time: an error may mean no more than that it took too long */
             const bool *collections;  /* borrowed, one per enabled collection: false leaves its entries out */
             const struct docid *from; /* borrowed; begin after it; NULL: at the first */
             size_t max_docs;

@@ -120,6 +120,7 @@ bool record_copy(struct record *to, const struct record *from)
     if (!record_init(to, from->entry_count)) return false;
     to->present = from->present;
     to->sidecar = from->sidecar;
+    to->contradicts = from->contradicts;
     to->created_ms = from->created_ms;
     to->updated_ms = from->updated_ms;
     for (size_t i = 0; i < from->entry_count; i++)

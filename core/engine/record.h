@@ -37,8 +37,9 @@ struct entry {
 
 /* A document's record: entries in the order of the source's enabled collections. */
 struct record {
-    bool present; /* the document (or its sidecar) has a usable syncMetadata */
-    bool sidecar; /* it was found in the sidecar collection although metadata is embedded (refuge) */
+    bool present;     /* the document (or its sidecar) has a usable syncMetadata */
+    bool sidecar;     /* it was found in the sidecar collection although metadata is embedded (refuge) */
+    bool contradicts; /* as read: its overallStatus is not what its entries make */
     size_t entry_count;
     struct entry *entries;  /* owned */
     char **modified_fields; /* owned, NULL-terminated: lastModifiedFields to write; NULL: leave as it is */

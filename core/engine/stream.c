@@ -170,7 +170,7 @@ static void opened(struct engine *e, struct req *req)
 
 static bool touches(struct engine *e, const struct change *change)
 {
-    if (change->op != CHANGE_UPDATE || !change->keys) return true;
+    if (change->op != CHANGE_UPDATE || !change->keys || change->record_too) return true;
     for (char **key = change->keys; *key; key++)
         if (e->config->touches(e->config->touches_self, *key)) return true;
     return false;
@@ -199,8 +199,9 @@ static bool take_change(struct engine *e, const struct change *change)
     }
     /* A document that is there again after its delete may have another id by now, and a record that a scan
      * page wrote without a look at what the one before had. One that is inserted with a record was restored,
-     * and that says what its points were when it was saved. */
-    bool begun_anew = change->op != CHANGE_UPDATE;
+     * and that says what its points were when it was saved; so may one that an application writes to in the
+     * same update as to other fields. */
+    bool begun_anew = change->op != CHANGE_UPDATE || change->record_too;
     struct why why = {.after = change->at,
                       .happened_ms = happened,
                       .doubt = begun_anew || change->at <= e->stream.doubt_until};

@@ -1,7 +1,8 @@
 /*
  * worker.c - the cycle: comes back to entries that are due (pending, stale, failed and their time has come)
  * and that nobody holds in memory; every interval, when a nextRetryAt has come, and when a provider is well
- * again.
+ * again. Once an interval it also looks for records whose overallStatus is not what their entries make: an
+ * application wrote that, and no event tells of updates of nothing but records.
  */
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "engine/internal.h"
 
 #define PARKED_REVISIT_MS 1000
+/* Looking for contradictions takes 2 % of the time at most. */
+#define COMPARE_PAUSE 49
 
 void worker_note_retry(struct engine *e, int64_t wall)
 {
@@ -68,7 +71,21 @@ static void begin(struct engine *e)
     e->worker.pass_done = !any;
     e->worker.rejected_too = e->worker.rejects_wanted;
     if (any) e->worker.rejects_wanted = false;
+    e->worker.compares = false;
+    /* a scan comes by all records itself */
+    e->worker.compare_due = now_ms(e) >= e->worker.compare_ms && !e->scan.wanted && !e->scan.running;
     e->worker.running = true;
+}
+
+/* What is due was asked for: the second half is about records that contradict themselves. */
+static void begin_comparing(struct engine *e)
+{
+    docid_free(e->worker.from);
+    e->worker.from = NULL;
+    e->worker.compare_due = false;
+    e->worker.compares = true;
+    e->worker.compare_cost_ms = 0;
+    e->worker.pass_done = false;
 }
 
 static void ask(struct engine *e)
@@ -78,10 +95,12 @@ static void ask(struct engine *e)
     req->due.now_ms = wall_ms(e);
     req->due.recorded_only = e->scan.wanted || e->scan.running; /* the rest the scan comes by */
     req->due.rejected_too = e->worker.rejected_too;
+    req->due.contradicting = e->worker.compares;
     req->due.collections = e->worker.collections;
     req->due.from = e->worker.from;
     req->due.max_docs = e->config->batch_size;
     e->worker.requested = true;
+    e->worker.asked_ms = now_ms(e);
     submit(e, &e->ports.source, req);
 }
 
@@ -105,6 +124,7 @@ void worker_run(struct engine *e)
     if (e->phase != PHASE_RUN) return;
     if (!e->worker.running && due(e)) begin(e);
     if (!e->worker.running || e->worker.requested) return;
+    if (e->worker.pass_done && e->worker.compare_due) begin_comparing(e);
     if (!e->worker.pass_done) {
         if (e->docs_in_work < e->config->max_docs / 2 && !mongo_paused(e)) ask(e);
     } else if (e->worker.open == 0) {
@@ -112,9 +132,24 @@ void worker_run(struct engine *e)
     }
 }
 
+/* True if nothing came of it: it took too long, perhaps; if MongoDB is away, others notice. */
+static bool note_comparing(struct engine *e, const struct req *req)
+{
+    int64_t now = now_ms(e);
+    e->worker.compare_cost_ms += now - e->worker.asked_ms;
+    int64_t pause = COMPARE_PAUSE * e->worker.compare_cost_ms;
+    e->worker.compare_ms = now + (pause > e->config->interval_ms ? pause : e->config->interval_ms);
+    if (req->err.code == LKS_E_OK) return false;
+    log_debug("records that contradict themselves could not be looked for",
+              LOG_STR("source", e->config->source), LOG_STR("error", req->err.text));
+    e->worker.pass_done = true;
+    return true;
+}
+
 void worker_handle(struct engine *e, struct req *req)
 {
     e->worker.requested = false;
+    if (req->due.contradicting && note_comparing(e, req)) return;
     if (req->err.code != LKS_E_OK) {
         mongo_failed(e, &req->err, "due");
         return;
@@ -135,7 +170,8 @@ void worker_handle(struct engine *e, struct req *req)
         req->due.ids[req->due.count - 1] = NULL;
     }
     e->worker.pass_done = req->due.end || req->due.count == 0;
-    if (e->worker.pass_done && req->due.next_ms != NO_TIME) worker_note_retry(e, req->due.next_ms);
+    if (e->worker.pass_done && !req->due.contradicting && req->due.next_ms != NO_TIME)
+        worker_note_retry(e, req->due.next_ms);
 }
 
 void worker_doc_done(struct engine *e, bool failed)

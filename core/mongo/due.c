@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mongo/contradictions.h"
 #include "mongo/metadata.h"
 #include "mongo/room.h"
 
 /* Documents looked at in one go where only a comparison of two collections tells what has no record. */
 #define WALK_PAGE 1000
+/* The server gives up looking for contradictions then. With the index it takes milliseconds. */
+#define CONTRADICTIONS_MS 5000
 
 static const char what[] = "looking for due documents";
 
@@ -61,7 +64,7 @@ static enum lks_code page_fill(struct mongo *m, mongoc_client_t *client, const b
 }
 
 /* The next due ids by what the records in `collection` say; the indexes on status and nextRetryAt find them.
- */
+ * Or those that contradict themselves, by an index of their own. */
 static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const char *collection,
                               const struct req *req, const struct docid *from, bool recorded_only,
                               struct page *page, struct lks_err *err)
@@ -71,11 +74,13 @@ static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const ch
     enum lks_code code = LKS_E_OK;
     BSON_APPEND_UTF8(&command, "find", collection);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
-    bool any = metadata_due(&filter, m->names, m->name_count, &rule);
+    bool any = req->due.contradicting ? contradictions_filter(&filter, m->names, m->name_count)
+                                      : metadata_due(&filter, m->names, m->name_count, &rule);
     if (from) reads_after(&filter, from);
     bson_append_document_end(&command, &filter);
     reads_sorted(&command, "_id", req->due.max_docs);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
+    if (req->due.contradicting) BSON_APPEND_INT32(&command, "maxTimeMS", CONTRADICTIONS_MS);
     if (any)
         code = page_fill(m, client, &command, req->due.max_docs, NULL, page, err);
     else
@@ -264,20 +269,22 @@ enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req
 {
     struct page in_documents = {.end = true}, beside = {.end = true};
     bool sidecar = m->metadata == MONGO_SIDECAR, both = !sidecar && atomic_load(&m->refuges);
+    bool walks = sidecar && !req->due.recorded_only && !req->due.contradicting;
+    bool later = !req->due.failed_only && !req->due.contradicting;
     enum lks_code code = LKS_E_OK;
     if (!req->due.max_docs) req->due.max_docs = 1;
     req->due.next_ms = NO_TIME;
     if (!sidecar)
         code = due_in_documents(m, client, req, &in_documents);
-    else if (!req->due.recorded_only)
+    else if (walks)
         code = due_by_walking(m, client, req, &in_documents);
-    if (!code && (both || (sidecar && req->due.recorded_only)))
+    if (!code && (both || (sidecar && !walks)))
         code = due_page(m, client, m->sidecar, req, req->due.from, true, &beside, &req->err);
     if (!code) {
         merge(req, &in_documents, &beside);
         if (!req->due.ids) code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     }
-    for (size_t i = 0; !code && req->due.end && !req->due.failed_only && i < m->name_count; i++) {
+    for (size_t i = 0; !code && req->due.end && later && i < m->name_count; i++) {
         if (req->due.collections && !req->due.collections[i]) continue;
         if (!sidecar) code = next_retry(m, client, req, m->collection, m->names[i]);
         if (!code && (sidecar || both)) code = next_retry(m, client, req, m->sidecar, m->names[i]);

@@ -4,6 +4,7 @@ libmongo_la_SOURCES = \
 	%D%/adopt.c \
 	%D%/ask.c \
 	%D%/command.c %D%/room.h \
+	%D%/contradictions.c %D%/contradictions.h \
 	%D%/counts.c \
 	%D%/due.c \
 	%D%/facts.c \

@@ -114,6 +114,17 @@ static bool read_entries(bson_iter_t *collections, char *const *names, struct re
     return true;
 }
 
+/* The overallStatus is that of the entries. Applications write it, too. */
+static bool overall_fits(const bson_iter_t *record_at, const struct record *record)
+{
+    bson_iter_t metadata;
+    char name[32] = "";
+    enum sync_status status;
+    if (bson_iter_recurse(record_at, &metadata) && bson_iter_find(&metadata, "overallStatus"))
+        read_text(&metadata, name, sizeof name);
+    return sync_status_parse(name, &status) && status == record_overall(record);
+}
+
 bool metadata_parse(const bson_t *doc, char *const *names, size_t count, struct record *record)
 {
     bson_iter_t iter, metadata, collections;
@@ -127,9 +138,12 @@ bool metadata_parse(const bson_t *doc, char *const *names, size_t count, struct 
         record->created_ms = read_time(&metadata);
     if (bson_iter_recurse(&iter, &metadata) && bson_iter_find(&metadata, "updatedAt"))
         record->updated_ms = read_time(&metadata);
-    if (read_entries(&collections, names, record)) return true;
-    record_fini(record);
-    return false;
+    if (!read_entries(&collections, names, record)) {
+        record_fini(record);
+        return false;
+    }
+    record->contradicts = !overall_fits(&iter, record);
+    return true;
 }
 
 static bool read_names(bson_iter_t *list, char **names, size_t room)

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mongo/contradictions.h"
 #include "mongo/room.h"
 
 /* After a failure, try again when somebody scans this much later. */
@@ -20,6 +21,9 @@
 #define LOOK_AGAIN_MS 1000
 
 static const char what[] = "making indexes";
+
+/* An index of this name is there, on other fields. */
+#define OTHER_KEYS 86
 
 /* Another index on the same keys, by another name or with other options, serves as well. */
 static bool is_there(const bson_error_t *error)
@@ -114,7 +118,8 @@ static bool is_ours(struct mongo *m, const bson_t *index, const char *before)
     return ours;
 }
 
-static void drop_index(struct mongo *m, mongoc_client_t *client, const char *collection, const char *name)
+static void drop_index(struct mongo *m, mongoc_client_t *client, const char *collection, const char *name,
+                       const char *why)
 {
     bson_t command = BSON_INITIALIZER, reply;
     bson_error_t error;
@@ -122,12 +127,13 @@ static void drop_index(struct mongo *m, mongoc_client_t *client, const char *col
     BSON_APPEND_UTF8(&command, "dropIndexes", collection);
     BSON_APPEND_UTF8(&command, "index", name);
     if (mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error)) {
-        log_info("an index of ours had inherited the collection's collation and is made anew",
-                 LOG_STR("collection", collection), LOG_STR("index", name));
+        log_info("an index of ours is made anew", LOG_STR("collection", collection), LOG_STR("index", name),
+                 LOG_STR("reason", why));
     } else {
         mongo_fail(&err, &error, "dropping an index");
-        log_warn("an index of ours with the collection's collation could not be dropped; it serves nothing",
-                 LOG_STR("collection", collection), LOG_STR("index", name), LOG_STR("error", err.text));
+        log_warn("an index of ours that serves nothing could not be dropped",
+                 LOG_STR("collection", collection), LOG_STR("index", name), LOG_STR("reason", why),
+                 LOG_STR("error", err.text));
     }
     bson_destroy(&command);
     bson_destroy(&reply);
@@ -156,7 +162,7 @@ static void drop_inherited(struct mongo *m, mongoc_client_t *client, const char 
         }
     rows_close(&rows, what, NULL);
     for (size_t at = 0; !names.failed && at < names.bytes; at += strlen(names.data + at) + 1)
-        drop_index(m, client, collection, names.data + at);
+        drop_index(m, client, collection, names.data + at, "it inherited the collection's collation");
     bson_destroy(&command);
     buf_fini(&before);
     buf_fini(&names);
@@ -188,6 +194,48 @@ static bool make_own(struct mongo *m, mongoc_client_t *client, const struct mong
     return ok;
 }
 
+/* {createIndexes: records, indexes: [{key: {overallStatus: 1, each entry's status: 1}, name, collation}]} */
+static void overall_command(struct mongo *m, bson_t *command, const char *records)
+{
+    bson_t list, index, key;
+    BSON_APPEND_UTF8(command, "createIndexes", records);
+    BSON_APPEND_ARRAY_BEGIN(command, "indexes", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &index);
+    BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &key);
+    contradictions_index_key(&key, m->names, m->name_count);
+    bson_append_document_end(&index, &key);
+    BSON_APPEND_UTF8(&index, "name", CONTRADICTIONS_INDEX);
+    mongo_append_simple(&index);
+    bson_append_document_end(&list, &index);
+    bson_append_array_end(command, &list);
+}
+
+/* One for all enabled collections, made anew when they are others. False only if the server couldn't be
+ * asked.
+ */
+static bool make_overall_index(struct mongo *m, mongoc_client_t *client, const char *records,
+                               struct lks_err *err)
+{
+    bson_t command = BSON_INITIALIZER, reply;
+    bson_error_t error;
+    overall_command(m, &command, records);
+    bool ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error);
+    if (!ok && mongo_is_server_error(&error) && error.code == OTHER_KEYS) {
+        drop_index(m, client, records, CONTRADICTIONS_INDEX, "an index of ours is of other collections");
+        bson_destroy(&reply);
+        ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error);
+    }
+    bool answered = ok || mongo_is_server_error(&error);
+    if (!ok) mongo_fail(err, &error, what);
+    if (!ok && answered && !is_there(&error))
+        log_warn("an index could not be made; everything works without, but slower",
+                 LOG_STR("collection", records), LOG_STR("index", CONTRADICTIONS_INDEX),
+                 LOG_STR("error", err->text));
+    bson_destroy(&command);
+    bson_destroy(&reply);
+    return answered;
+}
+
 static bool make_for_collection(struct mongo *m, mongoc_client_t *client, const char *records,
                                 const char *name, struct lks_err *err)
 {
@@ -215,6 +263,7 @@ static enum lks_code make_all(struct mongo *m, mongoc_client_t *client, struct l
         make_index(m, client,
                    &(struct wanted){records, NULL, {METADATA ".overallStatus", METADATA ".updatedAt"}}, err);
     if (ok) ok = make_own(m, client, &facts, err);
+    if (ok) ok = make_overall_index(m, client, records, err);
     for (size_t i = 0; ok && i < m->name_count; i++)
         ok = make_for_collection(m, client, records, m->names[i], err);
     return ok ? LKS_E_OK : LKS_E_MONGO;

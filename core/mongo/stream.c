@@ -191,6 +191,13 @@ enum lks_code stream_open(struct mongo *m, struct req *req)
 
 /* ---- events ---- */
 
+/* syncMetadata, or a path in it */
+static bool in_record(const char *path)
+{
+    size_t bytes = sizeof METADATA - 1;
+    return !strncmp(path, METADATA, bytes) && (!path[bytes] || path[bytes] == '.');
+}
+
 static bool take_keys(const bson_iter_t *value, struct change *change)
 {
     bson_iter_t list;
@@ -201,7 +208,12 @@ static bool take_keys(const bson_iter_t *value, struct change *change)
     if (!change->keys || !bson_iter_recurse(value, &list)) return false;
     for (size_t i = 0; bson_iter_next(&list) && i < count;) {
         if (!BSON_ITER_HOLDS_UTF8(&list)) continue;
-        change->keys[i] = strdup(bson_iter_utf8(&list, NULL));
+        const char *path = bson_iter_utf8(&list, NULL);
+        if (in_record(path)) {
+            change->record_too = true;
+            continue;
+        }
+        change->keys[i] = strdup(path);
         if (!change->keys[i++]) return false;
     }
     return true;

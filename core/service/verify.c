@@ -133,6 +133,17 @@ static void judge(struct fault *f, const struct compare_wanted *w, const struct 
     }
 }
 
+/* Of a record as a whole, which is told of the first collection that was asked for. */
+static void judge_overall(struct fault *f, const struct compare_source *s, size_t collection,
+                          const struct record *record)
+{
+    size_t first = 0;
+    while (first < s->count && !compare_is_asked(s, first)) first++;
+    if (collection == first && record->contradicts)
+        wrong(f, VERIFY_RECORD, "overallStatus is not \"%s\", which is what the record's entries make",
+              sync_status_name(record_overall(record)));
+}
+
 /* ---- suspects ---- */
 
 static void tell(struct check *c, size_t collection, enum verify_kind kind, const char *id,
@@ -165,6 +176,7 @@ static enum lks_code take_verdict(struct check *c, size_t collection, const stru
     struct fault f;
     struct verify_counts *counts = &c->report->collections[collection];
     judge(&f, w, &doc->record.entries[collection], point);
+    if (!f.wrong) judge_overall(&f, &c->wish->source, collection, &doc->record);
     if (!f.wrong) {
         if (w->refused)
             counts->refused++;

@@ -38,6 +38,7 @@ live_tests = \
 	%D%/held \
 	%D%/ids \
 	%D%/outages \
+	%D%/records \
 	%D%/refused \
 	%D%/settings \
 	%D%/status \
@@ -47,6 +48,9 @@ TESTS += $(live_tests)
 %C%_tombs_SOURCES = %D%/test_tombs.c
 %C%_tombs_CPPFLAGS = $(live_cppflags)
 %C%_tombs_LDADD = $(live_libs)
+%C%_records_SOURCES = %D%/test_records.c
+%C%_records_CPPFLAGS = $(live_cppflags)
+%C%_records_LDADD = $(live_libs)
 %C%_refused_SOURCES = %D%/test_refused.c
 %C%_refused_CPPFLAGS = $(live_cppflags)
 %C%_refused_LDADD = $(live_libs)

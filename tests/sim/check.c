@@ -68,6 +68,21 @@ static bool document_in_step(struct world *w, int id, const struct sim_doc *doc,
     return !w->failure[0];
 }
 
+/* The record as a whole says the worst of what it says of each collection. */
+static void overall_is(struct world *w, int id, const struct sim_doc *doc)
+{
+    static const int badness[] = {[SYNC_SYNCED] = 0, [SYNC_STALE] = 1, [SYNC_PENDING] = 2, [SYNC_FAILED] = 3};
+    enum sync_status worst = SYNC_SYNCED;
+    for (size_t c = 0; c < SIM_COLLECTIONS; c++) {
+        const struct entry *en = doc->record.entries ? &doc->record.entries[c] : NULL;
+        enum sync_status status = en && en->present ? en->status : SYNC_PENDING;
+        if (w->setup.on[c] && badness[status] > badness[worst]) worst = status;
+    }
+    if (doc->record.entries && doc->overall != worst)
+        sim_fail(w, "Untrue record: document %d is %s, and its entries make it %s", id,
+                 sync_status_name(doc->overall), sync_status_name(worst));
+}
+
 /* Is it there and wants this point? One whose new text never embeds keeps what it had, under its own id. */
 static bool wanted(const struct world *w, size_t collection, const struct sim_point *p)
 {
@@ -84,6 +99,7 @@ bool check_in_step(struct world *w)
         const struct sim_doc *doc = mongo_doc(w, id);
         for (size_t c = 0; doc && c < SIM_COLLECTIONS && !w->failure[0]; c++)
             if (!left_out(w, c)) document_in_step(w, id, doc, c);
+        if (doc && !w->failure[0]) overall_is(w, id, doc);
     }
     for (size_t c = 0; c < SIM_COLLECTIONS; c++)
         for (size_t i = 0; i < w->qdrant[c].count && !left_out(w, c); i++) {

@@ -145,6 +145,46 @@ static void delete (struct world *w, int id)
     sim_trace(w, "app deletes %d", id);
 }
 
+/* What the document was some writes ago, as somebody has it who read it then. */
+static const struct sim_doc *earlier_doc(struct world *w, int id)
+{
+    const struct sim_mongo *m = &w->mongo;
+    size_t at = m->last_of[id];
+    for (uint64_t back = app(w, 12); back > 0 && m->log[at - 1].before; back--) at = m->log[at - 1].before;
+    return m->log[at - 1].doc.exists ? &m->log[at - 1].doc : NULL;
+}
+
+/* An update of other fields also sets overallStatus, or the whole record to what it was when it was read. */
+static bool touch_record(struct world *w, int id, struct sim_doc *doc)
+{
+    const struct sim_doc *old = earlier_doc(w, id);
+    if (!doc->record.entries) return false;
+    doc->overall = (enum sync_status)app(w, 4);
+    if (!old || !old->record.entries || app(w, 2)) return true;
+    doc->record = old->record;
+    doc->overall = old->overall;
+    return true;
+}
+
+/* Of updates of nothing but records no event tells. A status that says less than is so is looked into; one
+ * that says more would be believed. */
+static void write_record_alone(struct world *w, int id, const struct sim_doc *now)
+{
+    struct sim_doc doc = *now;
+    struct record record = {.present = false};
+    if (!now->record.entries) return;
+    if (!record_copy(&record, &now->record)) abort();
+    struct entry *entry = &record.entries[app(w, SIM_COLLECTIONS)];
+    if (app(w, 2))
+        doc.overall = (enum sync_status)app(w, 4);
+    else if (entry->present && entry->status == SYNC_SYNCED)
+        entry->status = (enum sync_status)(1 + app(w, 3));
+    doc.record = record;
+    mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
+    sim_trace(w, "app writes to the record of %d, which says %s now", id, sync_status_name(doc.overall));
+    record_fini(&record);
+}
+
 static void update(struct world *w, int id, const struct sim_doc *now)
 {
     struct sim_doc doc = *now;
@@ -161,18 +201,12 @@ static void update(struct world *w, int id, const struct sim_doc *now)
         doc.key = app(w, 10) ? (int)app(w, SIM_KEYS) : SIM_NO_KEY;
         snprintf(key, sizeof key, "k");
     }
+    bool record_too = sim_chance(w, FAULT_APP_RECORD) && touch_record(w, id, &doc);
     struct entry_log *en = append_change(w, id, CHANGE_UPDATE, &doc);
     memcpy(en->key, key, sizeof key);
-    sim_trace(w, "app updates %d (%s): id %d, payload %d", id, key, doc.key, doc.payload);
-}
-
-/* What the document was some writes ago, as somebody has it who read it then. */
-static const struct sim_doc *earlier_doc(struct world *w, int id)
-{
-    const struct sim_mongo *m = &w->mongo;
-    size_t at = m->last_of[id];
-    for (uint64_t back = app(w, 12); back > 0 && m->log[at - 1].before; back--) at = m->log[at - 1].before;
-    return m->log[at - 1].doc.exists ? &m->log[at - 1].doc : NULL;
+    en->record_too = record_too;
+    sim_trace(w, "app updates %d (%s%s): id %d, payload %d", id, key, record_too ? ", and its record" : "",
+              doc.key, doc.payload);
 }
 
 /* A document's last change is changed back: records that say it never was are believed too easily. */
@@ -189,9 +223,16 @@ static void take_back(struct world *w, int which)
     const struct sim_doc *now = mongo_doc(w, id);
     if (!now || !before || !m->log[before - 1].doc.exists) return;
     struct sim_doc doc = m->log[before - 1].doc;
-    doc.record = now->record;
-    memcpy(append_change(w, id, CHANGE_UPDATE, &doc)->key, "k", 2);
-    sim_trace(w, "app changes %d back: id %d, payload %d", id, doc.key, doc.payload);
+    bool record_too = doc.record.entries && sim_chance(w, FAULT_APP_RECORD); /* as it was then, too */
+    if (!record_too) {
+        doc.record = now->record;
+        doc.overall = now->overall;
+    }
+    struct entry_log *en = append_change(w, id, CHANGE_UPDATE, &doc);
+    memcpy(en->key, "k", 2);
+    en->record_too = record_too;
+    sim_trace(w, "app changes %d back%s: id %d, payload %d", id, record_too ? ", record and all" : "",
+              doc.key, doc.payload);
 }
 
 static void replace(struct world *w, int id, const struct sim_doc *now)
@@ -219,6 +260,10 @@ void mongo_app_write(struct world *w)
     }
     if (!now) {
         insert(w, id, SIM_NO_KEY);
+        return;
+    }
+    if (sim_chance(w, FAULT_APP_RECORD)) {
+        write_record_alone(w, id, now);
         return;
     }
     uint64_t what = app(w, 20);

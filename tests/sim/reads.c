@@ -44,6 +44,7 @@ static void read_record(const struct run *run, const struct sim_doc *doc, struct
     out->present = true;
     for (size_t i = 0; i < run->config.collection_count; i++)
         if (!entry_copy(&out->entries[i], &doc->record.entries[run->which[i]])) abort();
+    out->contradicts = doc->overall != record_overall(out);
 }
 
 static void read_doc(struct world *w, struct run *run, int id, size_t at, struct source_doc *out)
@@ -122,6 +123,19 @@ static bool entry_due(const struct req *req, size_t i, const struct entry *en, i
     return false;
 }
 
+static bool contradicts(const struct run *run, const struct sim_doc *doc)
+{
+    struct record record = {.present = false};
+    read_record(run, doc, &record);
+    bool wrong = record.contradicts;
+    for (size_t i = 0; i < record.entry_count; i++) {
+        const struct entry *en = &record.entries[i];
+        wrong |= en->present && en->status == SYNC_FAILED && !en->error && en->next_retry_ms == NO_TIME;
+    }
+    record_fini(&record);
+    return wrong;
+}
+
 static void do_due(struct world *w, const struct run *run, struct req *req)
 {
     size_t at = snapshot(w, run, 0);
@@ -132,7 +146,8 @@ static void do_due(struct world *w, const struct run *run, struct req *req)
         const struct sim_doc *doc = mongo_doc_at(w, id, at);
         bool due = false;
         if (!doc) continue;
-        for (size_t i = 0; i < run->config.collection_count; i++) {
+        if (req->due.contradicting) due = contradicts(run, doc);
+        for (size_t i = 0; i < run->config.collection_count && !req->due.contradicting; i++) {
             const struct entry *en = doc->record.entries ? &doc->record.entries[run->which[i]] : NULL;
             due |= entry_due(req, i, en, &req->due.next_ms);
         }

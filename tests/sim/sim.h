@@ -76,7 +76,8 @@ enum fault {
     FAULT_CONFIG, /* collections on and off, models and plugins changed */
     FAULT_CLOCK,  /* a daemon's wall clock jumps */
     FAULT_SERVER_CLOCK,
-    FAULT_ASK, /* a person asks for a document, a cycle, a scan */
+    FAULT_ASK,        /* a person asks for a document, a cycle, a scan */
+    FAULT_APP_RECORD, /* the application writes to records: overallStatus, an entry's status, an older one */
     FAULT_COUNT
 };
 
@@ -104,8 +105,9 @@ struct sim_doc {
     int key;                   /* SIM_NO_KEY: the field is missing */
     int text[SIM_COLLECTIONS]; /* 0: nothing to embed */
     int payload;
-    int64_t version;      /* number of the oplog entry that made it so */
-    struct record record; /* syncMetadata: SIM_COLLECTIONS entries, or none */
+    int64_t version;          /* number of the oplog entry that made it so */
+    struct record record;     /* syncMetadata: SIM_COLLECTIONS entries, or none */
+    enum sync_status overall; /* what its overallStatus says */
 };
 
 /* The oplog: each entry has the document as it is after it. */
@@ -116,7 +118,8 @@ struct entry_log {
     bool silent;     /* no event tells of it: drop or rename */
     bool invalidate; /* the collection was dropped or renamed: no document */
     bool replaced;
-    char key[8]; /* the field an update changed */
+    bool record_too; /* an update that also wrote to the record */
+    char key[8];     /* the field an update changed */
     struct sim_doc doc;
     int64_t commit_ms; /* majority-committed from here on */
     int64_t wall_ms;

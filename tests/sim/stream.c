@@ -49,6 +49,7 @@ static void fill_change(const struct entry_log *en, size_t number, struct change
     *change = (struct change){
         .op = en->op, .id = sim_id(en->id), .at = number, .wall_ms = en->wall_ms, .replaced = en->replaced};
     change->token = BCON_NEW("i", BCON_INT64((int64_t)number));
+    change->record_too = en->record_too;
     if (en->op != CHANGE_UPDATE) return;
     change->keys = calloc(2, sizeof *change->keys);
     change->keys[0] = strdup(en->key);

@@ -67,6 +67,7 @@ static const struct {
     [FAULT_CLOCK] = {"clock", 10},
     [FAULT_SERVER_CLOCK] = {"server-clock", 10},
     [FAULT_ASK] = {"ask", 20},
+    [FAULT_APP_RECORD] = {"app-record", 200},
 };
 
 const char *fault_name(enum fault fault)
@@ -306,6 +307,7 @@ struct course {
     uint64_t compares;          /* how many were over when it was */
     uint64_t parked;            /* and parts that had been put aside */
     uint64_t embedded, written; /* when everything had stopped */
+    size_t entries;             /* of the oplog, likewise */
     bool clean;
 };
 
@@ -329,6 +331,16 @@ static uint64_t writes_to_qdrant(const struct world *w)
     return w->upserted + w->payloads + w->deleted;
 }
 
+/* All that the record said before this entry was `synced`: there was nothing to correct, nor to try again. */
+static bool was_synced(const struct world *w, const struct entry_log *en)
+{
+    const struct sim_doc *before = en->before ? &w->mongo.log[en->before - 1].doc : NULL;
+    if (!before || !before->record.entries) return false;
+    for (size_t i = 0; i < SIM_COLLECTIONS; i++)
+        if (w->setup.on[i] && before->record.entries[i].status != SYNC_SYNCED) return false;
+    return true;
+}
+
 static void nothing_done(struct world *w, const struct course *c)
 {
     if (!c->clean) return; /* then it has to look, and to stamp what it replays */
@@ -336,6 +348,10 @@ static void nothing_done(struct world *w, const struct course *c)
         sim_fail(w, "Needless: a daemon that started when all was in step had something embedded");
     if (writes_to_qdrant(w) != c->written)
         sim_fail(w, "Needless: a daemon that started when all was in step wrote to Qdrant");
+    for (size_t i = c->entries; i < w->mongo.count; i++)
+        if (was_synced(w, &w->mongo.log[i]))
+            sim_fail(w, "Needless: a daemon that started when all was in step wrote the record of %d",
+                     w->mongo.log[i].id);
 }
 
 /* Ours on one replica and another writer's on the other, which nobody deletes: who begins anew may read
@@ -516,6 +532,7 @@ static void advance(struct world *w, struct course *c)
         if (daemons_stop(w)) {
             c->embedded = w->embedded;
             c->written = writes_to_qdrant(w);
+            c->entries = w->mongo.count;
             c->clean =
                 w->mongo.saved.state.clean && w->mongo.lease_released && !w->polls && !anything_owed(w);
             w->ending = false;

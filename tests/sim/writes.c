@@ -55,6 +55,7 @@ static enum lks_code write_record(struct world *w, const struct run *run, const 
     record.present = true;
     struct sim_doc doc = *now;
     doc.record = record;
+    doc.overall = record_overall(write->after);
     mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
     record_fini(&record);
     return LKS_E_OK;

@@ -95,6 +95,39 @@ START_TEST(a_whole_record_is_read)
 }
 END_TEST
 
+START_TEST(a_record_contradicts_itself_where_its_overall_status_is_not_that_of_its_entries)
+{
+    static const struct {
+        const char *metadata;
+        bool contradicts;
+    } cases[] = {
+        {"{'overallStatus':'synced','collections':{'tools':{'status':'synced'},'usecases':{'status':'synced'}"
+         "}}",
+         false},
+        {"{'overallStatus':'failed','collections':{'tools':{'status':'failed'},'usecases':{'status':'stale'}}"
+         "}",
+         false},
+        {"{'overallStatus':'pending','collections':{'tools':{'status':'synced'}}}", false},
+        {"{'overallStatus':'synced','collections':{'tools':{'status':'synced'}}}", true},
+        {"{'overallStatus':'pending','collections':{'tools':{'status':'synced'},'usecases':{'status':'synced'"
+         "}}}",
+         true},
+        {"{'collections':{'tools':{'status':'synced'},'usecases':{'status':'synced'}}}", true},
+        {"{'overallStatus':5,'collections':{'tools':{'status':'synced'},'usecases':{'status':'synced'}}}",
+         true},
+        {"{'overallStatus':'odd','collections':{}}", true},
+        {"{'overallStatus':'odd'}", false}, /* it is none */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = bson_strdup_printf("{'_id':1,'syncMetadata':%s}", cases[i].metadata);
+        struct record r = record_of(text);
+        ck_assert_msg(r.contradicts == cases[i].contradicts, "%s", text);
+        record_fini(&r);
+        bson_free(text);
+    }
+}
+END_TEST
+
 /* What may stand there, and which of record and entries are present then. */
 static const struct {
     const char *doc;
@@ -560,6 +593,7 @@ int main(void)
     Suite *suite = suite_create("mongo");
     TCase *tc = tcase_create("metadata");
     tcase_add_test(tc, a_whole_record_is_read);
+    tcase_add_test(tc, a_record_contradicts_itself_where_its_overall_status_is_not_that_of_its_entries);
     tcase_add_loop_test(tc, what_is_no_record_or_entry_counts_as_absent, 0, COUNT(messes));
     tcase_add_test(tc, fields_of_wrong_types_count_as_null_or_zero);
     tcase_add_test(tc, counts_of_any_number_type_are_read);

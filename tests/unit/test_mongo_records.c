@@ -42,6 +42,41 @@ static void records_init(struct record *before, struct record *after)
     ck_assert(record_init(after, 2));
 }
 
+/* Nothing but overallStatus is wrong: an application wrote it, in the first try and between read and write.
+ */
+START_TEST(an_overall_status_alone_is_put_right)
+{
+    struct record none, synced;
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c", "{'_id':1},{'_id':2}");
+    fixture_open(&f);
+    records_init(&none, &synced);
+    set_entry(&synced, SYNC_SYNCED, "one");
+    synced.entries[1].present = true;
+    synced.entries[1].status = SYNC_SYNCED;
+    ck_assert_int_eq(write_one("1", &none, &synced), LKS_E_OK);
+    fixture_update(&f, "1", "{'$set':{'syncMetadata.overallStatus':'pending'}}");
+    struct req *req = fixture_read_one(&f, "1");
+    ck_assert(req->read.docs[0].record.contradicts);
+    req_free(req);
+    ck_assert_int_eq(write_one("1", &synced, &synced), LKS_E_OK);
+    req = fixture_read_one(&f, "1");
+    ck_assert(!req->read.docs[0].record.contradicts);
+    req_free(req);
+    /* a number that no filter of ours matches: the record is read back, and written against what is there */
+    fixture_update(&f, "1",
+                   "{'$set':{'syncMetadata.overallStatus':'pending',"
+                   "'syncMetadata.collections.tools.retryCount':'odd'}}");
+    ck_assert_int_eq(write_one("1", &synced, &synced), LKS_E_OK);
+    req = fixture_read_one(&f, "1");
+    ck_assert(!req->read.docs[0].record.contradicts);
+    req_free(req);
+    record_fini(&none);
+    record_fini(&synced);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(a_record_is_written_if_it_still_is_what_was_read)
 {
     struct record none, first, second;
@@ -282,6 +317,7 @@ int main(void)
     Suite *suite = suite_create("mongo records");
     TCase *tc = tcase_create("records");
     tcase_add_loop_test(tc, a_record_is_written_if_it_still_is_what_was_read, 0, servers);
+    tcase_add_loop_test(tc, an_overall_status_alone_is_put_right, 0, servers);
     tcase_add_loop_test(tc, in_a_bulk_each_write_has_its_own_outcome, 0, servers);
     tcase_add_test(tc, a_lost_connection_is_tried_once_more_and_then_told_as_unknown);
     tcase_add_loop_test(tc, a_messy_record_can_be_replaced, 0, MESS_COUNT);
