@@ -215,7 +215,8 @@ static bool alloc_source(struct app_source *s, size_t most)
     s->names = calloc(most + 1, sizeof *s->names);
     s->engine_collections = calloc(most + 1, sizeof *s->engine_collections);
     s->digests = calloc(most + 1, sizeof *s->digests);
-    return s->indexes && s->collections && s->names && s->engine_collections && s->digests;
+    s->places = calloc(most + 1, sizeof *s->places);
+    return s->indexes && s->collections && s->names && s->engine_collections && s->digests && s->places;
 }
 
 /* Fills a source with its enabled collections, in the order of the file. */
@@ -236,10 +237,11 @@ static enum lks_code fill_source(struct app *app, struct app_source *s, size_t w
         s->indexes[k] = i;
         s->names[k] = c->name;
         s->collections[k] = binding_collection(app->bindings[i]);
-        if (!collection_digest(s->collections[k], s->digests[k]))
+        s->places[k] = qdrant_place(config->qdrant.url, c->qdrant_collection);
+        if (!s->places[k] || !collection_digest(s->collections[k], s->digests[k]))
             return lks_fail(err, LKS_E_NOMEM, "out of memory");
-        s->engine_collections[k] =
-            (struct engine_collection){.name = c->name, .embedder = c->embedder, .digest = s->digests[k]};
+        s->engine_collections[k] = (struct engine_collection){
+            .name = c->name, .embedder = c->embedder, .digest = s->digests[k], .place = s->places[k]};
     }
     s->fields = collection_fields(s->collections, s->count);
     return s->fields ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
@@ -423,6 +425,8 @@ static void free_source(struct app_source *s)
     free(s->names);
     free(s->engine_collections);
     free(s->digests);
+    for (size_t i = 0; s->places && i < s->count; i++) free(s->places[i]);
+    free(s->places);
 }
 
 void app_free(struct app *app)

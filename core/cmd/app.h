@@ -31,6 +31,7 @@ struct app_source {
     const char **names;
     struct engine_collection *engine_collections;
     char (*digests)[SHA256_HEX_BYTES];
+    char **places; /* owned: see struct engine_collection */
     char **fields; /* what a read is projected to */
     struct mongo *mongo;
     struct qdrant *qdrant;

@@ -297,8 +297,10 @@ const struct option options[] = {
      .help = "The source whose documents it holds."},
     {COLLECTION(qdrant_collection), .key = "qdrant_collection", .type = OPTION_QDRANT_NAME,
      .fallback_help = "the collection's name",
-     .help = "Its name in Qdrant, before which `collection_prefix` is put. If there is none, one is made as "
-             "`NAME_v1` with NAME as its alias, or as NAME (`alias` of [qdrant])."},
+     .help =
+         "Its name in Qdrant, before which `collection_prefix` is put. If there is none, one is made as "
+         "`NAME_v1` with NAME as its alias, or as NAME (`alias` of [qdrant]); not before the source has a "
+         "document."},
     {COLLECTION(distance), .key = "distance", .type = OPTION_CHOICE, .fallback = "Cosine",
      .allowed = "Cosine|Dot|Euclid|Manhattan",
      .help = "How Qdrant compares vectors, when the collection is made."},

@@ -19,6 +19,7 @@ void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
     doc->begun_ms = now_ms(e);
     doc->bytes = doc->src.bytes;
     e->bytes_in_work += doc->bytes;
+    e->no_documents = false; /* one that is gone was there */
     e->stats.documents++;
     if (doc->gone) e->stats.gone++;
     if (doc->src.record.entry_count != e->collection_count) {

@@ -390,6 +390,11 @@ static void snapshot_collection(const struct engine *e, const struct collection_
     s->circuit = snapshot_circuit(e, &c->circuit, s->error, sizeof s->error, &s->open_wall_ms);
     s->embedder_circuit = snapshot_circuit(e, &em->circuit, s->embedder_error, sizeof s->embedder_error,
                                            &s->embedder_open_wall_ms);
+    if (c->absent) { /* that is no failure */
+        s->circuit = CIRCUIT_CLOSED;
+        s->error[0] = '\0';
+        s->open_wall_ms = NO_TIME;
+    }
     s->key_refused = c->circuit.why.blame == LKS_BLAME_KEY;
     s->embedder_key_refused = em->circuit.why.blame == LKS_BLAME_KEY;
     s->looked = c->circuit.ever_probed;

@@ -23,6 +23,7 @@ struct engine_collection {
     size_t embedder;  /* index into the embedders */
     const char
         *digest; /* of all that decides its points; another one than the saved one starts a comparing scan */
+    const char *place; /* where its points are, without credentials; likewise. NULL: not known */
 };
 
 enum watch_mode { WATCH_AUTO, WATCH_STREAM, WATCH_POLL, WATCH_OFF };

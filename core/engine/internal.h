@@ -146,6 +146,7 @@ struct collection_state {
     bool fatal; /* its plugin can't go on */
     bool parked;  /* parts were put aside since the last cycle */
     bool looked;  /* ensure came back at least once */
+    bool absent;  /* it is not there, and is made when the first document is: see probes.c */
     bool further; /* its points may have vectors under further names */
     bool cosine;  /* as ensure said: a vector of zeros has no place there */
     float most;   /* likewise: the greatest number in a vector; 0: any */
@@ -384,6 +385,7 @@ struct engine {
         uint64_t events; /* stream.events at the last save */
     } save;
     bool state_loaded;
+    bool no_documents; /* the source had none when the state was loaded, and none was in work since */
     int64_t first_look_until_ms; /* PHASE_PROBE ends by then, whoever has not answered */
 
     bool unknown; /* something was given up whose outcome is not recorded: no clean mark */

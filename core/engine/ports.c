@@ -105,6 +105,7 @@ void engine_state_fini(struct engine_state *state)
     docid_free(state->scan_after);
     strings_free(state->digests);
     free(state->held);
+    strings_free(state->places);
     *state = (struct engine_state){0};
 }
 

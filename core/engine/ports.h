@@ -189,12 +189,15 @@ struct engine_state {
     bool scan_doubt;          /* that scan compares with the points themselves */
     bool clean;               /* the last holder drained and left nothing unknown */
     bool drop_reported;       /* the stream reported a drop or a rename, and the sweep after it is not over */
+    bool
+        no_documents; /* LOAD, out: the source has none. It is not known where it could not be asked: false */
     struct held_deletes *held; /* owned, one for each enabled collection in their order; NULL: none */
     uint64_t replicas_known;   /* set of enabled collections whose replicas were looked at before */
     uint64_t replicas_owed;    /* those of them whose replicas have to be compared */
     char **digests; /* owned, NULL-terminated: what decided each enabled collection's points at the last run,
                        in their order, saved under their names; "" where none was saved for that name; NULL:
                        none at all */
+    char **places;  /* owned, likewise: where each enabled collection's points were at the last run */
 };
 
 /* RAISE: the lease, which is mine, gets a higher epoch, and is renewed. In the same write the saved state
@@ -370,6 +373,7 @@ struct req {
         struct {
             size_t collection;
             size_t dimensions;
+            bool look_only; /* one that is missing is not made: LKS_E_NOT_FOUND */
             /* out */
             bool created;
             bool empty;        /* it has no point of our source */

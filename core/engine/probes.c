@@ -1,6 +1,10 @@
 /*
  * probes.c - looks at embedders and Qdrant collections with requests of their own: first at start, later when
  * a circuit is open. Documents are never used to find out whether a provider is up.
+ *
+ * While the source has no document, a Qdrant collection that is missing is not made: the source's name may be
+ * a mistake. It is `absent`, its circuit stays open, which is no failure, and it is made when the first
+ * document is in work.
  */
 #include "base/log.h"
 #include "engine/internal.h"
@@ -19,9 +23,16 @@ static void probe_collection(struct engine *e, size_t i)
     struct req *req = req_new(REQ_ENSURE, NULL);
     if (!req) return;
     req->ensure.collection = i;
+    req->ensure.look_only = e->no_documents;
     req->ensure.dimensions = e->embedders[e->collections[i].config->embedder].dimensions;
     circuit_probing(&e->collections[i].circuit);
     submit_to_index(e, req);
+}
+
+static bool probe_due(const struct engine *e, const struct collection_state *c)
+{
+    bool wanted = c->absent && !e->no_documents && c->circuit.state == CIRCUIT_OPEN;
+    return wanted || circuit_probe_due(&c->circuit, now_ms(e));
 }
 
 void circuits_run(struct engine *e)
@@ -33,7 +44,7 @@ void circuits_run(struct engine *e)
     for (size_t i = 0; i < e->collection_count; i++) {
         const struct embedder_state *em = &e->embedders[e->collections[i].config->embedder];
         /* the size of a collection's vectors is the model's to say */
-        if (em->dimensions && circuit_probe_due(&e->collections[i].circuit, now) && lease_covers_request(e))
+        if (em->dimensions && probe_due(e, &e->collections[i]) && lease_covers_request(e))
             probe_collection(e, i);
     }
 }
@@ -68,14 +79,28 @@ static void embedder_back(struct engine *e, struct req *req)
     log_info("embedder is ready", LOG_STR("embedder", em->name), LOG_INT("dimensions", em->dimensions));
 }
 
+static void collection_absent(struct engine *e, struct collection_state *c, const struct lks_err *err)
+{
+    LOG_WITH(c->absent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+             "the source has no document yet; the Qdrant collection is made when the first one is there",
+             LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name));
+    c->absent = true;
+    (void)circuit_failure(&c->circuit, err, now_ms(e));
+}
+
 static void collection_back(struct engine *e, struct req *req)
 {
     struct collection_state *c = &e->collections[req->ensure.collection];
+    if (req->err.code == LKS_E_NOT_FOUND && req->ensure.look_only) {
+        collection_absent(e, c, &req->err);
+        return;
+    }
     if (req->err.code != LKS_E_OK) {
         probe_failed(e, &c->circuit, "collection", c->config->name, &req->err);
         return;
     }
     circuit_success(&c->circuit, now_ms(e));
+    c->absent = false;
     e->worker.wanted = true;
     log_info(req->ensure.created ? "Qdrant collection was made" : "Qdrant collection is ready",
              LOG_STR("collection", c->config->name), LOG_INT("guarded", req->ensure.guarded));

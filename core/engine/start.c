@@ -132,7 +132,18 @@ static void load(struct engine *e)
     submit(e, &e->ports.store, req);
 }
 
-/* What decides a collection's points is not what it was, or the collection was off meanwhile. */
+/* The points are on another server or in another Qdrant collection than at the last run: the records say
+ * nothing of points that are there. */
+static bool is_elsewhere(const struct engine_collection *c, const char *saved)
+{
+    if (!*saved || !c->place || strcmp(saved, c->place) == 0) return false;
+    log_info("the collection's points are in another place than before: everything is compared",
+             LOG_STR("collection", c->name), LOG_STR("before", saved), LOG_STR("now", c->place));
+    return true;
+}
+
+/* What decides a collection's points, or where they are, is not what it was, or the collection was off
+ * meanwhile. */
 static bool digests_changed(struct engine *e, const struct engine_state *state)
 {
     bool changed = false;
@@ -145,6 +156,8 @@ static bool digests_changed(struct engine *e, const struct engine_state *state)
             log_info("the collection's declaration changed, or it was off: everything is compared",
                      LOG_STR("collection", c->name));
     }
+    for (size_t i = 0; state->places && i < e->collection_count; i++)
+        changed |= is_elsewhere(e->collections[i].config, state->places[i]);
     return changed;
 }
 
@@ -165,6 +178,7 @@ static void loaded(struct engine *e, struct req *req)
     mongo_answered(e);
     if (e->stopping) return; /* asked to end meanwhile: what is saved stays as it is */
     struct engine_state *state = &req->state_load.state;
+    e->no_documents = state->no_documents;
     e->lease.clean_start = state->clean && !e->lease.was_expired;
     if (state->token) {
         struct stream_position *position = malloc(sizeof *position);
@@ -206,6 +220,16 @@ static void free_state(struct engine_state *state)
     *state = (struct engine_state){.token = NULL};
 }
 
+static bool fill_places(const struct engine *e, struct engine_state *state)
+{
+    state->places = calloc(e->collection_count + 1, sizeof *state->places);
+    for (size_t i = 0; state->places && i < e->collection_count; i++) {
+        const char *place = e->collections[i].config->place;
+        if (!(state->places[i] = strdup(place ? place : ""))) return false;
+    }
+    return state->places != NULL;
+}
+
 /* What may be saved now. False when memory is out. */
 static bool fill_state(struct engine *e, struct engine_state *state)
 {
@@ -231,7 +255,7 @@ static bool fill_state(struct engine *e, struct engine_state *state)
         const char *digest = e->collections[i].config->digest;
         if (!(state->digests[i] = strdup(digest ? digest : ""))) return false;
     }
-    return true;
+    return fill_places(e, state);
 }
 
 static void save(struct engine *e)

@@ -194,6 +194,7 @@ static bool passed_over(struct engine *e, size_t collection)
     const struct collection_state *c = &e->collections[collection];
     uint64_t only = scan_wish(e).only;
     if (only && !(only >> collection & 1)) return true;
+    if (c->absent) return true;                            /* there is no point */
     if (e->config->once && !circuit_closed(&c->circuit)) { /* one pass doesn't wait until it is well again */
         e->unknown = true;
         return true;

@@ -50,9 +50,18 @@ static void append_replicas(struct mongo *m, bson_t *to, const struct engine_sta
     bson_append_document_end(to, &list);
 }
 
-static void append_state(struct mongo *m, bson_t *to, const struct engine_state *state)
+/* {NAME: TEXT} for each enabled collection. */
+static void append_texts(struct mongo *m, bson_t *to, const char *key, char *const *texts)
 {
     bson_t list;
+    if (!texts) return;
+    BSON_APPEND_DOCUMENT_BEGIN(to, key, &list);
+    for (size_t i = 0; i < m->name_count && texts[i]; i++) BSON_APPEND_UTF8(&list, m->names[i], texts[i]);
+    bson_append_document_end(to, &list);
+}
+
+static void append_state(struct mongo *m, bson_t *to, const struct engine_state *state)
+{
     char *ns = bson_strdup_printf("%s.%s", m->database, m->collection);
     BSON_APPEND_UTF8(to, "ns", ns);
     bson_free(ns);
@@ -63,12 +72,8 @@ static void append_state(struct mongo *m, bson_t *to, const struct engine_state 
     BSON_APPEND_BOOL(to, "scanRunning", state->scan_running);
     BSON_APPEND_BOOL(to, "scanDoubt", state->scan_doubt);
     if (state->replicas_known) append_replicas(m, to, state);
-    if (state->digests) {
-        BSON_APPEND_DOCUMENT_BEGIN(to, "digests", &list);
-        for (size_t i = 0; i < m->name_count && state->digests[i]; i++)
-            BSON_APPEND_UTF8(&list, m->names[i], state->digests[i]);
-        bson_append_document_end(to, &list);
-    }
+    append_texts(m, to, "digests", state->digests);
+    append_texts(m, to, "places", state->places);
     append_held(m, to, state->held);
     if (state->drop_reported) BSON_APPEND_BOOL(to, "dropReported", true);
     BSON_APPEND_DATE_TIME(to, "savedAt", clock_wall_ms());
@@ -124,20 +129,20 @@ static void load_replicas(const struct mongo *m, const bson_iter_t *value, struc
 }
 
 /* By name: one of another order or number of collections is still found; "" for a collection that was off. */
-static bool load_digests(struct mongo *m, const bson_iter_t *value, struct engine_state *state)
+static bool load_texts(struct mongo *m, const bson_iter_t *value, char ***out)
 {
-    bson_iter_t digests, found;
-    if (!BSON_ITER_HOLDS_DOCUMENT(value)) return true;
-    state->digests = calloc(m->name_count + 1, sizeof *state->digests);
-    if (!state->digests) return false;
+    bson_iter_t texts, found;
+    if (!BSON_ITER_HOLDS_DOCUMENT(value) || *out) return true;
+    *out = calloc(m->name_count + 1, sizeof **out);
+    if (!*out) return false;
     for (size_t i = 0; i < m->name_count; i++) {
         found = (bson_iter_t){0};
-        if (!bson_iter_recurse(value, &digests)) return false;
-        while (bson_iter_next(&digests))
-            if (!strcmp(bson_iter_key(&digests), m->names[i])) found = digests;
-        const char *digest = found.raw && BSON_ITER_HOLDS_UTF8(&found) ? bson_iter_utf8(&found, NULL) : "";
-        state->digests[i] = strdup(digest);
-        if (!state->digests[i]) return false;
+        if (!bson_iter_recurse(value, &texts)) return false;
+        while (bson_iter_next(&texts))
+            if (!strcmp(bson_iter_key(&texts), m->names[i])) found = texts;
+        const char *text = found.raw && BSON_ITER_HOLDS_UTF8(&found) ? bson_iter_utf8(&found, NULL) : "";
+        (*out)[i] = strdup(text);
+        if (!(*out)[i]) return false;
     }
     return true;
 }
@@ -202,7 +207,8 @@ static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state 
         if (!strcmp(key, "held") && !state->held) ok = load_held(m, iter, state);
         if (!strcmp(key, "dropReported")) state->drop_reported = bson_iter_as_bool(iter);
         if (!strcmp(key, "replicas")) load_replicas(m, iter, state);
-        if (!strcmp(key, "digests") && !state->digests) ok = load_digests(m, iter, state);
+        if (!strcmp(key, "digests")) ok = load_texts(m, iter, &state->digests);
+        if (!strcmp(key, "places")) ok = load_texts(m, iter, &state->places);
     }
     bson_free(ns);
     if (ok && !same_source) {
@@ -253,6 +259,29 @@ static enum lks_code check_source(struct mongo *m, mongoc_client_t *client, stru
     return lks_fail(err, LKS_E_MONGO, "%s.%s is %s", m->database, m->collection, why);
 }
 
+/* Where it cannot be told in this time there are some. */
+#define LOOK_FOR_DOCUMENTS_MS 2000
+
+static bool has_no_documents(struct mongo *m, mongoc_client_t *client)
+{
+    static const char what[] = "looking for a document";
+    struct rows rows = {0};
+    const bson_t *row;
+    struct lks_err ignored;
+    bson_t command = BSON_INITIALIZER, inner;
+    BSON_APPEND_UTF8(&command, "find", m->collection);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "projection", &inner);
+    BSON_APPEND_INT32(&inner, "_id", 1);
+    bson_append_document_end(&command, &inner);
+    BSON_APPEND_INT32(&command, "limit", 1);
+    BSON_APPEND_INT32(&command, "maxTimeMS", LOOK_FOR_DOCUMENTS_MS);
+    enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &ignored);
+    bool none = !code && !rows_next(&rows, &row);
+    if (rows_close(&rows, what, NULL)) none = false;
+    bson_destroy(&command);
+    return none;
+}
+
 enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     static const char what[] = "loading the state";
@@ -272,6 +301,7 @@ enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *r
     bson_destroy(&command);
     if (!code) code = closed;
     if (!code && first) code = adopt_check(m, client, &req->err);
+    if (!code) req->state_load.state.no_documents = has_no_documents(m, client);
     if (!code) code = tombs_adopt(m, client, &req->err);
     return code ? code : reads_refuges(m, client, &req->err);
 }

@@ -106,38 +106,31 @@ static void ensure_index(struct task *task, size_t from)
     exchange_send(x);
 }
 
-/* Size and distance as wanted? What isn't can only be said, not mended: the points in it are somebody's. */
-static bool ensure_fits(struct task *task)
+/* What doesn't fit can only be said, not mended: the points in it are somebody's. */
+enum lks_code collection_fits(const struct collection *c, const struct reply_info *info, size_t wanted,
+                              struct lks_err *err)
 {
-    const struct ensure *e = task->state;
-    const struct collection *c = task->c;
-    const struct reply_info *info = &e->info;
-    size_t wanted = task->req->ensure.dimensions;
     static const char advice[] = "Name another qdrant_collection, correct the embedding's settings, or "
                                  "delete the collection in Qdrant";
-    struct lks_err err;
-    bool bytes = !strcmp(info->datatype, "uint8");
-    if (info->single && !info->multivector && info->size == wanted && !strcmp(info->distance, c->distance) &&
-        !bytes)
-        return true;
-    if (bytes)
-        lks_fail(&err, LKS_E_QDRANT_REJECTED,
-                 "collection \"%s\" stores vectors as uint8, which keeps nothing of the fractions that a "
-                 "model's vectors are made of, but float32 or float16 is wanted. %s",
-                 c->name, advice);
-    else if (!info->single || info->multivector)
-        lks_fail(
-            &err, LKS_E_QDRANT_REJECTED,
+    if (!strcmp(info->datatype, "uint8"))
+        return lks_fail(
+            err, LKS_E_QDRANT_REJECTED,
+            "collection \"%s\" stores vectors as uint8, which keeps nothing of the fractions that a "
+            "model's vectors are made of, but float32 or float16 is wanted. %s",
+            c->name, advice);
+    if (!info->single || info->multivector)
+        return lks_fail(
+            err, LKS_E_QDRANT_REJECTED,
             "collection \"%s\" has no single vector without a name, but one with size %zu and distance %s is "
             "wanted. %s",
             c->name, wanted, c->distance, advice);
-    else
-        lks_fail(
-            &err, LKS_E_QDRANT_REJECTED,
+    if (info->size != wanted || strcmp(info->distance, c->distance) != 0)
+        return lks_fail(
+            err, LKS_E_QDRANT_REJECTED,
             "collection \"%s\" has vectors of size %llu with distance %s, but size %zu with distance %s is "
             "wanted. %s",
             c->name, (unsigned long long)info->size, info->distance, wanted, c->distance, advice);
-    return task_fail(task, &err);
+    return LKS_E_OK;
 }
 
 static void aliased(struct task *task, struct exchange *x, struct verdict *v)
@@ -188,6 +181,11 @@ static void ensure_create(struct task *task)
 static void looked(struct task *task, struct exchange *x, struct verdict *v)
 {
     struct ensure *e = task->state;
+    if (v->code == LKS_E_NOT_FOUND && task->req->ensure.look_only) {
+        lks_fail(&v->err, LKS_E_NOT_FOUND, "there is no Qdrant collection \"%s\" yet", task->c->name);
+        task_fail(task, &v->err);
+        return;
+    }
     if (v->code == LKS_E_NOT_FOUND && e->rounds < ROUNDS_MAX) {
         ensure_create(task);
         return;
@@ -199,7 +197,11 @@ static void looked(struct task *task, struct exchange *x, struct verdict *v)
         task_fail(task, &v->err);
         return;
     }
-    if (!ensure_fits(task)) return;
+    struct lks_err err;
+    if (collection_fits(task->c, &e->info, task->req->ensure.dimensions, &err)) {
+        task_fail(task, &err);
+        return;
+    }
     task->c->dimensions = task->req->ensure.dimensions;
     task->c->further = task->req->ensure.further = e->info.further;
     task->req->ensure.cosine = !strcmp(e->info.distance, "Cosine");

@@ -106,6 +106,9 @@ void verdict_broken(struct verdict *v, enum reply_state state, const char *what)
 
 /* The kinds. */
 void ensure_start(struct task *task);
+/* Whether vectors of the wanted size can be stored in it. LKS_E_QDRANT_REJECTED says why not. */
+enum lks_code collection_fits(const struct collection *c, const struct reply_info *info, size_t wanted,
+                              struct lks_err *err);
 void lookup_start(struct task *task);
 void scroll_start(struct task *task);
 void count_start(struct task *task);

@@ -6,6 +6,7 @@
  */
 #include "qdrant/qdrant.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -194,6 +195,33 @@ static char *usable_url(const char *url)
     size_t bytes = strlen(url);
     while (bytes && url[bytes - 1] == '/') bytes--;
     return strndup(url, bytes);
+}
+
+/* A port that the scheme implies is left out. */
+static size_t port_begins(const char *host, size_t bytes, bool tls)
+{
+    const char *implied = tls ? ":443" : ":80";
+    size_t port = strlen(implied);
+    return bytes > port && strncmp(host + bytes - port, implied, port) == 0 ? bytes - port : bytes;
+}
+
+char *qdrant_place(const char *url, const char *collection)
+{
+    struct buf out;
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    bool tls = tolower((unsigned char)url[0]) == 'h' && (host - url) == 8;
+    size_t authority = strcspn(host, "/?#"), path = strcspn(host + authority, "?#");
+    const char *rest = host + authority;
+    for (const char *at; (at = memchr(host, '@', (size_t)(rest - host))) != NULL;) host = at + 1;
+    while (path && rest[path - 1] == '/') path--;
+    buf_init(&out, 0);
+    buf_puts(&out, tls ? "https://" : "http://");
+    size_t bytes = port_begins(host, (size_t)(rest - host), tls);
+    for (size_t i = 0; i < bytes; i++) buf_putc(&out, (char)tolower((unsigned char)host[i]));
+    buf_put(&out, rest, path);
+    buf_printf(&out, "/collections/%s", collection);
+    return buf_take(&out, NULL);
 }
 
 static bool copy_config(struct qdrant *q, const struct qdrant_config *config)

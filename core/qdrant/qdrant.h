@@ -6,7 +6,8 @@
  * takes `timeout_ms` at most, and none is sent from the request's deadline on, however long it waited here.
  *
  * Errors of requests (err.code), the same for all kinds:
- *   LKS_E_NOT_FOUND          the collection isn't there (any more): ENSURE again. Never from REQ_ENSURE.
+ *   LKS_E_NOT_FOUND          the collection isn't there (any more): ENSURE again. From REQ_ENSURE
+ *                            only with `look_only`.
  *   LKS_E_QDRANT_UNAVAILABLE no connection, TLS, 5xx, 429 (with retry_after_ms), or somebody else answered
  *   LKS_E_QDRANT_TIMEOUT     no answer in time, or accepted and not completed
  *   LKS_E_QDRANT_REJECTED    refused: wrong dimension, strict mode, ...
@@ -57,6 +58,9 @@ struct qdrant_config {
  */
 enum lks_code qdrant_open(const struct qdrant_config *config, struct http *http, struct inbox inbox,
                           struct qdrant **out, struct lks_err *err);
+/* What identifies a collection of the server that a configured URL leads to: scheme, host, port and path,
+ * with no user or password, in one spelling, and its name. To be freed; NULL when memory is out. */
+char *qdrant_place(const char *url, const char *collection);
 /* The `index` port. */
 struct port qdrant_port(struct qdrant *q);
 /* Posts back what is under way (LKS_E_CANCELLED) and stops. Nothing may be submitted any more. NULL is fine.
@@ -132,6 +136,10 @@ struct qdrant_info {
 /* A collection that isn't there is no error. */
 enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_info *out, struct lks_err *err);
 void qdrant_info_fini(struct qdrant_info *info);
+
+/* Whether vectors of this size can be stored in the collection as it is configured. LKS_E_QDRANT_REJECTED
+ * says why not. One that isn't there is no error. */
+enum lks_code qdrant_fits(struct qdrant *q, size_t collection, size_t dimensions, struct lks_err *err);
 
 /* The collection that a name (with its prefix) leads to: behind the alias, or the name itself. `target` is to
  * be freed by free(). */

@@ -222,6 +222,26 @@ enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_inf
     return ask_end(&a, err);
 }
 
+enum lks_code qdrant_fits(struct qdrant *q, size_t collection, size_t dimensions, struct lks_err *err)
+{
+    struct ask a;
+    struct reply_info info;
+    if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
+    const struct collection *c = &q->collections[collection];
+    ask_init(&a);
+    enum lks_code code = ask_run(&a, q, "GET", c->url, "", "look at collection \"%s\"", c->name);
+    if (!code) {
+        verdict_broken(&a.v, reply_info(a.v.result, &info), a.what);
+        code = a.v.code;
+    }
+    if (!code) code = a.v.code = collection_fits(c, &info, dimensions, &a.v.err);
+    if (code == LKS_E_NOT_FOUND) {
+        ask_end(&a, NULL);
+        return LKS_E_OK;
+    }
+    return ask_end(&a, err);
+}
+
 enum lks_code qdrant_resolve(struct qdrant *q, const char *name, char **target, struct lks_err *err)
 {
     struct ask a;

@@ -103,9 +103,19 @@ static bool has_index(struct live *w, const char *collection, const char *name)
     return found;
 }
 
+/* How many collections there are in Qdrant. */
+static size_t qdrant_collections(struct live *w)
+{
+    json_t *reply = NULL;
+    EXPECT_INT(w, ask(w, &w->qdrant, "GET", "/collections", NULL, &reply), 200);
+    size_t count = json_array_size(value_at(reply, "result.collections"));
+    json_decref(reply);
+    return count;
+}
+
 static void leaves_nothing(const char *metadata, const char *records)
 {
-    struct live w = {.folder = ""};
+    struct live w = {.folder = "", .stand_ins = true};
     live_open(&w, "status-nothing");
     listen_on_free_port(&w);
     live_set(&w, "mongodb", "metadata", metadata);
@@ -114,6 +124,12 @@ static void leaves_nothing(const char *metadata, const char *records)
     WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 200);
     WAIT_UNTIL(&w, ask(&w, &server, "POST", "/api/sync/worker/run", "{}", NULL) == 200);
     EXPECT(&w, has_collections(&w, "lockstep.state"));
+    EXPECT_INT(&w, qdrant_collections(&w), 0);
+    EXPECT(&w, says(&w, 0, "warning NO_DOCUMENTS"));
+    EXPECT(&w, !says(&w, 0, "QDRANT"));
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", NULL), 0);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "sync", NULL), 0);
+    EXPECT_INT(&w, qdrant_collections(&w), 0);
     insert_made(&w, 0, 2);
     live_in_step(&w);
     WAIT_UNTIL(&w, has_index(&w, records, "syncMetadata.overallStatus_1"));
@@ -125,6 +141,95 @@ START_TEST(a_source_that_is_not_there_leaves_nothing_but_the_state)
 {
     leaves_nothing("embedded", "tools");
     leaves_nothing("sidecar", "tools.lockstep");
+}
+END_TEST
+
+/* One command alone, with no daemon, makes nothing either, and what is missing once a document is there. */
+START_TEST(a_sync_of_nothing_makes_no_collection)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    live_open(&w, "status-sync");
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "sync", NULL), 0);
+    EXPECT(&w, has_collections(&w, "lockstep.state"));
+    EXPECT_INT(&w, qdrant_collections(&w), 0);
+    insert_made(&w, 0, 2);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "sync", NULL), 0);
+    EXPECT_INT(&w, qdrant_collections(&w), LIVE_COLLECTIONS);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+static bool state_has(struct live *w, const char *text_there)
+{
+    mongoc_collection_t *c = mongoc_client_get_collection(w->client, w->database, "lockstep.state");
+    bson_t all = BSON_INITIALIZER;
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(c, &all, NULL, NULL);
+    const bson_t *row;
+    bool found = false;
+    while (mongoc_cursor_next(cursor, &row)) {
+        char *json = bson_as_canonical_extended_json(row, NULL);
+        found |= strstr(json, text_there) != NULL;
+        bson_free(json);
+    }
+    mongoc_cursor_destroy(cursor);
+    mongoc_collection_destroy(c);
+    return found;
+}
+
+/* A point that says it is of its document and is not, which counting does not show. */
+static void spoil_a_point(struct live *w)
+{
+    static const char *const steps[][2] = {
+        {"/collections/tools/points/payload?wait=true",
+         J("payload"
+           : {"hash" : "0123", "payload" : "4567"}, "key"
+           : "_lockstep", "filter"
+           : {"must" : [ {"key" : "_lockstep.key", "match" : {"value" : "made-1"}} ]})},
+        {"/collections/tools/points/payload?wait=true",
+         J("payload"
+           : {"name" : "of another time"}, "filter"
+           : {"must" : [ {"key" : "_lockstep.key", "match" : {"value" : "made-1"}} ]})}};
+    for (size_t i = 0; i < 2; i++)
+        EXPECT_INT(w, ask(w, &w->qdrant, "POST", steps[i][0], steps[i][1], NULL), 200);
+    char *difference = live_difference(w);
+    EXPECT(w, difference != NULL);
+    free(difference);
+}
+
+START_TEST(points_of_another_server_are_compared)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    char url[120];
+    live_open(&w, "status-moved");
+    listen_on_free_port(&w);
+    insert_made(&w, 0, 3);
+    daemon_start(&w);
+    live_in_step(&w);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "sweep done")); /* nothing is left to compare */
+    daemon_stop(&w);
+    spoil_a_point(&w);
+    daemon_start(&w); /* on the same server the records are believed */
+    struct live_process server = api(&w);
+    WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 200);
+    WAIT_UNTIL(&w, ask(&w, &server, "POST", "/api/sync/worker/run", "{}", NULL) == 200);
+    daemon_stop(&w);
+    EXPECT(&w, !log_has(&w.daemon, "in another place than before"));
+    char *difference = live_difference(&w);
+    EXPECT(&w, difference != NULL);
+    free(difference);
+    counters_reset(&w);
+    snprintf(url, sizeof url, "http://lockstep:open-sesame@localhost:%d/", w.qdrant.port);
+    live_set(&w, "qdrant", "url", url);
+    daemon_start(&w);
+    live_in_step(&w);
+    EXPECT(&w, log_has(&w.daemon, "in another place than before"));
+    EXPECT(&w, !log_has(&w.daemon, "sesame"));
+    EXPECT(&w, counters(&w).texts <= 1); /* what was equal is not embedded */
+    daemon_stop(&w);
+    EXPECT(&w, state_has(&w, "/collections/tools"));
+    EXPECT(&w, !state_has(&w, "sesame"));
+    live_close(&w);
 }
 END_TEST
 
@@ -183,6 +288,8 @@ int main(void)
         status_prints_what_is_wrong_and_fails_for_errors_alone,
         a_field_that_no_document_has_is_a_warning,
         a_source_that_is_not_there_leaves_nothing_but_the_state,
+        a_sync_of_nothing_makes_no_collection,
+        points_of_another_server_are_compared,
         a_standby_does_not_count_documents_again,
         not_ready_while_no_collection_is_usable,
     };

@@ -453,6 +453,10 @@ static void do_epochs(const struct sim_collection *c, struct req *req)
 
 static void do_ensure(struct world *w, struct sim_collection *c, struct req *req)
 {
+    if (!c->exists && req->ensure.look_only) {
+        lks_fail(&req->err, LKS_E_NOT_FOUND, "there is no such collection yet");
+        return;
+    }
     req->ensure.created = !c->exists;
     c->exists = true;
     req->ensure.empty = true;

@@ -169,12 +169,20 @@ static uint64_t set_of_world(const struct run *run, uint64_t set)
     return out;
 }
 
+static bool no_documents(const struct world *w)
+{
+    for (int id = 0; id < w->ids; id++)
+        if (mongo_doc_at(w, id, mongo_committed(w))) return false;
+    return true;
+}
+
 static void load_state(struct world *w, struct run *run, struct req *req)
 {
     const struct sim_state *saved = &w->mongo.saved;
     struct engine_state *out = &req->state_load.state;
     bool any = false;
     copy_position(out, &saved->state);
+    out->no_documents = no_documents(w);
     run->unclean |= !saved->state.clean;
     out->replicas_known = set_of_run(run, saved->state.replicas_known);
     out->replicas_owed = set_of_run(run, saved->state.replicas_owed);

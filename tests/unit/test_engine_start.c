@@ -115,6 +115,136 @@ START_TEST(after_a_suspend_the_lease_is_asked_for_before_anything_is_written)
 }
 END_TEST
 
+/* A Qdrant collection that is missing, and a source without documents until one is told of. */
+struct beginner {
+    struct idle_world idle; /* first */
+    bool tells, told, there;
+    size_t looked, made, written, lookups;
+};
+
+static void begin_without(struct idle_world *world, struct req *req)
+{
+    struct beginner *w = (struct beginner *)world;
+    idle_answer(world, req);
+    switch (req->kind) {
+    case REQ_STATE_LOAD:
+        req->state_load.state.no_documents = true;
+        break;
+    case REQ_ENSURE:
+        w->looked += req->ensure.look_only;
+        w->made += !req->ensure.look_only;
+        req->ensure.created = !w->there && !req->ensure.look_only;
+        if (!w->there && req->ensure.look_only) lks_fail(&req->err, LKS_E_NOT_FOUND, "not there");
+        w->there |= req->ensure.created;
+        req->ensure.empty = true;
+        break;
+    case REQ_STREAM_NEXT:
+        if (w->tells && !w->told) idle_tell(req, CHANGE_UPSERT, 1);
+        w->told |= w->tells;
+        break;
+    case REQ_READ:
+        req->read.docs[0].body = bson_new();
+        break;
+    case REQ_MAKE:
+        idle_made(req);
+        idle_point(&req->make.made[0], "00000000-0000-5000-8000-000000000001");
+        break;
+    case REQ_EMBED:
+        idle_embedded(req);
+        req->embed.vectors[0] = calloc(4, sizeof(float));
+        req->embed.dimensions = 4;
+        break;
+    case REQ_LOOKUP:
+    case REQ_SCROLL:
+    case REQ_COUNT:
+    case REQ_EPOCHS:
+    case REQ_DELETE:
+    case REQ_UPSERT:
+        ck_assert_msg(w->there, "%s of a collection that is not there", req_kind_name(req->kind));
+        w->written += req->kind == REQ_UPSERT;
+        break;
+    default:
+        break;
+    }
+}
+
+START_TEST(a_collection_is_made_when_the_first_document_is_there)
+{
+    struct engine_config config;
+    struct engine_snapshot s;
+    struct beginner w = {.idle = {.now_ms = 1000, .answer = begin_without}};
+    idle_configure(&config);
+    struct engine *e = idle_engine(&w.idle, &config);
+    for (int i = 0; i < 30000; i++) idle_step(&w.idle, e); /* five minutes */
+    engine_snapshot(e, &s);
+    ck_assert_uint_eq(w.made, 0);
+    ck_assert_uint_ge(w.looked, 2);
+    ck_assert_int_eq(s.phase, PHASE_RUN);
+    ck_assert_int_eq(s.collections[0].circuit, CIRCUIT_CLOSED); /* nothing is wrong */
+    ck_assert(s.collections[0].looked && !s.collections[0].error[0]);
+    ck_assert(!s.scanning && !s.sweeping);
+    w.tells = true;
+    for (int i = 0; i < 100 && !w.made; i++) idle_step(&w.idle, e);
+    engine_snapshot(e, &s);
+    ck_assert_uint_eq(w.made, 1);
+    ck_assert(s.scanning && s.scan_doubt); /* which brings what came before it was made */
+    idle_end(&w.idle, e);
+}
+END_TEST
+
+/* The state was saved with this place; the clean end before it leaves nothing else to compare. */
+struct moved {
+    struct idle_world idle; /* first */
+    const char *place;      /* NULL: as an earlier version saved it */
+    char *saved;
+};
+
+static void load_place(struct idle_world *world, struct req *req)
+{
+    struct moved *w = (struct moved *)world;
+    idle_answer(world, req);
+    if (req->kind == REQ_STATE_SAVE) {
+        free(w->saved);
+        w->saved = strdup(req->state_save.state.places[0]);
+    }
+    if (req->kind != REQ_STATE_LOAD) return;
+    struct engine_state *state = &req->state_load.state;
+    state->digests = calloc(2, sizeof *state->digests);
+    state->digests[0] = strdup("d");
+    if (!w->place) return;
+    state->places = calloc(2, sizeof *state->places);
+    state->places[0] = strdup(w->place);
+}
+
+START_TEST(points_in_another_place_than_before_are_compared)
+{
+    static const struct {
+        const char *before, *now;
+        bool compared;
+    } cases[] = {{"http://a/collections/t", "http://a/collections/t", false},
+                 {"http://a/collections/t", "http://b/collections/t", true},
+                 {"http://a/collections/t", "http://a/collections/u", true},
+                 {"", "http://a/collections/t", false},
+                 {NULL, "http://a/collections/t", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct engine_config config;
+        struct engine_snapshot s;
+        struct moved w = {.idle = {.now_ms = 1000, .answer = load_place}, .place = cases[i].before};
+        idle_configure(&config);
+        struct engine_collection collection = *config.collections;
+        collection.place = cases[i].now;
+        config.collections = &collection;
+        struct engine *e = idle_engine(&w.idle, &config);
+        while (engine_phase(e) != PHASE_RUN) idle_step(&w.idle, e);
+        engine_snapshot(e, &s);
+        ck_assert_msg(s.scanning == cases[i].compared && s.scan_doubt == cases[i].compared, "case %zu", i);
+        idle_end(&w.idle, e);
+        ck_assert_str_eq(w.saved, cases[i].now);
+        free(w.saved);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine start");
@@ -123,6 +253,8 @@ int main(void)
     tcase_add_test(tc, a_lease_is_not_given_back_while_requests_of_its_last_holder_are_waited_for);
     tcase_add_test(tc, polling_by_a_date_reads_everything_once_an_hour);
     tcase_add_test(tc, after_a_suspend_the_lease_is_asked_for_before_anything_is_written);
+    tcase_add_test(tc, a_collection_is_made_when_the_first_document_is_there);
+    tcase_add_test(tc, points_in_another_place_than_before_are_compared);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -216,6 +216,9 @@ static enum lks_code save(uint64_t epoch, const char *token, const char *scan_af
     s->digests = calloc(3, sizeof *s->digests);
     s->digests[0] = strdup("d0");
     s->digests[1] = strdup("d1");
+    s->places = calloc(3, sizeof *s->places);
+    s->places[0] = strdup("p0");
+    s->places[1] = strdup("p1");
     fixture_run(&f, req);
     enum lks_code code = req->err.code;
     req_free(req);
@@ -229,6 +232,7 @@ START_TEST(the_state_is_loaded_as_it_was_saved)
     struct req *req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
     ck_assert_ptr_null(req->state_load.state.token);
     ck_assert_ptr_null(req->state_load.state.digests);
+    ck_assert_ptr_null(req->state_load.state.places);
     ck_assert(!req->state_load.state.scan_running);
     req_free(req);
     uint64_t epoch = take(f.mongo, 60000, NULL);
@@ -246,6 +250,8 @@ START_TEST(the_state_is_loaded_as_it_was_saved)
     ck_assert_str_eq(s->digests[0], "d0");
     ck_assert_str_eq(s->digests[1], "d1");
     ck_assert_ptr_null(s->digests[2]);
+    ck_assert_str_eq(s->places[0], "p0");
+    ck_assert_str_eq(s->places[1], "p1");
     req_free(req);
     ck_assert_int_eq(save(epoch, NULL, NULL), LKS_E_OK); /* what isn't handed over is no more */
     req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));

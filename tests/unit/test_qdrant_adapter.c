@@ -253,6 +253,28 @@ START_TEST(ensure_makes_a_collection_behind_an_alias_once)
 }
 END_TEST
 
+START_TEST(ensure_that_only_looks_makes_nothing)
+{
+    begin(_i);
+    struct req *req = ensure_req(0);
+    req->ensure.look_only = true;
+    req = ask(req);
+    ck_assert_int_eq(req->err.code, LKS_E_NOT_FOUND);
+    ck_assert(!req->ensure.created);
+    req_free(req);
+    req = ask(ensure_req(0));
+    ck_assert(req->ensure.created); /* it was not there */
+    req_free(req);
+    req = ensure_req(0);
+    req->ensure.look_only = true;
+    req = ask(req);
+    ck_assert_int_eq(req->err.code, LKS_E_OK);
+    ck_assert(!req->ensure.created && req->ensure.empty);
+    req_free(req);
+    end();
+}
+END_TEST
+
 START_TEST(ensure_takes_a_collection_that_is_there_and_fits)
 {
     begin(_i);
@@ -817,6 +839,7 @@ int main(void)
     Suite *suite = suite_create("qdrant adapter");
     TCase *t = tcase_create("adapter");
     tcase_add_loop_test(t, ensure_makes_a_collection_behind_an_alias_once, 0, url_count);
+    tcase_add_loop_test(t, ensure_that_only_looks_makes_nothing, 0, url_count);
     tcase_add_loop_test(t, ensure_takes_a_collection_that_is_there_and_fits, 0, url_count);
     tcase_add_loop_test(t, ensure_says_which_vectors_a_collection_can_hold, 0, url_count);
     tcase_add_loop_test(t, ensure_refuses_what_does_not_fit_and_says_so, 0, url_count);

@@ -9,6 +9,7 @@
 
 #include "base/float.h"
 #include "qdrant/body.h"
+#include "qdrant/qdrant.h"
 #include "qdrant/reply.h"
 #include "qdrant/scan.h"
 #include "qdrant/verdict.h"
@@ -715,6 +716,23 @@ END_TEST
 
 #define TABLE(t, test, table) tcase_add_loop_test(t, test, 0, (int)(sizeof(table) / sizeof *(table)))
 
+START_TEST(a_place_has_one_spelling_and_no_credentials)
+{
+    static const char *const cases[][2] = {
+        {"http://127.0.0.1:6333", "http://127.0.0.1:6333/collections/t"},
+        {"HTTP://Qdrant.Example:80/", "http://qdrant.example/collections/t"},
+        {"https://qdrant.example:443/A/b//", "https://qdrant.example/A/b/collections/t"},
+        {"https://qdrant.example:4430", "https://qdrant.example:4430/collections/t"},
+        {"http://user:pa%40ss@host:6333", "http://host:6333/collections/t"},
+        {"http://user:p@ss@host/x?key=1", "http://host/x/collections/t"},
+        {"http://[::1]:6333", "http://[::1]:6333/collections/t"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *place = qdrant_place(cases[i][0], "t");
+        ck_assert_str_eq(place, cases[i][1]);
+        free(place);
+    }
+}
+END_TEST
 int main(void)
 {
     Suite *suite = suite_create("qdrant text");
@@ -731,6 +749,7 @@ int main(void)
     tcase_add_test(t, floats_are_read_to_the_bit);
     tcase_add_loop_test(t, vectors_of_a_collection_are_known, 0, (int)(sizeof shapes / sizeof *shapes));
     tcase_add_test(t, reads_say_what_they_want);
+    tcase_add_test(t, a_place_has_one_spelling_and_no_credentials);
     suite_add_tcase(suite, t);
     TCase *replies = tcase_create("replies");
     tcase_add_test(replies, witnesses_are_ours_only_with_source_and_document);
