@@ -77,9 +77,9 @@ static void check_documents(struct app_source *source, bool quiet)
     for (size_t i = 0; i < page.count; i++)
         without += !page.docs[i].body || !has_field(page.docs[i].body, c->id_field);
     if (without)
-        fprintf(stderr, "lockstep: warning: source %s: %zu of %zu documents have no `%s`%s\n", c->name,
-                without, page.count, c->id_field,
-                strcmp(c->id_field, "_id") ? "; did you mean `id_field = _id`?" : "");
+        fprintf(stderr, "lockstep: warning: %s: source %s: %zu of %zu documents have no `%s`%s\n",
+                c->id_field_where, c->name, without, page.count, c->id_field,
+                strcmp(c->id_field, "_id") ? "; did you mean `_id`?" : "");
     mongo_docs_free(page.docs, page.count);
 }
 

@@ -29,16 +29,17 @@ struct compare_source source_to_compare(const struct selection *selection, const
 }
 
 static void show_part(void *self, size_t collection, const char *doc, enum plan_action action,
-                      enum plan_reason reason)
+                      enum plan_reason reason, const char *why)
 {
     struct show *show = self;
     if (!show->each) return;
-    json_t *part = report_part(show->source->names[collection], doc, action, reason);
+    json_t *part = report_part(show->source->names[collection], doc, action, reason, why);
     if (show->parts)
         json_array_append(show->parts, part);
     else
-        printf("  %-16s %-8s %s (%s)\n", show->source->names[collection], plan_action_name(action),
-               json_string_value(json_object_get(part, "id")), plan_reason_name(reason));
+        printf("  %-16s %-8s %s (%s%s%s)\n", show->source->names[collection], plan_action_name(action),
+               json_string_value(json_object_get(part, "id")), plan_reason_name(reason), why ? ": " : "",
+               why ? why : "");
     json_decref(part);
 }
 
@@ -71,6 +72,22 @@ static void print_collection(const char *name, const struct plan_counts *c)
     print_action(c, PLAN_UNCHANGED, "unchanged");
     if (c->by_action[PLAN_REFUSED]) print_action(c, PLAN_REFUSED, "refused");
     putchar('\n');
+    if (c->misfit) printf("  %-16s does not fit: %s\n", "", c->misfit);
+}
+
+/* Why documents are not valid, of the first ones; those that were named are told of one by one. */
+static void print_refusals(const struct plan_counts *c)
+{
+    for (size_t i = 0; i < c->refusal_count; i++) {
+        struct docid *id = docid_parse(c->refusals[i].doc);
+        char *plain = id ? docid_plain(id) : NULL;
+        printf("  %-16s not valid: %s: %s\n", "", plain ? plain : c->refusals[i].doc, c->refusals[i].text);
+        free(plain);
+        docid_free(id);
+    }
+    if (c->by_action[PLAN_REFUSED] > c->refusal_count)
+        printf("  %-16s and %llu more\n", "",
+               (unsigned long long)(c->by_action[PLAN_REFUSED] - c->refusal_count));
 }
 
 static void report(const struct rehearsal *wish, const struct show *show, const struct compare_source *source,
@@ -82,7 +99,9 @@ static void report(const struct rehearsal *wish, const struct show *show, const 
     for (size_t i = 0; i < source->count; i++) {
         const struct plan_counts *c = &plan->collections[i];
         if (!compare_is_asked(source, i)) continue;
-        if (!wish->json) print_collection(source->names[i], c);
+        if (wish->json) continue;
+        print_collection(source->names[i], c);
+        if (!show->each) print_refusals(c);
     }
     json_t *sum = report_plan(source, plan);
     if (show->parts) json_object_set(sum, "parts", show->parts);
@@ -108,6 +127,21 @@ static bool look_up(const struct rehearsal *wish, struct app_source *source, str
     return all;
 }
 
+/* A collection that cannot hold the vectors fails in a sync. */
+static bool all_fit(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->collection_count; i++)
+        if (plan->collections[i].misfit) return false;
+    return true;
+}
+
+static size_t *embedders_of(const struct app_source *source)
+{
+    size_t *out = calloc(source->count + 1, sizeof *out);
+    for (size_t i = 0; out && i < source->count; i++) out[i] = app_embedder(source, i);
+    return out;
+}
+
 static bool rehearse_source(const struct rehearsal *wish, struct app *app, size_t i, json_t *out)
 {
     size_t id_count = wish->selection->ids.count;
@@ -115,7 +149,8 @@ static bool rehearse_source(const struct rehearsal *wish, struct app *app, size_
     struct docid **ids = calloc(id_count + 1, sizeof *ids);
     struct plan plan = {.documents = 0};
     struct lks_err err;
-    bool good = ids && (!id_count || look_up(wish, &app->sources[i], ids));
+    size_t *embedder_of = embedders_of(&app->sources[i]);
+    bool good = ids && embedder_of && (!id_count || look_up(wish, &app->sources[i], ids));
     if (!good) goto out;
     if (wish->json && id_count) show.parts = json_array();
     struct plan_wish p = {.source = source_to_compare(wish->selection, app, i),
@@ -123,6 +158,8 @@ static bool rehearse_source(const struct rehearsal *wish, struct app *app, size_
                           .doubt = wish->force || id_count || wish->selection->narrow,
                           .ids = id_count ? (const struct docid *const *)ids : NULL,
                           .id_count = id_count,
+                          .embedders = app->embedders,
+                          .embedder_of = embedder_of,
                           .part = show_part,
                           .progress = show_progress,
                           .self = &show};
@@ -133,8 +170,10 @@ static bool rehearse_source(const struct rehearsal *wish, struct app *app, size_
         report(wish, &show, &p.source, &plan, out);
     else
         fprintf(stderr, "lockstep: %s\n", err.text);
+    good = good && all_fit(&plan);
     plan_fini(&plan);
 out:
+    free(embedder_of);
     mongo_ids_free(ids, ids ? id_count : 0);
     json_decref(show.parts);
     return good;

@@ -56,7 +56,8 @@ struct config_source {
     bool adopt_metadata;
     bool create_indexes;
     size_t max_delete_percent;
-    const char *uri_where; /* "FILE:LINE", or the variable, of what the first source's uri is set by */
+    const char *uri_where;      /* "FILE:LINE", or the variable, of what the first source's uri is set by */
+    const char *id_field_where; /* likewise; of the section where it is not given */
 };
 
 struct config_qdrant {

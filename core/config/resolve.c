@@ -106,6 +106,7 @@ static void resolve_source(struct config_parts *parts, const struct section *s, 
                                      .title = ""};
     store_section(parts, s, source);
     source->uri_where = given(s, "uri") ? given(s, "uri")->where : s->where;
+    source->id_field_where = given(s, "id_field") ? given(s, "id_field")->where : s->where;
     if (first) {
         source->uri = first->uri;
         source->name = s->name;

@@ -320,10 +320,22 @@ enum lks_code embed_query(struct embedders *embedders, size_t embedder, const ch
     struct embedder *e = embedders->all[embedder];
     *vector = NULL;
     *dimensions = 0;
-    if (e->remote) return remote_query(e, text, vector, dimensions, err);
+    if (e->remote) return remote_query(e, text, false, vector, dimensions, err);
     *vector = local_vector(e, e->config.query_prefix, text, strlen(text));
     *dimensions = e->dimensions;
     return *vector ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
+enum lks_code embed_dimensions(struct embedders *embedders, size_t embedder, size_t *dimensions,
+                               struct lks_err *err)
+{
+    struct embedder *e = embedders->all[embedder];
+    float *vector = NULL;
+    *dimensions = e->remote ? e->config.dimensions : e->dimensions;
+    if (*dimensions) return LKS_E_OK;
+    enum lks_code code = remote_query(e, PROBE_TEXT, true, &vector, dimensions, err);
+    free(vector);
+    return code;
 }
 
 void embed_stats(struct embedders *embedders, size_t embedder, struct embed_stats *out)

@@ -71,6 +71,11 @@ struct port embed_port(struct embedders *embedders);
 enum lks_code embed_query(struct embedders *embedders, size_t embedder, const char *text, float **vector,
                           size_t *dimensions, struct lks_err *err);
 
+/* How many dimensions the vectors of documents have: as configured, or as a probe of the server says. Waits
+ * like embed_query(). */
+enum lks_code embed_dimensions(struct embedders *embedders, size_t embedder, size_t *dimensions,
+                               struct lks_err *err);
+
 /*
  * What the content hash and `_lockstep.model` say about an embedder: model, configured dimensions and
  * document_prefix; for words and hash their name and version. Never a URL, never what a probe learned. For

@@ -18,8 +18,8 @@ void remote_pump(struct embedder *e);
 /* Posts everything that is open (LKS_E_CANCELLED). Batches that are away have nothing to deliver any more. */
 void remote_cancel(struct embedder *e);
 
-/* One text, waiting for the answer, from any thread. */
-enum lks_code remote_query(struct embedder *e, const char *text, float **vector, size_t *dimensions,
-                           struct lks_err *err);
+/* One text, with model and prefix of a document or of a search, waiting for the answer, from any thread. */
+enum lks_code remote_query(struct embedder *e, const char *text, bool document, float **vector,
+                           size_t *dimensions, struct lks_err *err);
 
 #endif

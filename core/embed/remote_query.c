@@ -1,5 +1,5 @@
-/* remote_query.c - one search's text, embedded while the caller waits. Any thread; shares nothing that
- * changes but a flag. */
+/* remote_query.c - one text, a search's or one like a document's, embedded while the caller waits. Any
+ * thread; shares nothing that changes but a flag. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,12 +31,12 @@ static enum lks_code read_one(struct embedder *e, const struct http_call *call, 
     return code;
 }
 
-enum lks_code remote_query(struct embedder *e, const char *text, float **vector, size_t *dimensions,
-                           struct lks_err *err)
+enum lks_code remote_query(struct embedder *e, const char *text, bool document, float **vector,
+                           size_t *dimensions, struct lks_err *err)
 {
     const struct remote *r = e->remote;
     size_t bytes = strlen(text);
-    const char *model = *e->config.query_model ? e->config.query_model : e->config.model;
+    const char *model = *e->config.query_model && !document ? e->config.query_model : e->config.model;
     struct verdict v = {.kind = VERDICT_SERVER};
     struct buf url, body;
     buf_init(&url, 0);
@@ -55,12 +55,12 @@ enum lks_code remote_query(struct embedder *e, const char *text, float **vector,
                              .timeout_ms = QUERY_TIMEOUT_MS,
                              .connect_timeout_ms = QUERY_TIMEOUT_MS / 4};
     /* it was found to work with the model for documents */
-    bool base64 = e->config.provider == EMBED_OPENAI && !*e->config.query_model && atomic_load(&e->base64);
+    bool base64 = e->config.provider == EMBED_OPENAI && model == e->config.model && atomic_load(&e->base64);
     enum lks_code code = LKS_E_OK;
     for (int attempt = 0; attempt < 2; attempt++) {
         struct ask ask = {.config = &e->config,
                           .model = model,
-                          .prefix = e->config.query_prefix,
+                          .prefix = document ? e->config.document_prefix : e->config.query_prefix,
                           .texts = &text,
                           .text_bytes = &bytes,
                           .count = 1,

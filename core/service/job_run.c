@@ -110,12 +110,12 @@ struct rehearsal {
 };
 
 static void note_part(void *self, size_t collection, const char *doc, enum plan_action action,
-                      enum plan_reason reason)
+                      enum plan_reason reason, const char *why)
 {
     struct rehearsal *r = self;
     if (r->parts && json_array_size(r->parts) < JOBS_LISTED)
-        json_array_append_new(r->parts,
-                              report_part(source_of(r->job)->all.names[collection], doc, action, reason));
+        json_array_append_new(
+            r->parts, report_part(source_of(r->job)->all.names[collection], doc, action, reason, why));
 }
 
 static bool rehearsal_progress(void *self, const char *noun, uint64_t done, int64_t total)
@@ -146,12 +146,17 @@ static enum lks_code rehearse(struct job *job, json_t **result, const char **nam
     size_t count = json_array_size(wish->ids);
     struct docid **ids = calloc(count + 1, sizeof *ids);
     struct rehearsal r = {.job = job, .parts = count ? json_array() : NULL};
+    size_t embedder_of[ENGINE_MAX_COLLECTIONS] = {0};
+    for (size_t i = 0; i < source_of(job)->all.count; i++)
+        embedder_of[i] = source_of(job)->search[i].embedder;
     struct plan plan = {.documents = 0};
     struct plan_wish p = {.source = compare_source_of(job),
                           .force = wish->force,
                           .doubt = true,
                           .ids = count ? (const struct docid *const *)ids : NULL,
                           .id_count = count,
+                          .embedders = job_config(job)->service->embedders,
+                          .embedder_of = embedder_of,
                           .part = note_part,
                           .progress = rehearsal_progress,
                           .self = &r};

@@ -1,6 +1,7 @@
 /* plan.c - see plan.h. Decides by the engine's own rules (engine/classify.h). */
 #include "service/plan.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ const char *plan_reason_name(enum plan_reason reason)
     static const char *const names[PLAN_REASON_COUNT] = {[PLAN_NO_REASON] = "",
                                                          [PLAN_NEW] = "new",
                                                          [PLAN_TEXT] = "text changed",
+                                                         [PLAN_MODEL] = "model changed",
                                                          [PLAN_PAYLOAD] = "payload changed",
                                                          [PLAN_ID] = "id changed",
                                                          [PLAN_FAILED] = "failed before",
@@ -35,18 +37,43 @@ static void count(const struct plan_wish *wish, struct plan *plan, size_t collec
     struct plan_counts *c = &plan->collections[collection];
     c->by_action[action]++;
     c->by_reason[action][reason]++;
-    if (wish->part && action != PLAN_UNCHANGED) wish->part(wish->self, collection, doc, action, reason);
+    if (wish->part && action != PLAN_UNCHANGED) wish->part(wish->self, collection, doc, action, reason, NULL);
+}
+
+static void count_refused(const struct plan_wish *wish, struct plan *plan, size_t collection,
+                          const struct compare_wanted *wanted)
+{
+    struct plan_counts *c = &plan->collections[collection];
+    c->by_action[PLAN_REFUSED]++;
+    c->by_reason[PLAN_REFUSED][PLAN_INVALID]++;
+    if (wish->part)
+        wish->part(wish->self, collection, wanted->doc, PLAN_REFUSED, PLAN_INVALID, wanted->err.text);
+    if (c->refusal_count == PLAN_REFUSALS) return;
+    struct plan_refusal refusal = {.doc = strdup(wanted->doc), .text = strdup(wanted->err.text)};
+    if (refusal.doc && refusal.text) {
+        c->refusals[c->refusal_count++] = refusal;
+        return;
+    }
+    free(refusal.doc);
+    free(refusal.text);
 }
 
 /* ---- documents ---- */
 
+/* The record's hash is another one than the document and the model make. */
+static bool is_other_content(const struct compare_wanted *wanted, const struct entry *entry)
+{
+    return entry->present && entry->content_hash[0] && wanted->point &&
+           strcmp(entry->content_hash, wanted->content_hash) != 0;
+}
+
 static enum plan_reason why_embed(const struct compare_wanted *wanted, const struct entry *entry,
-                                  const struct witness *point, bool looked, bool exists)
+                                  const struct witness *point, bool looked, bool exists, bool other_model)
 {
     if (!exists) return PLAN_NO_COLLECTION;
     if (!entry->present || (entry->status == SYNC_PENDING && !entry->point_id[0])) return PLAN_NEW;
     if (entry->point_id[0] && strcmp(entry->point_id, wanted->point_id) != 0) return PLAN_ID;
-    if (entry->content_hash[0] && strcmp(entry->content_hash, wanted->content_hash) != 0) return PLAN_TEXT;
+    if (is_other_content(wanted, entry)) return other_model ? PLAN_MODEL : PLAN_TEXT;
     if (looked && point && !point->ours) return PLAN_FOREIGN;
     if (entry->status != SYNC_SYNCED) return PLAN_FAILED;
     return looked && !point ? PLAN_MISSING : PLAN_TEXT;
@@ -54,7 +81,7 @@ static enum plan_reason why_embed(const struct compare_wanted *wanted, const str
 
 static void judge(const struct plan_wish *wish, struct plan *plan, size_t collection,
                   const struct compare_wanted *wanted, const struct entry *entry, const struct witness *point,
-                  bool exists)
+                  bool exists, bool other_model)
 {
     const struct wanted w = {.point = wanted->point,
                              .point_id = wanted->point_id,
@@ -62,7 +89,7 @@ static void judge(const struct plan_wish *wish, struct plan *plan, size_t collec
                              .payload_hash = wanted->payload_hash,
                              .doc = wanted->doc};
     if (wanted->refused) {
-        count(wish, plan, collection, wanted->doc, PLAN_REFUSED, PLAN_INVALID);
+        count_refused(wish, plan, collection, wanted);
         return;
     }
     if (!wanted->point) { /* a point that it had is found among the points */
@@ -73,7 +100,7 @@ static void judge(const struct plan_wish *wish, struct plan *plan, size_t collec
     enum action action = looked ? classify_by_witness(&w, point) : classify_by_entry(&w, entry);
     if (action == ACTION_EMBED)
         count(wish, plan, collection, wanted->doc, PLAN_EMBED,
-              why_embed(wanted, entry, point, looked, exists));
+              why_embed(wanted, entry, point, looked, exists, other_model));
     else if (wish->force || classify_is_reset(entry))
         count(wish, plan, collection, wanted->doc, PLAN_EMBED, PLAN_FORCED);
     else if (action == ACTION_PAYLOAD)
@@ -82,26 +109,68 @@ static void judge(const struct plan_wish *wish, struct plan *plan, size_t collec
         count(wish, plan, collection, wanted->doc, PLAN_UNCHANGED, PLAN_NO_REASON);
 }
 
+/* A point says which model its vector is of. */
+static bool is_of_other_model(const struct qdrant_point *point, const char *fingerprint)
+{
+    json_t *payload = json_loads(point->payload, 0, NULL);
+    const char *model = json_string_value(json_object_get(json_object_get(payload, "_lockstep"), "model"));
+    bool other = model && strcmp(model, fingerprint) != 0;
+    json_decref(payload);
+    return other;
+}
+
+/* Of which documents with another content is the vector of another model? Where the text changed as well, it
+ * would be embedded all the same, so that is what is told. */
+static enum lks_code find_models(const struct plan_wish *wish, size_t collection,
+                                 const struct source_doc *docs, const struct compare_wanted *wanted,
+                                 size_t doc_count, bool *other_model, struct lks_err *err)
+{
+    const char **ids = calloc(doc_count + 1, sizeof *ids);
+    size_t id_count = 0;
+    struct qdrant_points found = {.count = 0};
+    if (!ids) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < doc_count; i++) {
+        if (!docs[i].body) continue;
+        const struct entry *entry = &docs[i].record.entries[collection];
+        if (entry->point_id[0] && is_other_content(&wanted[i], entry)) ids[id_count++] = entry->point_id;
+    }
+    enum lks_code code = LKS_E_OK;
+    if (id_count) code = qdrant_retrieve(wish->source.qdrant, collection, ids, id_count, false, &found, err);
+    const char *fingerprint = wish->source.collections[collection]->fingerprint;
+    for (size_t k = 0; k < found.count && !code; k++) {
+        if (!is_of_other_model(&found.items[k], fingerprint)) continue;
+        for (size_t i = 0; i < doc_count; i++)
+            if (docs[i].body && !strcmp(docs[i].record.entries[collection].point_id, found.items[k].id))
+                other_model[i] = true;
+    }
+    qdrant_points_fini(&found);
+    free(ids);
+    return code == LKS_E_NOT_FOUND ? LKS_E_OK : code;
+}
+
 static enum lks_code plan_documents_in(const struct plan_wish *wish, struct plan *plan, size_t collection,
                                        const struct source_doc *docs, size_t doc_count, struct lks_err *err)
 {
     struct compare_wanted *wanted = calloc(doc_count + 1, sizeof *wanted);
+    bool *other_model = calloc(doc_count + 1, sizeof *other_model);
     struct witness *found = NULL;
     size_t found_count = 0;
     bool exists = true;
-    enum lks_code code = wanted ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code code = wanted && other_model ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < doc_count && !code; i++)
         if (!compare_want(&wish->source, collection, &docs[i], &wanted[i]))
             code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     if (!code)
         code = compare_look(&wish->source, collection, wanted, doc_count, false, &found, &found_count,
                             &exists, err);
+    if (!code && exists) code = find_models(wish, collection, docs, wanted, doc_count, other_model, err);
     for (size_t i = 0; i < doc_count && !code; i++)
         if (docs[i].body)
             judge(wish, plan, collection, &wanted[i], &docs[i].record.entries[collection],
-                  compare_find(found, found_count, wanted[i].point_id), exists);
+                  compare_find(found, found_count, wanted[i].point_id), exists, other_model[i]);
     qdrant_witnesses_free(found, found_count);
     compare_wanted_free(wanted, wanted ? doc_count : 0);
+    free(other_model);
     return code;
 }
 
@@ -206,11 +275,35 @@ static enum lks_code named_documents(const struct plan_wish *wish, struct plan *
     return code;
 }
 
+/* ---- sizes ---- */
+
+/* Would Qdrant take the vectors? A model that cannot be asked is no reason to plan nothing. */
+static enum lks_code find_misfit(const struct plan_wish *wish, struct plan *plan, size_t collection,
+                                 struct lks_err *err)
+{
+    struct lks_err ignored;
+    size_t dimensions = 0;
+    if (!wish->embedders ||
+        embed_dimensions(wish->embedders, wish->embedder_of[collection], &dimensions, &ignored))
+        return LKS_E_OK;
+    enum lks_code code = qdrant_fits(wish->source.qdrant, collection, dimensions, err);
+    if (code != LKS_E_QDRANT_REJECTED) return code;
+    plan->collections[collection].misfit = strdup(err->text);
+    return plan->collections[collection].misfit ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+}
+
 enum lks_code plan_make(const struct plan_wish *wish, struct plan *plan, struct lks_err *err)
 {
     *plan = (struct plan){.collections = calloc(wish->source.count + 1, sizeof *plan->collections)};
     if (!plan->collections) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    plan->collection_count = wish->source.count;
     enum lks_code code = LKS_E_OK;
+    for (size_t i = 0; i < wish->source.count && !code; i++)
+        if (compare_is_asked(&wish->source, i)) code = find_misfit(wish, plan, i, err);
+    if (code) {
+        plan_fini(plan);
+        return code;
+    }
     if (wish->ids) {
         code = named_documents(wish, plan, err);
     } else {
@@ -224,6 +317,14 @@ enum lks_code plan_make(const struct plan_wish *wish, struct plan *plan, struct 
 
 void plan_fini(struct plan *plan)
 {
+    for (size_t i = 0; i < plan->collection_count; i++) {
+        struct plan_counts *c = &plan->collections[i];
+        for (size_t k = 0; k < c->refusal_count; k++) {
+            free(c->refusals[k].doc);
+            free(c->refusals[k].text);
+        }
+        free(c->misfit);
+    }
     free(plan->collections);
     *plan = (struct plan){.documents = 0};
 }

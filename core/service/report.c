@@ -181,6 +181,26 @@ static json_t *action(const struct plan_counts *c, enum plan_action a)
     return json_pack("{s:I,s:o}", "count", (json_int_t)c->by_action[a], "reasons", reasons);
 }
 
+static json_t *plain_id(const char *doc)
+{
+    struct docid *id = doc ? docid_parse(doc) : NULL;
+    char *plain = id ? docid_plain(id) : NULL;
+    json_t *out = report_text(plain ? plain : "?");
+    free(plain);
+    docid_free(id);
+    return out;
+}
+
+static void put_refusals(json_t *out, const struct plan_counts *c)
+{
+    if (!c->refusal_count) return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < c->refusal_count; i++)
+        json_array_append_new(list, json_pack("{s:o,s:o}", "id", plain_id(c->refusals[i].doc), "error",
+                                              report_text(c->refusals[i].text)));
+    json_object_set_new(out, "refusals", list);
+}
+
 json_t *report_plan(const struct compare_source *source, const struct plan *plan)
 {
     json_t *collections = json_object();
@@ -190,19 +210,20 @@ json_t *report_plan(const struct compare_source *source, const struct plan *plan
         for (size_t a = 0; a < PLAN_ACTION_COUNT; a++)
             json_object_set_new(one, plan_action_name((enum plan_action)a),
                                 action(&plan->collections[i], (enum plan_action)a));
+        put_refusals(one, &plan->collections[i]);
+        if (plan->collections[i].misfit)
+            json_object_set_new(one, "doesNotFit", report_text(plan->collections[i].misfit));
         json_object_set_new(collections, source->names[i], one);
     }
     return json_pack("{s:I,s:o}", "documents", (json_int_t)plan->documents, "collections", collections);
 }
 
-json_t *report_part(const char *collection, const char *doc, enum plan_action a, enum plan_reason reason)
+json_t *report_part(const char *collection, const char *doc, enum plan_action a, enum plan_reason reason,
+                    const char *why)
 {
-    struct docid *id = doc ? docid_parse(doc) : NULL;
-    char *plain = id ? docid_plain(id) : NULL;
-    json_t *out = json_pack("{s:o,s:s,s:s,s:s}", "id", report_text(plain ? plain : "?"), "collection",
-                            collection, "action", plan_action_name(a), "reason", plan_reason_name(reason));
-    free(plain);
-    docid_free(id);
+    json_t *out = json_pack("{s:o,s:s,s:s,s:s}", "id", plain_id(doc), "collection", collection, "action",
+                            plan_action_name(a), "reason", plan_reason_name(reason));
+    if (why) json_object_set_new(out, "error", report_text(why));
     return out;
 }
 

@@ -30,11 +30,13 @@ uint64_t report_held(const json_t *work);
 json_t *report_touched(const char *const *names, const char *id, const struct engine_touched *touched);
 /* The same fields for a document that could not be worked on: `id` as it was named. */
 json_t *report_untouched(const char *id, const struct lks_err *err);
-/* What a sync would do: `{documents, collections: {NAME: {ACTION: {count, reasons: {REASON: count}}}}}` */
+/* What a sync would do: `{documents, collections: {NAME: {ACTION: {count, reasons: {REASON: count}},
+ * refusals: [{id, error}], doesNotFit}}}`; the last two only where there is something to say. */
 json_t *report_plan(const struct compare_source *source, const struct plan *plan);
-/* `{id, collection, action, reason}`; `doc` is the `_id` in canonical Extended JSON. */
-json_t *report_part(const char *collection, const char *doc, enum plan_action action,
-                    enum plan_reason reason);
+/* `{id, collection, action, reason, error}`; `doc` is the `_id` in canonical Extended JSON; no error where
+ * `why` is NULL. */
+json_t *report_part(const char *collection, const char *doc, enum plan_action action, enum plan_reason reason,
+                    const char *why);
 /* `{documents, points, findings, collections: {NAME: {inStep, refused, KIND...}}, list}`; `list` (may be
  * NULL) is borrowed. */
 json_t *report_verify(const struct compare_source *source, const struct verify_report *report, json_t *list);

@@ -151,6 +151,65 @@ START_TEST(a_dry_run_tells_new_texts_from_new_payloads_and_from_documents_that_w
 }
 END_TEST
 
+START_TEST(a_dry_run_says_why_documents_are_not_valid)
+{
+    struct live w = {.folder = ""};
+    open_patient(&w, "dry-run-invalid");
+    insert_made(&w, 0, 1);
+    insert(&w, J("_id" : 1, "name" : "No id"));
+    insert(&w, J("_id" : 2, "id" : "made-0", "name" : "The same id"));
+    json_t *plan = JSON_OF(&w, 0, "sync", "--dry-run", "--json");
+    const json_t *tools = json_object_get(
+        json_object_get(json_object_iter_value(json_object_iter(plan)), "collections"), "tools");
+    const json_t *refusals = json_object_get(tools, "refusals");
+    EXPECT_INT(&w, NUMBER(tools, "refused", "reasons", "not valid"), 2);
+    EXPECT_INT(&w, json_array_size(refusals), 2);
+    for (size_t i = 0; i < 2; i++)
+        EXPECT(&w, strlen(json_string_value(json_object_get(json_array_get(refusals, i), "error"))) > 10);
+    json_decref(plan);
+    SAYS(&w, 0, "not valid: 1: the id field `id` is missing", "sync", "--dry-run");
+    SAYS(&w, 0, "refused  1 (not valid: ", "sync", "--dry-run", "--id", "1");
+    plan = JSON_OF(&w, 0, "sync", "--dry-run", "--json", "--id", "1");
+    const json_t *parts = json_object_get(json_object_iter_value(json_object_iter(plan)), "parts");
+    EXPECT(&w, json_is_string(json_object_get(json_array_get(parts, 0), "error")));
+    json_decref(plan);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_dry_run_names_a_changed_model_and_foresees_vectors_that_do_not_fit)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    open_in_step(&w, "dry-run-model");
+    live_set(&w, "embedding", "document_prefix", "passage: ");
+    update(&w, J("id" : "made-1"), J("$set" : {"name" : "Another name altogether"}));
+    json_t *plan = JSON_OF(&w, 0, "sync", "--dry-run", "--json");
+    const json_t *tools = json_object_get(
+        json_object_get(json_object_iter_value(json_object_iter(plan)), "collections"), "tools");
+    EXPECT_INT(&w, NUMBER(tools, "embed", "count"), 20);
+    EXPECT_INT(&w, NUMBER(tools, "embed", "reasons", "model changed"), 20);
+    EXPECT(&w, !json_object_get(tools, "doesNotFit"));
+    json_decref(plan);
+    process_kill(&w.embedder); /* which is asked for the size alone */
+    SAYS(&w, 0, "20 model changed", "sync", "--dry-run");
+    live_set(&w, "embedding", "dimensions", "32");
+    SAYS(&w, 1, "does not fit: collection", "sync", "--dry-run", "--collection", "tools");
+    plan = JSON_OF(&w, 1, "sync", "--dry-run", "--json");
+    tools = json_object_get(json_object_get(json_object_iter_value(json_object_iter(plan)), "collections"),
+                            "tools");
+    EXPECT(&w, strstr(json_string_value(json_object_get(tools, "doesNotFit")),
+                      "but size 32 with distance Cosine is wanted") != NULL);
+    json_decref(plan);
+    live_set(&w, "embedding", "dimensions", NULL);
+    live_set(&w, "embedding", "provider", "hash"); /* whose size is its own */
+    SAYS(&w, 1, "but size 256 with distance Cosine is wanted", "sync", "--dry-run");
+    embedder_start(&w);
+    struct counters c = counters(&w);
+    EXPECT_INT(&w, c.upserted + c.payloads + c.deleted, 0);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(a_forced_sync_of_one_collection_embeds_that_one_alone)
 {
     struct live w = {.folder = ""};
@@ -473,6 +532,8 @@ int main(void)
     const TTest *const tests[] = {
         a_dry_run_says_what_a_sync_would_do_and_writes_nothing_anywhere,
         a_dry_run_tells_new_texts_from_new_payloads_and_from_documents_that_went,
+        a_dry_run_says_why_documents_are_not_valid,
+        a_dry_run_names_a_changed_model_and_foresees_vectors_that_do_not_fit,
         a_forced_sync_of_one_collection_embeds_that_one_alone,
         a_sync_of_one_collection_leaves_the_others_changes_to_the_next,
         a_sync_of_one_document_does_that_document_alone,

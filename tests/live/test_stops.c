@@ -295,7 +295,18 @@ START_TEST(an_id_field_that_documents_do_not_have_is_noticed)
     insert_made(&w, 0, 1);
     buf_init(&err, 0);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, &err, "config", "check", NULL), 0);
-    EXPECT(&w, strstr(err.data, "5 of 6 documents have no `id`; did you mean `id_field = _id`?") != NULL);
+    EXPECT(&w, strstr(err.data, "5 of 6 documents have no `id`; did you mean `_id`?") != NULL);
+    EXPECT(&w, strstr(err.data, "lockstep.ini:1: ") != NULL); /* [mongodb]: the key is not given */
+    live_set(&w, "mongodb", "id_field", "slug");
+    buf_clear(&err);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, &err, "config", "check", NULL), 0);
+    EXPECT(&w, strstr(err.data, "5 of 6 documents have no `slug`; did you mean `_id`?") != NULL);
+    char line[400], where[80] = "";
+    FILE *ini = fopen(live_ini(&w), "r");
+    for (unsigned number = 1; ini && fgets(line, sizeof line, ini); number++)
+        if (strncmp(line, "id_field", 8) == 0) snprintf(where, sizeof where, "lockstep.ini:%u: ", number);
+    if (ini) fclose(ini);
+    EXPECT(&w, *where && strstr(err.data, where) != NULL);
     live_set(&w, "mongodb", "id_field", "_id");
     buf_clear(&err);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, &err, "config", "check", NULL), 0);
