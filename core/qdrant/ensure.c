@@ -57,7 +57,7 @@ static void ensure_index(struct task *task, size_t from);
 
 static void ensured_index(struct task *task, struct exchange *x, struct verdict *v)
 {
-    verdict_operations(v, 1, x->what);
+    verdict_operation(v, x->what);
     if (v->code)
         task_fail(task, &v->err);
     else

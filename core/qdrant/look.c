@@ -135,6 +135,6 @@ enum lks_code qdrant_delete(struct qdrant *q, size_t collection, const char *con
     ask_init(&a);
     body_delete(&a.body, ids, count);
     ask_run(&a, q, "POST", c->url, "/points/delete?wait=true", "delete from \"%s\"", c->name);
-    verdict_operations(&a.v, 1, a.what);
+    verdict_operation(&a.v, a.what);
     return ask_end(&a, err);
 }

@@ -300,7 +300,7 @@ void epochs_start(struct task *task)
 
 static void deleted(struct task *task, struct exchange *x, struct verdict *v)
 {
-    verdict_operations(v, 1, x->what);
+    verdict_operation(v, x->what);
     task->req->del.unknown = v->code && v->unknown;
     if (v->code) task_fail(task, &v->err);
 }

@@ -241,6 +241,26 @@ static int operation_state(struct scan *s)
     return state;
 }
 
+static void operations_end(struct verdict *v, bool well, int worst, const char *what)
+{
+    if (!worst && well) return;
+    v->unknown = true;
+    if (worst == 1)
+        v->code = lks_fail(&v->err, LKS_E_QDRANT_TIMEOUT, "%s: accepted, but not completed in time", what);
+    else
+        v->code =
+            lks_fail(&v->err, LKS_E_QDRANT_UNAVAILABLE, "%s: the reply does not say what became of it", what);
+}
+
+void verdict_operation(struct verdict *v, const char *what)
+{
+    struct scan s;
+    if (v->code) return;
+    scan_init(&s, v->result.data, v->result.bytes);
+    int state = operation_state(&s);
+    operations_end(v, !s.bad, state, what);
+}
+
 void verdict_operations(struct verdict *v, size_t expected, const char *what)
 {
     struct scan s;
@@ -248,18 +268,7 @@ void verdict_operations(struct verdict *v, size_t expected, const char *what)
     int worst = 0, state;
     if (v->code) return;
     scan_init(&s, v->result.data, v->result.bytes);
-    if (scan_peek(&s) == '[') {
-        for (scan_array(&s); scan_element(&s); count++)
-            if ((state = operation_state(&s)) > worst) worst = state;
-    } else {
-        worst = operation_state(&s);
-        count = 1;
-    }
-    if (!worst && !s.bad && count == expected) return;
-    v->unknown = true;
-    if (worst == 1)
-        v->code = lks_fail(&v->err, LKS_E_QDRANT_TIMEOUT, "%s: accepted, but not completed in time", what);
-    else
-        v->code =
-            lks_fail(&v->err, LKS_E_QDRANT_UNAVAILABLE, "%s: the reply does not say what became of it", what);
+    for (scan_array(&s); scan_element(&s); count++)
+        if ((state = operation_state(&s)) > worst) worst = state;
+    operations_end(v, !s.bad && count == expected, worst, what);
 }

@@ -28,10 +28,12 @@ struct verdict {
 void verdict_read(struct verdict *v, const struct http_call *call, const char *what, const char *secret);
 
 /*
- * Given the `result` of one or several update operations: LKS_E_OK only if all say "completed".
- * "acknowledged" and "wait_timeout" (1.17+) mean LKS_E_QDRANT_TIMEOUT and unknown, anything else
- * LKS_E_QDRANT_UNAVAILABLE and unknown. `expected` is how many operations there were.
+ * Given the `result` of an update, an object: LKS_E_OK only if it says "completed". "acknowledged" and
+ * "wait_timeout" (1.17+) mean LKS_E_QDRANT_TIMEOUT and unknown, anything else LKS_E_QDRANT_UNAVAILABLE and
+ * unknown.
  */
+void verdict_operation(struct verdict *v, const char *what);
+/* Likewise of a batch of `expected` updates, a list of such objects: LKS_E_OK only if all say "completed". */
 void verdict_operations(struct verdict *v, size_t expected, const char *what);
 
 #endif

@@ -115,7 +115,10 @@ static void written(struct task *task, struct exchange *x, struct verdict *v)
     struct write *w = task->state;
     struct range range = {x->first, x->count};
     bool payloads = x->step == STEP_UNHASH || x->step == STEP_PAYLOAD;
-    verdict_operations(v, payloads ? x->count : 1, x->what);
+    if (payloads)
+        verdict_operations(v, x->count, x->what);
+    else
+        verdict_operation(v, x->what);
     /* Of those that are gone Qdrant names one, and writes the others; whoever looks finds out. */
     if (x->step == STEP_VECTOR && v->missing) v->code = LKS_E_OK;
     if (!v->code && (x->step == STEP_UNHASH || x->step == STEP_VECTOR)) {

@@ -578,23 +578,28 @@ struct operations {
     enum lks_code code;
 };
 static const struct operations operations[] = {
-    {"{\"operation_id\":7,\"status\":\"completed\"}", 1, LKS_E_OK},
+    {"{\"operation_id\":7,\"status\":\"completed\"}", 0, LKS_E_OK},
     {"[{\"operation_id\":10,\"status\":\"completed\"},{\"operation_id\":11,\"status\":\"completed\"}]", 2,
      LKS_E_OK},
     {"[{\"operation_id\":10,\"status\":\"completed\"}]", 2, LKS_E_QDRANT_UNAVAILABLE},
-    {"{\"operation_id\":7,\"status\":\"acknowledged\"}", 1, LKS_E_QDRANT_TIMEOUT},
-    {"{\"operation_id\":7,\"status\":\"wait_timeout\"}", 1, LKS_E_QDRANT_TIMEOUT},
+    {"{\"operation_id\":7,\"status\":\"acknowledged\"}", 0, LKS_E_QDRANT_TIMEOUT},
+    {"{\"operation_id\":7,\"status\":\"wait_timeout\"}", 0, LKS_E_QDRANT_TIMEOUT},
     {"[{\"operation_id\":1,\"status\":\"completed\"},{\"operation_id\":2,\"status\":\"wait_timeout\"}]", 2,
      LKS_E_QDRANT_TIMEOUT},
-    {"{\"operation_id\":7}", 1, LKS_E_QDRANT_UNAVAILABLE},
-    {"true", 1, LKS_E_QDRANT_UNAVAILABLE},
-    {"{\"status\":\"odd\"}", 1, LKS_E_QDRANT_UNAVAILABLE},
+    {"{\"operation_id\":7}", 0, LKS_E_QDRANT_UNAVAILABLE},
+    {"true", 0, LKS_E_QDRANT_UNAVAILABLE},
+    {"{\"status\":\"odd\"}", 0, LKS_E_QDRANT_UNAVAILABLE},
+    {"[{\"status\":\"completed\"}]", 0, LKS_E_QDRANT_UNAVAILABLE},
+    {"{\"operation_id\":7,\"status\":\"completed\"}", 1, LKS_E_QDRANT_UNAVAILABLE},
 };
 
 START_TEST(only_completed_is_done)
 {
     struct verdict v = {.result = text_slice(operations[_i].result)};
-    verdict_operations(&v, operations[_i].expected, "upsert");
+    if (operations[_i].expected)
+        verdict_operations(&v, operations[_i].expected, "batch");
+    else
+        verdict_operation(&v, "upsert");
     ck_assert_int_eq(v.code, operations[_i].code);
     ck_assert_int_eq(v.unknown, operations[_i].code != LKS_E_OK);
 }
@@ -662,7 +667,7 @@ static void read_as_anything(const char *text, size_t bytes)
     buf_put(&call.reply, text, bytes);
     verdict_read(&v, &call, "garbled", "secret");
     struct slice result = v.code ? (struct slice){text, bytes} : v.result;
-    if (!v.code) verdict_operations(&v, 1, "garbled");
+    if (!v.code) verdict_operation(&v, "garbled");
     if (reply_witnesses(result, "s.t", &list, next) == REPLY_OK) {
         witnesses_unique(&list);
         for (size_t i = 0; i < list.count; i++)
