@@ -6,7 +6,8 @@
  * itself:
  *
  *     make -> turn -> look [-> claim] -> embed -> upsert -> strays -> settled
- *               \-> fetch (the point's own vector) /
+ *               |-> fetch (the point's own vector) /
+ *               \-> borrow (that of its former point) /
  *
  * docs.c owns the map, doc.c has a document's life, part.c a part's stages, send.c turns queues into requests
  * and results back, stream.c, scan.c, worker.c and tombs.c say which documents to look at, start.c takes and
@@ -58,8 +59,9 @@ struct why {
 enum part_stage {
     PART_MAKE,
     PART_LOOK,
-    PART_FETCH, /* its point alone is looked at, as its vector is to be written again */
-    PART_CLAIM, /* a tomb is put for a document that will not be what its record says */
+    PART_FETCH,  /* its point alone is looked at, as its vector is to be written again */
+    PART_BORROW, /* another point of the document with the same content is looked at, as its vector will do */
+    PART_CLAIM,  /* a tomb is put for a document that will not be what its record says */
     PART_EMBED,
     PART_UPSERT,
     PART_STRAY_LOOK,
@@ -88,6 +90,7 @@ struct part {
     size_t vector_credit;        /* what it counts in bytes_in_work: it came from the point */
     bool wants_vector;           /* the next look brings the point's vector, too */
     bool asked_vector;           /* the last one did */
+    char twin[POINT_ID_BYTES];   /* the point that the vector is borrowed from; "": none was seen yet */
     bool keeps;                  /* the point has vectors under further names */
     bool agreed;                 /* all replicas were asked at the last look */
     bool blind;                  /* the stray is deleted although the replica that was read lacks it */
@@ -521,6 +524,9 @@ void docs_relieve(struct engine *e);
 /* ---- rivals.c ---- */
 /* The document has no point: its `src.owner` holds `key` too. It is looked at again when that changes. */
 void rival_lost(struct engine *e, const struct doc *doc, const char *key);
+/* Two documents hold one business id: the lower `_id` has the point, this one has none. False when memory is
+ * out. */
+bool rival_refuse(struct part *part);
 /* Memory is out for one who waits for a business id: the worker will come by. Releases `why`. */
 void rival_unmarked(struct engine *e, struct why *why);
 /* The document was looked at: whoever waits for a business id that it doesn't hold (any more) is looked at
@@ -567,10 +573,18 @@ void part_turn_come(struct engine *e, struct part *part);
 void part_fini(struct engine *e, struct part *part);
 
 /* ---- own_point.c ---- */
+/* Its record is not believed: the points are asked. */
+bool part_in_doubt(struct engine *e, const struct part *part);
 /* It is to be expected that this look ends in a write with the vector that the point has. */
 bool vector_expected(const struct engine *e, const struct part *part);
 /* Takes a copy of the point's vector, if that can be used, and counts it. False when memory is out. */
 bool vector_take(struct engine *e, struct part *part, const struct witness *own);
+/* A point under another id holds the very content that is wanted: the document's key has changed, or another
+ * version spelled it otherwise. */
+bool part_is_twin(const struct part *part, const struct witness *w);
+/* Where it may be: the twin that was seen, or else what the record says, as no search finds each spelling of
+ * an `_id`. NULL: nowhere. */
+const char *part_former_point(const struct part *part, const struct witness *twin);
 /* Lets go of whatever vector it has. */
 void vector_drop(struct engine *e, struct part *part);
 void part_note_point(struct part *part, const struct witness *own);

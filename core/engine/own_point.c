@@ -1,6 +1,7 @@
 /*
- * own_point.c - the point that a part writes, as it is there: what its record learns from it, whether it
- * needs our epoch, and the vector that it has.
+ * own_point.c - the point that a part writes, as it is there: whether it must be asked at all, what its
+ * record learns from it, whether it needs our epoch, and the vector that it has, or that the point has under
+ * whose id the same content was before.
  *
  * What changes a payload or an epoch is written with the vector that is there, in one piece, so that vector
  * and payload always fit each other. Such a vector never goes where embeddings are cached.
@@ -10,6 +11,20 @@
 
 #include "engine/internal.h"
 #include "engine/usable.h"
+
+/*
+ * While everything is compared there is a reason not to believe records, whatever brings us here; and so
+ * there is while another installation writes to the same points. The point of a business id that another
+ * document holds too may be that one's by now.
+ */
+bool part_in_doubt(struct engine *e, const struct part *part)
+{
+    const struct doc *doc = part->doc;
+    bool compares = e->scan.doubt && (e->scan.wanted || e->scan.running);
+    bool sweeps = e->sweep.running && (e->sweep.left >> part->collection & 1);
+    return doc->work.doubt || doc->gone || doc->src.contested || compares || sweeps || refused_is(e, doc) ||
+           epochs_another(e);
+}
 
 bool vector_expected(const struct engine *e, const struct part *part)
 {
@@ -35,6 +50,25 @@ bool vector_take(struct engine *e, struct part *part, const struct witness *own)
     part->vector_credit = own->dimensions * sizeof *part->vector;
     e->bytes_in_work += part->vector_credit;
     return true;
+}
+
+bool part_is_twin(const struct part *part, const struct witness *w)
+{
+    return part->wanted.point && w->ours && !w->differs && w->doc && strcmp(w->doc, part->doc->json) == 0 &&
+           w->content_hash[0] && strcmp(w->content_hash, part->wanted.content_hash) == 0;
+}
+
+bool part_embeds_anew(const struct part *part)
+{
+    return part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
+}
+
+const char *part_former_point(const struct part *part, const struct witness *twin)
+{
+    const struct entry *before = &part->doc->src.record.entries[part->collection];
+    bool said = before->point_id[0] && strcmp(before->point_id, part->made.point_id) != 0 &&
+                strcmp(before->content_hash, part->wanted.content_hash) == 0;
+    return twin ? twin->point_id : said ? before->point_id : NULL;
 }
 
 void vector_drop(struct engine *e, struct part *part)

@@ -191,6 +191,7 @@ static struct lane *lane_of(struct engine *e, struct part *part)
         return &c->make;
     case PART_LOOK:
     case PART_FETCH:
+    case PART_BORROW:
     case PART_STRAY_LOOK:
         return &c->look;
     case PART_CLAIM:
@@ -340,44 +341,12 @@ static void out_of_memory(struct engine *e, struct part *part)
     part_failed(e, part, &err);
 }
 
-/* Two documents hold one business id: the lower `_id` has the point, this one has none. */
-static bool refuse_duplicate(struct part *part)
-{
-    struct doc *doc = part->doc;
-    if (doc->gone || !doc->src.owner || part->made.kind == MADE_FATAL) return true;
-    if (!part->made.err && !(part->made.err = malloc(sizeof *part->made.err))) return false;
-    char *owner = docid_plain(doc->src.owner);
-    lks_fail(part->made.err, LKS_E_VALIDATION,
-             "the business id \"%.200s\" is also held by document %.200s, which has the lower _id and so "
-             "owns the point; "
-             "give one of them another id",
-             part->made.key ? part->made.key : "", owner ? owner : "?");
-    free(owner);
-    part->made.kind = MADE_FAILED;
-    part->made.point_id[0] = '\0';
-    return true;
-}
-
-/*
- * While everything is compared there is a reason not to believe records, whatever brings us here; and so
- * there is while another installation writes to the same points. The point of a business id that another
- * document holds too may be that one's by now.
- */
-static bool in_doubt(struct engine *e, const struct part *part)
-{
-    const struct doc *doc = part->doc;
-    bool compares = e->scan.doubt && (e->scan.wanted || e->scan.running);
-    bool sweeps = e->sweep.running && (e->sweep.left >> part->collection & 1);
-    return doc->work.doubt || doc->gone || doc->src.contested || compares || sweeps || refused_is(e, doc) ||
-           epochs_another(e);
-}
-
 static void decide(struct engine *e, struct part *part)
 {
     struct doc *doc = part->doc;
     struct collection_state *c = collection_of(e, part);
     const struct entry *entry = &doc->src.record.entries[part->collection];
-    if (!refuse_duplicate(part)) {
+    if (!rival_refuse(part)) {
         out_of_memory(e, part);
         return;
     }
@@ -403,7 +372,7 @@ static void decide(struct engine *e, struct part *part)
     /* A first scan into a collection that was empty when we came needn't ask for what nobody has written. */
     bool first = c->virgin && doc->work.scanned && !entry->present && !doc->src.contested;
     if (first ? part->wanted.point || !doc->gone
-              : !classify_needs_witness(&part->wanted, entry, in_doubt(e, part))) {
+              : !classify_needs_witness(&part->wanted, entry, part_in_doubt(e, part))) {
         enum action action = classify_by_entry(&part->wanted, entry);
         if (action == ACTION_CLEAR && !add_stray(part, entry->point_id)) {
             out_of_memory(e, part);
@@ -426,6 +395,7 @@ void part_start(struct engine *e, struct part *part)
 {
     part->failed = part->wrote = part->embedded = false;
     part->leaves = replicas_strays_only(part);
+    part->twin[0] = '\0';
     part->stage = PART_MAKE;
     if (entry_of(part)->status == SYNC_FAILED && entry_of(part)->present)
         collection_of(e, part)->stats.retried++;
@@ -504,11 +474,26 @@ static void stray_looked(struct engine *e, struct part *part, const struct witne
     next_stray(e, part);
 }
 
+/* With the vector of its former point, if that has the same content. The point's own turn is held. */
+static void act_or_borrow(struct engine *e, struct part *part, enum action action, const struct witness *twin)
+{
+    bool may = action == ACTION_EMBED && !part_embeds_anew(part) && !part->twin[0];
+    const char *former = may ? part_former_point(part, twin) : NULL;
+    if (!former) {
+        act(e, part, action);
+        return;
+    }
+    memcpy(part->twin, former, sizeof part->twin);
+    part->wants_vector = true;
+    go_in_turn(e, part, PART_BORROW, part->made.point_id);
+}
+
 /*
  * Takes the point of another document over. That one's record may say that it is synced, and from the first
  * write on it isn't.
  */
-static void take_over(struct engine *e, struct part *part, const struct witness *own, enum action action)
+static void take_over(struct engine *e, struct part *part, const struct witness *own, enum action action,
+                      const struct witness *twin)
 {
     struct docid *id = NULL;
     if (own->doc && !docid_read(own->doc, &id)) {
@@ -516,12 +501,7 @@ static void take_over(struct engine *e, struct part *part, const struct witness 
         return;
     }
     doc_add_freed(e, part->doc, part->made.key);
-    if (!id || claim(e, part, id)) act(e, part, action); /* no id: no document can have it */
-}
-
-bool part_embeds_anew(const struct part *part)
-{
-    return part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
+    if (!id || claim(e, part, id)) act_or_borrow(e, part, action, twin); /* no id: no document has it */
 }
 
 static bool must_write(const struct engine *e, const struct part *part, const struct witness *own)
@@ -529,8 +509,10 @@ static bool must_write(const struct engine *e, const struct part *part, const st
     return part_needs_stamp(e, part, own) || replicas_want_write(e, part, own);
 }
 
-/* What has to follow from what its point says now. */
-static void own_looked(struct engine *e, struct part *part, const struct witness *own)
+/* What has to follow from what its point says now; `twin`: a point under another id with the wanted content.
+ */
+static void own_looked(struct engine *e, struct part *part, const struct witness *own,
+                       const struct witness *twin)
 {
     part_note_point(part, own);
     part->keeps = own && own->further;
@@ -557,9 +539,20 @@ static void own_looked(struct engine *e, struct part *part, const struct witness
     }
     part->leaves &= part->made.kind == MADE_FAILED;
     if (takes_over)
-        take_over(e, part, own, action);
+        take_over(e, part, own, action, twin);
     else
-        act(e, part, action);
+        act_or_borrow(e, part, action, twin);
+}
+
+/* The twin's vector and what it is of came in one piece: whatever became of that point, they fit each other.
+ */
+static void borrowed(struct engine *e, struct part *part, const struct witness *twin)
+{
+    if (twin && part_is_twin(part, twin) && !vector_take(e, part, twin)) {
+        out_of_memory(e, part);
+        return;
+    }
+    act(e, part, part->vector ? ACTION_PAYLOAD : ACTION_EMBED);
 }
 
 /* Points that may be on a replica which was not read are strays, too. */
@@ -582,14 +575,18 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
 {
     if (part->stage == PART_FETCH) {
         if (count) epochs_note(e, part->collection, found);
-        own_looked(e, part, count ? found : NULL);
+        own_looked(e, part, count ? found : NULL, NULL);
+        return;
+    }
+    if (part->stage == PART_BORROW) {
+        borrowed(e, part, count ? found : NULL);
         return;
     }
     if (part->stage == PART_STRAY_LOOK) {
         stray_looked(e, part, found, count);
         return;
     }
-    const struct witness *own = NULL;
+    const struct witness *own = NULL, *twin = NULL;
     part->looked = true;
     part->stray_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -602,12 +599,13 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
             out_of_memory(e, part);
             return;
         }
+        if (w != own && part_is_twin(part, w)) twin = w;
     }
     if (!add_owed(e, part)) {
         out_of_memory(e, part);
         return;
     }
-    own_looked(e, part, own);
+    own_looked(e, part, own, twin);
 }
 
 void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions)

@@ -253,6 +253,7 @@ static size_t witnesses_of(const struct part *part, const struct req *req, struc
 {
     size_t count = 0;
     const char *point_id = part->stage == PART_STRAY_LOOK ? part->strays[part->stray_count - 1]
+                           : part->stage == PART_BORROW   ? part->twin
                            : part->wanted.point           ? part->made.point_id
                                                           : NULL;
     const struct witness *own = NULL;

@@ -73,6 +73,23 @@ static void remember(struct engine *e, const struct doc *doc, const char *key)
     e->rival_count++;
 }
 
+bool rival_refuse(struct part *part)
+{
+    struct doc *doc = part->doc;
+    if (doc->gone || !doc->src.owner || part->made.kind == MADE_FATAL) return true;
+    if (!part->made.err && !(part->made.err = malloc(sizeof *part->made.err))) return false;
+    char *owner = docid_plain(doc->src.owner);
+    lks_fail(part->made.err, LKS_E_VALIDATION,
+             "the business id \"%.200s\" is also held by document %.200s, which has the lower _id and so "
+             "owns the point; "
+             "give one of them another id",
+             part->made.key ? part->made.key : "", owner ? owner : "?");
+    free(owner);
+    part->made.kind = MADE_FAILED;
+    part->made.point_id[0] = '\0';
+    return true;
+}
+
 void rival_unmarked(struct engine *e, struct why *why)
 {
     why_release(why);

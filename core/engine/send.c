@@ -269,8 +269,9 @@ static void name_points(struct req *req, const struct batch *batch, bool vectors
         bool with = part->wants_vector && !stray;
         if (with != vectors || (!stray && !part->wanted.point)) continue;
         part->asked_vector = with;
-        req->lookup.point_ids[req->lookup.point_count++] =
-            stray ? part->strays[part->stray_count - 1] : part->made.point_id;
+        req->lookup.point_ids[req->lookup.point_count++] = stray ? part->strays[part->stray_count - 1]
+                                                           : part->stage == PART_BORROW ? part->twin
+                                                                                        : part->made.point_id;
     }
 }
 

@@ -44,6 +44,7 @@ START_TEST(an_id_that_moves_and_moves_back_leaves_no_ghost)
     open_in_step(&w, "move");
     update(&w, J("id" : "made-5"), J("$set" : {"id" : "moved"}));
     live_in_step(&w);
+    EXPECT_INT(&w, counters(&w).texts, 0); /* the vector moves along */
     update(&w, J("id" : "moved"), J("$set" : {"id" : "made-5"}));
     live_in_step(&w);
     for (int i = 0; i < 10; i++) {
@@ -52,6 +53,22 @@ START_TEST(an_id_that_moves_and_moves_back_leaves_no_ghost)
     }
     live_in_step(&w);
     EXPECT_INT(&w, points(&w, "tools"), 40);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_document_that_takes_over_another_ones_id_brings_its_vector_along)
+{
+    struct live w = {.folder = ""};
+    open_in_step(&w, "overtake");
+    insert(&w, J("_id" : "a", "id" : "one", "name" : "First", "categories" : ["One"]));
+    insert(&w, J("_id" : "b", "id" : "two", "name" : "Second", "categories" : ["Two"]));
+    live_in_step(&w);
+    counters_reset(&w);
+    update(&w, J("id" : "one"), J("$set" : {"id" : "two"})); /* the lower _id owns it */
+    live_in_step(&w);
+    EXPECT_INT(&w, counters(&w).texts, 0);
+    EXPECT_INT(&w, points(&w, "tools"), 41);
     live_close(&w);
 }
 END_TEST
@@ -414,6 +431,7 @@ int main(void)
     const TTest *const tests[] = {
         an_id_deleted_and_created_again_many_times_ends_as_the_last_document_has_it,
         an_id_that_moves_and_moves_back_leaves_no_ghost,
+        a_document_that_takes_over_another_ones_id_brings_its_vector_along,
         two_documents_that_swap_their_ids_swap_their_points,
         of_two_documents_with_one_id_the_lower_owns_the_point_and_the_other_follows,
         duplicates_that_were_there_before_the_first_start_are_told_apart,

@@ -372,7 +372,9 @@ static bool known_to_be_there(const struct world *w, const struct run *run, cons
     find_hot(w, run->recorded[id], &hot);
     if (hot.doc[id] || hot.key[doc->key]) return false;
     sim_make(&run->setup, doc, collection, &made);
-    return made.kind == MADE_POINT && strcmp(point->content_hash, made.content_hash) == 0 &&
+    return made.kind == MADE_POINT &&
+           says(made.content_hash, made.payload_hash, id, &doc->record.entries[collection], id) &&
+           strcmp(point->content_hash, made.content_hash) == 0 &&
            strcmp(point->payload_hash, made.payload_hash) == 0;
 }
 
