@@ -3,8 +3,8 @@
  *
  * A document in work knows the moment of its oldest event itself. One that was let go unfinished (it failed
  * and will be tried again, or waits for a provider) is remembered here, up to a fixed number; the backlog
- * itself is in MongoDB. What was given up (no further attempt before it changes) is counted as failed, not as
- * behind.
+ * itself is in MongoDB. What was given up, or waits for a change of the document, is counted as failed, not
+ * as behind. A document that vanished without an event is forgotten after the next scan.
  */
 #include <stdlib.h>
 
@@ -16,7 +16,9 @@ struct behind {
     struct behind *chain;
     struct docid *id; /* owned */
     int64_t since_wall_ms;
-    bool event; /* `since` is the time of an event, not that of our first look */
+    bool event;     /* `since` is the time of an event, not that of our first look */
+    bool gone;      /* it is its points that are to go: its tombstone brings it back */
+    uintptr_t scan; /* it was seen since this scan began */
 };
 
 static struct behind **slot(struct engine *e, const struct docid *id)
@@ -38,9 +40,18 @@ static void note(struct engine *e, const struct doc *doc)
     struct behind **at = slot(e, doc->id);
     bool event = doc->work.happened_ms != 0;
     int64_t since = event ? doc->work.happened_ms : wall_ms(e);
-    if (*at) return; /* it has been for longer */
+    if (*at) { /* it has been for longer */
+        (*at)->gone = doc->gone;
+        (*at)->scan = e->scan.generation;
+        return;
+    }
     struct behind *b = e->behind.count < MOST ? malloc(sizeof *b) : NULL;
-    if (b) *b = (struct behind){.id = docid_copy(doc->id), .since_wall_ms = since, .event = event};
+    if (b)
+        *b = (struct behind){.id = docid_copy(doc->id),
+                             .since_wall_ms = since,
+                             .event = event,
+                             .gone = doc->gone,
+                             .scan = e->scan.generation};
     if (!b || !b->id) {
         free(b);
         remember_without_name(e, since);
@@ -50,6 +61,25 @@ static void note(struct engine *e, const struct doc *doc)
     e->behind.count++;
 }
 
+static void forget(struct engine *e, struct behind **at)
+{
+    struct behind *b = *at;
+    *at = b->chain;
+    docid_free(b->id);
+    free(b);
+    if (--e->behind.count == 0) e->behind.unnamed_wall_ms = NO_TIME;
+}
+
+void behind_scanned(struct engine *e)
+{
+    for (size_t i = 0; i < BEHIND_BUCKETS; i++)
+        for (struct behind **at = &e->behind.buckets[i]; *at;)
+            if (!(*at)->gone && (*at)->scan < e->scan.generation)
+                forget(e, at);
+            else
+                at = &(*at)->chain;
+}
+
 /* Forgets it. True if it was behind because of an event; then *since is when that happened. */
 static bool take(struct engine *e, const struct docid *id, int64_t *since)
 {
@@ -57,16 +87,14 @@ static bool take(struct engine *e, const struct docid *id, int64_t *since)
     if (!b) return false;
     bool event = b->event;
     *since = b->since_wall_ms;
-    *at = b->chain;
-    docid_free(b->id);
-    free(b);
-    if (--e->behind.count == 0) e->behind.unnamed_wall_ms = NO_TIME;
+    forget(e, at);
     return event;
 }
 
 static bool entry_behind(const struct entry *entry)
 {
-    if (entry->status == SYNC_FAILED) return entry->next_retry_ms != NO_TIME;
+    if (entry->status == SYNC_FAILED)
+        return entry->next_retry_ms != NO_TIME && retry_kind_of(entry->error) != RETRY_ON_CHANGE;
     return entry->status != SYNC_SYNCED;
 }
 

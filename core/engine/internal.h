@@ -278,6 +278,7 @@ struct engine {
     struct {
         bool wanted, running, requested, doubt, ended;
         bool anew;             /* from the first document, whatever `from` says */
+        bool all;              /* the one that runs began there, and looks at all */
         uintptr_t generation;  /* a page of an earlier scan is not of this one */
         struct watermark mark; /* of struct docid */
         struct docid *from;    /* the next page begins after it */
@@ -545,6 +546,8 @@ void refused_fini(struct engine *e);
 /* ---- behind.c ---- */
 /* The work on a document is over: it is in step now, or is known to be behind. */
 void behind_done(struct engine *e, const struct doc *doc);
+/* A scan from the first document to the last is over: what it did not come by is no more. */
+void behind_scanned(struct engine *e);
 /* Since when the oldest change has not reached its points, wall clock; NO_TIME: none that is known. */
 int64_t behind_since(const struct engine *e);
 void behind_fini(struct engine *e);

@@ -144,7 +144,7 @@ void part_failed(struct engine *e, struct part *part, const struct lks_err *err)
     }
     bool waits_as_before = retry_kind_of(err->code) == RETRY_ON_CHANGE && entry->status == SYNC_FAILED &&
                            entry->error == err->code && entry->last_error &&
-                           strcmp(entry->last_error, err->text) == 0;
+                           strcmp(entry->last_error, err->text) == 0 && entry->next_retry_ms == NO_TIME;
     if (waits_as_before && !part->wrote && !part->doc->work.explicit_ask &&
         !unsynced_leaves_trace(e, part->doc)) {
         settled(e, part);

@@ -129,6 +129,7 @@ static void begin(struct engine *e)
     e->scan.pace = e->scan.last_pace = (struct scan_pace){.at_ms = now_ms(e)};
     e->scan.total = -1;
     e->scan.recent = e->scan.recent && !e->scan.doubt && !e->scan.from;
+    e->scan.all = !e->scan.recent && !e->scan.from;
     if (!e->scan.recent) e->scan.full_ms = now_ms(e);
     e->scan.generation++;
     e->save.dirty = true;
@@ -220,6 +221,7 @@ static void end(struct engine *e)
     e->save.dirty = true;
     e->heal.wanted = true;
     replicas_scan_ends(e, doubt);
+    if (e->scan.all) behind_scanned(e);
     /* What another installation writes has no document here. When it is gone everything is compared. */
     if ((doubt || (polls(e) && !swept_lately)) && !epochs_another(e)) sweep_begin(e);
 }

@@ -239,8 +239,8 @@ int64_t document_int(struct live *w, const char *filter, const char *path)
     bson_iter_t root, at;
     int64_t value = -1;
     if (doc && bson_iter_init(&root, doc) && bson_iter_find_descendant(&root, path, &at) &&
-        BSON_ITER_HOLDS_NUMBER(&at))
-        value = bson_iter_as_int64(&at);
+        (BSON_ITER_HOLDS_NUMBER(&at) || BSON_ITER_HOLDS_DATE_TIME(&at)))
+        value = BSON_ITER_HOLDS_DATE_TIME(&at) ? bson_iter_date_time(&at) : bson_iter_as_int64(&at);
     bson_destroy(doc);
     return value;
 }

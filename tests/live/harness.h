@@ -170,7 +170,8 @@ void on_database(struct live *w, const char *command);
 mongoc_client_t *live_second_member(struct live *w, int *port);
 /* The document as it is now; NULL if there is none. bson_destroy() it. */
 bson_t *find_one(struct live *w, const char *filter);
-/* A value in a document by dotted path, as a number: -1 if it isn't there or no number. */
+/* A value in a document by dotted path, as a number (a date: its milliseconds): -1 if it isn't there or no
+ * number. */
 int64_t document_int(struct live *w, const char *filter, const char *path);
 /* The same as text, "" if it isn't there or null; bool_is_text. free() it. */
 char *document_text(struct live *w, const char *filter, const char *path);

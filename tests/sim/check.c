@@ -55,6 +55,10 @@ static void entry_is(struct world *w, int id, size_t collection, enum sync_statu
     else if (status == SYNC_SYNCED &&
              (en->error != LKS_E_OK || en->retry_count != 0 || en->next_retry_ms != NO_TIME))
         sim_fail(w, "Untrue record: synced, and yet an error: document %d in collection %zu", id, collection);
+    else if (status == SYNC_FAILED && retry_kind_of(en->error) == RETRY_ON_CHANGE &&
+             en->next_retry_ms != NO_TIME)
+        sim_fail(w, "Retry: document %d in collection %zu waits for a change, and is tried again and again",
+                 id, collection);
 }
 
 static bool document_in_step(struct world *w, int id, const struct sim_doc *doc, size_t collection)

@@ -424,7 +424,7 @@ static int64_t jump(struct world *w, enum fault fault)
 static void ask(struct world *w, struct run *run)
 {
     struct docid *id = sim_id((int)sim_below(w, FAULT_ASK, (uint64_t)w->ids));
-    switch (sim_below(w, FAULT_ASK, 6)) {
+    switch (sim_below(w, FAULT_ASK, 7)) {
     case 0:
         engine_cycle(run->engine);
         break;
@@ -435,6 +435,10 @@ static void ask(struct world *w, struct run *run)
         break;
     case 5:
         engine_compare_stop(run->engine);
+        break;
+    case 6: /* "Sync All Pending", as the API does it */
+        mongo_requeue(w);
+        engine_cycle(run->engine);
         break;
     case 1:
         engine_scan(run->engine, sim_below(w, FAULT_ASK, 2) != 0);

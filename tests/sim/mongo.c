@@ -282,6 +282,29 @@ void mongo_app_write(struct world *w)
     if (!mongo_doc(w, other)) insert(w, other, key);
 }
 
+void mongo_requeue(struct world *w)
+{
+    for (int id = 0; id < w->ids; id++) {
+        const struct sim_doc *now = mongo_doc(w, id);
+        struct record record = {.present = false};
+        bool any = false;
+        if (!now || !now->record.entries) continue;
+        if (!record_copy(&record, &now->record)) abort();
+        for (size_t i = 0; i < SIM_COLLECTIONS; i++) {
+            struct entry *entry = &record.entries[i];
+            if (!entry->present || entry->status != SYNC_FAILED) continue;
+            entry->retry_count = 0;
+            entry->next_retry_ms = mongo_wall(w);
+            any = true;
+        }
+        struct sim_doc doc = *now;
+        doc.record = record;
+        if (any) mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
+        record_fini(&record);
+    }
+    sim_trace(w, "a person has all that failed tried again");
+}
+
 static bool may_write(struct world *w)
 {
     return !w->quiet && !w->mongo.swapped && w->writes++ < w->limits.writes;

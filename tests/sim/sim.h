@@ -365,6 +365,8 @@ void sim_discard(struct trip *trip);
 /* ---- mongo.c: oplog, documents, the application, faults ---- */
 void mongo_init(struct world *w);
 void mongo_app_write(struct world *w);
+/* All entries that failed start over: due now, with no attempt counted. */
+void mongo_requeue(struct world *w);
 /* At once, the application takes back its last change of a document, or inserts one that is not there. */
 void mongo_take_back(struct world *w, int id);
 void mongo_put_back(struct world *w, int id);
