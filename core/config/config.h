@@ -171,6 +171,9 @@ struct config_problems {
  * further problems in it; what is wrong is empty or has its default. */
 #define CONFIG_KEEP 2u
 
+/* No source's name, because the API has fixed paths with these; NULL-terminated. */
+extern const char *const config_names_taken[];
+
 /* "Cosine", ...: as Qdrant writes it. Static storage. */
 const char *config_distance_name(enum config_distance distance);
 

@@ -93,6 +93,10 @@ static const char *uri_database(struct config_parts *parts, const char *uri)
     return bytes < 64 ? parts_printf(parts, "%.*s", (int)bytes, slash + 1) : "";
 }
 
+/* /api/NAME and /api/sync/NAME are a source's. */
+const char *const config_names_taken[] = {"sync",   "search", "jobs",        "events", "status",
+                                          "worker", "batch",  "all-pending", "reset",  NULL};
+
 static void resolve_source(struct config_parts *parts, const struct section *s, struct config_source *source,
                            const struct config_source *first)
 {
@@ -125,11 +129,8 @@ static void resolve_source(struct config_parts *parts, const struct section *s, 
     source->ns = parts_printf(parts, "%s.%s", source->database, source->collection);
     if (strcmp(source->collection, "lockstep.state") == 0)
         wrong(parts, s, "collection", "this is where Lockstep keeps its own state");
-    /* /api/NAME and /api/sync/NAME are a source's. */
-    static const char *const taken[] = {"sync",   "search", "jobs",        "events", "status",
-                                        "worker", "batch",  "all-pending", "reset"};
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
-        if (strcmp(source->name, taken[i]) == 0)
+    for (size_t i = 0; config_names_taken[i]; i++)
+        if (strcmp(source->name, config_names_taken[i]) == 0)
             wrong(parts, s, "name",
                   "no source can have this name, because the API's paths use it; give it another");
 }

@@ -282,6 +282,57 @@ START_TEST(a_slug_is_taken_for_an_id_that_no_document_has)
 }
 END_TEST
 
+/* Extended JSON in a path. */
+#define TEXT_FIVE "%225%22"
+#define NUMBER_FIVE "%7B%22$numberInt%22:%225%22%7D"
+
+START_TEST(a_plain_id_that_two_documents_have_means_neither)
+{
+    static const char *const asked[][3] = {{"GET", "/api/tools/5", NULL},
+                                           {"PATCH", "/api/tools/5", "{\"tagline\":\"x\"}"},
+                                           {"DELETE", "/api/tools/5", NULL},
+                                           {"GET", "/api/sync/tools/5", NULL},
+                                           {"GET", "/api/sync/tools/5/compare", NULL},
+                                           {"POST", "/api/sync/tools/5/retry", "{}"},
+                                           {"POST", "/api/sync/reset/5", "{}"}};
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_api(&w, "crud-ambiguous");
+    insert(&w, J("_id" : "a", "id" : 5, "name" : "A number"));
+    insert(&w, J("_id" : "b", "id" : "5", "name" : "A text"));
+    live_in_step(&w);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct reply reply = call(&w, &server, asked[i][0], asked[i][1], NULL, asked[i][2]);
+        if (reply.status != 409 || strcmp(text(reply.json, "code"), "AMBIGUOUS") != 0 ||
+            !strstr(text(reply.json, "error"), "\"5\"") ||
+            !strstr(text(reply.json, "error"), "{\"$numberInt\":\"5\"}"))
+            FAIL(&w, "%s %s: %d %s", asked[i][0], asked[i][1], reply.status, reply.text.data);
+        reply_fini(&reply);
+    }
+    EXPECT_INT(&w, count_documents(&w, J("tagline" : {"$exists" : false})), 2); /* nothing was written */
+    struct reply batch = call(&w, &server, "POST", "/api/sync/batch", NULL, J("toolIds" : [ "5", "\"5\"" ]));
+    EXPECT(&w, strcmp(text_at(batch.json, "results.0.errorCode"), "AMBIGUOUS") == 0);
+    EXPECT(&w, strstr(text_at(batch.json, "results.0.error"), "{\"$numberInt\":\"5\"}") != NULL);
+    EXPECT(&w, json_is_true(value_at(batch.json, "results.1.success")));
+    reply_fini(&batch);
+    EXPECT_REPLY(&w, 200, "Lockstep-Affects: tools", &server, "PATCH", "/api/tools/" TEXT_FIVE, NULL,
+                 J("tagline"
+                   : "text"));
+    EXPECT_REPLY(&w, 200, "Lockstep-Affects: tools", &server, "PATCH", "/api/tools/" NUMBER_FIVE, NULL,
+                 J("tagline"
+                   : "number"));
+    EXPECT(&w, document_says(&w, J("_id" : "a"), "tagline", "number"));
+    EXPECT(&w, document_says(&w, J("_id" : "b"), "tagline", "text"));
+    EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/sync/tools/" TEXT_FIVE, NULL, NULL);
+    EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/sync/tools/" NUMBER_FIVE "/compare", NULL, NULL);
+    EXPECT_REPLY(&w, 200, NULL, &server, "POST", "/api/sync/tools/" NUMBER_FIVE "/retry", NULL, "{}");
+    EXPECT_REPLY(&w, 200, NULL, &server, "POST", "/api/sync/reset/" TEXT_FIVE, NULL, "{}");
+    EXPECT_REPLY(&w, 204, "Lockstep-Affects: tools", &server, "DELETE", "/api/tools/" TEXT_FIVE, NULL, NULL);
+    EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/tools/5", NULL, NULL); /* one is left */
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(a_patch_leaves_alone_what_it_does_not_name_also_when_it_was_read_before)
 {
     struct live w = {.folder = ""};
@@ -478,6 +529,7 @@ int main(void)
         a_write_that_asks_to_wait_is_told_whether_the_points_are_there,
         bad_writes_are_refused_with_the_field_named_and_change_nothing,
         a_slug_is_taken_for_an_id_that_no_document_has,
+        a_plain_id_that_two_documents_have_means_neither,
         a_patch_leaves_alone_what_it_does_not_name_also_when_it_was_read_before,
         ids_of_any_kind_have_their_place,
         documents_are_listed_whole_and_without_what_is_lockstep_s,

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "admin/call.h"
+#include "config/config.h"
 #include "live/calls.h"
 #include "live/openapi.h"
 #include "live/schema.h"
@@ -384,10 +385,56 @@ START_TEST(answers_without_servers_and_without_the_right_are_as_documented)
 }
 END_TEST
 
+/* The segment of a fixed path where others have a source's name: "jobs" of /api/jobs, "worker" of
+ * /api/sync/worker/status; 0 bytes where there is none. */
+static size_t fixed_segment(const char *path, size_t place, const char **out)
+{
+    static const char *const before[] = {"/api/", "/api/sync/"};
+    size_t skip = strlen(before[place]);
+    if (strncmp(path, before[place], skip) != 0 || path[skip] == '*') return 0;
+    *out = path + skip;
+    return strcspn(*out, "/");
+}
+
+static bool is_taken(const char *name, size_t bytes)
+{
+    for (size_t i = 0; config_names_taken[i]; i++)
+        if (strlen(config_names_taken[i]) == bytes && strncmp(config_names_taken[i], name, bytes) == 0)
+            return true;
+    return false;
+}
+
+/* The routes are the one list and the names that are refused the other: neither may be forgotten. */
+START_TEST(no_source_has_the_name_of_a_fixed_path)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "openapi-names");
+    const char *name;
+    for (size_t i = 0; i < route_count; i++)
+        for (size_t place = 0; place < 2; place++) {
+            size_t bytes = fixed_segment(routes[i].path, place, &name);
+            if (bytes && !is_taken(name, bytes))
+                FAIL(&w, "a source named %.*s hides behind %s", (int)bytes, name, routes[i].path);
+        }
+    for (size_t k = 0; config_names_taken[k]; k++) {
+        bool there = false;
+        for (size_t i = 0; i < 2 * route_count; i++) {
+            size_t bytes = fixed_segment(routes[i / 2].path, i % 2, &name);
+            there |= bytes == strlen(config_names_taken[k]) && !strncmp(name, config_names_taken[k], bytes);
+        }
+        if (!there) FAIL(&w, "no path has %s", config_names_taken[k]);
+        live_set(&w, "mongodb", "name", config_names_taken[k]);
+        EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "config", "check", NULL), 2);
+    }
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         every_route_is_documented_and_nothing_else,
+        no_source_has_the_name_of_a_fixed_path,
         the_document_is_sound,
         the_schemas_refuse_what_does_not_fit,
         every_answer_of_a_walk_is_as_documented,

@@ -34,6 +34,24 @@ static char last_head[4096];
 static char last_body[4096];
 static size_t last_body_bytes;
 
+#define LONG_BODY 9000
+
+/* `kind` is what zlib calls window bits: 15 + 16 for gzip, 15 for deflate. */
+static void reply_compressed(struct buf *out, int kind, const char *name)
+{
+    static char text[LONG_BODY];
+    static unsigned char packed[LONG_BODY];
+    for (int i = 0; i < LONG_BODY; i++) text[i] = (char)('a' + i % 13);
+    z_stream z = {
+        .next_in = (Bytef *)text, .avail_in = sizeof text, .next_out = packed, .avail_out = sizeof packed};
+    ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, kind, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    size_t bytes = sizeof packed - z.avail_out;
+    deflateEnd(&z);
+    buf_printf(out, "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %zu\r\n\r\n", name, bytes);
+    buf_put(out, packed, bytes);
+}
+
 /* Answers by what the path says. */
 static enum tiny_then answer(void *context, const struct tiny_request *request, struct buf *out)
 {
@@ -61,6 +79,12 @@ static enum tiny_then answer(void *context, const struct tiny_request *request, 
     } else if (!strcmp(request->target, "/nonsense")) {
         buf_puts(out, "220 smtp.example.org ready\r\n");
         return TINY_CLOSE;
+    } else if (!strcmp(request->target, "/gzip")) {
+        reply_compressed(out, 15 + 16, "gzip");
+    } else if (!strcmp(request->target, "/deflate")) {
+        reply_compressed(out, 15, "deflate");
+    } else if (!strcmp(request->target, "/gzip-broken")) {
+        buf_puts(out, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\nnot gzip now");
     } else if (!strcmp(request->target, "/redirect")) {
         tiny_reply(out, 302, "Location: /ok\r\n", "");
     } else if (!strcmp(request->target, "/silent")) {
@@ -328,6 +352,28 @@ START_TEST(a_body_can_travel_compressed)
 }
 END_TEST
 
+START_TEST(a_compressed_reply_is_read_though_nobody_asked_for_one)
+{
+    static const char *const paths[] = {"/gzip", "/deflate"};
+    for (size_t i = 0; i < 2; i++) {
+        struct http_call call = {0};
+        ck_assert_int_eq(ask(&call, "GET", paths[i], NULL), HTTP_OK);
+        ck_assert_ptr_null(strstr(last_head, "Accept-Encoding"));
+        ck_assert_int_eq(call.status, 200);
+        ck_assert_uint_eq(call.reply.bytes, LONG_BODY);
+        for (size_t k = 0; k < LONG_BODY; k++) ck_assert_int_eq(call.reply.data[k], 'a' + (int)k % 13);
+        http_call_fini(&call);
+    }
+    struct http_call broken = {0};
+    ck_assert_int_ne(ask(&broken, "GET", "/gzip-broken", NULL), HTTP_OK);
+    ck_assert(broken.sent && *broken.error);
+    http_call_fini(&broken);
+    struct http_call small = {.max_reply_bytes = 5000}; /* what it unpacks to counts */
+    ck_assert_int_eq(ask(&small, "GET", "/gzip", NULL), HTTP_TOO_LARGE);
+    http_call_fini(&small);
+}
+END_TEST
+
 static pthread_mutex_t over_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t over = PTHREAD_COND_INITIALIZER;
 static int over_count, over_ok;
@@ -488,6 +534,7 @@ int main(void)
     tcase_add_test(t, nobody_listening_means_nothing_was_sent);
     tcase_add_test(t, what_cannot_be_asked_is_refused);
     tcase_add_test(t, a_body_can_travel_compressed);
+    tcase_add_test(t, a_compressed_reply_is_read_though_nobody_asked_for_one);
     tcase_add_test(t, many_calls_at_once_come_back_once_each);
     tcase_add_test(t, closing_gives_back_what_is_under_way);
     tcase_add_test(t, one_call_can_be_cancelled);
