@@ -11,6 +11,7 @@
 
 #include "base/float.h"
 #include "base/json.h"
+#include "qdrant/scan.h"
 
 static void put_text(struct buf *to, const char *text)
 {
@@ -47,11 +48,29 @@ static void put_member(struct buf *to, const char *key, const char *text)
     put_text(to, text ? text : "");
 }
 
-/* The payload with `_lockstep` in it. */
+static bool has_timestamp(const char *payload, size_t bytes)
+{
+    struct scan s;
+    struct slice key;
+    scan_init(&s, payload, bytes);
+    if (!scan_object(&s)) return false;
+    while (scan_member(&s, &key)) {
+        if (slice_is(key, "timestamp")) return true;
+        scan_skip(&s, NULL);
+    }
+    return false;
+}
+
+/* The payload with `_lockstep` in it, and with `timestamp`, which no hash is over. */
 static void put_payload(struct buf *to, const struct stamp *stamp, const struct point_write *p, bool hashed)
 {
     buf_put(to, p->payload, p->payload_bytes - 1);
     if (p->payload_bytes > 2) buf_putc(to, ',');
+    if (stamp->written_ms && !has_timestamp(p->payload, p->payload_bytes)) {
+        buf_puts(to, "\"timestamp\":");
+        json_put_date(to, stamp->written_ms);
+        buf_putc(to, ',');
+    }
     put_member(to, "\"_lockstep\":{\"source\":", stamp->source);
     put_member(to, ",\"doc\":", p->doc);
     put_member(to, ",\"key\":", p->key);

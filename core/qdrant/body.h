@@ -17,6 +17,7 @@
 struct stamp {
     const char *source; /* "database.collection" */
     const char *model;  /* the embedder's fingerprint */
+    int64_t written_ms; /* wall clock: the payload's `timestamp`, unless it has one of its own; 0: none */
 };
 
 /* Appends a point id: a number if it is all digits (points of others can have such ids), else a string. */

@@ -6,10 +6,12 @@
 #include "qdrant/reply.h"
 
 /*
- * SHA-256 over the RFC 8785 form of a payload without its `_lockstep`: what `_lockstep.payload` says if
- * nobody changed it. "" for a text that is no payload of ours. REPLY_NOMEM, otherwise REPLY_OK.
+ * Is the SHA-256 over the RFC 8785 form of a payload without its `_lockstep` the `expected` one, which is
+ * what
+ * `_lockstep.payload` says? A `timestamp` is left out unless the hash is over it. Never for a text that is no
+ * payload. REPLY_NOMEM, otherwise REPLY_OK.
  */
-enum reply_state whole_hash(const char *payload, size_t bytes, char out[SHA256_HEX_BYTES]);
+enum reply_state whole_is(const char *payload, size_t bytes, const char *expected, bool *same);
 
 /*
  * Given the `result` of a retrieve with whole payloads and the witnesses that were read from it: one whose

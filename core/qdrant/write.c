@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "qdrant/exchange.h"
 
 #define HALVES_MAX 64 /* of halving 2^32 points */
@@ -154,10 +155,18 @@ static void rest_waits(struct task *task, struct exchange *x, struct range range
     }
 }
 
+static struct stamp stamp_now(const struct collection *c)
+{
+    struct stamp stamp = c->stamp;
+    stamp.written_ms = clock_wall_ms();
+    return stamp;
+}
+
 /* One step of writing points that keep further vectors. */
 static void keep_send(struct task *task, struct range range, enum step step)
 {
     struct collection *c = task->c;
+    struct stamp stamp = stamp_now(c);
     const struct point_write *points = task->req->write.points + range.first;
     bool guarded = c->guarded, vector = step == STEP_VECTOR;
     struct exchange *x = vector ? exchange_new(task, "PUT", c->url, "/points/vectors?wait=true", written,
@@ -168,7 +177,7 @@ static void keep_send(struct task *task, struct range range, enum step step)
     x->step = step;
     x->first = range.first;
     x->count = vector ? body_vectors(&x->body, points, range.count, guarded, BODY_BYTES_MAX)
-                      : body_payload(&x->body, &c->stamp, points, range.count, guarded, step == STEP_PAYLOAD,
+                      : body_payload(&x->body, &stamp, points, range.count, guarded, step == STEP_PAYLOAD,
                                      BODY_BYTES_MAX);
     rest_waits(task, x, range);
     exchange_send(x);
@@ -177,6 +186,7 @@ static void keep_send(struct task *task, struct range range, enum step step)
 static void write_send(struct task *task, struct range range)
 {
     struct collection *c = task->c;
+    struct stamp stamp = stamp_now(c);
     const struct point_write *points = task->req->write.points + range.first;
     size_t run = run_length(task, range);
     if (points->keeps) {
@@ -192,7 +202,7 @@ static void write_send(struct task *task, struct range range)
     if (!x) return;
     x->step = STEP_WHOLE;
     x->first = range.first;
-    x->count = body_upsert(&x->body, &c->stamp, points, run, c->guarded, BODY_BYTES_MAX);
+    x->count = body_upsert(&x->body, &stamp, points, run, c->guarded, BODY_BYTES_MAX);
     rest_waits(task, x, range);
     exchange_send(x);
 }

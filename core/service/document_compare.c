@@ -96,6 +96,14 @@ static void look(const struct service_source *source, size_t collection, struct 
     qdrant_points_fini(&points);
 }
 
+/* When the point was written says nothing about its content. */
+static void drop_timestamp(struct document_compare *out)
+{
+    json_t *wanted = out->made.payload ? json_loads(out->made.payload, JSON_ALLOW_NUL, NULL) : NULL;
+    if (out->wanted.point && !json_object_get(wanted, "timestamp")) json_object_del(out->point, "timestamp");
+    json_decref(wanted);
+}
+
 bool document_compare(const struct service_source *source, size_t collection, const struct source_doc *doc,
                       struct document_compare *out)
 {
@@ -104,6 +112,7 @@ bool document_compare(const struct service_source *source, size_t collection, co
     if (!compare_judge(doc, &out->made, &out->wanted)) return false;
     find_place(doc, collection, out);
     look(source, collection, out);
+    drop_timestamp(out);
     out->differences = out->point_err.code
                            ? json_array()
                            : document_differences(&out->wanted, out->made.payload,

@@ -170,6 +170,59 @@ START_TEST(sync_all_pending_tries_once_what_waits_for_a_change)
 }
 END_TEST
 
+/* ---- when a point was written ---- */
+
+/* The `timestamp` of the first point; free() it. */
+static char *timestamp(struct live *w, const char *collection)
+{
+    json_t *reply = NULL;
+    char path[100];
+    snprintf(path, sizeof path, "/collections/%s/points/scroll", collection);
+    EXPECT_INT(w, ask(w, &w->qdrant, "POST", path, J("limit" : 1, "with_payload" : true), &reply), 200);
+    char *copy = strdup(text_at(reply, "result.points.0.payload.timestamp"));
+    json_decref(reply);
+    return copy;
+}
+
+START_TEST(a_point_says_when_it_was_written_and_is_not_written_for_that)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "timestamp");
+    live_set(&w, "collection:interface", "payload", "name, website as timestamp");
+    insert_made(&w, 0, 10);
+    daemon_start(&w);
+    live_in_step(&w);
+    char *ours = timestamp(&w, "tools"), *own = timestamp(&w, "interface");
+    EXPECT(&w, strlen(ours) == strlen("2026-01-01T00:00:00.000Z") && ours[10] == 'T' && ours[23] == 'Z');
+    EXPECT(&w, strncmp(own, "http", 4) == 0);
+    free(ours);
+    free(own);
+    daemon_stop(&w);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", NULL), 0);
+    /* as an earlier version wrote them */
+    EXPECT_INT(&w,
+               ask(&w, &w.qdrant, "POST", "/collections/tools/points/payload/delete?wait=true",
+                   J("keys"
+                     : ["timestamp"], "filter"
+                     : {}),
+                   NULL),
+               200);
+    ours = timestamp(&w, "tools");
+    EXPECT(&w, !*ours);
+    free(ours);
+    counters_reset(&w);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", "--repair", NULL), 0);
+    EXPECT_INT(&w, counters(&w).upserted, 0);
+    daemon_start(&w);
+    update(&w, FIRST, J("$set" : {"logoUrl" : "https://later.example/logo"}));
+    live_in_step(&w);
+    struct counters c = counters(&w);
+    EXPECT_INT(&w, c.collection_upserted[0], 1);
+    EXPECT_INT(&w, c.texts, 0);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -179,6 +232,7 @@ int main(void)
         beside_documents_too_an_overall_status_is_put_right,
         verify_tells_of_an_overall_status_and_repairs_it,
         sync_all_pending_tries_once_what_waits_for_a_change,
+        a_point_says_when_it_was_written_and_is_not_written_for_that,
     };
     return live_main("records", tests, sizeof tests / sizeof *tests);
 }

@@ -1,6 +1,6 @@
 # tests of collection/, plugin/ and the plugins, and of the tree itself
-dist_check_SCRIPTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh
-TESTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh
+dist_check_SCRIPTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh
+TESTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh
 tests/unit/guide.log: test_example
 
 # text

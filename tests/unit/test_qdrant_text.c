@@ -13,6 +13,7 @@
 #include "qdrant/reply.h"
 #include "qdrant/scan.h"
 #include "qdrant/verdict.h"
+#include "qdrant/whole.h"
 #include "suite.h"
 
 #define ID1 "00000000-0000-5000-8000-000000000001"
@@ -64,6 +65,66 @@ START_TEST(an_upsert_has_ids_vectors_payloads_and_the_guard)
                                 "\",\"vector\":[0.5,-1,0.1],\"payload\":{\"a\":1," LOCKSTEP_TEXT
                                 "}},{\"id\":42,\"vector\":[0.5,-1,0.1],\"payload\":{" LOCKSTEP_TEXT
                                 "}}],\"update_filter\":" GUARD_TEXT "}");
+}
+END_TEST
+
+START_TEST(a_payload_says_when_it_was_written_unless_it_has_a_timestamp_of_its_own)
+{
+    static const char ours[] = ",\"timestamp\":\"2023-11-14T22:13:20.123Z\",\"_lockstep\":";
+    static const struct {
+        const char *payload;
+        bool own;
+    } cases[] = {
+        {"{\"a\":1}", false},
+        {"{\"a\":{\"timestamp\":1}}", false},
+        {"{\"a\":\"\\\"timestamp\\\":1\"}", false},
+        {"{\"timestamp\":\"1999\"}", true},
+        {"{\"a\":[{\"timestamp\":1}],\"timestamp\":null,\"z\":1}", true},
+    };
+    struct stamp timed = stamp;
+    timed.written_ms = INT64_C(1700000000123);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct point_write points[] = {point(ID1, cases[i].payload)};
+        buf_clear(&body);
+        ck_assert_uint_eq(body_upsert(&body, &timed, points, 1, false, 1 << 20), 1);
+        ck_assert_msg(!strstr(body.data, ours) == cases[i].own, "%s", body.data);
+        buf_clear(&body);
+        ck_assert_uint_eq(body_payload(&body, &timed, points, 1, true, true, 1 << 20), 1);
+        ck_assert_msg(!strstr(body.data, ours) == cases[i].own, "%s", body.data);
+        json_t *parsed = json_loads(body.data, JSON_REJECT_DUPLICATES, NULL);
+        ck_assert_ptr_nonnull(parsed);
+        json_decref(parsed);
+    }
+    struct point_write empty[] = {point(ID1, "{}")};
+    buf_clear(&body);
+    ck_assert_uint_eq(body_upsert(&body, &timed, empty, 1, false, 1 << 20), 1);
+    ck_assert_ptr_nonnull(strstr(body.data, "{\"timestamp\":\"2023-11-14T22:13:20.123Z\",\"_lockstep\":"));
+}
+END_TEST
+
+START_TEST(a_timestamp_counts_only_where_the_hash_is_over_it)
+{
+    static const struct {
+        const char *hashed, *is;
+        bool same;
+    } cases[] = {
+        {"{\"a\":1}", "{\"a\":1,\"_lockstep\":{}}", true},
+        {"{\"a\":1}", "{\"timestamp\":\"2023\",\"a\":1,\"_lockstep\":{}}", true},
+        {"{\"a\":1}", "{\"timestamp\":\"2023\",\"a\":2}", false},
+        {"{\"a\":1}", "{\"Timestamp\":\"2023\",\"a\":1}", false},
+        {"{\"a\":1,\"timestamp\":\"1999\"}", "{\"timestamp\":\"1999\",\"a\":1}", true},
+        {"{\"a\":1,\"timestamp\":\"1999\"}", "{\"timestamp\":\"2000\",\"a\":1}", false},
+        {"{\"a\":1,\"timestamp\":\"1999\"}", "{\"a\":1}", false},
+        {"{}", "[]", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char expected[SHA256_HEX_BYTES];
+        struct hash_span span = {cases[i].hashed, strlen(cases[i].hashed)};
+        bool same;
+        ck_assert(hash_sha256_hex(&span, 1, expected));
+        ck_assert_int_eq(whole_is(cases[i].is, strlen(cases[i].is), expected, &same), REPLY_OK);
+        ck_assert_msg(same == cases[i].same, "%s of %s", cases[i].is, cases[i].hashed);
+    }
 }
 END_TEST
 
@@ -744,6 +805,8 @@ int main(void)
     TCase *t = tcase_create("bodies");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, an_upsert_has_ids_vectors_payloads_and_the_guard);
+    tcase_add_test(t, a_payload_says_when_it_was_written_unless_it_has_a_timestamp_of_its_own);
+    tcase_add_test(t, a_timestamp_counts_only_where_the_hash_is_over_it);
     tcase_add_test(t, an_unguarded_upsert_has_no_condition);
     tcase_add_test(t, higher_epochs_are_asked_for_with_and_without_our_own);
     tcase_add_test(t, the_highest_epoch_is_the_order_value_of_the_first_point);
