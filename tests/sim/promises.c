@@ -13,6 +13,7 @@
 #include "sim.h"
 
 #define REST_EVERY_MS 200
+#define TOMB_LATE_MS 10000 /* a round may fail, and MongoDB is given up to five seconds then */
 
 /* ---- what each document and its points say, as of some moment of the oplog ---- */
 
@@ -523,6 +524,31 @@ static void check_rest(struct world *w, const struct run *run)
     }
 }
 
+static bool any_down(const struct world *w, const struct run *run)
+{
+    struct engine_snapshot s;
+    engine_snapshot(run->engine, &s);
+    for (size_t i = 0; i < s.collection_count; i++)
+        if (s.collections[i].circuit != CIRCUIT_CLOSED) return true;
+    return w->now < w->mongo.down_until || w->now < run->paused_until;
+}
+
+/* Nothing else was to be done, and it has not come back to a document when its time had come. (What an
+ * earlier holder put late it finds by and by.) */
+static void check_tombs(struct world *w, struct run *run)
+{
+    int64_t begun = run->started_ms + 2 * (w->lease_ms + 2 * w->index_timeout_ms);
+    if (any_down(w, run)) run->busy_ms = w->now;
+    if (w->clocks_jumped || w->now < run->busy_ms + TOMB_LATE_MS) return;
+    for (int id = 0; id < w->ids; id++) {
+        const struct tomb *tomb = &w->mongo.tombs[id];
+        int64_t since = tomb->since_ms - SIM_EPOCH_MS, due = tomb->due_ms - SIM_EPOCH_MS;
+        if (w->mongo.tombed[id] && since > begun && w->now > due + TOMB_LATE_MS)
+            sim_fail(w, "Deletes: at rest: the tomb of %d has been due for %lld ms", id,
+                     (long long)(w->now - due));
+    }
+}
+
 /* Documents whose business id another one holds too. */
 static size_t rivals(const struct world *w)
 {
@@ -551,8 +577,11 @@ void promise_rest(struct world *w, struct run *run)
 {
     size_t documents = engine_docs_in_work(run->engine);
     check_memory(w, documents);
+    if (documents > 0) run->busy_ms = w->now;
     if (documents > 0 || w->now < run->rest_checked_ms + REST_EVERY_MS || !run->alive || !heard_all(w, run))
         return;
     run->rest_checked_ms = w->now;
-    if (idle(w, run)) check_rest(w, run);
+    if (!idle(w, run)) return;
+    check_rest(w, run);
+    check_tombs(w, run);
 }

@@ -243,6 +243,7 @@ struct run {
     char digests[SIM_COLLECTIONS][32];
     size_t which[SIM_COLLECTIONS]; /* the world's number of each enabled collection */
     int64_t started_ms, paused_until, clock_off_ms, rest_checked_ms;
+    int64_t busy_ms; /* until then it had something else to do than to come back to tombs */
     uint64_t epoch;
     size_t outstanding;              /* requests in the world's hands */
     uint64_t tick;                   /* number of the timer that counts */
