@@ -5,6 +5,7 @@
 #include "live/calls.h"
 
 #define DOCS 600
+#define ROUNDS 5
 
 /* The value of a metric of this source; -1: it isn't there. */
 static double metric(struct live *w, const struct live_process *server, const char *name)
@@ -24,23 +25,52 @@ static double metric(struct live *w, const struct live_process *server, const ch
     return value;
 }
 
-START_TEST(each_of_many_deletes_is_checked_once)
+/* How often the daemon has taken its lease: its counters begin at 0 each time. */
+static size_t leases_taken(const struct live *w)
+{
+    static const char text[] = "lease taken";
+    struct buf log;
+    size_t count = 0;
+    buf_init(&log, 0);
+    log_text(&w->daemon, &log);
+    for (const char *at = log.data; at && (at = strstr(at, text)); at++) count++;
+    buf_fini(&log);
+    return count;
+}
+
+/* All documents are deleted, and come back to. False if the daemon lost its lease meanwhile, as on a machine
+ * that is very busy: then its counters say nothing. */
+static bool delete_all(struct live *w, const struct live_process *server)
 {
     static const char processed[] = "lockstep_documents_processed_total{source=\"tools\"}";
+    insert_made(w, 0, DOCS);
+    live_in_step(w);
+    double before = metric(w, server, processed);
+    size_t leases = leases_taken(w);
+    EXPECT(w, leases >= 1);
+    on_database(w, J("delete" : "tools", "deletes" : [ {"q" : {}, "limit" : 0} ]));
+    /* The delete itself, and the check: the points are gone before the tombs are there, so these say nothing
+     * yet if there are none. */
+    WAIT_UNTIL(w, leases_taken(w) != leases || metric(w, server, processed) - before >= 2 * DOCS);
+    WAIT_UNTIL(w, count_in(w, "lockstep.state", J("since" : {"$exists" : true})) == 0);
+    double checks = metric(w, server, processed) - before;
+    if (leases_taken(w) != leases) return false;
+    EXPECT(w, points(w, "tools") == 0 && points(w, "interface") == 0);
+    EXPECT(w, checks >= 2 * DOCS);
+    EXPECT(w, checks <= 2 * DOCS + DOCS / 10);
+    return true;
+}
+
+START_TEST(each_of_many_deletes_is_checked_once)
+{
     struct live w = {.folder = ""};
+    int rounds = 0;
     live_open(&w, "tombs");
     listen_on_free_port(&w);
-    insert_made(&w, 0, DOCS);
     daemon_start(&w);
     struct live_process server = api(&w);
-    live_in_step(&w);
-    double before = metric(&w, &server, processed);
-    EXPECT(&w, before >= DOCS);
-    on_database(&w, J("delete" : "tools", "deletes" : [ {"q" : {}, "limit" : 0} ]));
-    WAIT_UNTIL(&w, points(&w, "tools") == 0 && points(&w, "interface") == 0);
-    WAIT_UNTIL(&w, count_in(&w, "lockstep.state", J("since" : {"$exists" : true})) == 0);
-    /* the delete itself, and the check; less if the daemon has lost its lease and begun anew */
-    EXPECT(&w, metric(&w, &server, processed) - before <= 2 * DOCS + DOCS / 10);
+    while (!delete_all(&w, &server))
+        if (++rounds == ROUNDS) FAIL(&w, "the daemon lost its lease in each of %d rounds", ROUNDS);
     live_close(&w);
 }
 END_TEST
