@@ -100,8 +100,12 @@ static void *count_documents(void *failed)
 {
     struct mongo_counts counts;
     struct lks_err err;
-    for (int i = 0; i < 3; i++)
-        if (mongo_count(f.mongo, &counts, &err)) *(bool *)failed = true;
+    for (int i = 0; i < 3; i++) {
+        if (mongo_count(f.mongo, &counts, &err))
+            *(bool *)failed = true;
+        else
+            mongo_counts_fini(&counts);
+    }
     return NULL;
 }
 
