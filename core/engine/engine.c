@@ -122,6 +122,7 @@ void engine_handle(struct engine *e, struct req *req)
         scan_handle(e, req);
         break;
     case REQ_SCROLL:
+    case REQ_ORPHAN_RECORDS:
         sweep_handle(e, req);
         break;
     case REQ_DUE:

@@ -321,6 +321,9 @@ struct engine {
         uint64_t counted, agreed; /* sets of collections: orphans are counted; and may be marked */
         int64_t recount_ms;       /* no recount before this */
         bool outdated;            /* what was requested belongs to a sweep that was broken off */
+        bool partial;             /* a collection was passed over although it may have points */
+        bool records;             /* all points are done; it goes through the records beside documents */
+        struct docid *record;     /* owned; how far; NULL: at the first */
         uint64_t left;            /* set of collections that are not done */
         size_t collection;        /* the one of them that is gone through now */
         char from[POINT_ID_BYTES];
@@ -669,6 +672,11 @@ void sweep_run(struct engine *e);
 bool sweep_waits(const struct engine *e);
 void sweep_fini(struct engine *e);
 void sweep_handle(struct engine *e, struct req *req);
+/* sweep_records.c: the records beside documents, after all points. */
+bool sweep_records_wanted(const struct engine *e);
+void sweep_records_run(struct engine *e);
+/* True when there are no more. */
+bool sweep_records_back(struct engine *e, struct req *req);
 void worker_run(struct engine *e);
 void worker_handle(struct engine *e, struct req *req);
 void worker_doc_done(struct engine *e, bool failed);

@@ -29,6 +29,7 @@ libengine_la_SOURCES = \
 	%D%/start.c \
 	%D%/stream.c \
 	%D%/sweep.c \
+	%D%/sweep_records.c \
 	%D%/tombs.c \
 	%D%/turn.c %D%/turn.h \
 	%D%/usable.c %D%/usable.h \

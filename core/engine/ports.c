@@ -15,6 +15,7 @@ static const char *const kind_names[REQ_KIND_COUNT] = {
     [REQ_DUE] = "due",
     [REQ_HOLDERS] = "holders",
     [REQ_TALLY] = "tally",
+    [REQ_ORPHAN_RECORDS] = "orphan_records",
     [REQ_RECORD] = "record",
     [REQ_STATE_LOAD] = "state_load",
     [REQ_STATE_SAVE] = "state_save",
@@ -153,6 +154,11 @@ static void source_fini(struct req *req)
         break;
     case REQ_TALLY:
         free(req->tally.with_point);
+        break;
+    case REQ_ORPHAN_RECORDS:
+        ids_free(req->orphan_records.ids, req->orphan_records.count);
+        docid_free(req->orphan_records.from);
+        docid_free(req->orphan_records.next);
         break;
     default: /* REQ_STREAM_OPEN owns nothing */
         break;

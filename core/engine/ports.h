@@ -39,6 +39,7 @@ enum req_kind {
     REQ_DUE,
     REQ_HOLDERS,
     REQ_TALLY,
+    REQ_ORPHAN_RECORDS,
     /* store */
     REQ_RECORD,
     REQ_STATE_LOAD,
@@ -300,6 +301,17 @@ struct req {
             /* out */
             int64_t *with_point; /* owned, one per enabled collection: entries with a pointId */
         } tally;
+        /* Ids of records beside documents whose document does not exist, page by page in the order of `_id`.
+         * No page is older than `after`. */
+        struct {
+            struct docid *from; /* owned; the page begins after it; NULL: at the first */
+            size_t max_records; /* that are gone through, whether they have a document or not */
+            cluster_time after;
+            /* out */
+            struct docid **ids; /* owned, also the ids */
+            size_t count;
+            struct docid *next; /* owned; the last that was gone through; NULL: there are no more */
+        } orphan_records;
         /* Writes records, in bulk, each by compare-and-set, w: majority. */
         struct {
             struct record_write *writes; /* owned array */

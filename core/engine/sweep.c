@@ -1,6 +1,6 @@
 /*
  * sweep.c - goes through our points and looks whether each has its document, and that document's record says
- * so.
+ * so; then through the records beside documents (sweep_records.c).
  *
  * What it finds is only a suspicion: the document is marked, read with majority concern, and its points are
  * asked in their turn before anything is deleted. Points of others are never touched.
@@ -95,6 +95,9 @@ static void begin(struct engine *e, uint64_t collections, bool recount)
     e->sweep.recount = recount;
     e->sweep.left = collections;
     e->sweep.counted = e->sweep.agreed = 0;
+    e->sweep.partial = e->sweep.records = false;
+    docid_free(e->sweep.record);
+    e->sweep.record = NULL;
     begin_pass(e, e->sweep.collection);
     e->sweep.suspects = 0;
     e->sweep.began_ms = now_ms(e);
@@ -136,6 +139,7 @@ static void recount_run(struct engine *e)
 void sweep_fini(struct engine *e)
 {
     free_page(e);
+    docid_free(e->sweep.record);
 }
 
 static void ask_points(struct engine *e)
@@ -185,7 +189,9 @@ static void collection_done(struct engine *e, size_t collection)
     e->sweep.left &= ~bit(collection);
     e->sweep.counted &= ~bit(collection);
     e->sweep.agreed &= ~bit(collection);
-    if (!e->sweep.left) sweep_end(e);
+    if (e->sweep.left) return;
+    e->sweep.records = sweep_records_wanted(e);
+    if (!e->sweep.records) sweep_end(e);
 }
 
 /* Its points needn't be gone through, or can't be. */
@@ -196,11 +202,11 @@ static bool passed_over(struct engine *e, size_t collection)
     if (only && !(only >> collection & 1)) return true;
     if (c->absent) return true;                            /* there is no point */
     if (e->config->once && !circuit_closed(&c->circuit)) { /* one pass doesn't wait until it is well again */
-        e->unknown = true;
+        e->unknown = e->sweep.partial = true;
         return true;
     }
     if (e->compare.state == COMPARE_RUNS && !circuit_closed(&c->circuit)) {
-        e->compare.partial = true;
+        e->compare.partial = e->sweep.partial = true;
         return true;
     }
     return c->virgin; /* it had no point when we came: what we wrote since has a record */
@@ -270,7 +276,7 @@ static bool choose_collection(struct engine *e)
 
 bool sweep_waits(const struct engine *e)
 {
-    if (!e->sweep.running || e->sweep.requested || e->sweep.page_count > 0) return false;
+    if (!e->sweep.running || e->sweep.requested || e->sweep.page_count > 0 || e->sweep.records) return false;
     for (size_t i = 0; i < e->collection_count; i++)
         if (can_be_swept(e, i)) return false;
     return true;
@@ -280,12 +286,19 @@ void sweep_run(struct engine *e)
 {
     recount_run(e);
     if (!e->sweep.running || e->sweep.requested || now_ms(e) < e->sweep.next_ms) return;
+    if (e->sweep.records) {
+        sweep_records_run(e);
+        return;
+    }
     if (e->sweep.page_count > 0) {
         if (!mongo_paused(e)) ask_documents(e);
         return;
     }
     if (e->docs_in_work > e->config->max_docs / 2) return;
-    if (choose_collection(e)) ask_points(e);
+    if (choose_collection(e))
+        ask_points(e);
+    else if (e->sweep.records)
+        sweep_records_run(e);
 }
 
 /* Every point of the collection was seen. */
@@ -393,6 +406,8 @@ void sweep_handle(struct engine *e, struct req *req)
         free_page(e);
     } else if (req->kind == REQ_SCROLL) {
         points_back(e, req);
+    } else if (req->kind == REQ_ORPHAN_RECORDS) {
+        if (sweep_records_back(e, req)) sweep_end(e);
     } else {
         documents_back(e, req);
     }

@@ -85,14 +85,20 @@ static void append_each(bson_t *to, const char *key, char *const *names, size_t 
     bson_append_array_end(to, &array);
 }
 
-/* {$match: {_id: {$in: ids}}} */
-static void append_match(bson_t *pipeline, const char *index, struct docid *const *ids, size_t count)
+/* {$match: {_id: {$in: ids}}}; without ids all, or all records beside documents. */
+static void append_match(bson_t *pipeline, bool beside, struct docid *const *ids, size_t count)
 {
     bson_t stage, match, condition, in;
     char buffer[16];
     const char *at;
-    BSON_APPEND_DOCUMENT_BEGIN(pipeline, index, &stage);
+    BSON_APPEND_DOCUMENT_BEGIN(pipeline, "0", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
+    if (!ids) {
+        if (beside) reads_recorded(&match);
+        bson_append_document_end(&stage, &match);
+        bson_append_document_end(pipeline, &stage);
+        return;
+    }
     BSON_APPEND_DOCUMENT_BEGIN(&match, "_id", &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
     for (size_t i = 0; i < count; i++) {
@@ -106,18 +112,18 @@ static void append_match(bson_t *pipeline, const char *index, struct docid *cons
 }
 
 /* One row for each combination of states: {_id: {s: [status], p: [has a point]}, n}. */
-static void counts_command(bson_t *command, const char *collection, char *const *names, size_t name_count,
+static void counts_command(bson_t *command, const struct mongo *m, const char *collection, size_t name_count,
                            struct docid *const *ids, size_t id_count)
 {
     bson_t pipeline, stage, inner, sum;
     BSON_APPEND_UTF8(command, "aggregate", collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
-    if (ids) append_match(&pipeline, "0", ids, id_count);
-    BSON_APPEND_DOCUMENT_BEGIN(&pipeline, ids ? "1" : "0", &stage);
+    append_match(&pipeline, collection == m->sidecar, ids, id_count);
+    BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "1", &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$group", &inner);
     BSON_APPEND_DOCUMENT_BEGIN(&inner, "_id", &sum);
-    append_each(&sum, "s", names, name_count, append_status);
-    append_each(&sum, "p", names, name_count, append_point);
+    append_each(&sum, "s", m->names, name_count, append_status);
+    append_each(&sum, "p", m->names, name_count, append_point);
     bson_append_document_end(&inner, &sum);
     BSON_APPEND_DOCUMENT_BEGIN(&inner, "n", &sum);
     BSON_APPEND_INT32(&sum, "$sum", 1);
@@ -167,7 +173,7 @@ static enum lks_code add_group(struct mongo *m, mongoc_client_t *client, const c
     struct rows rows;
     const bson_t *row;
     bson_t command = BSON_INITIALIZER;
-    counts_command(&command, collection, m->names, counts->collection_count, ids, id_count);
+    counts_command(&command, m, collection, counts->collection_count, ids, id_count);
     if (counts->max_ms) BSON_APPEND_INT64(&command, "maxTimeMS", counts->max_ms);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     while (!code && rows_next(&rows, &row)) add_row(counts, row, sign);
@@ -236,8 +242,11 @@ static enum lks_code count_refuges(struct mongo *m, mongoc_client_t *client, str
 {
     struct docid **ids = NULL;
     size_t count = 0;
-    bson_t command = BSON_INITIALIZER;
+    bson_t command = BSON_INITIALIZER, filter;
     BSON_APPEND_UTF8(&command, "find", m->sidecar);
+    BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
+    reads_recorded(&filter);
+    bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     enum lks_code code = fetch_ids(m, client, &command, &ids, &count, err);
     bson_destroy(&command);

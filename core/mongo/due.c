@@ -98,8 +98,7 @@ static enum lks_code drop_refuged(struct mongo *m, mongoc_client_t *client, stru
     struct page refuged = {0};
     if (page->count == start || !atomic_load(&m->refuges)) return LKS_E_OK;
     bson_t command = BSON_INITIALIZER;
-    reads_by_id_command(&command, m->sidecar, (const struct docid *const *)page->ids + start,
-                        page->count - start, m->only_id);
+    reads_recorded_command(&command, m, (const struct docid *const *)page->ids + start, page->count - start);
     enum lks_code code = page_fill(m, client, &command, SIZE_MAX, NULL, &refuged, err);
     bson_destroy(&command);
     for (size_t r = 0; !code && r < refuged.count; r++)

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libmongo.la
 libmongo_la_SOURCES = \
 	%D%/adopt.c \
 	%D%/ask.c \
+	%D%/beside.c \
 	%D%/command.c %D%/room.h \
 	%D%/contradictions.c %D%/contradictions.h \
 	%D%/counts.c \

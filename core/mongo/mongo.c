@@ -33,7 +33,7 @@ static const enum lane_name lane_of[] = {
     [REQ_SCAN] = LANE_LONG,          [REQ_DUE] = LANE_LONG,           [REQ_HOLDERS] = LANE_READ,
     [REQ_TALLY] = LANE_LONG,         [REQ_RECORD] = LANE_WRITE,       [REQ_STATE_LOAD] = LANE_LEDGER,
     [REQ_STATE_SAVE] = LANE_LEDGER,  [REQ_TOMBS_PUT] = LANE_TOMBS,    [REQ_TOMBS_LIST] = LANE_TOMBS,
-    [REQ_TOMBS_DROP] = LANE_TOMBS,   [REQ_LEASE] = LANE_LEDGER,
+    [REQ_TOMBS_DROP] = LANE_TOMBS,   [REQ_LEASE] = LANE_LEDGER,       [REQ_ORPHAN_RECORDS] = LANE_LONG,
 };
 
 /* ---- doing requests ---- */
@@ -51,6 +51,8 @@ static enum lks_code run(struct mongo *m, mongoc_client_t *client, struct req *r
         return keys_holders(m, client, req);
     case REQ_TALLY:
         return counts_tally(m, client, req);
+    case REQ_ORPHAN_RECORDS:
+        return beside_orphans(m, client, req);
     case REQ_RECORD:
         return records_write(m, client, req);
     case REQ_STATE_LOAD:

@@ -241,6 +241,9 @@ bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out)
  * were proven (the same if they are). Both 0: nobody ever had it. */
 enum lks_code mongo_lease_epochs(struct mongo *m, uint64_t *epoch, uint64_t *floor, struct lks_err *err);
 
+/* True if a record beside a deleted document stayed, as the user may neither remove nor update it. */
+bool mongo_records_remain(struct mongo *m);
+
 /* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
 enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);
 

@@ -64,8 +64,16 @@ bool reads_fill(struct mongo *m, struct source_doc *doc, const bson_t *row)
     return false;
 }
 
-void reads_by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
-                         size_t count, const bson_t *projection)
+void reads_recorded(bson_t *filter)
+{
+    bson_t condition;
+    BSON_APPEND_DOCUMENT_BEGIN(filter, METADATA, &condition);
+    BSON_APPEND_BOOL(&condition, "$exists", true);
+    bson_append_document_end(filter, &condition);
+}
+
+static void by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
+                          size_t count, bool recorded, const bson_t *projection)
 {
     bson_t filter, id, in;
     char buffer[16];
@@ -80,8 +88,21 @@ void reads_by_id_command(bson_t *command, const char *collection, const struct d
     }
     bson_append_array_end(&id, &in);
     bson_append_document_end(&filter, &id);
+    if (recorded) reads_recorded(&filter);
     bson_append_document_end(command, &filter);
     if (projection) BSON_APPEND_DOCUMENT(command, "projection", projection);
+}
+
+void reads_by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
+                         size_t count, const bson_t *projection)
+{
+    by_id_command(command, collection, ids, count, false, projection);
+}
+
+void reads_recorded_command(bson_t *command, const struct mongo *m, const struct docid *const *ids,
+                            size_t count)
+{
+    by_id_command(command, m->sidecar, ids, count, true, m->only_id);
 }
 
 /* ---- the sidecar ---- */

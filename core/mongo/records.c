@@ -321,6 +321,29 @@ static enum lks_code write_to(struct mongo *m, mongoc_client_t *client, bool sid
     return code;
 }
 
+/*
+ * A record that was made beside a document which is gone by now, as by a process that was paused with it in
+ * its hands, goes again: nothing else would come back to it.
+ */
+static enum lks_code take_back(struct mongo *m, mongoc_client_t *client, struct job *jobs, size_t count,
+                               struct lks_err *err)
+{
+    const struct docid **ids = calloc(count, sizeof *ids);
+    size_t made = 0, gone;
+    if (!ids) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i].sidecar && !jobs[i].before->present && jobs[i].fate == FATE_DONE && !jobs[i].write->code)
+            ids[made++] = jobs[i].write->id;
+    gone = made;
+    enum lks_code code = beside_without_document(m, client, ids, &gone, err);
+    if (!code) code = beside_remove(m, client, ids, gone, err);
+    for (size_t i = 0; !code && i < count; i++)
+        for (size_t k = 0; k < gone; k++)
+            if (jobs[i].write->id == ids[k]) settle(&jobs[i], LKS_E_NOT_FOUND);
+    free(ids);
+    return code;
+}
+
 /* Documents that refuse their record have it in the sidecar collection. */
 static void take_refuge(struct mongo *m, struct job *jobs, size_t count, const struct record *none)
 {
@@ -363,6 +386,7 @@ enum lks_code records_write(struct mongo *m, mongoc_client_t *client, struct req
     enum lks_code code = write_to(m, client, false, jobs, count, &req->err);
     if (!code) take_refuge(m, jobs, count, &none);
     if (!code) code = write_to(m, client, true, jobs, count, &req->err);
+    if (!code) code = take_back(m, client, jobs, count, &req->err);
     finish(jobs, count);
     record_fini(&none);
     free(jobs);

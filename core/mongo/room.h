@@ -78,6 +78,8 @@ struct mongo {
     _Atomic uint64_t seen;
     /* some document's record may be in the sidecar collection although metadata is embedded */
     atomic_bool refuges;
+    /* the last record that was to be removed beside a document stayed, for want of a privilege */
+    atomic_bool records_remain;
     pthread_mutex_t lock; /* for what follows */
     bool prepared;
     int64_t prepare_again_ms;
@@ -196,6 +198,14 @@ enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct poll *
 enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code beside_orphans(struct mongo *m, mongoc_client_t *client, struct req *req);
+/* Removes the records beside these documents. Where they may neither be removed nor emptied they stay, which
+ * is no error: mongo_records_remain(). */
+enum lks_code beside_remove(struct mongo *m, mongoc_client_t *client, const struct docid *const *ids,
+                            size_t count, struct lks_err *err);
+/* Moves those of these ids that no document has to the front; their number in *count. */
+enum lks_code beside_without_document(struct mongo *m, mongoc_client_t *client, const struct docid **ids,
+                                      size_t *count, struct lks_err *err);
 enum lks_code records_write(struct mongo *m, mongoc_client_t *client, struct req *req);
 /* LKS_E_CONFIG, saying what to do, if a document has a record that another program wrote. */
 enum lks_code adopt_check(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
@@ -220,9 +230,15 @@ void reads_sorted(bson_t *command, const char *field, size_t limit);
  */
 void reads_walk(struct mongo *m, mongoc_client_t *client, bson_t *command, const struct docid *from,
                 size_t limit);
+/* Adds {syncMetadata: {$exists: true}}: without the right to remove a record beside a document it is emptied
+ * instead, and what is left of it counts as none. */
+void reads_recorded(bson_t *filter);
 /* {find: collection, filter: {_id: {$in: ids}}, projection}; whole documents if `projection` is NULL. */
 void reads_by_id_command(bson_t *command, const char *collection, const struct docid *const *ids,
                          size_t count, const bson_t *projection);
+/* Which of these ids have a record in the sidecar collection. */
+void reads_recorded_command(bson_t *command, const struct mongo *m, const struct docid *const *ids,
+                            size_t count);
 /*
  * Replaces the records of documents that have one in the sidecar collection. In embedded mode it asks only if
  * there may be refuges. Documents without a body are left alone.

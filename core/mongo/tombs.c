@@ -155,36 +155,17 @@ static enum lks_code run_steps(struct mongo *m, mongoc_client_t *client, const s
     return code;
 }
 
-/*
- * A record beside the document outlives it: it goes as soon as the tomb is durable, before the points do, or
- * a document of the same `_id` would find it and believe its points are there.
- */
-static enum lks_code drop_records(struct mongo *m, mongoc_client_t *client, const struct tomb *tombs,
-                                  size_t count, struct lks_err *err)
+/* At once, before the points are deleted: a document of the same `_id` must not find it. */
+static enum lks_code remove_records(struct mongo *m, mongoc_client_t *client, const struct tomb *tombs,
+                                    size_t count, struct lks_err *err)
 {
-    if (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->refuges)) return LKS_E_OK;
-    bson_t command = BSON_INITIALIZER, list, step, query;
-    char buffer[16];
-    const char *index;
-    uint32_t steps = 0;
-    BSON_APPEND_UTF8(&command, "delete", m->sidecar);
-    BSON_APPEND_ARRAY_BEGIN(&command, "deletes", &list);
-    for (size_t i = 0; i < count; i++) {
-        if (tombs[i].claim) continue;
-        bson_uint32_to_string(steps++, &index, buffer, sizeof buffer);
-        BSON_APPEND_DOCUMENT_BEGIN(&list, index, &step);
-        BSON_APPEND_DOCUMENT_BEGIN(&step, "q", &query);
-        docid_append(tombs[i].id, &query, "_id");
-        bson_append_document_end(&step, &query);
-        BSON_APPEND_INT32(&step, "limit", 1);
-        mongo_append_simple(&step);
-        bson_append_document_end(&list, &step);
-    }
-    bson_append_array_end(&command, &list);
-    BSON_APPEND_BOOL(&command, "ordered", false);
-    enum lks_code code =
-        steps ? run_write(m, client, &command, "removing records of deleted documents", err) : LKS_E_OK;
-    bson_destroy(&command);
+    size_t gone = 0;
+    const struct docid **ids = calloc(count, sizeof *ids);
+    if (!ids) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (!tombs[i].claim) ids[gone++] = tombs[i].id;
+    enum lks_code code = beside_remove(m, client, ids, gone, err);
+    free(ids);
     return code;
 }
 
@@ -194,7 +175,7 @@ static enum lks_code run_all(struct mongo *m, mongoc_client_t *client, struct re
     for (size_t i = 0; !code && i < req->tombs.count; i += TOMBS_PER_COMMAND) {
         size_t left = req->tombs.count - i, n = left < TOMBS_PER_COMMAND ? left : TOMBS_PER_COMMAND;
         code = run_steps(m, client, req->tombs.tombs + i, n, put, &req->err);
-        if (!code && put) code = drop_records(m, client, req->tombs.tombs + i, n, &req->err);
+        if (!code && put) code = remove_records(m, client, req->tombs.tombs + i, n, &req->err);
     }
     return code;
 }

@@ -38,6 +38,7 @@ enum kind {
     NO_POINTS,
     DELETES_HELD,
     RECORDS_REFUSED,
+    RECORDS_REMAIN,
     NO_DOCUMENTS,
     FIELD_MISSING
 };
@@ -126,6 +127,13 @@ static const struct wording {
          "Their points are right, but their status is not known. Look for a validator, a quota "
          "or a missing privilege on the sidecar collection; the log names the server's error. "
          "They are tried again every five minutes, and at each start."},
+    [RECORDS_REMAIN] =
+        {false, "RECORDS_REMAIN",
+         "Records of deleted documents stay in the sidecar collection: the user may neither remove nor "
+         "update them there.",
+         "Grant `remove` (or at least `update`) on the sidecar collection. Points are deleted all the same. "
+         "The "
+         "records that are left go with the next sweep (`lockstep sync`)."},
     [DELETES_HELD] =
         {true, "DELETES_HELD", "{d} points of `{c}` have no document in MongoDB. None of them is deleted.",
          "See whether `uri`, `database` and `collection` in [mongodb] lead to the right data, and "
@@ -357,6 +365,7 @@ static void find_in_engine(struct finding *f, const struct service *service)
     find_providers(f, service);
     if (s->refused_records > 0)
         add(f, RECORDS_REFUSED, SIZE_MAX, s->refused_doc, (int64_t)s->refused_records, NO_TIME);
+    if (mongo_records_remain(f->source->all.mongo)) add(f, RECORDS_REMAIN, SIZE_MAX, "", 0, NO_TIME);
     if (waited > patience) add(f, CHANGES_WAIT, SIZE_MAX, "", waited / 1000, s->behind_wall_ms);
 }
 

@@ -307,10 +307,25 @@ static void check_overall(struct comparison *c)
     }
 }
 
+/* A record beside no document; one that was emptied is none. */
+static void check_orphans(struct comparison *c)
+{
+    for (size_t i = 0; i < c->sidecar_count; i++) {
+        struct docid *id = docid_of(c->sidecar_docs[i]);
+        bool there = !bson_has_field(c->sidecar_docs[i], "syncMetadata");
+        for (size_t k = 0; k < c->count && !there; k++) there = docid_equal(c->ids[k], id);
+        char *json = docid_json(id);
+        if (!there) differ(c, "%s: there is a record beside it, and no document", json);
+        free(json);
+        docid_free(id);
+    }
+}
+
 static void compare_source(struct comparison *c)
 {
     if (read_documents(c)) {
         check_overall(c);
+        check_orphans(c);
         for (size_t i = 0; i < c->source->count; i++) check_collection(c, i);
     }
     for (size_t i = 0; i < c->count; i++) {

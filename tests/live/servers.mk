@@ -1,5 +1,6 @@
 # what the servers may do, and how they may be met
 servers_tests = \
+	tests/live/beside \
 	tests/live/embedders \
 	tests/live/hostile \
 	tests/live/hostile_ids \
@@ -16,6 +17,9 @@ TESTS += $(servers_tests)
 tests_live_mongodb_SOURCES = tests/live/test_mongodb.c
 tests_live_mongodb_CPPFLAGS = $(live_cppflags)
 tests_live_mongodb_LDADD = $(live_libs)
+tests_live_beside_SOURCES = tests/live/test_beside.c
+tests_live_beside_CPPFLAGS = $(live_cppflags)
+tests_live_beside_LDADD = $(live_libs)
 tests_live_others_SOURCES = tests/live/test_others.c
 tests_live_others_CPPFLAGS = $(live_cppflags)
 tests_live_others_LDADD = $(live_libs)

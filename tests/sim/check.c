@@ -111,6 +111,10 @@ bool check_in_step(struct world *w)
             if (!p->foreign && !wanted(w, c, p) && !qdrant_excused(w, &w->qdrant[c], p))
                 sim_fail(w, "Ghost: point %d of document %d in collection %zu", p->key, p->doc, c);
         }
+    bool broken = w->broken_collection >= 0 || w->broken_embedder >= 0; /* then the last of a sweep waits */
+    for (int id = 0; id < w->ids && w->beside && !broken; id++)
+        if (!mongo_doc(w, id) && mongo_recorded_at(w, id, w->mongo.count))
+            sim_fail(w, "Left: there is a record beside document %d, which is gone", id);
     for (size_t c = 0; c < SIM_COLLECTIONS && !w->failure[0]; c++)
         if (!left_out(w, c)) qdrant_same(w, &w->qdrant[c]);
     w->trace = trace;

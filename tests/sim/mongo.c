@@ -38,6 +38,13 @@ const struct sim_doc *mongo_doc_at(const struct world *w, int id, size_t entries
     return at && w->mongo.log[at - 1].doc.exists ? &w->mongo.log[at - 1].doc : NULL;
 }
 
+const struct sim_doc *mongo_recorded_at(const struct world *w, int id, size_t entries)
+{
+    size_t at = w->mongo.last_of[id];
+    while (at > entries) at = w->mongo.log[at - 1].before;
+    return at && w->mongo.log[at - 1].doc.record.entries ? &w->mongo.log[at - 1].doc : NULL;
+}
+
 const struct sim_doc *mongo_doc(const struct world *w, int id)
 {
     return mongo_doc_at(w, id, w->mongo.count);
@@ -108,9 +115,12 @@ struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const
     return en;
 }
 
-/* An entry that changes what a document says. */
+/* An entry that changes what a document says; a record beside it stays as it is. */
 static struct entry_log *append_change(struct world *w, int id, enum change_op op, struct sim_doc *doc)
 {
+    const struct sim_doc *beside = w->beside ? mongo_recorded_at(w, id, w->mongo.count) : NULL;
+    if (w->beside) doc->record = beside ? beside->record : (struct record){.present = false};
+    if (beside) doc->overall = beside->overall;
     doc->version = (int64_t)w->mongo.count + 1;
     return mongo_append(w, id, op, doc);
 }
@@ -396,7 +406,8 @@ static void restored(struct world *w, void *arg, uint64_t number)
     m->swapped = false;
     sim_trace(w, "whoever swapped MongoDB is done");
     for (int id = 0; id < w->ids; id++) {
-        if (m->away[id].exists) append_change(w, id, CHANGE_UPSERT, &m->away[id]);
+        m->away[id].version = (int64_t)m->count + 1;
+        if (m->away[id].exists) mongo_append(w, id, CHANGE_UPSERT, &m->away[id]);
         record_fini(&m->away[id].record);
         m->away[id] = (struct sim_doc){.exists = false};
     }
@@ -425,7 +436,8 @@ static void swap(struct world *w)
     for (int id = 0; id < w->ids; id++) {
         const struct sim_doc *doc = mongo_doc(w, id);
         if (doc && returns) keep_away(w, id, doc);
-        if (doc) mongo_append(w, id, CHANGE_DELETE, &gone)->silent = true;
+        if (doc || mongo_recorded_at(w, id, m->count))
+            mongo_append(w, id, CHANGE_DELETE, &gone)->silent = true;
     }
     for (size_t i = m->count; i > 0 && m->log[i - 1].commit_ms > w->now; i--)
         m->log[i - 1].commit_ms = w->now;

@@ -39,12 +39,20 @@ static bson_t *body_of(const struct sim_doc *doc, int id)
 /* The record's entries of the collections that this run has enabled. */
 static void read_record(const struct run *run, const struct sim_doc *doc, struct record *out)
 {
-    if (!doc->record.entries) return;
+    if (!doc || !doc->record.entries) return;
     if (!record_init(out, run->config.collection_count)) abort();
     out->present = true;
     for (size_t i = 0; i < run->config.collection_count; i++)
         if (!entry_copy(&out->entries[i], &doc->record.entries[run->which[i]])) abort();
     out->contradicts = doc->overall != record_overall(out);
+}
+
+/* Records beside documents are read after them, and may be newer. */
+static size_t read_later(struct world *w, size_t at)
+{
+    size_t newest = mongo_committed(w);
+    if (newest <= at || !sim_chance(w, FAULT_STALE_READ)) return at;
+    return at + sim_below(w, FAULT_STALE_READ, newest - at + 1);
 }
 
 static void read_doc(struct world *w, struct run *run, int id, size_t at, struct source_doc *out)
@@ -56,7 +64,7 @@ static void read_doc(struct world *w, struct run *run, int id, size_t at, struct
     run->ahead[id] = (int64_t)mongo_told(w, id, at) > run->received;
     if (!doc) return;
     out->body = body_of(doc, id);
-    read_record(run, doc, &out->record);
+    read_record(run, w->beside ? mongo_recorded_at(w, id, read_later(w, at)) : doc, &out->record);
     int owner = mongo_owner(w, doc->key, at);
     if (owner >= 0 && owner < id) out->owner = sim_id(owner);
     for (int other = id + 1; other < w->ids && doc->key != SIM_NO_KEY; other++) {
@@ -143,12 +151,12 @@ static void do_due(struct world *w, const struct run *run, struct req *req)
     req->due.next_ms = NO_TIME;
     req->due.end = true;
     for (int id = req->due.from ? sim_id_number(req->due.from) + 1 : 0; id < w->ids; id++) {
-        const struct sim_doc *doc = mongo_doc_at(w, id, at);
-        bool due = false;
-        if (!doc) continue;
-        if (req->due.contradicting) due = contradicts(run, doc);
+        const struct sim_doc *doc = mongo_recorded_at(w, id, at);
+        bool due = false, left = w->beside && req->due.recorded_only && doc; /* beside no document */
+        if (!mongo_doc_at(w, id, at) && !left) continue;
+        if (req->due.contradicting) due = doc && contradicts(run, doc);
         for (size_t i = 0; i < run->config.collection_count && !req->due.contradicting; i++) {
-            const struct entry *en = doc->record.entries ? &doc->record.entries[run->which[i]] : NULL;
+            const struct entry *en = doc ? &doc->record.entries[run->which[i]] : NULL;
             due |= entry_due(req, i, en, &req->due.next_ms);
         }
         if (!due) continue;
@@ -184,10 +192,25 @@ static void do_tally(struct world *w, const struct run *run, struct req *req)
     size_t at = snapshot(w, run, 0);
     req->tally.with_point = calloc(SIM_COLLECTIONS, sizeof *req->tally.with_point);
     for (int id = 0; id < w->ids; id++) {
-        const struct sim_doc *doc = mongo_doc_at(w, id, at);
-        if (!doc) continue;
-        for (size_t i = 0; i < run->config.collection_count && doc->record.entries; i++)
+        const struct sim_doc *doc = mongo_recorded_at(w, id, at);
+        if (!w->beside && !mongo_doc_at(w, id, at)) continue;
+        for (size_t i = 0; i < run->config.collection_count && doc; i++)
             if (doc->record.entries[run->which[i]].point_id[0]) req->tally.with_point[i]++;
+    }
+}
+
+static void do_orphan_records(struct world *w, const struct run *run, struct req *req)
+{
+    size_t at = snapshot(w, run, req->orphan_records.after),
+           docs = snapshot(w, run, req->orphan_records.after);
+    int id = req->orphan_records.from ? sim_id_number(req->orphan_records.from) + 1 : 0;
+    req->orphan_records.ids = calloc(PAGE_DOCS, sizeof *req->orphan_records.ids);
+    for (int seen = 0; w->beside && id < w->ids; id++) {
+        if (!mongo_recorded_at(w, id, at)) continue;
+        if (!mongo_doc_at(w, id, docs)) req->orphan_records.ids[req->orphan_records.count++] = sim_id(id);
+        if (++seen < PAGE_DOCS) continue;
+        req->orphan_records.next = sim_id(id);
+        return;
     }
 }
 
@@ -205,6 +228,9 @@ void mongo_read(struct world *w, struct trip *trip)
         break;
     case REQ_HOLDERS:
         do_holders(w, trip->run, trip->req);
+        break;
+    case REQ_ORPHAN_RECORDS:
+        do_orphan_records(w, trip->run, trip->req);
         break;
     default:
         do_tally(w, trip->run, trip->req);

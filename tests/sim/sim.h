@@ -106,7 +106,7 @@ struct sim_doc {
     int text[SIM_COLLECTIONS]; /* 0: nothing to embed */
     int payload;
     int64_t version;          /* number of the oplog entry that made it so */
-    struct record record;     /* syncMetadata: SIM_COLLECTIONS entries, or none */
+    struct record record;     /* syncMetadata, or the one beside: SIM_COLLECTIONS entries, or none */
     enum sync_status overall; /* what its overallStatus says */
 };
 
@@ -292,6 +292,7 @@ struct world {
     bool replicated;     /* collections have two replicas */
     bool strict;         /* and a write must reach both */
     bool polls;          /* no change streams here */
+    bool beside;         /* records are beside documents, and outlive them */
     int broken_embedder, broken_collection; /* one that stays broken for a while after the chaos; -1: none */
     int breakage;
     int64_t lease_ms, index_timeout_ms, embed_timeout_ms;
@@ -377,6 +378,8 @@ void mongo_truncate(struct world *w);
 const struct sim_doc *mongo_doc(const struct world *w, int id);
 /* The document as of the first `entries` entries of the oplog; NULL if there was none. */
 const struct sim_doc *mongo_doc_at(const struct world *w, int id, size_t entries);
+/* What has the record of a document, which itself need not exist; NULL if there is no record. */
+const struct sim_doc *mongo_recorded_at(const struct world *w, int id, size_t entries);
 /* The newest of the first `entries` entries by which the application says something of the document; 0 if
  * there is none. */
 size_t mongo_told(const struct world *w, int id, size_t entries);

@@ -260,6 +260,8 @@ static void draw(struct world *w)
     w->ids = (int)(4 + draw_below(w, SIM_MAX_IDS - 3));
     w->chaos_ms = 5000 + (int64_t)draw_below(w, 40000);
     w->polls = draw_below(w, 8) == 0;
+    w->beside = w->seed * 0x9E3779B97F4A7C15ull >> 63; /* no draw, so that worlds stay as they were */
+    if (w->beside) w->rate[FAULT_APP_RECORD] = 0;      /* no application writes there */
     w->pause_ms = draw_below(w, 2) ? 1000 + (int64_t)draw_below(w, 5000) : 0;
     w->lease_ms = 3000 + (int64_t)draw_below(w, 7001);
     w->index_timeout_ms = w->lease_ms / (draw_below(w, 2) ? 2 : 4); /* half a lease at most */

@@ -38,13 +38,13 @@ static bool is_as_read(const struct run *run, const struct record_write *write, 
 static enum lks_code write_record(struct world *w, const struct run *run, const struct record_write *write)
 {
     int id = sim_id_number(write->id);
-    const struct sim_doc *now = mongo_doc(w, id);
-    struct record record;
-    if (!now) return LKS_E_NOT_FOUND;
+    const struct sim_doc *now = mongo_doc(w, id), gone = {.exists = false};
+    const struct sim_doc *is = mongo_recorded_at(w, id, w->mongo.count);
+    struct record record, none = {.present = false};
+    if (!now && !(w->beside && is)) return LKS_E_NOT_FOUND; /* the adapter takes it back */
     if (!w->quiet && w->now < w->mongo.refuses_until[id]) return LKS_E_REFUSED;
-    if (!is_as_read(run, write, &now->record)) return LKS_E_MISSED;
-    bool good =
-        now->record.entries ? record_copy(&record, &now->record) : record_init(&record, SIM_COLLECTIONS);
+    if (!is_as_read(run, write, is ? &is->record : &none)) return LKS_E_MISSED;
+    bool good = is ? record_copy(&record, &is->record) : record_init(&record, SIM_COLLECTIONS);
     for (size_t i = 0; i < run->config.collection_count && good; i++) {
         struct entry *entry = &record.entries[run->which[i]];
         promise_record(w, run, id, run->which[i], &write->before->entries[i], &write->after->entries[i]);
@@ -53,12 +53,24 @@ static enum lks_code write_record(struct world *w, const struct run *run, const 
     }
     if (!good) abort();
     record.present = true;
-    struct sim_doc doc = *now;
+    struct sim_doc doc = now ? *now : gone;
     doc.record = record;
     doc.overall = record_overall(write->after);
     mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
     record_fini(&record);
     return LKS_E_OK;
+}
+
+/* A record beside a document that is gone goes with the tomb. False: the way there was cut off first. */
+static bool drop_record(struct world *w, int id)
+{
+    const struct sim_doc *now = mongo_doc(w, id), gone = {.exists = false};
+    if (!w->beside || !mongo_recorded_at(w, id, w->mongo.count)) return true;
+    if (sim_chance(w, FAULT_MONGO_ERROR)) return false;
+    struct sim_doc doc = now ? *now : gone;
+    doc.record = (struct record){.present = false};
+    mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
+    return true;
 }
 
 static void do_records(struct world *w, struct trip *trip)
@@ -343,6 +355,8 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
             free(key);
             key = NULL;
         }
+        if (m->tombed[id] && !asked->claim && !drop_record(w, id))
+            lks_fail(&req->err, LKS_E_MONGO, "no primary");
         if (m->tombed[id]) put_owed(w, run, &req->tombs.tombs[i].owed, &owed);
         free(owed.items);
         if (!m->tombed[id]) continue;
@@ -400,7 +414,10 @@ bool mongo_write(struct world *w, struct trip *trip)
         break;
     default:
         change_tombs(w, run, req);
-        break;
+        if (!w->beside || req->err.code != LKS_E_OK) break;
+        trip->elections = w->mongo.elections; /* records went with them */
+        sim_send(w, w->mongo.last_commit_ms + delay(w), reply_committed, trip);
+        return true;
     }
     return false;
 }
@@ -421,7 +438,7 @@ static void act(struct world *w, void *arg, uint64_t number)
     }
     if (req->kind == REQ_STREAM_OPEN)
         stream_ask(w, trip);
-    else if (req->kind <= REQ_TALLY)
+    else if (req->kind <= REQ_ORPHAN_RECORDS)
         mongo_read(w, trip);
     else if (mongo_write(w, trip))
         return;

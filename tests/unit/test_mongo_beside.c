@@ -124,6 +124,133 @@ START_TEST(a_search_for_them_that_takes_too_long_is_no_reason_to_refuse)
 }
 END_TEST
 
+/* ---- records beside documents ---- */
+
+/* The ids of all records without a document, by pages of this size. */
+static const char *orphans(size_t page)
+{
+    static char text[400];
+    struct docid *from = NULL;
+    size_t used = 0;
+    text[0] = '\0';
+    do {
+        struct req *req = req_new(REQ_ORPHAN_RECORDS, NULL);
+        req->orphan_records.max_records = page;
+        req->orphan_records.from = from;
+        fixture_ok(&f, req);
+        for (size_t i = 0; i < req->orphan_records.count; i++) {
+            char *plain = docid_plain(req->orphan_records.ids[i]);
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? " " : "", plain);
+            free(plain);
+        }
+        from = req->orphan_records.next ? docid_copy(req->orphan_records.next) : NULL;
+        req_free(req);
+    } while (from);
+    return text;
+}
+
+START_TEST(records_without_a_document_are_found_whatever_their_ids_are)
+{
+    fixture_start(&f, _i, NULL);
+    f.config.metadata = MONGO_SIDECAR;
+    fixture_open(&f);
+    ck_assert_str_eq(orphans(3), "");
+    fixture_insert(&f, "c.lockstep",
+                   "{'_id':1,'syncMetadata':{}},{'_id':2,'syncMetadata':{}},{'_id':{'$numberLong':'3'},"
+                   "'syncMetadata':{}},{'_id':4},{'_id':'a','syncMetadata':{}},{'_id':'b','syncMetadata':{}},"
+                   "{'_id':{'x':1},'syncMetadata':{}},{'_id':true,'syncMetadata':{}}");
+    fixture_insert(&f, "c", "{'_id':2},{'_id':3.0},{'_id':'b'},{'_id':7}");
+    for (size_t page = 1; page < 12; page++) {
+        ck_assert_str_eq(orphans(page), "1 a {\"x\":{\"$numberInt\":\"1\"}} true");
+    }
+    fixture_end(&f);
+}
+END_TEST
+
+static enum lks_code put_tomb(int id)
+{
+    struct req *req = req_new(REQ_TOMBS_PUT, NULL);
+    char text[16];
+    snprintf(text, sizeof text, "%d", id);
+    req->tombs.tombs = calloc(1, sizeof *req->tombs.tombs);
+    req->tombs.tombs[0].id = fixture_id(text);
+    req->tombs.count = 1;
+    fixture_run(&f, req);
+    enum lks_code code = req->err.code;
+    req_free(req);
+    return code;
+}
+
+static void forbid(const char *commands, int code)
+{
+    char *fail = bson_strdup_printf("{'configureFailPoint':'failCommand','mode':'alwaysOn','data':{"
+                                    "'failCommands':%s,'namespace':'%s.c.lockstep','errorCode':%d}}",
+                                    commands, f.database, code);
+    bson_destroy(fixture_command(&f, "admin", fail));
+    bson_free(fail);
+}
+
+#define HAS_POINT "{'status':'synced','pointId':'p','contentHash':'h','payloadHash':'h'}"
+#define RECORD "{'overallStatus':'synced','collections':{'tools':" HAS_POINT ",'usecases':" HAS_POINT "}}"
+
+START_TEST(without_the_right_to_remove_it_a_record_is_emptied_and_counts_as_none)
+{
+    struct mongo_counts counts;
+    struct lks_err err;
+    fixture_start(&f, 0, NULL);
+    f.config.metadata = MONGO_SIDECAR;
+    fixture_insert(&f, "c", "{'_id':2},{'_id':3}");
+    fixture_insert(&f, "c.lockstep",
+                   "{'_id':1,'syncMetadata':" RECORD "},{'_id':2,'syncMetadata':" RECORD "}");
+    fixture_open(&f);
+    forbid("['delete']", 13);
+    ck_assert_int_eq(put_tomb(1), LKS_E_OK);
+    ck_assert(!mongo_records_remain(f.mongo));
+    bson_t *left = fixture_find(&f, "c.lockstep", "1");
+    ck_assert(left && !bson_has_field(left, "syncMetadata"));
+    bson_destroy(left);
+    ck_assert_str_eq(orphans(5), "");
+    ck_assert_int_eq(mongo_count(f.mongo, &counts, &err), LKS_E_OK);
+    ck_assert_int_eq(counts.total, 2);
+    ck_assert_int_eq(counts.by_status[SYNC_SYNCED], 1);
+    ck_assert_int_eq(counts.by_status[SYNC_PENDING], 1);
+    ck_assert_int_eq(counts.with_point[0], 1);
+    mongo_counts_fini(&counts);
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(a_record_that_may_not_be_touched_stays_and_holds_no_tomb_up)
+{
+    fixture_start(&f, 0, NULL);
+    f.config.metadata = MONGO_SIDECAR;
+    fixture_insert(&f, "c.lockstep", "{'_id':1,'syncMetadata':" RECORD "}");
+    fixture_open(&f);
+    forbid("['delete','update']", 13);
+    ck_assert_int_eq(put_tomb(1), LKS_E_OK);
+    ck_assert(mongo_records_remain(f.mongo));
+    forbid("['delete']", 8); /* anything else is tried again */
+    ck_assert_int_eq(put_tomb(1), LKS_E_MONGO);
+    forbid("[]", 13);
+    ck_assert_int_eq(put_tomb(1), LKS_E_OK);
+    ck_assert(!mongo_records_remain(f.mongo));
+    fixture_end(&f);
+}
+END_TEST
+
+START_TEST(an_emptied_record_hides_no_document_that_has_its_own)
+{
+    fixture_start(&f, _i, NULL);
+    fixture_insert(&f, "c.lockstep", "{'_id':1}");
+    fixture_insert(
+        &f, "c", "{'_id':1,'syncMetadata':{'collections':{'tools':{'status':'stale','payloadHash':null}}}}");
+    fixture_open(&f);
+    req_free(fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL)));
+    ck_assert_int_eq(fixture_due_count(&f, 1000, true, NULL), 1);
+    fixture_end(&f);
+}
+END_TEST
+
 int main(void)
 {
     int servers = fixture_server_count();
@@ -134,6 +261,12 @@ int main(void)
         tc, records_of_another_program_are_taken_over_if_allowed_and_left_alone_by_the_sidecar, 0, servers);
     tcase_add_loop_test(tc, only_the_first_start_on_a_collection_is_refused, 0, servers);
     tcase_add_test(tc, a_search_for_them_that_takes_too_long_is_no_reason_to_refuse);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("records beside documents");
+    tcase_add_loop_test(tc, records_without_a_document_are_found_whatever_their_ids_are, 0, servers);
+    tcase_add_test(tc, without_the_right_to_remove_it_a_record_is_emptied_and_counts_as_none);
+    tcase_add_test(tc, a_record_that_may_not_be_touched_stays_and_holds_no_tomb_up);
+    tcase_add_loop_test(tc, an_emptied_record_hides_no_document_that_has_its_own, 0, servers);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -292,6 +292,9 @@ START_TEST(with_metadata_beside_the_documents_these_stay_untouched)
     ck_assert_int_eq(write_one("1", &after, &second), LKS_E_OK);
     ck_assert_int_eq(write_one("'b'", &after, &second), LKS_E_MISSED);
     ck_assert_int_eq(write_one("'c'", &after, &second), LKS_E_NOT_FOUND);
+    ck_assert_int_eq(write_one("'c'", &none, &second),
+                     LKS_E_NOT_FOUND);                         /* nor is one made of a document that */
+    ck_assert_ptr_null(fixture_find(&f, "c.lockstep", "'c'")); /* is gone */
     struct req *req = fixture_read_one(&f, "1");
     ck_assert(req->read.docs[0].record.present && !req->read.docs[0].record.sidecar);
     ck_assert_int_eq(req->read.docs[0].record.entries[0].status, SYNC_FAILED);
