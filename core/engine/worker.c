@@ -146,6 +146,15 @@ static bool note_comparing(struct engine *e, const struct req *req)
     return true;
 }
 
+/* It is in memory, and what it is looked at for leaves none of its collections out, as a tomb does and who
+ * asks for some of them. */
+static bool is_seen_to(const struct doc *doc)
+{
+    if (!doc || doc->state == DOC_LINGER) return false;
+    const struct why *why = doc->is_dirty ? &doc->dirty : &doc->work;
+    return !why->tomb_alone && !why->only;
+}
+
 void worker_handle(struct engine *e, struct req *req)
 {
     e->worker.requested = false;
@@ -156,9 +165,8 @@ void worker_handle(struct engine *e, struct req *req)
     }
     mongo_answered(e);
     for (size_t i = 0; i < req->due.count; i++) {
-        const struct doc *held = docs_find(e, req->due.ids[i]);
         struct why why = {.cycle = true};
-        if (held && held->state != DOC_LINGER) {
+        if (is_seen_to(docs_find(e, req->due.ids[i]))) {
             e->worker.skipped++;
             continue;
         }

@@ -113,11 +113,12 @@ static void mark_dead(struct world *w, struct sim_collection *c, struct sim_coll
 }
 
 /* What somebody else did with a point, on all replicas. */
-static void mirror(struct sim_collection *c, int key)
+static void mirror(struct world *w, struct sim_collection *c, int key)
 {
     if (!c->twin) return;
     const struct sim_point *p = qdrant_point(c, key);
     struct sim_point *other = qdrant_point(c->twin, key);
+    if (other) promise_said(w, number_of(w, c), other);
     if (p && !other) other = &c->twin->points[c->twin->count++];
     if (p)
         *other = *p;
@@ -476,7 +477,7 @@ static void lose(struct world *w, struct sim_collection *c, struct sim_point *p)
     c->damaged |= !p->foreign;
     int key = p->key;
     drop_point(w, c, p);
-    mirror(c, key);
+    mirror(w, c, key);
 }
 
 /* ---- requests ---- */
@@ -674,7 +675,7 @@ static bool beside(struct world *w, struct sim_collection *c, struct sim_point *
         sim_trace(w, "the vector of point %d in collection %zu has a null in it", p->key, number_of(w, c));
         p->vector = NULLS_VECTOR;
     }
-    mirror(c, p->key);
+    mirror(w, c, p->key);
     return true;
 }
 
@@ -702,7 +703,7 @@ static void others(struct world *w, struct sim_collection *c)
                             .vector = FOREIGN_VECTOR,
                             .foreign = true,
                             .foreign_since_ms = w->now};
-    mirror(c, key);
+    mirror(w, c, key);
 }
 
 static void restart(struct world *w, struct sim_collection *c)
@@ -797,7 +798,7 @@ bool qdrant_tamper(struct world *w)
     if (!p) return false;
     sim_trace(w, "somebody changes what point %d of collection %zu shows", p->key, number_of(w, c));
     p->payload += 1000;
-    mirror(c, p->key);
+    mirror(w, c, p->key);
     return true;
 }
 

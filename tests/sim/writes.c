@@ -365,7 +365,7 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
         /* since it was sent; or, put once more, since the first: it has been gone all along */
         int64_t since = m->tombs[id].since_ms - SIM_EPOCH_MS;
         if (anew || since < m->tombed_ms[id]) m->tombed_ms[id] = since;
-        req->tombs.tombs[i].id = sim_id(id); /* what it owned is the world's now, the rest goes back as it is */
+        req->tombs.tombs[i].id = sim_id(id); /* what it owned is the world's now */
         req->tombs.tombs[i].key = NULL;
         req->tombs.tombs[i].owed = (struct owed_points){.items = NULL};
     }
