@@ -151,7 +151,7 @@ static void embed(struct world *w, struct trip *trip)
         size_t which = req->embed.embedder;
         if (w->now < w->text_until[which] && number % 4 == w->text_kind[which]) {
             req->embed.errors[i] = malloc(sizeof **req->embed.errors);
-            lks_fail(req->embed.errors[i], LKS_E_EMBEDDING_UNAVAILABLE, "500 for this text");
+            lks_fail(req->embed.errors[i], LKS_E_EMBEDDING_UNAVAILABLE, SIM_TEXT_REFUSED);
             req->embed.errors[i]->blame = LKS_BLAME_CONTENT;
             continue;
         }
@@ -166,6 +166,16 @@ static void embed(struct world *w, struct trip *trip)
         req->embed.vectors[i][0] = (float)(number_after(text, "model ") * 100 + number);
         w->embedded++;
     }
+}
+
+bool embedder_ever_refused(const struct world *w, int id, size_t collection)
+{
+    if (w->mongo.elections) return true; /* it may have been in what an election undid */
+    for (size_t i = 0; i <= w->mongo.count; i++) {
+        const struct sim_doc *doc = mongo_doc_at(w, id, i);
+        if (doc && w->text_kinds[collection % SIM_EMBEDDERS] >> doc->text[collection] % 4 & 1) return true;
+    }
+    return false;
 }
 
 static void fail(struct world *w, struct req *req)
@@ -194,6 +204,8 @@ void embedder_submit(struct trip *trip)
     if (sim_chance(w, FAULT_EMBED_SLOW)) at += (int64_t)sim_below(w, FAULT_EMBED_SLOW, 20000);
     if (req->kind == REQ_EMBED)
         for (size_t i = 0; i < req->embed.count; i++) promise_needed(w, trip->run, req->embed.texts[i]);
+    else
+        promise_probe(w, trip->run);
     if ((broken && w->breakage == 1) || sim_chance(w, FAULT_EMBED_HOLE) || at > end) {
         lks_fail(&req->err, LKS_E_EMBEDDING_TIMEOUT, "no answer");
         at = end;
@@ -220,5 +232,6 @@ void embedders_fault(struct world *w)
         if (!sim_chance(w, FAULT_EMBED_TEXT)) continue;
         w->text_until[i] = w->now + (int64_t)sim_below(w, FAULT_EMBED_TEXT, 30000);
         w->text_kind[i] = (int)sim_below(w, FAULT_EMBED_TEXT, 4);
+        w->text_kinds[i] |= 1U << w->text_kind[i];
     }
 }

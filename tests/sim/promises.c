@@ -309,6 +309,9 @@ void promise_record(struct world *w, const struct run *run, int id, size_t colle
         !was_said(w, collection, id, after, run->started_ms))
         sim_fail(w, "Hash: document %d, collection %zu: %s is written before it was confirmed", id,
                  collection, after->content_hash);
+    if (after->last_error && !strcmp(after->last_error, SIM_TEXT_REFUSED) &&
+        !embedder_ever_refused(w, id, collection))
+        sim_fail(w, "Isolation: document %d, collection %zu: fails with another one's text", id, collection);
     bool attempted = before->status != SYNC_FAILED || before->last_attempt_ms != after->last_attempt_ms;
     if (after->status == SYNC_FAILED && attempted) check_retry(w, run, id, collection, before, after);
 }
@@ -440,6 +443,15 @@ void promise_tomb_dropped(struct world *w, const struct run *run, int id)
 static int number_after(const char *text, const char *word)
 {
     return (int)strtol(strstr(text, word) + strlen(word), NULL, 10);
+}
+
+void promise_probe(struct world *w, const struct run *run)
+{
+    struct engine_snapshot s;
+    engine_snapshot(run->engine, &s);
+    for (size_t i = 0; i < s.collection_count; i++)
+        if (!strcmp(s.collections[i].embedder_error, SIM_TEXT_REFUSED))
+            sim_fail(w, "Isolation: %s sets an embedder aside for a text that it refuses", run->owner);
 }
 
 /*

@@ -20,6 +20,7 @@
 #define SIM_NO_KEY (-1)
 #define NEWEST_DOC (-1) /* the one that was written last */
 #define SIM_TEXTS 15
+#define SIM_TEXT_REFUSED "500 for this text"
 #define SIM_KEY_REFUSED                                                                                      \
     "401: the key is refused" /* what a record says then: no attempt of the document's                       \
                                */
@@ -310,6 +311,7 @@ struct world {
     int64_t embedder_down_until[SIM_EMBEDDERS], embedder_key_until[SIM_EMBEDDERS];
     int64_t text_until[SIM_EMBEDDERS]; /* texts of one kind fail that long */
     int text_kind[SIM_EMBEDDERS];
+    unsigned text_kinds[SIM_EMBEDDERS]; /* a set of those that ever did */
     struct said history[SIM_HISTORY];
     uint64_t said;
     struct installation other;
@@ -437,6 +439,8 @@ size_t sim_text(char *to, size_t bytes, const char *text, int64_t number);
 void embedder_submit(struct trip *trip);
 void maker_submit(struct trip *trip);
 void embedders_fault(struct world *w);
+/* Has it failed on any text that this document ever had? */
+bool embedder_ever_refused(const struct world *w, int id, size_t collection);
 /* What such a document should have: kind, point id and hashes; nothing that would have to be freed. */
 void sim_make(const struct setup *setup, const struct sim_doc *doc, size_t collection, struct made *made);
 void sim_point_id(int key, char id[POINT_ID_BYTES]);
@@ -465,6 +469,8 @@ void promise_tomb_dropped(struct world *w, const struct run *run, int id);
 void promise_heals(struct world *w, struct run *run, const char *because);
 /* No embedding is asked for that the point has already. */
 void promise_needed(struct world *w, const struct run *run, const char *text);
+/* An embedder is probed: it was not for texts that fail although others do not. */
+void promise_probe(struct world *w, const struct run *run);
 /* After each step of an engine: memory, healing; and when it is at rest, 2, 4 and 5 for everything. */
 void promise_rest(struct world *w, struct run *run);
 /* What a point said until now, for promise_record(). */
