@@ -34,10 +34,12 @@ void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
         return;
     }
     if (doc->work.tomb_key) doc_add_freed(e, doc, doc->work.tomb_key);
+    if (doc->gone || !doc->src.record.present) doc->work.names_only = false;
     doc->parts_open = e->collection_count + 1; /* one for this loop: parts may settle on the spot */
     for (size_t i = 0; i < e->collection_count; i++) {
         struct part *part = &doc->parts[i];
-        if (!doc->gone && ((doc->work.only && !(doc->work.only >> i & 1)) || replicas_leave(part)))
+        bool left_out = doc->work.names_only || (doc->work.only && !(doc->work.only >> i & 1));
+        if (!doc->gone && (left_out || replicas_leave(part)))
             doc_part_settled(e, doc);
         else
             part_start(e, part);
@@ -128,10 +130,12 @@ static void finish(struct engine *e, struct doc *doc)
 {
     doc->attempts = 0;
     if (doc->work.explicit_ask && e->config->on_touched) tell(e, doc);
-    if (doc->gone || key_of(e, doc) || !doc->work.only) rivals_recheck(e, doc, key_of(e, doc));
+    bool names_only = doc->work.names_only;
+    if (doc->gone || key_of(e, doc) || (!doc->work.only && !names_only))
+        rivals_recheck(e, doc, key_of(e, doc));
     bool scanned = doc->work.scanned;
     if (doc->work.cycle) worker_doc_done(e, any_failed(e, doc));
-    behind_done(e, doc);
+    if (!names_only) behind_done(e, doc);
     doc_drop_contents(e, doc);
     why_release(&doc->work);
     docs_let_go(e, doc, scanned);
@@ -141,7 +145,7 @@ static void finish(struct engine *e, struct doc *doc)
  * themselves. */
 static void again(struct engine *e, struct doc *doc)
 {
-    doc->work.doubt = true;
+    doc->work.doubt |= !doc->work.names_only;
     doc->work.scanned = false;
     doc_drop_contents(e, doc);
     doc_unread(e, doc);
@@ -171,20 +175,30 @@ static bool record_changed(const struct doc *doc)
     return false;
 }
 
-/* Hands the names of the changed fields over to the record. */
+/* Its lastModifiedFields are others. Of a record that is not there yet that alone is no reason to write it.
+ */
+static bool names_changed(const struct doc *doc)
+{
+    return doc->work.key_count && doc->src.record.present &&
+           record_names_hash(doc->work.keys) != doc->src.record.modified_hash;
+}
+
+/* Gives the record the names of the changed fields. They stay with the reasons, as it may be written again.
+ */
 static void name_modified_fields(struct doc *doc)
 {
-    if (!doc->work.key_count) return;
-    char **names = calloc(doc->work.key_count + 1, sizeof *names);
-    if (!names) return;
-    memcpy(names, doc->work.keys, doc->work.key_count * sizeof *names);
-    free(doc->work.keys);
-    doc->work.keys = NULL;
-    doc->work.key_count = 0;
-    for (char **old = doc->after.modified_fields; old && *old; old++)
-        free(*old); /* as read: of an earlier change */
-    free(doc->after.modified_fields);
-    doc->after.modified_fields = names;
+    size_t count = doc->work.key_count;
+    if (!count) return;
+    char **names = calloc(count + 1, sizeof *names);
+    bool good = names != NULL;
+    for (size_t i = 0; i < count && good; i++) good = (names[i] = strdup(doc->work.keys[i])) != NULL;
+    if (good) {
+        char **old = doc->after.modified_fields; /* as read: of an earlier change */
+        doc->after.modified_fields = names;
+        names = old;
+    }
+    for (size_t i = 0; names && names[i]; i++) free(names[i]);
+    free(names);
 }
 
 /* Its tomb has done its work: no request of an earlier writer can be under way, and nothing was found this
@@ -222,7 +236,7 @@ static void settle(struct engine *e, struct doc *doc)
     if (needs_tomb(e, doc)) {
         doc->state = DOC_TOMB;
         lane_push(&e->tomb_puts, &doc->node);
-    } else if (!doc->gone && record_changed(doc)) {
+    } else if (!doc->gone && (record_changed(doc) || names_changed(doc))) {
         name_modified_fields(doc);
         doc->state = DOC_RECORDING;
         lane_push(&e->records, &doc->node);
@@ -262,11 +276,13 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
     switch (code) {
     case LKS_E_OK:
         e->stats.records++;
-        refused_forget(e, doc);
-        tell_recorded(e, doc);
+        if (!doc->work.names_only) {
+            refused_forget(e, doc);
+            tell_recorded(e, doc);
+        }
         /* A read that is no older than a change from before this write may still show the record of before.
          */
-        if (doc->is_dirty) doc->dirty.doubt = true;
+        if (doc->is_dirty && !doc->work.names_only) doc->dirty.doubt = true;
         end_tomb(e, doc);
         return;
     case LKS_E_MISSED:
@@ -274,7 +290,12 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
         e->stats.missed++;
         again(e, doc);
         return;
-    default: /* the position may pass once it is written down that somebody has to come back */
+    default:
+        if (doc->work.names_only) { /* which are for people */
+            finish(e, doc);
+            return;
+        }
+        /* the position may pass once it is written down that somebody has to come back */
         doc->refused = true;
         doc->state = DOC_TOMB;
         lane_push(&e->tomb_puts, &doc->node);

@@ -48,11 +48,13 @@ struct why {
     bool tomb_alone;     /* and nothing else brings us here */
     bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
     bool cycle;          /* taken by the worker: counts in the cycle's figures */
+    bool names_only;     /* no collection reads what changed: only lastModifiedFields is to say so */
     int64_t happened_ms; /* wall clock: the oldest event among them; 0: none */
     int64_t tomb_since_ms, tomb_due_ms;
     char *tomb_key;          /* owned */
     struct owed_points owed; /* points to be written or deleted although they may not be seen */
-    char **keys; /* owned: top-level fields that events changed, without repetition; NULL: none known */
+    char **keys; /* owned, NULL-terminated: top-level fields that events changed, without repetition; NULL:
+                    none known */
     size_t key_count;
 };
 

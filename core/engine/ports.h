@@ -88,9 +88,10 @@ enum change_op {
 struct change {
     enum change_op op;
     struct docid *id; /* owned */
-    char **keys;   /* owned, NULL-terminated: dotted paths that an update set, removed or truncated, without
-                      those of the record; NULL unless CHANGE_UPDATE */
-    bson_t *token; /* owned; the event's own resume token */
+    char **keys;      /* owned, NULL-terminated, without those of the record: dotted paths that an update set,
+                         removed or truncated; the names of all fields but `_id` after an insert or a replace;
+                         NULL: not known */
+    bson_t *token;    /* owned; the event's own resume token */
     cluster_time at;
     int64_t wall_ms; /* when it happened, for the lag */
     bool replaced;   /* a replace: a record that was there is gone */

@@ -121,6 +121,7 @@ bool record_copy(struct record *to, const struct record *from)
     to->present = from->present;
     to->sidecar = from->sidecar;
     to->contradicts = from->contradicts;
+    to->modified_hash = from->modified_hash;
     to->created_ms = from->created_ms;
     to->updated_ms = from->updated_ms;
     for (size_t i = 0; i < from->entry_count; i++)
@@ -167,4 +168,18 @@ enum sync_status record_overall(const struct record *r)
         if (badness(status) > badness(worst)) worst = status;
     }
     return worst;
+}
+
+uint64_t record_name_add(uint64_t hash, const char *name, size_t bytes)
+{
+    uint64_t one = UINT64_C(0xcbf29ce484222325); /* FNV-1a; a sum of them knows no order */
+    for (size_t i = 0; i < bytes; i++) one = (one ^ (uint8_t)name[i]) * UINT64_C(0x100000001b3);
+    return hash + one;
+}
+
+uint64_t record_names_hash(char *const *names)
+{
+    uint64_t hash = 0;
+    for (; names && *names; names++) hash = record_name_add(hash, *names, strlen(*names));
+    return hash;
 }

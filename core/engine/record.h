@@ -43,6 +43,7 @@ struct record {
     size_t entry_count;
     struct entry *entries;  /* owned */
     char **modified_fields; /* owned, NULL-terminated: lastModifiedFields to write; NULL: leave as it is */
+    uint64_t modified_hash; /* as read: record_names_hash() of lastModifiedFields */
     int64_t created_ms;     /* of the record, as read; NO_TIME: null. Never written from here */
     int64_t updated_ms;
 };
@@ -64,6 +65,11 @@ bool entry_set_error(struct entry *e, enum lks_code code, const char *text);
 /* The worst of the entries: failed > pending > stale > synced (absent counts as pending). With none: synced.
  */
 enum sync_status record_overall(const struct record *r);
+
+/* The same for the same names in any order. 0: none. */
+uint64_t record_names_hash(char *const *names);
+/* Adds one name, of so many bytes, to such a hash. */
+uint64_t record_name_add(uint64_t hash, const char *name, size_t bytes);
 
 /* "synced", ... Static storage. */
 const char *sync_status_name(enum sync_status status);

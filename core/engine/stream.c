@@ -193,7 +193,8 @@ static bool take_change(struct engine *e, const struct change *change)
     e->stream.events++;
     int64_t happened = change->wall_ms ? change->wall_ms : (int64_t)(change->at >> 32) * 1000;
     e->stream.lag_ms = wall_ms(e) > happened ? wall_ms(e) - happened : 0;
-    if (!touches(e, change)) {
+    bool touched = touches(e, change);
+    if (!touched && !change->keys[0]) {
         watermark_pass(&e->stream.mark, position);
         return true;
     }
@@ -203,9 +204,10 @@ static bool take_change(struct engine *e, const struct change *change)
      * same update as to other fields. */
     bool begun_anew = change->op != CHANGE_UPDATE || change->record_too;
     struct why why = {.after = change->at,
-                      .happened_ms = happened,
-                      .doubt = begun_anew || change->at <= e->stream.doubt_until};
-    if (change->op == CHANGE_UPDATE && change->keys)
+                      .happened_ms = touched ? happened : 0,
+                      .doubt = begun_anew || (touched && change->at <= e->stream.doubt_until),
+                      .names_only = !touched};
+    if (change->keys)
         for (char **key = change->keys; *key; key++) why_add_key(&why, *key);
     if (held_before(e, docs_find(e, change->id))) {
         watermark_pass(&e->stream.mark, position);

@@ -7,7 +7,7 @@
 
 #include "engine/internal.h"
 
-#define MAX_KEYS 32 /* of lastModifiedFields */
+#define MAX_KEYS 256 /* of lastModifiedFields */
 
 void why_fini(struct why *why)
 {
@@ -46,10 +46,11 @@ void why_add_key(struct why *why, const char *path)
     for (size_t i = 0; i < why->key_count; i++)
         if (strncmp(why->keys[i], path, bytes) == 0 && !why->keys[i][bytes]) return;
     if (why->key_count >= MAX_KEYS) return;
-    char **keys = realloc(why->keys, (why->key_count + 1) * sizeof *keys);
+    char **keys = realloc(why->keys, (why->key_count + 2) * sizeof *keys);
     if (!keys) return; /* lastModifiedFields is for people: an incomplete one does no harm */
     why->keys = keys;
     keys[why->key_count] = strndup(path, bytes);
+    keys[why->key_count + 1] = NULL;
     if (keys[why->key_count]) why->key_count++;
 }
 
@@ -81,7 +82,11 @@ void why_merge(struct why *to, struct why *more)
         more->tomb_key = NULL;
     }
     for (size_t i = 0; i < more->key_count; i++) why_add_key(to, more->keys[i]);
-    to->only = to->only && more->only ? to->only | more->only : 0;
+    if (to->names_only || more->names_only) /* which is about no collection at all */
+        to->only |= more->only;
+    else
+        to->only = to->only && more->only ? to->only | more->only : 0;
+    to->names_only &= more->names_only;
     why_fini(more);
 }
 

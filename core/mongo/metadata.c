@@ -125,6 +125,22 @@ static bool overall_fits(const bson_iter_t *record_at, const struct record *reco
     return sync_status_parse(name, &status) && status == record_overall(record);
 }
 
+/* Of what lastModifiedFields says; what stands there besides texts makes it another one. */
+static uint64_t modified_hash(const bson_iter_t *record_at)
+{
+    bson_iter_t metadata, list;
+    uint32_t bytes;
+    uint64_t hash = 0;
+    if (!bson_iter_recurse(record_at, &metadata) || !bson_iter_find(&metadata, "lastModifiedFields") ||
+        !BSON_ITER_HOLDS_ARRAY(&metadata) || !bson_iter_recurse(&metadata, &list))
+        return 0;
+    while (bson_iter_next(&list)) {
+        const char *name = BSON_ITER_HOLDS_UTF8(&list) ? bson_iter_utf8(&list, &bytes) : NULL;
+        hash = name ? record_name_add(hash, name, bytes) : hash + 1;
+    }
+    return hash;
+}
+
 bool metadata_parse(const bson_t *doc, char *const *names, size_t count, struct record *record)
 {
     bson_iter_t iter, metadata, collections;
@@ -143,6 +159,7 @@ bool metadata_parse(const bson_t *doc, char *const *names, size_t count, struct 
         return false;
     }
     record->contradicts = !overall_fits(&iter, record);
+    record->modified_hash = modified_hash(&iter);
     return true;
 }
 

@@ -1,8 +1,9 @@
 /*
  * pipeline.c - building the change stream's commands.
  *
- * Two stages: one reduces an event to what the engine asks of it, its changed paths as a list of names; the
- * other drops updates that changed nothing but our own metadata. It never looks at contents.
+ * Two stages: one reduces an event to what the engine asks of it, its changed paths as a list of names (those
+ * of all fields, where a document came whole); the other drops updates that changed nothing but our own
+ * metadata. It never looks at contents.
  */
 #include "mongo/pipeline.h"
 
@@ -20,7 +21,7 @@
     "{'$map':{'input':{'$objectToArray':'$updateDescription.updatedFields'},'as':'f','in':'$$f.k'}},"        \
     "{'$ifNull':['$updateDescription.removedFields',[]]},"                                                   \
     "{'$map':{'input':{'$ifNull':['$updateDescription.truncatedArrays',[]]},'as':'t','in':'$$t.field'}}"     \
-    "]},[]]}"
+    "]},{'$ifNull':[{'$map':{'input':{'$objectToArray':'$fullDocument'},'as':'f','in':'$$f.k'}},[]]}]}"
 static const char project_stage[] = "{'$project':{'_id':1,'operationType':1,'clusterTime':1,'wallTime':1,"
                                     "'documentKey':1,'keys':" KEYS "}}";
 /* An update whose list of keys is empty is kept: it says nothing about who made it. */

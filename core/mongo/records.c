@@ -215,7 +215,9 @@ static enum lks_code judge(struct mongo *m, mongoc_client_t *client, const char 
     enum lks_code code = LKS_E_OK;
     if (!metadata_parse(row, m->names, m->name_count, &now))
         return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    if (metadata_equal(&now, job->write->after) && !now.contradicts)
+    const struct record *after = job->write->after;
+    bool named = !after->modified_fields || record_names_hash(after->modified_fields) == now.modified_hash;
+    if (metadata_equal(&now, after) && !now.contradicts && named)
         settle(job, LKS_E_OK);
     else if (now.present == job->before->present && metadata_equal(&now, job->before))
         code = write_exactly(m, client, name, job, row, err);

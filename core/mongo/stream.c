@@ -210,9 +210,10 @@ static bool take_keys(const bson_iter_t *value, struct change *change)
         if (!BSON_ITER_HOLDS_UTF8(&list)) continue;
         const char *path = bson_iter_utf8(&list, NULL);
         if (in_record(path)) {
-            change->record_too = true;
+            change->record_too = change->op == CHANGE_UPDATE;
             continue;
         }
+        if (change->op != CHANGE_UPDATE && !strcmp(path, "_id")) continue;
         change->keys[i] = strdup(path);
         if (!change->keys[i++]) return false;
     }
@@ -246,7 +247,7 @@ static bool take_fields(bson_iter_t *fields, struct change *change)
             change->wall_ms = bson_iter_date_time(fields);
         if (!strcmp(key, "documentKey") && BSON_ITER_HOLDS_DOCUMENT(fields) && !take_id(fields, change))
             return false;
-        if (!strcmp(key, "keys") && change->op == CHANGE_UPDATE && !take_keys(fields, change)) return false;
+        if (!strcmp(key, "keys") && change->op != CHANGE_DELETE && !take_keys(fields, change)) return false;
     }
     if (!change->wall_ms) change->wall_ms = (int64_t)(change->at >> 32) * 1000;
     return true;

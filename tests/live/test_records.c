@@ -4,6 +4,7 @@
 
 #include "live/calls.h"
 
+#define NEW J("_id" : 1)
 #define FIRST J("id" : "made-1")
 
 static void open_in_step(struct live *w, const char *test)
@@ -170,6 +171,68 @@ START_TEST(sync_all_pending_tries_once_what_waits_for_a_change)
 }
 END_TEST
 
+/* ---- lastModifiedFields ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* True if these are the names, in their order, with a blank behind each. */
+static bool names_are(struct live *w, const char *filter, const char *expected)
+{
+    const char *names[32];
+    char text[600] = "";
+    size_t count = 0, used = 0;
+    bson_t *doc = find_one(w, filter);
+    bson_iter_t root, at, list;
+    if (doc && bson_iter_init(&root, doc) &&
+        bson_iter_find_descendant(&root, "syncMetadata.lastModifiedFields", &at) &&
+        bson_iter_recurse(&at, &list))
+        while (count < 32 && bson_iter_next(&list)) names[count++] = bson_iter_utf8(&list, NULL);
+    qsort(names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < count && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s ", names[i]);
+    bson_destroy(doc);
+    return strcmp(text, expected) == 0;
+}
+
+START_TEST(a_record_names_the_fields_that_changed_last)
+{
+    struct live w = {.folder = ""};
+    open_in_step(&w, "names");
+    WAIT_UNTIL(&w, log_has(&w.daemon, "following the change stream"));
+    insert(&w, J("_id" : 1, "id" : "new", "name" : "New", "contributor" : "ada", "rating" : {"stars" : 5}));
+    WAIT_UNTIL(&w, names_are(&w, NEW, "contributor id name rating "));
+    live_in_step(&w);
+    counters_reset(&w);
+    update(&w, NEW, J("$set" : {"rating.stars" : 4}));
+    WAIT_UNTIL(&w, names_are(&w, NEW, "rating "));
+    update(&w, NEW, J("$unset" : {"contributor" : ""}));
+    WAIT_UNTIL(&w, names_are(&w, NEW, "contributor "));
+    struct counters c = counters(&w);
+    EXPECT_INT(&w, c.texts + c.upserted + c.payloads + c.deleted, 0);
+    update(&w, NEW, J("$set" : {"website" : "https://new.example", "tagline" : "It is new"}));
+    WAIT_UNTIL(&w, names_are(&w, NEW, "tagline website "));
+    replace(&w, NEW, J("_id" : 1, "id" : "new", "name" : "Newer"));
+    WAIT_UNTIL(&w, names_are(&w, NEW, "id name "));
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(names_are_those_of_business_fields_alone)
+{
+    struct live w = {.folder = ""};
+    open_in_step(&w, "names-alone");
+    WAIT_UNTIL(&w, log_has(&w.daemon, "following the change stream"));
+    update(&w, FIRST, J("$set" : {"name" : "Approved", "syncMetadata.overallStatus" : "pending"}));
+    WAIT_UNTIL(&w, names_are(&w, FIRST, "name "));
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
 /* ---- when a point was written ---- */
 
 /* The `timestamp` of the first point; free() it. */
@@ -232,6 +295,8 @@ int main(void)
         beside_documents_too_an_overall_status_is_put_right,
         verify_tells_of_an_overall_status_and_repairs_it,
         sync_all_pending_tries_once_what_waits_for_a_change,
+        a_record_names_the_fields_that_changed_last,
+        names_are_those_of_business_fields_alone,
         a_point_says_when_it_was_written_and_is_not_written_for_that,
     };
     return live_main("records", tests, sizeof tests / sizeof *tests);

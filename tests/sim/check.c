@@ -87,6 +87,22 @@ static void overall_is(struct world *w, int id, const struct sim_doc *doc)
                  sync_status_name(doc->overall), sync_status_name(worst));
 }
 
+/* The record names the field that changed last, as long as every change is told of and every record taken. */
+static void names_are(struct world *w, int id, const struct sim_doc *doc)
+{
+    static const enum fault untold[] = {FAULT_TRUNCATE, FAULT_INVALIDATE, FAULT_STATE_LOST, FAULT_SWAP,
+                                        FAULT_REFUSE};
+    size_t at = mongo_told(w, id, w->mongo.count);
+    const struct entry_log *en = at ? &w->mongo.log[at - 1] : NULL;
+    for (size_t i = 0; i < sizeof untold / sizeof *untold; i++)
+        if (w->rate[untold[i]]) return;
+    const struct run *run = daemon_at_work(w);
+    if (w->polls || !en || en->op != CHANGE_UPDATE || !run || at <= run->followed_from) return;
+    for (char **name = doc->record.modified_fields; name && *name; name++)
+        if (strcmp(*name, en->key) == 0) return;
+    sim_fail(w, "Untrue record: lastModifiedFields of document %d do not name %s", id, en->key);
+}
+
 /* Is it there and wants this point? One whose new text never embeds keeps what it had, under its own id. */
 static bool wanted(const struct world *w, size_t collection, const struct sim_point *p)
 {
@@ -104,6 +120,7 @@ bool check_in_step(struct world *w)
         for (size_t c = 0; doc && c < SIM_COLLECTIONS && !w->failure[0]; c++)
             if (!left_out(w, c)) document_in_step(w, id, doc, c);
         if (doc && !w->failure[0]) overall_is(w, id, doc);
+        if (doc && !w->failure[0]) names_are(w, id, doc);
     }
     for (size_t c = 0; c < SIM_COLLECTIONS; c++)
         for (size_t i = 0; i < w->qdrant[c].count && !left_out(w, c); i++) {

@@ -44,6 +44,7 @@ static void read_record(const struct run *run, const struct sim_doc *doc, struct
     out->present = true;
     for (size_t i = 0; i < run->config.collection_count; i++)
         if (!entry_copy(&out->entries[i], &doc->record.entries[run->which[i]])) abort();
+    out->modified_hash = record_names_hash(doc->record.modified_fields);
     out->contradicts = doc->overall != record_overall(out);
 }
 

@@ -251,6 +251,8 @@ struct run {
     bool was_empty[SIM_COLLECTIONS]; /* when it came */
     bool stream_open, stream_lost, stream_proven;
     uint64_t stream_at;      /* entries up to this one were given out */
+    bool followed;           /* it has opened its stream once, */
+    size_t followed_from;    /* behind this entry */
     size_t skipped_from;     /* what its stream passed over is from here on */
     size_t skipped_until;    /* to here */
     cluster_time saw;        /* its adapter reads no older than this */

@@ -29,6 +29,8 @@ static void open_stream(struct world *w, struct run *run, struct req *req)
         from = (size_t)bson_iter_int64(&iter);
     else if (req->stream_open.at)
         from = (size_t)req->stream_open.at;
+    if (!run->followed) run->followed_from = from;
+    run->followed = true;
     run->stream_lost = from < w->mongo.first; /* a quiet collection lets that look fine */
     run->stream_at = run->stream_lost ? w->mongo.first : from;
     if (run->stream_lost) {
@@ -44,12 +46,28 @@ static void open_stream(struct world *w, struct run *run, struct req *req)
     req->stream_open.proven = run->stream_proven;
 }
 
+/* Of the fields of a document that came whole. */
+static char **names_of(const struct sim_doc *doc)
+{
+    char **names = calloc(SIM_COLLECTIONS + 3, sizeof *names);
+    size_t count = 0;
+    for (int i = 0; i < SIM_COLLECTIONS; i++) {
+        char name[] = "t0";
+        name[1] = (char)('0' + i);
+        names[count++] = strdup(name);
+    }
+    names[count++] = strdup("p");
+    if (doc->key != SIM_NO_KEY) names[count] = strdup("k");
+    return names;
+}
+
 static void fill_change(const struct entry_log *en, size_t number, struct change *change)
 {
     *change = (struct change){
         .op = en->op, .id = sim_id(en->id), .at = number, .wall_ms = en->wall_ms, .replaced = en->replaced};
     change->token = BCON_NEW("i", BCON_INT64((int64_t)number));
     change->record_too = en->record_too;
+    if (en->op == CHANGE_UPSERT) change->keys = names_of(&en->doc);
     if (en->op != CHANGE_UPDATE) return;
     change->keys = calloc(2, sizeof *change->keys);
     change->keys[0] = strdup(en->key);

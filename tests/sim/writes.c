@@ -35,6 +35,17 @@ static bool is_as_read(const struct run *run, const struct record_write *write, 
     return true;
 }
 
+static void set_names(struct record *record, char *const *names)
+{
+    size_t count = 0;
+    for (char **old = record->modified_fields; old && *old; old++) free(*old);
+    free(record->modified_fields);
+    while (names[count]) count++;
+    record->modified_fields = calloc(count + 1, sizeof *record->modified_fields);
+    if (!record->modified_fields) abort();
+    for (size_t i = 0; i < count; i++) record->modified_fields[i] = strdup(names[i]);
+}
+
 static enum lks_code write_record(struct world *w, const struct run *run, const struct record_write *write)
 {
     int id = sim_id_number(write->id);
@@ -52,6 +63,7 @@ static enum lks_code write_record(struct world *w, const struct run *run, const 
         good = entry_copy(entry, &write->after->entries[i]);
     }
     if (!good) abort();
+    if (write->after->modified_fields) set_names(&record, write->after->modified_fields);
     record.present = true;
     struct sim_doc doc = now ? *now : gone;
     doc.record = record;

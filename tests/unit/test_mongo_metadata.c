@@ -95,6 +95,22 @@ START_TEST(a_whole_record_is_read)
 }
 END_TEST
 
+START_TEST(the_names_of_changed_fields_are_read_as_a_hash)
+{
+    char *fields[] = {"name", "tags", NULL};
+    struct record r =
+        record_of("{'_id':1,'syncMetadata':{'collections':{},'lastModifiedFields':['tags','name']}}");
+    ck_assert(r.modified_hash == record_names_hash(fields));
+    record_fini(&r);
+    r = record_of("{'_id':1,'syncMetadata':{'collections':{},'lastModifiedFields':['tags','name',5]}}");
+    ck_assert(r.modified_hash && r.modified_hash != record_names_hash(fields));
+    record_fini(&r);
+    r = record_of("{'_id':1,'syncMetadata':{'collections':{},'lastModifiedFields':'name'}}");
+    ck_assert(r.modified_hash == 0);
+    record_fini(&r);
+}
+END_TEST
+
 START_TEST(a_record_contradicts_itself_where_its_overall_status_is_not_that_of_its_entries)
 {
     static const struct {
@@ -497,7 +513,7 @@ END_TEST
     "{'$map':{'input':{'$objectToArray':'$updateDescription.updatedFields'},'as':'f','in':'$$f.k'}},"        \
     "{'$ifNull':['$updateDescription.removedFields',[]]},"                                                   \
     "{'$map':{'input':{'$ifNull':['$updateDescription.truncatedArrays',[]]},'as':'t','in':'$$t.field'}}"     \
-    "]},[]]}}},"                                                                                             \
+    "]},{'$ifNull':[{'$map':{'input':{'$objectToArray':'$fullDocument'},'as':'f','in':'$$f.k'}},[]]}]}}},"   \
     "{'$match':{'$or':[{'operationType':{'$ne':'update'}},{'$expr':{'$or':[{'$eq':[{'$size':'$keys'},0]},"   \
     "{'$anyElementTrue':[{'$map':{'input':'$keys','as':'k','in':{'$and':[{'$ne':['$$k','syncMetadata']},"    \
     "{'$or':[{'$lt':['$$k','syncMetadata.']},{'$gte':['$$k','syncMetadata/']}]}]}}}]}]}}]}}"
@@ -594,6 +610,7 @@ int main(void)
     TCase *tc = tcase_create("metadata");
     tcase_add_test(tc, a_whole_record_is_read);
     tcase_add_test(tc, a_record_contradicts_itself_where_its_overall_status_is_not_that_of_its_entries);
+    tcase_add_test(tc, the_names_of_changed_fields_are_read_as_a_hash);
     tcase_add_loop_test(tc, what_is_no_record_or_entry_counts_as_absent, 0, COUNT(messes));
     tcase_add_test(tc, fields_of_wrong_types_count_as_null_or_zero);
     tcase_add_test(tc, counts_of_any_number_type_are_read);

@@ -71,6 +71,17 @@ START_TEST(an_overall_status_alone_is_put_right)
     req = fixture_read_one(&f, "1");
     ck_assert(!req->read.docs[0].record.contradicts);
     req_free(req);
+    /* and the names of fields alone, likewise */
+    struct record named;
+    ck_assert(record_copy(&named, &synced));
+    named.modified_fields = calloc(2, sizeof(char *));
+    named.modified_fields[0] = strdup("name");
+    fixture_update(&f, "1", "{'$set':{'syncMetadata.collections.tools.retryCount':'odd'}}");
+    ck_assert_int_eq(write_one("1", &synced, &named), LKS_E_OK);
+    req = fixture_read_one(&f, "1");
+    ck_assert(req->read.docs[0].record.modified_hash == record_names_hash(named.modified_fields));
+    req_free(req);
+    record_fini(&named);
     record_fini(&none);
     record_fini(&synced);
     fixture_end(&f);

@@ -56,6 +56,18 @@ static void assert_update(const struct change *change, const char *id, const cha
     ck_assert_ptr_null(change->keys[1]);
 }
 
+/* Of a document that came whole: the names of its fields, with a blank behind each. */
+static void assert_names(const struct change *change, const char *expected)
+{
+    char names[200] = "";
+    ck_assert_int_eq(change->op, CHANGE_UPSERT);
+    ck_assert_ptr_nonnull(change->keys);
+    for (char **key = change->keys; *key; key++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s ", *key);
+    ck_assert_str_eq(names, expected);
+    ck_assert(!change->record_too);
+}
+
 /* Collects `count` changes over as many answers as it takes. */
 static void collect(struct change *changes, size_t count)
 {
@@ -85,7 +97,7 @@ START_TEST(events_name_documents_and_what_changed)
     struct req *opened = open_stream(NULL, 0);
     ck_assert(opened->stream_open.proven);
     ck_assert_uint_gt(opened->stream_open.opened_at, 0);
-    fixture_insert(&f, "c", "{'_id':'x','name':'n','tags':[1,2,3]}");
+    fixture_insert(&f, "c", "{'_id':'x','name':'n','syncMetadata':{'a':1},'tags':[1,2,3]}");
     fixture_update(&f, "'x'", "{'$set':{'name':'m'}}");
     fixture_update(&f, "'x'", "{'$unset':{'tags':''}}");
     fixture_update(&f, "'x'", "{'name':'replaced'}");
@@ -95,12 +107,14 @@ START_TEST(events_name_documents_and_what_changed)
     collect(got, 5);
     ck_assert_int_eq(got[0].op, CHANGE_UPSERT);
     ck_assert(!got[0].replaced);
-    ck_assert_ptr_null(got[0].keys);
+    assert_names(&got[0], "name tags ");
     assert_id(&got[0], "'x'");
     assert_update(&got[1], "'x'", "name");
     assert_update(&got[2], "'x'", "tags");
     ck_assert_int_eq(got[3].op, CHANGE_UPSERT);
     ck_assert(got[3].replaced);
+    assert_names(&got[3], "name ");
+    ck_assert_ptr_null(got[4].keys);
     ck_assert_int_eq(got[4].op, CHANGE_DELETE);
     assert_id(&got[4], "'x'");
     for (size_t i = 0; i < 5; i++) {

@@ -26,6 +26,16 @@ static const struct {
     {SYNC_FAILED, SYNC_SYNCED, SYNC_FAILED},
 };
 
+START_TEST(names_have_one_hash_in_any_order)
+{
+    char *ab[] = {"a", "b", NULL}, *ba[] = {"b", "a", NULL}, *a[] = {"a", NULL}, *none[] = {NULL};
+    ck_assert(record_names_hash(ab) == record_names_hash(ba));
+    ck_assert(record_names_hash(ab) != record_names_hash(a));
+    ck_assert(record_names_hash(a) != 0);
+    ck_assert(record_names_hash(none) == 0 && record_names_hash(NULL) == 0);
+}
+END_TEST
+
 START_TEST(the_overall_status_is_the_worst_of_the_entries)
 {
     struct record r;
@@ -92,6 +102,7 @@ int main(void)
     Suite *suite = suite_create("record");
     TCase *tc = tcase_create("record");
     tcase_add_test(tc, an_absent_record_counts_as_pending);
+    tcase_add_test(tc, names_have_one_hash_in_any_order);
     tcase_add_loop_test(tc, the_overall_status_is_the_worst_of_the_entries, 0,
                         (int)(sizeof overall / sizeof *overall));
     tcase_add_test(tc, a_copy_lives_on_when_the_original_is_gone);
