@@ -555,7 +555,8 @@ static void check_tombs(struct world *w, struct run *run)
     for (int id = 0; id < w->ids; id++) {
         const struct tomb *tomb = &w->mongo.tombs[id];
         int64_t since = tomb->since_ms - SIM_EPOCH_MS, due = tomb->due_ms - SIM_EPOCH_MS;
-        if (w->mongo.tombed[id] && since > begun && w->now > due + TOMB_LATE_MS)
+        bool own = w->mongo.tomb_epoch[id] == run->epoch;
+        if (w->mongo.tombed[id] && own && since > begun && w->now > due + TOMB_LATE_MS)
             sim_fail(w, "Deletes: at rest: the tomb of %d has been due for %lld ms", id,
                      (long long)(w->now - due));
     }

@@ -146,6 +146,7 @@ struct sim_mongo {
     bool lease_clean, lease_released;
     struct tomb tombs[SIM_MAX_IDS];
     bool tombed[SIM_MAX_IDS];
+    uint64_t tomb_epoch[SIM_MAX_IDS]; /* of who put it */
     int64_t tombed_ms[SIM_MAX_IDS];
     int64_t down_until;
     int64_t clock_off_ms;

@@ -362,6 +362,7 @@ static void change_tombs(struct world *w, const struct run *run, struct req *req
         m->tombs[id].owed = (struct owed_points){.items = NULL};
         if (m->tombed[id]) m->tombs[id].key = NULL, tomb_fini(&m->tombs[id]);
         m->tombed[id] = req->kind == REQ_TOMBS_PUT;
+        m->tomb_epoch[id] = run->epoch;
         sim_trace(w, "%s %s the tomb of %d", run->owner, m->tombed[id] ? "puts" : "drops", id);
         if (!m->tombed[id] || req->tombs.tombs[i].key) {
             free(key);
