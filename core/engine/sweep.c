@@ -133,6 +133,7 @@ static void recount_run(struct engine *e)
     e->sweep.left |= held;
     e->sweep.counted &= ~held;
     e->sweep.agreed &= ~held;
+    begin_pass(e, e->sweep.collection); /* else what an earlier one has counted there counts once more */
     e->sweep.began_ms = now_ms(e);
 }
 

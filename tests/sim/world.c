@@ -338,6 +338,10 @@ static bool was_synced(const struct world *w, const struct entry_log *en)
 {
     const struct sim_doc *before = en->before ? &w->mongo.log[en->before - 1].doc : NULL;
     if (!before || !before->record.entries) return false;
+    /* of changes that were recorded together only the last may be told of again */
+    if (record_names_hash(before->record.modified_fields) !=
+        record_names_hash(en->doc.record.modified_fields))
+        return false;
     for (size_t i = 0; i < SIM_COLLECTIONS; i++)
         if (w->setup.on[i] && before->record.entries[i].status != SYNC_SYNCED) return false;
     return true;
