@@ -39,7 +39,7 @@ void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
     for (size_t i = 0; i < e->collection_count; i++) {
         struct part *part = &doc->parts[i];
         bool left_out = doc->work.names_only || (doc->work.only && !(doc->work.only >> i & 1));
-        if (!doc->gone && (left_out || replicas_leave(part)))
+        if (!doc->gone && (left_out || (replicas_leave(part) && !refused_is(e, doc))))
             doc_part_settled(e, doc);
         else
             part_start(e, part);

@@ -394,7 +394,7 @@ static void decide(struct engine *e, struct part *part)
 void part_start(struct engine *e, struct part *part)
 {
     part->failed = part->wrote = part->embedded = false;
-    part->leaves = replicas_strays_only(part);
+    part->leaves = replicas_strays_only(part) && !refused_is(e, part->doc);
     part->twin[0] = '\0';
     part->stage = PART_MAKE;
     if (entry_of(part)->status == SYNC_FAILED && entry_of(part)->present)
