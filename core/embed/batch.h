@@ -9,6 +9,7 @@
 struct job {
     struct req *req;
     size_t open; /* texts without an outcome */
+    size_t hung; /* of those, the ones whose request hangs: see remote_hang.c */
 };
 
 /* One text of it. */
@@ -38,6 +39,10 @@ struct batch {
     bool anew, passing, rejects; /* while it is suspected: as its last verdict says */
     uint64_t needs;              /* likewise, with `anew`: the first probe that tells */
     uint64_t number;             /* of a probe of our own */
+    bool hung;                   /* it hangs, */
+    bool beside;                 /* and takes no place of the window, */
+    bool detached;               /* and the engine's request was posted without it: */
+    uint64_t text;               /* its text, as a hash */
     bool base64;                 /* encoding_format was asked for */
     bool plain;                  /* it is not, whatever holds for others: it was refused with it */
     int64_t sent_us, took_us;

@@ -8,12 +8,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "embed/batch.h"
 #include "embed/embedder.h"
 #include "embed/hash.h"
 #include "embed/remote.h"
+#include "embed/remote_parts.h"
 
 #define DEFAULT_CONCURRENCY 4
 #define DEFAULT_TIMEOUT_MS 60000 /* a batch on a small machine without a GPU takes its time */
@@ -99,12 +101,22 @@ static size_t list_length(const struct batch *b)
     return n;
 }
 
+/* Under the lock. False when it is later than that (monotonic). */
+static bool wait_until(struct embedder *e, int64_t until_us)
+{
+    if (until_us == INT64_MAX) return pthread_cond_wait(&e->filled, &e->lock) == 0;
+    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    return pthread_cond_timedwait(&e->filled, &e->lock, &until) == 0;
+}
+
 static void *run(void *argument)
 {
     struct embedder *e = argument;
+    int64_t wake_us = INT64_MAX;
     for (bool closing = false; !closing;) {
         pthread_mutex_lock(&e->lock);
-        while (!e->first_req && !e->done && !e->closing) pthread_cond_wait(&e->filled, &e->lock);
+        while (!e->first_req && !e->done && !e->closing && wait_until(e, wake_us)) {
+        }
         struct req *reqs = e->first_req;
         struct batch *done = e->done;
         e->first_req = e->last_req = NULL;
@@ -117,6 +129,7 @@ static void *run(void *argument)
             drain(e, reqs, done);
         else
             serve(e, reqs, done);
+        wake_us = e->remote && !closing ? remote_watch(e) : INT64_MAX;
     }
     return NULL;
 }
@@ -246,7 +259,11 @@ static enum lks_code open_one(struct embedders *all, const struct embed_config *
     struct embedder *e = calloc(1, sizeof *e);
     if (!e) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     (void)pthread_mutex_init(&e->lock, NULL);
-    (void)pthread_cond_init(&e->filled, NULL);
+    pthread_condattr_t clock;
+    (void)pthread_condattr_init(&clock);
+    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&e->filled, &clock);
+    (void)pthread_condattr_destroy(&clock);
     e->http = http;
     e->inbox = inbox;
     e->cache = all->cache;

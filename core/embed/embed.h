@@ -38,6 +38,7 @@ struct embed_config {
     const char *api_key_file; /* "": none; read again when the key is refused, and every minute */
     int64_t timeout_ms;       /* of a request; 0: 60,000 */
     int64_t load_timeout_ms;  /* of those that may have to wait for the model to load; 0: 300,000 */
+    int64_t hang_ms;          /* after which a request may hang, see remote_hang.c; 0: 5,000 */
     enum embed_encoding encoding;
     size_t batch_size;       /* texts in a request; 0: what the provider is known to bear */
     size_t max_batch_tokens; /* estimated tokens in a request; 0: likewise */

@@ -17,6 +17,7 @@ libembed_la_SOURCES = \
 	%D%/remote_check.c \
 	%D%/remote_company.c \
 	%D%/remote_outcome.c \
+	%D%/remote_hang.c \
 	%D%/remote_query.c \
 	%D%/remote_reply.c \
 	%D%/tei.c \

@@ -100,9 +100,13 @@ void remote_take(struct embedder *e, struct req *req)
         if (!fresh && from_cache(e, req, i)) continue;
         job->open++;
         struct item item = {job, i};
+        if (remote_attach(e, &item)) continue;
         if (!line_up(e->remote, item)) remote_item_fail(e, &item, &err);
     }
-    if (--job->open) return;
+    if (--job->open) {
+        remote_release(e, job);
+        return;
+    }
     embedder_post(e, req);
     free(job);
 }
@@ -157,8 +161,19 @@ static void send(struct embedder *e, struct batch *b)
         return;
     }
     b->good = r->good;
+    b->hung = b->beside = b->detached = false;
     push_away(r, b);
     batch_send(b);
+}
+
+void remote_probe_now(struct embedder *e)
+{
+    struct remote *r = e->remote;
+    struct batch *probe = batch_new(e, BATCH_PROBE, 0);
+    if (!probe) return;
+    probe->number = ++r->probes;
+    r->probe_open = true;
+    send(e, probe);
 }
 
 void remote_pump(struct embedder *e)

@@ -27,6 +27,11 @@ size_t company_of(const struct remote *r, const struct item *item)
     return c ? c->most : SIZE_MAX;
 }
 
+void company_alone(struct remote *r, const struct item *item)
+{
+    company_halve(r, item, 1);
+}
+
 void company_halve(struct remote *r, const struct item *item, size_t count)
 {
     uint64_t text = hash_of(item);

@@ -11,7 +11,10 @@
 void remote_item_over(struct embedder *e, struct job *job)
 {
     atomic_fetch_add(&e->texts, 1);
-    if (--job->open) return;
+    if (--job->open) {
+        remote_release(e, job);
+        return;
+    }
     embedder_post(e, job->req);
     free(job);
 }

@@ -11,12 +11,17 @@
 
 struct remote {
     const struct provider *provider;
-    size_t batch_size; /* as configured, told by the server, or known of the provider */
-    size_t batch_cap;  /* at most this for now: halved when a request took too long */
-    double window;     /* how many requests at a time: additive up, halved when the server is busy */
-    uint64_t good;     /* requests that went well so far */
-    size_t flying;     /* length of `away` */
-    bool info_known;   /* /info was asked, or need not be */
+    size_t batch_size;   /* as configured, told by the server, or known of the provider */
+    size_t batch_cap;    /* at most this for now: halved when a request took too long */
+    double window;       /* how many requests at a time: additive up, halved when the server is busy */
+    uint64_t good;       /* requests that went well so far */
+    size_t flying;       /* of `away`, those that take a place of the window */
+    size_t beside;       /* and those that hang, and take none */
+    int64_t proof_us;    /* when the newest request was sent that was answered */
+    int64_t answered_us; /* when something was answered after the model may have had to load */
+    int64_t probed_us;   /* when the last probe was sent to find out */
+    int64_t text_us;     /* how long a text takes, guessed high */
+    bool info_known;     /* /info was asked, or need not be */
     bool info_away;
     bool probe_open;               /* a probe of our own is ready or under way */
     char wrong_model[MODEL_BYTES]; /* what the server has instead of the configured model */
@@ -53,6 +58,17 @@ void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_
 void remote_out_of_memory(struct lks_err *err);
 void remote_push(struct batch **list, struct batch *b);
 
+/* remote_hang.c: looks for requests that hang. When it has to be called again by itself. */
+int64_t remote_watch(struct embedder *e);
+/* A request was answered with vectors. Before `loading` ends. */
+void remote_answered(struct remote *r, const struct batch *b);
+/* Posts the engine's request if all its texts without an outcome hang, and there are others. */
+void remote_release(struct embedder *e, struct job *job);
+/* The text is under way already, since a request was posted without it. */
+bool remote_attach(struct embedder *e, const struct item *item);
+/* Sends a probe of our own at once. */
+void remote_probe_now(struct embedder *e);
+
 /* How long a request may take now. */
 int remote_timeout_ms(const struct embedder *e);
 
@@ -60,6 +76,8 @@ int remote_timeout_ms(const struct embedder *e);
 size_t company_of(const struct remote *r, const struct item *item);
 /* From now on it travels with fewer than `count` others: half of them. */
 void company_halve(struct remote *r, const struct item *item, size_t count);
+/* From now on it travels alone. */
+void company_alone(struct remote *r, const struct item *item);
 /* It went well. */
 void company_forget(struct remote *r, const struct item *item);
 

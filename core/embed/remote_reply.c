@@ -165,8 +165,13 @@ static void server_failed(struct embedder *e, struct batch *b, struct verdict *v
     /* nothing went well since it was sent: who waits would only wait to fail as well */
     bool hopeless = r->good == b->good && (!v->busy || v->slow || v->err.retry_after_ms > 0);
     if (v->slow && b->kind == BATCH_TEXTS)
-        for (size_t i = 0; i < b->count; i++) company_halve(r, &b->items[i], b->count);
-    window_shrink(r, v, b->count);
+        for (size_t i = 0; i < b->count; i++) company_alone(r, &b->items[i]); /* until it is known good */
+    if (b->hung) { /* others were answered meanwhile */
+        lks_err_prefix(&v->err, "the embedding server answers other texts, but not this one");
+        v->err.blame = LKS_BLAME_CONTENT;
+    } else {
+        window_shrink(r, v, b->count);
+    }
     remote_fail_items(e, b, &v->err);
     remote_fail_probe(e, b, &v->err);
     batch_free(b);
@@ -291,6 +296,7 @@ static void read_vectors(struct embedder *e, struct batch *b)
         }
         size_t texts = b->count;
         uint64_t number = b->number;
+        remote_answered(r, b);
         /* another model under the old name: what is in the cache does not go with it */
         if (r->dimensions && r->dimensions != answer.dimensions) cache_clear(e->cache);
         r->dimensions = answer.dimensions;
@@ -320,19 +326,27 @@ static void read_info(struct embedder *e, struct batch *b)
     batch_free(b);
 }
 
-static void take_away(struct remote *r, const struct batch *b)
+static void take_away(struct remote *r, struct batch *b)
 {
     struct batch **link = &r->away;
     while (*link && *link != b) link = &(*link)->away_next;
     if (!*link) return;
     *link = b->away_next;
-    r->flying--;
+    if (b->beside)
+        r->beside--;
+    else
+        r->flying--;
 }
 
 static void one_done(struct embedder *e, struct batch *b)
 {
     struct verdict v;
     take_away(e->remote, b);
+    if (b->kind == BATCH_TEXTS && !b->count) { /* its texts were sent again, or will be */
+        batch_free(b);
+        return;
+    }
+    if (b->hung) b->items[0].job->hung--;
     if (b->kind == BATCH_INFO) {
         read_info(e, b);
         return;

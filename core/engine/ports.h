@@ -369,7 +369,9 @@ struct req {
             const size_t *text_bytes; /* owned array */
             const bool *fresh; /* owned array: ask the model, whatever is in a cache; NULL: none of them */
             size_t count;
-            /* out; `err` stays OK if at least the outcome of each text is known */
+            /* out; `err` stays OK if the outcome of texts is known. One with neither vector nor error is
+             * still under way, and keeps the others waiting no longer: ask for it again, which sends it no
+             * second time. At least one text of each request has its outcome. */
             float **vectors; /* owned, each by malloc; NULL where it failed */
             size_t dimensions;
             struct lks_err **errors; /* owned; NULL where it went well */

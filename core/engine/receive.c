@@ -174,7 +174,7 @@ static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
     for (size_t i = 0; i < batch->count; i++) {
         const struct lks_err *err = req->embed.errors ? req->embed.errors[i] : NULL;
         if (!err)
-            good++;
+            good += req->embed.vectors[i] != NULL;
         else if (retry_trips_circuit(err->code) && !(tripping && lks_err_of_provider(tripping)))
             tripping = err;
     }
@@ -190,6 +190,13 @@ static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
         struct part *part = batch->items[i];
         const struct collection_state *c = &e->collections[part->collection];
         struct lks_err err;
+        if (!req->embed.vectors[i]) { /* still under way: asked for again */
+            if (circuit_closed(&em->circuit) || part->doc->work.explicit_ask)
+                lane_push(batch->lane, &part->node);
+            else
+                part_park(e, part);
+            continue;
+        }
         if (usable_vector(req->embed.vectors[i], req->embed.dimensions, c->cosine, c->most, &err)) {
             part_embedded(e, part, req->embed.vectors[i], req->embed.dimensions);
             req->embed.vectors[i] = NULL;

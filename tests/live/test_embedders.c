@@ -386,6 +386,33 @@ START_TEST(a_text_that_takes_too_long_holds_up_no_other)
 }
 END_TEST
 
+/* Documents that come together with one whose text hangs do not wait until its time is over. */
+START_TEST(a_new_document_does_not_wait_for_a_text_that_hangs)
+{
+    struct live w = {.folder = "", .stand_ins = true};
+    live_open(&w, "hangs");
+    live_set(&w, "embedding", "timeout_ms", "600000");
+    live_set(&w, "embedding", "load_timeout_ms", "600000");
+    insert_made(&w, 0, 1);
+    daemon_start(&w);
+    live_in_step(&w);
+    fault(&w, &w.embedder, J("text" : "Takes for ever", "count" : 0, "hang" : true));
+    daemon_stop(&w); /* so that all are read, and embedded, together */
+    insert_made(&w, 1, 10);
+    insert(&w, J("id" : "slow", "name" : "Takes for ever", "status" : "beta"));
+    insert_made(&w, 11, 10);
+    daemon_start(&w);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")) == 21);
+    insert_made(&w, 100, 5);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.overallStatus" : "synced")) == 26);
+    EXPECT(&w, log_has(&w.daemon, "it keeps none waiting any more"));
+    EXPECT(&w, !document_says(&w, J("id" : "slow"), ENTRY("tools", "status"), "synced"));
+    faults_clear_all(&w, &w.embedder); /* which answers it at last */
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(equal_texts_are_embedded_once)
 {
     struct live w = {.folder = ""};
@@ -424,6 +451,7 @@ int main(void)
         a_collection_of_bytes_is_refused_and_the_others_are_not,
         a_text_that_a_server_fails_on_is_tried_again_alone_without_end,
         a_text_that_takes_too_long_holds_up_no_other,
+        a_new_document_does_not_wait_for_a_text_that_hangs,
         equal_texts_are_embedded_once,
     };
     return live_main("embedders", tests, sizeof tests / sizeof *tests);

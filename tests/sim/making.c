@@ -178,6 +178,17 @@ bool embedder_ever_refused(const struct world *w, int id, size_t collection)
     return false;
 }
 
+/* One text hangs on the server, and the adapter does not let the others wait for it. */
+static void leave_one(struct world *w, struct req *req)
+{
+    if (req->embed.count < 2 || !sim_chance(w, FAULT_EMBED_SLOW)) return;
+    size_t i = sim_below(w, FAULT_EMBED_SLOW, req->embed.count);
+    if (!req->embed.vectors[i]) return;
+    free(req->embed.vectors[i]);
+    req->embed.vectors[i] = NULL;
+    w->embedded--;
+}
+
 static void fail(struct world *w, struct req *req)
 {
     switch (sim_below(w, FAULT_EMBED_ERROR, 4)) {
@@ -216,6 +227,7 @@ void embedder_submit(struct trip *trip)
         req->err.blame = LKS_BLAME_KEY;
     } else if (req->kind == REQ_EMBED) {
         embed(w, trip);
+        leave_one(w, req);
     } else {
         req->embed_probe.dimensions = 1;
     }

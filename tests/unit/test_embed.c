@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/queue.h"
 #include "embed/embed.h"
 #include "suite.h"
@@ -32,11 +33,12 @@ static struct behaviour {
     int dimensions;      /* 0: 4 */
     const char *info;    /* TEI's /info; NULL: 404 */
     bool hang;
-    int most;          /* texts in a request; 0: any number */
-    size_t most_bytes; /* of a request; 0: any number. What is larger is 413 */
+    const char *hang_on; /* a request with a text that contains this is never answered */
+    int most;            /* texts in a request; 0: any number */
+    size_t most_bytes;   /* of a request; 0: any number. What is larger is 413 */
 } server_does;
 
-static atomic_int request_count, refused_count, greatest_batch;
+static atomic_int request_count, refused_count, hung_count, greatest_batch;
 static char last_body[20000], last_head[4000];
 static struct tiny_server *server;
 static struct http *http;
@@ -131,6 +133,10 @@ static enum tiny_then serve(void *context, const struct tiny_request *request, s
         return TINY_KEEP;
     }
     atomic_fetch_add(&request_count, 1);
+    if (server_does.hang_on && strstr(request->body, server_does.hang_on)) {
+        atomic_fetch_add(&hung_count, 1);
+        return TINY_HANG;
+    }
     (void)snprintf(last_body, sizeof last_body, "%s", request->body);
     (void)snprintf(last_head, sizeof last_head, "%s", request->head);
     json_t *body = json_loadb(request->body, request->body_bytes, 0, NULL);
@@ -171,6 +177,7 @@ static void open_server(void)
     server_does = (struct behaviour){.status = 0};
     atomic_store(&request_count, 0);
     atomic_store(&refused_count, 0);
+    atomic_store(&hung_count, 0);
     atomic_store(&greatest_batch, 0);
     server = tiny_server_open(serve, NULL);
     ck_assert_ptr_nonnull(server);
@@ -600,6 +607,86 @@ START_TEST(a_server_that_takes_less_in_a_request_is_given_less)
 }
 END_TEST
 
+/* ---- texts that hang ---- */
+
+/* No outcome yet: neither vector nor error. */
+static bool is_open(const struct req *req, size_t i)
+{
+    return !req->embed.vectors[i] && !req->embed.errors[i];
+}
+
+/* With one request at a time, as with several: the others are answered, and it is asked for again. */
+START_TEST(a_text_that_hangs_keeps_no_other_waiting)
+{
+    static const char *const texts[] = {"one", "two", "three", "hang", "five", "six"};
+    static const char *const later[] = {"seven", "hang", "eight"};
+    config.concurrency = _i ? 4 : 1;
+    config.hang_ms = 200;
+    config.timeout_ms = config.load_timeout_ms = 5000;
+    server_does.hang_on = "hang";
+    open_embedder();
+    int64_t began_ms = clock_ms();
+    struct req *req = embed(texts, 6);
+    ck_assert_int_lt(clock_ms() - began_ms, 4900); /* not by its time-out */
+    for (size_t i = 0; i < 6; i++)
+        if (i == 3)
+            ck_assert(is_open(req, i));
+        else
+            assert_embedded(req, i);
+    req_free(req);
+    ck_assert_int_eq(atomic_load(&hung_count), 2); /* with the others, then alone */
+    req = embed(later, 3);                         /* the engine asks again, beside others */
+    ck_assert(is_open(req, 1));
+    assert_embedded(req, 0);
+    assert_embedded(req, 2);
+    req_free(req);
+    req = embed(texts + 3, 1); /* and alone: now its own time ends it */
+    assert_failed(req, 0, LKS_E_EMBEDDING_TIMEOUT);
+    ck_assert_int_eq(req->embed.errors[0]->blame, LKS_BLAME_CONTENT);
+    ck_assert_ptr_nonnull(strstr(req->embed.errors[0]->text, "answers other texts, but not this one"));
+    req_free(req);
+    ck_assert_int_eq(atomic_load(&hung_count), 2); /* it was sent no second time */
+    req = embed(texts, 6);                         /* known: it goes alone from the beginning */
+    for (size_t i = 0; i < 6; i++)
+        if (i != 3) assert_embedded(req, i);
+    ck_assert(is_open(req, 3));
+    req_free(req);
+    ck_assert_int_eq(atomic_load(&hung_count), 3);
+}
+END_TEST
+
+/* A server that is merely slow is not asked twice. */
+START_TEST(a_server_that_answers_nobody_is_waited_for)
+{
+    config.hang_ms = 100;
+    config.timeout_ms = config.load_timeout_ms = 1500;
+    server_does.hang = true;
+    open_embedder();
+    struct req *req = embed(five, 5);
+    for (size_t i = 0; i < 5; i++) assert_failed(req, i, LKS_E_EMBEDDING_TIMEOUT);
+    ck_assert_ptr_null(strstr(req->embed.errors[0]->text, "answers other texts"));
+    req_free(req);
+}
+END_TEST
+
+/* A full queue is not asked over and over again whether it is one. */
+START_TEST(probes_that_are_refused_are_few)
+{
+    config.hang_ms = 100;
+    config.timeout_ms = config.load_timeout_ms = 1500;
+    server_does.hang_on = "hang";
+    server_does.status = 503; /* for others */
+    server_does.reply = "{}";
+    open_embedder();
+    struct req *req = embed((const char *const[]){"hang"}, 1);
+    assert_failed(req, 0, LKS_E_EMBEDDING_TIMEOUT);
+    ck_assert_ptr_null(strstr(req->embed.errors[0]->text, "answers other texts"));
+    ck_assert_int_ge(atomic_load(&request_count), 2);
+    ck_assert_int_le(atomic_load(&request_count), 20);
+    req_free(req);
+}
+END_TEST
+
 /* ---- the server's own trouble ---- */
 
 static const struct {
@@ -834,5 +921,12 @@ int main(void)
     tcase_add_test(tc, fingerprints_name_what_decides_a_vector);
     Suite *suite = suite_create("embed");
     suite_add_tcase(suite, tc);
+    TCase *slow = tcase_create("hang");
+    tcase_set_timeout(slow, 60);
+    tcase_add_checked_fixture(slow, open_server, close_server);
+    tcase_add_loop_test(slow, a_text_that_hangs_keeps_no_other_waiting, 0, 2);
+    tcase_add_test(slow, a_server_that_answers_nobody_is_waited_for);
+    tcase_add_test(slow, probes_that_are_refused_are_few);
+    suite_add_tcase(suite, slow);
     return suite_run(suite);
 }
