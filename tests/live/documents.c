@@ -182,9 +182,72 @@ static size_t count_of_collection(struct live *w, mongoc_collection_t *collectio
     return (size_t)count;
 }
 
+#define RECORD "syncMetadata"
+
+static bool of_record(const bson_iter_t *condition)
+{
+    return strncmp(bson_iter_key(condition), RECORD, sizeof RECORD - 1) == 0;
+}
+
+/* The filter's conditions of the record, or those of the document. */
+static bson_t *part_of(const bson_t *filter, bool record)
+{
+    bson_t *part = bson_new();
+    bson_iter_t iter;
+    if (bson_iter_init(&iter, filter))
+        while (bson_iter_next(&iter))
+            if (of_record(&iter) == record)
+                bson_append_iter(part, bson_iter_key(&iter), (int)bson_iter_key_len(&iter), &iter);
+    return part;
+}
+
+/* The record beside a document: a document whose `syncMetadata` it is; NULL if none fits the conditions. */
+static bson_t *record_beside(struct live *w, const bson_t *document, const bson_t *conditions)
+{
+    bson_t filter = BSON_INITIALIZER, *copy = NULL;
+    bson_iter_t id;
+    const bson_t *row;
+    char name[80];
+    snprintf(name, sizeof name, "%s.lockstep", mongoc_collection_get_name(w->tools));
+    if (!bson_iter_init_find(&id, document, "_id")) return NULL;
+    bson_append_iter(&filter, "_id", -1, &id);
+    if (conditions) bson_concat(&filter, conditions);
+    mongoc_collection_t *records = mongoc_client_get_collection(w->client, w->database, name);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(records, &filter, NULL, NULL);
+    if (mongoc_cursor_next(cursor, &row)) copy = bson_copy(row);
+    mongoc_cursor_destroy(cursor);
+    mongoc_collection_destroy(records);
+    bson_destroy(&filter);
+    return copy;
+}
+
+/* Documents that fit the one half of the filter, and whose record fits the other. */
+static size_t count_beside(struct live *w, const bson_t *filter)
+{
+    bson_t *of_document = part_of(filter, false), *conditions = part_of(filter, true);
+    const bson_t *row;
+    bson_error_t error;
+    size_t count = 0;
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(w->tools, of_document, NULL, NULL);
+    while (mongoc_cursor_next(cursor, &row)) {
+        bson_t *record = record_beside(w, row, conditions);
+        count += record != NULL;
+        if (record) bson_destroy(record);
+    }
+    if (mongoc_cursor_error(cursor, &error)) FAIL(w, "count: %s", error.message);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(of_document);
+    bson_destroy(conditions);
+    return count;
+}
+
 size_t count_documents(struct live *w, const char *filter)
 {
-    return count_of_collection(w, w->tools, filter);
+    if (!w->beside || !strstr(filter, "\"" RECORD)) return count_of_collection(w, w->tools, filter);
+    bson_t *which = parse(w, filter);
+    size_t count = count_beside(w, which);
+    bson_destroy(which);
+    return count;
 }
 
 size_t count_in(struct live *w, const char *collection, const char *filter)
@@ -215,6 +278,17 @@ void on_database(struct live *w, const char *command)
     run_command(w, w->database, command);
 }
 
+/* A copy of the document; with the record that is beside it. */
+static bson_t *with_record(struct live *w, const bson_t *doc)
+{
+    if (!w->beside) return bson_copy(doc);
+    bson_t *copy = part_of(doc, false), *record = record_beside(w, doc, NULL);
+    bson_iter_t iter;
+    if (record && bson_iter_init_find(&iter, record, RECORD)) bson_append_iter(copy, RECORD, -1, &iter);
+    if (record) bson_destroy(record);
+    return copy;
+}
+
 bson_t *find_one(struct live *w, const char *filter)
 {
     bson_t *which = parse(w, filter), *copy = NULL;
@@ -224,7 +298,7 @@ bson_t *find_one(struct live *w, const char *filter)
     bool done = false;
     while (!done) {
         mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(w->tools, which, NULL, NULL);
-        if (mongoc_cursor_next(cursor, &doc)) copy = bson_copy(doc);
+        if (mongoc_cursor_next(cursor, &doc)) copy = with_record(w, doc);
         done = copy || !mongoc_cursor_error(cursor, &error);
         mongoc_cursor_destroy(cursor);
         if (!done) try_again(w, &error, until, "find");

@@ -56,6 +56,7 @@ struct live {
     struct live_process oracle; /* another embedder, to compare with */
     bool stand_ins;             /* set before live_open(): no real servers, whatever the environment names */
     char database[64], prefix[64]; /* ours in MongoDB; before the collections' names in a real Qdrant */
+    bool beside;                   /* the daemon keeps records beside the documents: live_main_both() */
     bool keep_data;   /* set before live_open(): the servers keep their data when they are stopped */
     bool two_members; /* likewise: a set of two; live_second_member() says where the other one is */
     bool standalone;  /* likewise: a MongoDB without change streams */
@@ -159,6 +160,7 @@ void insert_bson(struct live *w, const bson_t *document);
 size_t insert_sample(struct live *w);
 /* `count` documents with the ids made-FIRST, made-FIRST+1, ..., all fields of the catalogue filled. */
 void insert_made(struct live *w, size_t first, size_t count);
+/* Of a filter that names `syncMetadata` at its top, that part is asked of the record, wherever that is. */
 size_t count_documents(struct live *w, const char *filter);
 /* The same in another collection of our database. */
 size_t count_in(struct live *w, const char *collection, const char *filter);
@@ -168,7 +170,7 @@ void admin(struct live *w, const char *command);
 void on_database(struct live *w, const char *command);
 /* A connection of its own to the second member. mongoc_client_destroy() it. */
 mongoc_client_t *live_second_member(struct live *w, int *port);
-/* The document as it is now; NULL if there is none. bson_destroy() it. */
+/* The document as it is now, with its record, wherever that is; NULL if there is none. bson_destroy() it. */
 bson_t *find_one(struct live *w, const char *filter);
 /* A value in a document by dotted path, as a number (a date: its milliseconds): -1 if it isn't there or no
  * number. */
@@ -215,5 +217,8 @@ void live_in_step_at(struct live *w, const char *file, int line);
 
 /* Runs these test functions, each in a process of its own. For main(). */
 int live_main(const char *suite, const TTest *const *tests, size_t count);
+/* The same twice: records in the documents, and beside them. `embedded`: only in the documents. */
+int live_main_both(const char *suite, const TTest *const *tests, size_t count, const TTest *const *embedded,
+                   size_t embedded_count);
 
 #endif

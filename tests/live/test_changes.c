@@ -347,5 +347,5 @@ int main(void)
         a_replaced_document_keeps_its_points_without_a_text_embedded,
         messy_documents_neither_crash_nor_block_the_others,
     };
-    return live_main("changes", tests, sizeof tests / sizeof *tests);
+    return live_main_both("changes", tests, sizeof tests / sizeof *tests, NULL, 0);
 }

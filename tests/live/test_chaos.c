@@ -158,11 +158,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        after_chaos_everything_is_in_step,
-        after_another_chaos_everything_is_in_step,
-        after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_step,
-        after_chaos_on_kept_data_everything_is_in_step,
-    };
-    return live_main("chaos", tests, sizeof tests / sizeof *tests);
+    const TTest *const tests[] = {after_chaos_everything_is_in_step,
+                                  after_chaos_on_kept_data_everything_is_in_step};
+    const TTest *const embedded[] = {after_another_chaos_everything_is_in_step,
+                                     after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_step};
+    return live_main_both("chaos", tests, sizeof tests / sizeof *tests, embedded,
+                          sizeof embedded / sizeof *embedded);
 }

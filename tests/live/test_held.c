@@ -146,5 +146,5 @@ int main(void)
         deletes_that_the_stream_reports_are_not_held,
         a_polled_source_holds_all_deletes_above_the_limit,
     };
-    return live_main("held", tests, sizeof tests / sizeof *tests);
+    return live_main_both("held", tests, sizeof tests / sizeof *tests, NULL, 0);
 }

@@ -323,18 +323,17 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        a_transaction_is_followed_when_it_commits_and_not_before,
-        a_transaction_that_is_given_up_reaches_nothing,
-        a_collection_renamed_away_leaves_no_point_and_comes_back_with_all,
-        another_collection_renamed_over_ours_is_what_counts,
-        a_database_that_is_dropped_leaves_no_point_and_is_followed_again,
-        what_no_majority_has_is_not_written_and_what_it_never_gets_never_is,
-        elections_in_the_middle_of_the_first_scan_lose_nothing,
-        a_privilege_that_is_missing_is_named_and_waited_for,
-        polling_by_a_date_reads_what_is_recent_and_what_has_no_date,
-        with_watch_off_nothing_is_followed_and_a_sync_brings_everything,
-        basic_error_codes_show_the_original_six_and_keep_the_precise_one,
-    };
-    return live_main("mongodb", tests, sizeof tests / sizeof *tests);
+    const TTest *const tests[] = {a_transaction_is_followed_when_it_commits_and_not_before,
+                                  a_collection_renamed_away_leaves_no_point_and_comes_back_with_all,
+                                  another_collection_renamed_over_ours_is_what_counts,
+                                  a_database_that_is_dropped_leaves_no_point_and_is_followed_again,
+                                  what_no_majority_has_is_not_written_and_what_it_never_gets_never_is,
+                                  with_watch_off_nothing_is_followed_and_a_sync_brings_everything,
+                                  basic_error_codes_show_the_original_six_and_keep_the_precise_one};
+    const TTest *const embedded[] = {a_transaction_that_is_given_up_reaches_nothing,
+                                     elections_in_the_middle_of_the_first_scan_lose_nothing,
+                                     a_privilege_that_is_missing_is_named_and_waited_for,
+                                     polling_by_a_date_reads_what_is_recent_and_what_has_no_date};
+    return live_main_both("mongodb", tests, sizeof tests / sizeof *tests, embedded,
+                          sizeof embedded / sizeof *embedded);
 }

@@ -411,27 +411,26 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        qdrant_is_stopped_and_comes_back,
-        qdrant_comes_back_with_nothing_and_is_filled_again,
-        a_collection_dropped_behind_our_back_is_made_and_filled_again,
-        a_collection_dropped_while_the_daemon_is_away_is_filled_again,
-        points_lost_behind_our_back_are_noticed_by_their_number,
-        a_black_holed_collection_delays_no_other_and_heals,
-        replies_of_qdrant_that_are_lost_late_or_garbled_do_no_harm,
-        an_embedder_that_is_down_delays_only_what_needs_it,
-        an_embedder_that_asks_for_patience_is_given_it,
-        a_poisonous_text_fails_alone,
-        vectors_that_are_none_or_too_few_are_not_written,
-        mongodb_is_stopped_and_comes_back,
-        elections_and_cut_connections_lose_nothing,
-        commands_that_fail_or_are_cut_are_repeated,
-        a_lost_token_on_a_quiet_collection_is_noticed_and_everything_compared,
-        a_collection_dropped_in_mongodb_leaves_no_point,
-        without_change_streams_changes_and_deletes_are_found_by_comparing,
-        a_daemon_started_before_its_servers_says_so_and_heals_when_they_come,
-        a_document_that_refuses_its_metadata_is_synced_all_the_same,
-        metadata_beside_the_documents_leaves_them_untouched,
-    };
-    return live_main("outages", tests, sizeof tests / sizeof *tests);
+    const TTest *const tests[] = {qdrant_is_stopped_and_comes_back,
+                                  a_black_holed_collection_delays_no_other_and_heals,
+                                  a_poisonous_text_fails_alone,
+                                  mongodb_is_stopped_and_comes_back,
+                                  elections_and_cut_connections_lose_nothing,
+                                  commands_that_fail_or_are_cut_are_repeated,
+                                  a_lost_token_on_a_quiet_collection_is_noticed_and_everything_compared,
+                                  a_collection_dropped_in_mongodb_leaves_no_point,
+                                  without_change_streams_changes_and_deletes_are_found_by_comparing};
+    const TTest *const embedded[] = {qdrant_comes_back_with_nothing_and_is_filled_again,
+                                     a_collection_dropped_behind_our_back_is_made_and_filled_again,
+                                     a_collection_dropped_while_the_daemon_is_away_is_filled_again,
+                                     points_lost_behind_our_back_are_noticed_by_their_number,
+                                     replies_of_qdrant_that_are_lost_late_or_garbled_do_no_harm,
+                                     an_embedder_that_is_down_delays_only_what_needs_it,
+                                     an_embedder_that_asks_for_patience_is_given_it,
+                                     vectors_that_are_none_or_too_few_are_not_written,
+                                     a_daemon_started_before_its_servers_says_so_and_heals_when_they_come,
+                                     a_document_that_refuses_its_metadata_is_synced_all_the_same,
+                                     metadata_beside_the_documents_leaves_them_untouched};
+    return live_main_both("outages", tests, sizeof tests / sizeof *tests, embedded,
+                          sizeof embedded / sizeof *embedded);
 }

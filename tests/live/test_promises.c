@@ -160,5 +160,5 @@ int main(void)
         an_id_that_moved_while_history_was_lost_leaves_no_ghost,
         records_that_an_application_takes_away_come_back_without_an_embedding,
     };
-    return live_main("promises", tests, sizeof tests / sizeof *tests);
+    return live_main_both("promises", tests, sizeof tests / sizeof *tests, NULL, 0);
 }

@@ -78,5 +78,5 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {each_of_many_deletes_is_checked_once};
-    return live_main("tombs", tests, sizeof tests / sizeof *tests);
+    return live_main_both("tombs", tests, sizeof tests / sizeof *tests, NULL, 0);
 }

@@ -414,6 +414,8 @@ static void set_url(struct live *w, const char *section, const char *key, const 
     live_set(w, section, key, p->real ? p->real : url);
 }
 
+static bool records_beside; /* in the test that runs */
+
 /* Short waits where waiting is not what a test is about. */
 static void set_defaults(struct live *w)
 {
@@ -421,6 +423,8 @@ static void set_defaults(struct live *w)
     set_url(w, "mongodb", "uri", "mongodb", &w->mongod);
     live_set(w, "mongodb", "database", w->database);
     live_set(w, "mongodb", "collection", "tools");
+    w->beside = records_beside;
+    if (w->beside) live_set(w, "mongodb", "metadata", "sidecar");
     set_url(w, "qdrant", "url", "http", &w->qdrant);
     live_set(w, "qdrant", "timeout_ms", "1500");
     if (*w->prefix) live_set(w, "qdrant", "collection_prefix", "");
@@ -524,16 +528,39 @@ void live_close(struct live *w)
     remove_folder(w->folder);
 }
 
-int live_main(const char *suite_name, const TTest *const *tests, size_t count)
+static void set_beside(void)
 {
-    Suite *suite = suite_create(suite_name);
+    records_beside = true;
+}
+
+static void add_tests(Suite *suite, const TTest *const *tests, size_t count, bool beside)
+{
     double patience_s = (double)LIVE_PATIENCE_MS / 1000, timeout_s = LIVE_TIMEOUT_S;
+    char name[200];
     if (timeout_s < 2 * patience_s) timeout_s = 2 * patience_s;
     for (size_t i = 0; i < count; i++) {
-        TCase *tcase = tcase_create(tests[i]->name);
+        snprintf(name, sizeof name, "%s%s", tests[i]->name, beside ? "_beside" : "");
+        TCase *tcase = tcase_create(name);
         tcase_set_timeout(tcase, timeout_s);
+        if (beside) tcase_add_checked_fixture(tcase, set_beside, NULL);
         tcase_add_test(tcase, tests[i]);
         suite_add_tcase(suite, tcase);
     }
+}
+
+int live_main(const char *suite_name, const TTest *const *tests, size_t count)
+{
+    Suite *suite = suite_create(suite_name);
+    add_tests(suite, tests, count, false);
+    return suite_run(suite);
+}
+
+int live_main_both(const char *suite_name, const TTest *const *tests, size_t count,
+                   const TTest *const *embedded, size_t embedded_count)
+{
+    Suite *suite = suite_create(suite_name);
+    add_tests(suite, tests, count, false);
+    add_tests(suite, embedded, embedded_count, false);
+    add_tests(suite, tests, count, true);
     return suite_run(suite);
 }
