@@ -273,6 +273,40 @@ END_TEST
 
 static struct req *(*const asked[])(void) = {due_req, holders_req, scan_req, tombs_req, lease_req, state_req};
 
+static struct req *orphans_req(void)
+{
+    struct req *req = req_new(REQ_ORPHAN_RECORDS, NULL);
+    req->orphan_records.max_records = 3;
+    return req;
+}
+
+/* Those that are left out would stay for ever, as the next page begins after them. */
+START_TEST(records_without_a_document_are_listed_whole_or_not_at_all)
+{
+    bool struck = true;
+    long n = 1;
+    fixture_start(&f, 0, NULL);
+    f.config.metadata = MONGO_SIDECAR;
+    fill_mongodb();
+    fixture_insert(&f, "c.lockstep",
+                   "{'_id':2,'syncMetadata':{}},{'_id':8,'syncMetadata':{}},{'_id':9,'syncMetadata':{}},"
+                   "{'_id':'z','syncMetadata':{}}");
+    for (; struck && n < MOST; n++) {
+        struct req *req = asked_without(orphans_req(), n, &struck);
+        ck_assert_msg(struck || !req->err.code, "%s", req->err.text);
+        if (!req->err.code) {
+            ck_assert_uint_eq(req->orphan_records.count, 2);
+            fixture_assert_id(req->orphan_records.next, "9");
+        }
+        req_free(req);
+    }
+    ck_assert_int_gt(n, 4);
+    ck_assert_int_lt(n, MOST);
+    mongo_close(other);
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(what_mongodb_is_asked_is_answered_whole_or_not_at_all)
 {
     bool struck = false;
@@ -460,6 +494,7 @@ int main(void)
     tcase_set_timeout(tc, 150);
     tcase_add_test(tc, a_change_is_told_of_or_the_request_fails);
     tcase_add_loop_test(tc, what_mongodb_is_asked_is_answered_whole_or_not_at_all, 0, 2 * COUNT(asked));
+    tcase_add_test(tc, records_without_a_document_are_listed_whole_or_not_at_all);
     tcase_add_loop_test(tc, a_search_of_the_list_finds_its_document_or_fails, 0, 4);
     tcase_add_test(tc, an_id_that_cannot_be_read_is_not_taken_for_none);
     tcase_add_loop_test(tc, a_hash_that_failed_can_be_had_the_next_time, 1, 6);
