@@ -89,7 +89,42 @@ static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const ch
     return code;
 }
 
-/* ---- records in documents, but for a few ---- */
+/* ---- records in documents, but for a few; or beside them ---- */
+
+static void page_remove(struct page *page, size_t start, const struct docid *id)
+{
+    for (size_t i = start; i < page->count; i++) {
+        if (!docid_equal(page->ids[i], id)) continue;
+        docid_free(page->ids[i]);
+        memmove(&page->ids[i], &page->ids[i + 1], (page->count - i - 1) * sizeof *page->ids);
+        page->count--;
+        return;
+    }
+}
+
+/* Takes out the ids from `start` on that have no document: their records wait for the sweep, which knows
+ * whether deletes are held. */
+static enum lks_code drop_gone(struct mongo *m, mongoc_client_t *client, struct page *page, size_t start,
+                               struct lks_err *err)
+{
+    size_t count = page->count - start, kept = start;
+    if (!count) return LKS_E_OK;
+    const struct docid **gone = calloc(count, sizeof *gone);
+    if (!gone) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++) gone[i] = page->ids[start + i];
+    enum lks_code code = beside_without_document(m, client, gone, &count, err);
+    for (size_t i = start, g = 0; !code && i < page->count; i++) { /* both are in the same order */
+        if (g < count && page->ids[i] == gone[g]) {
+            docid_free(page->ids[i]);
+            g++;
+        } else {
+            page->ids[kept++] = page->ids[i];
+        }
+    }
+    if (!code) page->count = kept;
+    free(gone);
+    return code;
+}
 
 /* Takes out the ids from `start` on that have a record in the sidecar: that one counts. */
 static enum lks_code drop_refuged(struct mongo *m, mongoc_client_t *client, struct page *page, size_t start,
@@ -101,31 +136,28 @@ static enum lks_code drop_refuged(struct mongo *m, mongoc_client_t *client, stru
     reads_recorded_command(&command, m, (const struct docid *const *)page->ids + start, page->count - start);
     enum lks_code code = page_fill(m, client, &command, SIZE_MAX, NULL, &refuged, err);
     bson_destroy(&command);
-    for (size_t r = 0; !code && r < refuged.count; r++)
-        for (size_t i = start; i < page->count; i++) {
-            if (!docid_equal(page->ids[i], refuged.ids[r])) continue;
-            docid_free(page->ids[i]);
-            memmove(&page->ids[i], &page->ids[i + 1], (page->count - i - 1) * sizeof *page->ids);
-            page->count--;
-            break;
-        }
+    for (size_t r = 0; !code && r < refuged.count; r++) page_remove(page, start, refuged.ids[r]);
     page_fini(&refuged);
     return code;
 }
 
-static enum lks_code due_in_documents(struct mongo *m, mongoc_client_t *client, struct req *req,
-                                      struct page *page)
+/* By what the records say, in the documents or beside them. */
+static enum lks_code due_by_records(struct mongo *m, mongoc_client_t *client, struct req *req, bool beside,
+                                    struct page *page)
 {
+    const char *collection = beside ? m->sidecar : m->collection;
     struct docid *copy = NULL; /* of the last id of a page, which may be taken out of it */
     const struct docid *from = req->due.from;
     enum lks_code code = LKS_E_OK;
     do {
         size_t start = page->count;
-        code = due_page(m, client, m->collection, req, from, req->due.recorded_only, page, &req->err);
+        code = due_page(m, client, collection, req, from, beside || req->due.recorded_only, page, &req->err);
         docid_free(copy);
         from = copy = page->count > start ? docid_copy(page->ids[page->count - 1]) : NULL;
         if (!code && page->count > start && !copy) code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
-        if (!code) code = drop_refuged(m, client, page, start, &req->err);
+        if (!code)
+            code = beside ? drop_gone(m, client, page, start, &req->err)
+                          : drop_refuged(m, client, page, start, &req->err);
     } while (!code && !page->end && from && page->count < req->due.max_docs);
     docid_free(copy);
     return code;
@@ -274,11 +306,10 @@ enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req
     if (!req->due.max_docs) req->due.max_docs = 1;
     req->due.next_ms = NO_TIME;
     if (!sidecar)
-        code = due_in_documents(m, client, req, &in_documents);
+        code = due_by_records(m, client, req, false, &in_documents);
     else if (walks)
         code = due_by_walking(m, client, req, &in_documents);
-    if (!code && (both || (sidecar && !walks)))
-        code = due_page(m, client, m->sidecar, req, req->due.from, true, &beside, &req->err);
+    if (!code && (both || (sidecar && !walks))) code = due_by_records(m, client, req, true, &beside);
     if (!code) {
         merge(req, &in_documents, &beside);
         if (!req->due.ids) code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");

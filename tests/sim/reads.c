@@ -153,8 +153,8 @@ static void do_due(struct world *w, const struct run *run, struct req *req)
     req->due.end = true;
     for (int id = req->due.from ? sim_id_number(req->due.from) + 1 : 0; id < w->ids; id++) {
         const struct sim_doc *doc = mongo_recorded_at(w, id, at);
-        bool due = false, left = w->beside && req->due.recorded_only && doc; /* beside no document */
-        if (!mongo_doc_at(w, id, at) && !left) continue;
+        bool due = false;
+        if (!mongo_doc_at(w, id, at)) continue;
         if (req->due.contradicting) due = doc && contradicts(run, doc);
         for (size_t i = 0; i < run->config.collection_count && !req->due.contradicting; i++) {
             const struct entry *en = doc ? &doc->record.entries[run->which[i]] : NULL;

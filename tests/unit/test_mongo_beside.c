@@ -238,6 +238,33 @@ START_TEST(a_record_that_may_not_be_touched_stays_and_holds_no_tomb_up)
 }
 END_TEST
 
+START_TEST(a_record_beside_no_document_is_not_due)
+{
+    fixture_start(&f, _i, NULL);
+    f.config.metadata = MONGO_SIDECAR;
+    fixture_insert(&f, "c", "{'_id':2},{'_id':5}");
+    fixture_insert(&f, "c.lockstep",
+                   "{'_id':1,'syncMetadata':{'collections':{'tools':{'status':'stale'}}}},"
+                   "{'_id':2,'syncMetadata':{'collections':{'tools':{'status':'stale'}}}},"
+                   "{'_id':3,'syncMetadata':{'collections':{'tools':{'status':'stale'}}}},"
+                   "{'_id':4,'syncMetadata':{'collections':{'tools':{'status':'stale'}}}},"
+                   "{'_id':5,'syncMetadata':{'collections':{'tools':{'status':'stale'}}}}");
+    fixture_open(&f);
+    ck_assert_int_eq(fixture_due_count(&f, 1000, true, NULL), 2);
+    for (size_t max = 1; max < 4; max++) {
+        struct req *req = req_new(REQ_DUE, NULL);
+        req->due.now_ms = 1000;
+        req->due.recorded_only = true;
+        req->due.max_docs = max;
+        fixture_ok(&f, req);
+        ck_assert_uint_eq(req->due.count, max < 2 ? max : 2);
+        fixture_assert_id(req->due.ids[0], "2");
+        req_free(req);
+    }
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(an_emptied_record_hides_no_document_that_has_its_own)
 {
     fixture_start(&f, _i, NULL);
@@ -266,6 +293,7 @@ int main(void)
     tcase_add_loop_test(tc, records_without_a_document_are_found_whatever_their_ids_are, 0, servers);
     tcase_add_test(tc, without_the_right_to_remove_it_a_record_is_emptied_and_counts_as_none);
     tcase_add_test(tc, a_record_that_may_not_be_touched_stays_and_holds_no_tomb_up);
+    tcase_add_loop_test(tc, a_record_beside_no_document_is_not_due, 0, servers);
     tcase_add_loop_test(tc, an_emptied_record_hides_no_document_that_has_its_own, 0, servers);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
