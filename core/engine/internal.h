@@ -46,6 +46,7 @@ struct why {
     bool scanned;        /* seen by a scan, not by an event */
     bool tomb;           /* there is a durable tomb for it */
     bool tomb_alone;     /* and nothing else brings us here */
+    bool tomb_refused;   /* its tomb says that its record is to be written, too */
     bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
     bool cycle;          /* taken by the worker: counts in the cycle's figures */
     bool names_only;     /* no collection reads what changed: only lastModifiedFields is to say so */

@@ -187,17 +187,18 @@ static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, str
     bool claim = batch->lane == &e->claims, drop = batch->lane == &e->tomb_drops;
     const struct part *part = claim ? batch->items[i] : NULL;
     const struct doc *doc = claim ? part->doc : batch->items[i];
+    bool own = !claim || docid_equal(part->claimed, doc->id);
     bool refused = !claim && !drop && doc->refused;
+    bool still = claim && own && (doc->work.tomb_refused || refused_is(e, doc)); /* it is not written yet */
     *tomb = (struct tomb){.id = docid_copy(claim ? part->claimed : doc->id),
                           .after = doc->work.after,
                           .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),
                           .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tomb_keep_ms(e)),
                           .claim = claim || !doc->gone,
-                          .refused = refused};
+                          .refused = refused || still};
     if (!drop) tombs_sent(e, tomb->since_ms);
     if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
     if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
-    bool own = !claim || docid_equal(part->claimed, doc->id);
     if (own && !drop && !owed_add_all(&tomb->owed, &doc->work.owed)) return false;
     return tomb->id && (claim || !doc->freed_count || tomb->key);
 }

@@ -264,6 +264,7 @@ static enum lks_code load_tomb(const struct mongo *m, const bson_t *row, struct 
             tomb->since_ms = bson_iter_date_time(&iter);
         if (!strcmp(key, "due") && BSON_ITER_HOLDS_DATE_TIME(&iter))
             tomb->due_ms = bson_iter_date_time(&iter);
+        if (!strcmp(key, "refused") && BSON_ITER_HOLDS_BOOL(&iter)) tomb->refused = bson_iter_bool(&iter);
         if (!strcmp(key, "key") && BSON_ITER_HOLDS_UTF8(&iter) && !has_key) {
             has_key = true;
             tomb->key = strdup(bson_iter_utf8(&iter, NULL));

@@ -549,14 +549,13 @@ static bool any_down(const struct world *w, const struct run *run)
  * earlier holder put late it finds by and by.) */
 static void check_tombs(struct world *w, struct run *run)
 {
-    int64_t begun = run->started_ms + 2 * (w->lease_ms + 2 * w->index_timeout_ms);
     if (any_down(w, run)) run->busy_ms = w->now;
     if (w->clocks_jumped || w->now < run->busy_ms + TOMB_LATE_MS) return;
     for (int id = 0; id < w->ids; id++) {
         const struct tomb *tomb = &w->mongo.tombs[id];
-        int64_t since = tomb->since_ms - SIM_EPOCH_MS, due = tomb->due_ms - SIM_EPOCH_MS;
+        int64_t due = tomb->due_ms - SIM_EPOCH_MS;
         bool own = w->mongo.tomb_epoch[id] == run->epoch;
-        if (w->mongo.tombed[id] && own && since > begun && w->now > due + TOMB_LATE_MS)
+        if (w->mongo.tombed[id] && own && w->now > due + TOMB_LATE_MS)
             sim_fail(w, "Deletes: at rest: the tomb of %d has been due for %lld ms", id,
                      (long long)(w->now - due));
     }

@@ -761,10 +761,13 @@ void qdrant_fault(struct world *w)
  */
 static bool hides_a_loss(const struct world *w, struct sim_collection *c)
 {
-    for (size_t i = 0; i < SIM_KEYS && c->twin; i++) {
-        const struct sim_point *one = qdrant_point(c, (int)i);
-        const struct sim_point *other = qdrant_point(c->twin, (int)i);
-        if (!one != !other && qdrant_excused(w, one ? c : c->twin, one ? one : other)) return true;
+    for (int round = 0; round < 2 && c->twin; round++) {
+        const struct sim_collection *a = round ? c->twin : c;
+        struct sim_collection *b = round ? c : c->twin;
+        for (size_t i = 0; i < a->count; i++) {
+            const struct sim_point *p = &a->points[i], *other = qdrant_point(b, p->key);
+            if (!p->foreign && (!other || other->foreign) && qdrant_excused(w, a, p)) return true;
+        }
     }
     return false;
 }

@@ -411,9 +411,11 @@ START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
 {
     fixture_start(&f, _i, NULL);
     fixture_open(&f);
-    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 0, 4)));
+    struct req *req = tombs_req(REQ_TOMBS_PUT, 0, 4);
+    req->tombs.tombs[1].refused = true;
+    req_free(fixture_ok(&f, req));
     req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 2, 2))); /* again: replaced */
-    struct req *req = list_tombs(5000, 3);
+    req = list_tombs(5000, 3);
     ck_assert_uint_eq(req->tombs.count, 3);
     for (size_t i = 0; i < 3; i++) {
         struct docid *id = fixture_id(buried[i]);
@@ -424,6 +426,7 @@ START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
     ck_assert_uint_eq(req->tombs.tombs[1].after, UINT64_C(9) << 32 | 1);
     ck_assert_str_eq(req->tombs.tombs[2].key, "key");
     ck_assert_ptr_null(req->tombs.tombs[0].key);
+    ck_assert(req->tombs.tombs[1].refused && !req->tombs.tombs[2].refused);
     req_free(req);
     req = list_tombs(2001, 10);
     ck_assert_uint_eq(req->tombs.count, 2);
