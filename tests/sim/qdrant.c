@@ -303,7 +303,8 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
      * point that is not there, or one whose collection was off when somebody took over, so that nobody
      * stamped it. That the adapter's clock stops it is all there is. */
-    bool takes = !point || point->doc != sim_doc_number(p->doc);
+    const struct sim_point *other = c->twin ? qdrant_point(c->twin, key) : point; /* it stops both, or none */
+    bool takes = !point || !other || point->doc != sim_doc_number(p->doc) || other->doc != point->doc;
     bool was_off = c->switched_ms > trip->deadline_ms - w->index_timeout_ms;
     if (trip->held && w->now >= trip->deadline_ms && (takes || was_off)) {
         p->code = LKS_E_QDRANT_TIMEOUT;
