@@ -92,8 +92,8 @@ static void overall_is(struct world *w, int id, const struct sim_doc *doc)
  */
 static void names_are(struct world *w, int id, const struct sim_doc *doc)
 {
-    static const enum fault untold[] = {FAULT_TRUNCATE, FAULT_INVALIDATE, FAULT_STATE_LOST, FAULT_SWAP,
-                                        FAULT_REFUSE};
+    static const enum fault untold[] = {FAULT_PAUSE,      FAULT_TRUNCATE, FAULT_INVALIDATE,
+                                        FAULT_STATE_LOST, FAULT_SWAP,     FAULT_REFUSE};
     size_t at = mongo_told(w, id, w->mongo.count);
     const struct entry_log *en = at ? &w->mongo.log[at - 1] : NULL;
     for (size_t i = 0; i < sizeof untold / sizeof *untold; i++)
