@@ -71,7 +71,11 @@ static void ask(struct qdrant *qdrant, const struct search_collection *c, const 
                 size_t dimensions, const char *filter, size_t limit, struct search_result *out)
 {
     struct qdrant_points points = {.items = NULL};
-    if (qdrant_search(qdrant, c->index, vector, dimensions, limit, filter, &points, &out->err) != LKS_E_OK)
+    enum lks_code code =
+        qdrant_search(qdrant, c->index, vector, dimensions, limit, filter, &points, &out->err);
+    if (code == LKS_E_NOT_FOUND) /* no collection, no points: it is made when the first document is there */
+        lks_err_clear(&out->err);
+    else if (code != LKS_E_OK)
         return;
     out->hits = calloc(points.count + 1, sizeof *out->hits);
     for (size_t i = 0; out->hits && i < points.count; i++) {

@@ -125,6 +125,11 @@ static void leaves_nothing(const char *metadata, const char *records)
     WAIT_UNTIL(&w, ask(&w, &server, "POST", "/api/sync/worker/run", "{}", NULL) == 200);
     EXPECT(&w, has_collections(&w, "lockstep.state"));
     EXPECT_INT(&w, qdrant_collections(&w), 0);
+    json_t *nothing = answer(&w, &server, 200, "GET", "/api/search?q=design", NULL);
+    EXPECT_INT(&w, json_object_size(value_at(nothing, "errors")), 0);
+    EXPECT_INT(&w, json_array_size(value_at(nothing, "fused")), 0);
+    json_decref(nothing);
+    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "search", "design", NULL), 0);
     EXPECT(&w, says(&w, 0, "warning NO_DOCUMENTS"));
     EXPECT(&w, !says(&w, 0, "QDRANT"));
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", NULL), 0);
