@@ -1,4 +1,5 @@
-/* test_engine_rivals.c - more documents wait for business ids than are remembered; and then they do not. */
+/* test_engine_rivals.c - documents that wait for business ids: more than are remembered, and those with a
+ * tomb. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,16 +7,17 @@
 #include "idle_world.h"
 #include "suite.h"
 
-#define OWNER 0
 #define CROWD 20100 /* documents 1 to 20100: some more than are remembered */
+#define OWNERS 200  /* the documents after them */
 #define PAGE 100
 #define CYCLES 4
 
 static const char point_of_owner[] = "00000000-0000-5000-8000-000000000001";
+static const char point_of_tombed[] = "00000000-0000-5000-8000-000000000002";
 
 struct rival_world {
     struct idle_world idle; /* first, so that it can be found from there */
-    int rivals;             /* documents 1 to this one hold the owner's business id */
+    int rivals;             /* documents 1 to this one hold an owner's business id */
     size_t cycles, cycles_with_rejected;
 };
 
@@ -36,8 +38,8 @@ static void answer_read(const struct rival_world *w, struct req *req)
         int number = number_of(req->read.ids[i]);
         doc->id = docid_copy(req->read.ids[i]);
         idle_synced(doc);
-        if (number == OWNER || number > w->rivals) continue;
-        doc->owner = idle_id(OWNER);
+        if (number > w->rivals) continue;
+        doc->owner = idle_id(CROWD + 1 + number % OWNERS);
         doc->record.entries[0].status = SYNC_FAILED;
         doc->record.entries[0].error = LKS_E_VALIDATION;
     }
@@ -119,12 +121,109 @@ START_TEST(cycles_ask_for_the_rejected_only_as_long_as_some_are_not_remembered)
 }
 END_TEST
 
+/* One document waits for a change, and a tomb that owes a point of it is looked at. */
+struct tomb_world {
+    struct idle_world idle; /* first */
+    bool refused;           /* its record was refused, too; or else the first cycle asks for it meanwhile */
+    bool listed;
+    size_t asked, embeds;
+};
+
+static void answer_tombs(struct tomb_world *w, struct req *req)
+{
+    idle_answer(&w->idle, req);
+    req->tombs.next_ms = NO_TIME;
+    if (w->listed) return;
+    w->listed = true;
+    req->tombs.tombs = calloc(1, sizeof *req->tombs.tombs);
+    ck_assert_ptr_nonnull(req->tombs.tombs);
+    struct tomb *tomb = &req->tombs.tombs[req->tombs.count++];
+    *tomb = (struct tomb){.id = idle_id(1), .since_ms = 1, .due_ms = 1, .refused = w->refused};
+    tomb->owed.items = calloc(1, sizeof *tomb->owed.items);
+    ck_assert_ptr_nonnull(tomb->owed.items);
+    memcpy(tomb->owed.items[tomb->owed.count++].id, point_of_owner, sizeof point_of_owner);
+}
+
+static void answer_tombed(struct idle_world *idle, struct req *req)
+{
+    struct tomb_world *w = (struct tomb_world *)idle;
+    switch (req->kind) {
+    case REQ_STATE_LOAD: /* as it was left: nothing has to be compared */
+        idle_answer(idle, req);
+        req->state_load.state.digests = calloc(2, sizeof(char *));
+        ck_assert_ptr_nonnull(req->state_load.state.digests);
+        req->state_load.state.digests[0] = strdup("d");
+        break;
+    case REQ_TOMBS_LIST:
+        answer_tombs(w, req);
+        break;
+    case REQ_DUE:
+        idle_answer(idle, req);
+        if (w->refused || !req->due.rejected_too || w->asked++) break;
+        req->due.ids = calloc(1, sizeof *req->due.ids);
+        ck_assert_ptr_nonnull(req->due.ids);
+        req->due.ids[req->due.count++] = idle_id(1);
+        break;
+    case REQ_READ:
+        idle_answer(idle, req);
+        idle_synced(&req->read.docs[0]);
+        req->read.docs[0].record.entries[0].status = SYNC_FAILED;
+        req->read.docs[0].record.entries[0].error = LKS_E_VALIDATION;
+        req->read.docs[0].record.entries[0].next_retry_ms = NO_TIME;
+        break;
+    case REQ_MAKE:
+        idle_made(req);
+        for (size_t k = 0; k < req->make.count; k++) idle_point(&req->make.made[k], point_of_tombed);
+        break;
+    case REQ_EMBED:
+        w->embeds += req->embed.count;
+        idle_embedded(req);
+        req->embed.vectors[0] = calloc(4, sizeof(float));
+        req->embed.vectors[0][0] = 1;
+        req->embed.dimensions = 4;
+        break;
+    default:
+        idle_answer(idle, req);
+    }
+}
+
+/* Everything else is answered before. */
+static void put_off(struct idle_world *w, enum req_kind kind)
+{
+    struct req *req = w->asked, **end = &w->asked;
+    if (!req || req->kind != kind || !req->next) return;
+    w->asked = req->next;
+    req->next = NULL;
+    while (*end) end = &(*end)->next;
+    *end = req;
+}
+
+START_TEST(a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at)
+{
+    static struct tomb_world w;
+    struct engine_config config;
+    w = (struct tomb_world){.idle = {.now_ms = 1000, .answer = answer_tombed}, .refused = _i};
+    idle_configure(&config);
+    struct engine *e = idle_engine(&w.idle, &config);
+    for (int i = 0; i < 300; i++) {
+        put_off(&w.idle, REQ_READ);
+        if (!w.listed) put_off(&w.idle, REQ_DUE);
+        idle_step(&w.idle, e);
+    }
+    ck_assert(w.listed);
+    ck_assert(_i || w.asked > 0);
+    ck_assert_uint_ge(w.embeds, 1);
+    idle_end(&w.idle, e);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine rivals");
     TCase *tc = tcase_create("rivals");
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 240);
     tcase_add_test(tc, cycles_ask_for_the_rejected_only_as_long_as_some_are_not_remembered);
+    tcase_add_loop_test(tc, a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at, 0, 2);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
