@@ -474,6 +474,13 @@ static void stray_looked(struct engine *e, struct part *part, const struct witne
     next_stray(e, part);
 }
 
+/* Its own point will not be written: what one replica has of it and another has not must go, then. */
+static bool add_owed_own(struct part *part)
+{
+    const char *own = part->made.point_id;
+    return !owed_has(&part->doc->work.owed, part->collection, own) || add_stray(part, own);
+}
+
 /* With the vector of its former point, if that has the same content. The point's own turn is held. */
 static void act_or_borrow(struct engine *e, struct part *part, enum action action, const struct witness *twin)
 {
@@ -534,7 +541,10 @@ static void own_looked(struct engine *e, struct part *part, const struct witness
         part->wants_vector = true;
     }
     if (part->leaves && action == ACTION_EMBED) {
-        next_stray(e, part);
+        if (add_owed_own(part))
+            next_stray(e, part);
+        else
+            out_of_memory(e, part);
         return;
     }
     part->leaves &= part->made.kind == MADE_FAILED;
@@ -621,7 +631,12 @@ void part_embedded(struct engine *e, struct part *part, float *vector, size_t di
 
 void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err)
 {
-    if (retry_kind_of(err->code) != RETRY_ON_CHANGE || part->stray_count == 0) {
+    bool for_good = retry_kind_of(err->code) == RETRY_ON_CHANGE;
+    if (for_good && !add_owed_own(part)) {
+        out_of_memory(e, part);
+        return;
+    }
+    if (!for_good || part->stray_count == 0) {
         part_failed(e, part, err);
         return;
     }

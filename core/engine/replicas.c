@@ -20,13 +20,23 @@ static uint64_t bit(size_t collection)
 
 /* ---- one point ---- */
 
+/* The record says that this very point was written, with this text and payload. */
+static bool is_recorded(const struct part *part)
+{
+    const struct entry *before = &part->doc->src.record.entries[part->collection];
+    const struct made *made = &part->made;
+    return before->present && before->status == SYNC_SYNCED &&
+           strcmp(before->point_id, made->point_id) == 0 &&
+           strcmp(before->content_hash, made->content_hash) == 0 &&
+           strcmp(before->payload_hash, made->payload_hash) == 0;
+}
+
 bool replicas_want_write(const struct engine *e, const struct part *part, const struct witness *own)
 {
     const struct doc *doc = part->doc;
-    const struct entry *before = &doc->src.record.entries[part->collection];
     if (!e->collections[part->collection].replicated || part->wrote || !own || !own->ours) return false;
     bool replayed = doc->work.after && doc->work.after <= e->stream.doubt_until && !e->lease.clean_start;
-    return own->differs || doc->work.tomb || !before->present || before->status != SYNC_SYNCED || replayed ||
+    return own->differs || doc->work.tomb || !is_recorded(part) || replayed ||
            owed_has(&doc->work.owed, part->collection, own->point_id);
 }
 
@@ -57,11 +67,9 @@ static bool waits_for_change(const struct part *part)
 bool replicas_strays_only(const struct part *part)
 {
     const struct owed_points *owed = &part->doc->work.owed;
-    const struct entry *entry = &part->doc->src.record.entries[part->collection];
     if (!waits(part) || !waits_for_change(part)) return false;
     for (size_t i = 0; i < owed->count; i++)
-        if (owed->items[i].collection == part->collection && strcmp(owed->items[i].id, entry->point_id) != 0)
-            return true;
+        if (owed->items[i].collection == part->collection) return true;
     return false;
 }
 
