@@ -528,19 +528,29 @@ void live_close(struct live *w)
     remove_folder(w->folder);
 }
 
+#define CASES_MAX 100
+
 static void set_beside(void)
 {
     records_beside = true;
 }
 
+/* Check keeps the pointer. */
+static const char *case_name(const char *test, bool beside)
+{
+    static char names[CASES_MAX][150];
+    static size_t count;
+    if (count == CASES_MAX) abort();
+    snprintf(names[count], sizeof names[count], "%s%s", test, beside ? "_beside" : "");
+    return names[count++];
+}
+
 static void add_tests(Suite *suite, const TTest *const *tests, size_t count, bool beside)
 {
     double patience_s = (double)LIVE_PATIENCE_MS / 1000, timeout_s = LIVE_TIMEOUT_S;
-    char name[200];
     if (timeout_s < 2 * patience_s) timeout_s = 2 * patience_s;
     for (size_t i = 0; i < count; i++) {
-        snprintf(name, sizeof name, "%s%s", tests[i]->name, beside ? "_beside" : "");
-        TCase *tcase = tcase_create(name);
+        TCase *tcase = tcase_create(case_name(tests[i]->name, beside));
         tcase_set_timeout(tcase, timeout_s);
         if (beside) tcase_add_checked_fixture(tcase, set_beside, NULL);
         tcase_add_test(tcase, tests[i]);
