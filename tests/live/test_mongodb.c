@@ -283,7 +283,7 @@ START_TEST(with_watch_off_nothing_is_followed_and_a_sync_brings_everything)
     counters_reset(&w);
     update(&w, J("id" : "made-3"), J("$set" : {"categories" : ["Unseen"]}));
     insert_made(&w, 20, 1); /* pending, which the worker finds */
-    WAIT_UNTIL(&w, points(&w, "tools") == 21);
+    for (size_t c = 0; c < LIVE_COLLECTIONS; c++) WAIT_UNTIL(&w, points(&w, live_collections[c]) == 21);
     EXPECT_INT(&w, counters(&w).texts, 4);
     daemon_stop(&w);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "sync", NULL), 0);
