@@ -18,7 +18,7 @@ struct behind {
     int64_t since_wall_ms;
     bool event;     /* `since` is the time of an event, not that of our first look */
     bool gone;      /* it is its points that are to go: its tombstone brings it back */
-    uintptr_t scan; /* it was seen since this scan began */
+    uintptr_t scan; /* it was asked for since this one began */
 };
 
 static struct behind **slot(struct engine *e, const struct docid *id)
@@ -42,7 +42,7 @@ static void note(struct engine *e, const struct doc *doc)
     int64_t since = event ? doc->work.happened_ms : wall_ms(e);
     if (*at) { /* it has been for longer */
         (*at)->gone = doc->gone;
-        (*at)->scan = e->scan.generation;
+        (*at)->scan = doc->scan;
         return;
     }
     struct behind *b = e->behind.count < MOST ? malloc(sizeof *b) : NULL;
@@ -51,7 +51,7 @@ static void note(struct engine *e, const struct doc *doc)
                              .since_wall_ms = since,
                              .event = event,
                              .gone = doc->gone,
-                             .scan = e->scan.generation};
+                             .scan = doc->scan};
     if (!b || !b->id) {
         free(b);
         remember_without_name(e, since);

@@ -233,9 +233,10 @@ void docs_mark_held(struct engine *e, struct watermark *until)
         }
 }
 
-void doc_reading(struct doc *doc)
+void doc_reading(struct engine *e, struct doc *doc)
 {
     doc->state = DOC_READING;
+    doc->scan = e->scan.generation;
     why_move(&doc->work, &doc->dirty);
     doc->is_dirty = false;
 }
@@ -253,6 +254,7 @@ struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why)
     struct doc *doc = doc_new(e, src->id);
     if (!doc) return NULL;
     why_move(&doc->work, why);
+    doc->scan = e->scan.generation;
     doc_begin(e, doc, src);
     return doc;
 }

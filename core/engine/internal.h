@@ -133,7 +133,8 @@ struct doc {
     size_t parts_open;
     size_t bytes; /* counted in the engine's bytes_in_work */
     int64_t begun_ms;
-    char **freed; /* owned: business ids whose points were freed or changed owner */
+    uintptr_t scan; /* that ran, or had run last, when it was asked for */
+    char **freed;   /* owned: business ids whose points were freed or changed owner */
     size_t freed_count;
     int attempts; /* to write its record, in a row, that came to nothing */
     struct lane *deferred_to;
@@ -448,7 +449,7 @@ void docs_mark_held(struct engine *e, struct watermark *until);
  * and `why` are as they were. */
 struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why);
 /* It is in a read request now; what comes from here on makes it dirty again. */
-void doc_reading(struct doc *doc);
+void doc_reading(struct engine *e, struct doc *doc);
 /* The read failed: all reasons stay, and it waits again. */
 void doc_unread(struct engine *e, struct doc *doc);
 /* The work on it is over. Unless something new came meanwhile, it leaves the map: at once, if it was seen by

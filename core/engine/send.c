@@ -126,7 +126,7 @@ static void send_reads(struct engine *e)
     req->read.after = e->stream.received.at;
     for (size_t i = 0; i < batch->count; i++) {
         struct doc *doc = batch->items[i];
-        doc_reading(doc);
+        doc_reading(e, doc);
         req->read.ids[i] = doc->id;
         if (doc->work.after > req->read.after) req->read.after = doc->work.after;
     }
