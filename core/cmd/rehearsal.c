@@ -79,11 +79,9 @@ static void print_collection(const char *name, const struct plan_counts *c)
 static void print_refusals(const struct plan_counts *c)
 {
     for (size_t i = 0; i < c->refusal_count; i++) {
-        struct docid *id = docid_parse(c->refusals[i].doc);
-        char *plain = id ? docid_plain(id) : NULL;
-        printf("  %-16s not valid: %s: %s\n", "", plain ? plain : c->refusals[i].doc, c->refusals[i].text);
-        free(plain);
-        docid_free(id);
+        json_t *id = report_id(c->refusals[i].doc);
+        printf("  %-16s not valid: %s: %s\n", "", json_string_value(id), c->refusals[i].text);
+        json_decref(id);
     }
     if (c->by_action[PLAN_REFUSED] > c->refusal_count)
         printf("  %-16s and %llu more\n", "",

@@ -103,12 +103,7 @@ void remote_take(struct embedder *e, struct req *req)
         if (remote_attach(e, &item)) continue;
         if (!line_up(e->remote, item)) remote_item_fail(e, &item, &err);
     }
-    if (--job->open) {
-        remote_release(e, job);
-        return;
-    }
-    embedder_post(e, req);
-    free(job);
+    remote_job_less(e, job);
 }
 
 /* ---- what is to be sent ---- */

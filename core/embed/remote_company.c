@@ -8,7 +8,7 @@
 #include "embed/remote_parts.h"
 #include "embed/tokens.h"
 
-static uint64_t hash_of(const struct item *item)
+uint64_t company_text(const struct item *item)
 {
     const struct req *req = item->job->req;
     return tokens_hash(req->embed.texts[item->index], req->embed.text_bytes[item->index]);
@@ -23,7 +23,7 @@ static struct company *find(const struct remote *r, uint64_t text)
 
 size_t company_of(const struct remote *r, const struct item *item)
 {
-    const struct company *c = r->company_count ? find(r, hash_of(item)) : NULL;
+    const struct company *c = r->company_count ? find(r, company_text(item)) : NULL;
     return c ? c->most : SIZE_MAX;
 }
 
@@ -34,7 +34,7 @@ void company_alone(struct remote *r, const struct item *item)
 
 void company_halve(struct remote *r, const struct item *item, size_t count)
 {
-    uint64_t text = hash_of(item);
+    uint64_t text = company_text(item);
     struct company *c = find(r, text);
     if (!c) {
         c = &r->company[r->company_next++ % COMPANY_MOST];
@@ -45,7 +45,7 @@ void company_halve(struct remote *r, const struct item *item, size_t count)
 
 void company_forget(struct remote *r, const struct item *item)
 {
-    struct company *c = r->company_count ? find(r, hash_of(item)) : NULL;
+    struct company *c = r->company_count ? find(r, company_text(item)) : NULL;
     if (!c) return;
     c->most = 0;
     r->company_count--;

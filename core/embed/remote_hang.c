@@ -14,23 +14,16 @@
 #include "base/log.h"
 #include "embed/remote.h"
 #include "embed/remote_parts.h"
-#include "embed/tokens.h"
 
 #define HANG_MS 5000
 #define USUAL_TIMES 4
-
-static uint64_t hash_of(const struct item *item)
-{
-    const struct req *req = item->job->req;
-    return tokens_hash(req->embed.texts[item->index], req->embed.text_bytes[item->index]);
-}
 
 void remote_release(struct embedder *e, struct job *job)
 {
     if (!job->hung || job->open != job->hung || job->open == job->req->embed.count) return;
     for (struct batch *b = e->remote->away; b; b = b->away_next) {
         if (!b->hung || b->count != 1 || b->items[0].job != job) continue;
-        b->text = hash_of(&b->items[0]);
+        b->text = company_text(&b->items[0]);
         b->detached = true;
         b->count = 0;
     }
@@ -40,7 +33,7 @@ void remote_release(struct embedder *e, struct job *job)
 
 bool remote_attach(struct embedder *e, const struct item *item)
 {
-    uint64_t text = hash_of(item);
+    uint64_t text = company_text(item);
     for (struct batch *b = e->remote->away; b; b = b->away_next) {
         if (!b->detached || b->text != text) continue;
         b->detached = false;

@@ -7,16 +7,20 @@
 
 #include "embed/remote_parts.h"
 
-/* A text has its outcome; with the last one its request is over. */
-void remote_item_over(struct embedder *e, struct job *job)
+void remote_job_less(struct embedder *e, struct job *job)
 {
-    atomic_fetch_add(&e->texts, 1);
     if (--job->open) {
         remote_release(e, job);
         return;
     }
     embedder_post(e, job->req);
     free(job);
+}
+
+void remote_item_over(struct embedder *e, struct job *job)
+{
+    atomic_fetch_add(&e->texts, 1);
+    remote_job_less(e, job);
 }
 
 void remote_item_fail(struct embedder *e, const struct item *item, const struct lks_err *err)

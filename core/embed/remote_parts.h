@@ -49,6 +49,8 @@ struct remote {
 };
 
 /* remote_outcome.c: a text, or all that hang on a batch, a list or the line, come to their end. */
+/* One text less without an outcome; with the last one the engine's request is posted. */
+void remote_job_less(struct embedder *e, struct job *job);
 void remote_item_over(struct embedder *e, struct job *job); /* it has its vector, or its error is noted */
 void remote_item_fail(struct embedder *e, const struct item *item, const struct lks_err *err);
 void remote_fail_items(struct embedder *e, struct batch *b, const struct lks_err *err); /* keeps the batch */
@@ -74,6 +76,8 @@ int remote_timeout_ms(const struct embedder *e);
 
 /* remote_company.c: how many texts may travel together with this one; SIZE_MAX: any number. */
 size_t company_of(const struct remote *r, const struct item *item);
+/* By what its text is remembered. */
+uint64_t company_text(const struct item *item);
 /* From now on it travels with fewer than `count` others: half of them. */
 void company_halve(struct remote *r, const struct item *item, size_t count);
 /* From now on it travels alone. */

@@ -6,17 +6,11 @@
 #include <limits.h>
 
 #include "engine/internal.h"
+#include "engine/retry.h"
 
 #define TRIES_AT_ONCE 3
-#define MIN_WAIT_MS 20
-#define MAX_WAIT_MS 5000
 
-static int64_t wait_ms(int attempts)
-{
-    int64_t wait = MIN_WAIT_MS;
-    for (int i = TRIES_AT_ONCE; i < attempts && wait < MAX_WAIT_MS; i++) wait *= 2;
-    return wait < MAX_WAIT_MS ? wait : MAX_WAIT_MS;
-}
+static const struct retry_policy waits = {.base_ms = 20, .multiplier = 2, .max_ms = 5000};
 
 void doc_defer(struct engine *e, struct doc *doc, struct lane *to)
 {
@@ -27,7 +21,7 @@ void doc_defer(struct engine *e, struct doc *doc, struct lane *to)
         return;
     }
     doc->deferred_to = to;
-    doc->deferred_until_ms = now_ms(e) + wait_ms(doc->attempts);
+    doc->deferred_until_ms = now_ms(e) + retry_delay_ms(&waits, doc->attempts - TRIES_AT_ONCE + 1, 0, 0);
     lane_push(&e->deferred, &doc->node);
 }
 

@@ -46,7 +46,7 @@ struct why {
     bool scanned;        /* seen by a scan, not by an event */
     bool tomb;           /* there is a durable tomb for it */
     bool tomb_alone;     /* and nothing else brings us here */
-    bool tomb_refused;   /* its tomb says that its record is to be written, too */
+    bool record_refused; /* its tombstone says that its record is to be written, too */
     bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
     bool cycle;          /* taken by the worker: counts in the cycle's figures */
     bool names_only;     /* no collection reads what changed: only lastModifiedFields is to say so */
@@ -509,8 +509,8 @@ enum stray_verdict replicas_judge_stray(struct part *part, const char *stray, co
 /* The point that the record names, if it is not the one that is wanted, may be on some replica still. False
  * when memory is out. */
 bool replicas_owe_former(const struct engine *e, struct part *part);
-/* Only a tomb that is owed something brings us here, and the record says that somebody comes anyway, or that
- * nobody can do anything about its own point. */
+/* Only a tombstone that is owed something brings us here, and the record says that somebody comes anyway, or
+ * that nobody can do anything about its own point. */
 bool replicas_leave(const struct part *part);
 /* So it is, but it owes points that are not its own: those alone are settled, nothing is embedded. */
 bool replicas_strays_only(const struct part *part);

@@ -189,7 +189,7 @@ static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, str
     const struct doc *doc = claim ? part->doc : batch->items[i];
     bool own = !claim || docid_equal(part->claimed, doc->id);
     bool refused = !claim && !drop && doc->refused;
-    bool still = claim && own && (doc->work.tomb_refused || refused_is(e, doc)); /* it is not written yet */
+    bool still = claim && own && (doc->work.record_refused || refused_is(e, doc)); /* it is not written yet */
     *tomb = (struct tomb){.id = docid_copy(claim ? part->claimed : doc->id),
                           .after = doc->work.after,
                           .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),

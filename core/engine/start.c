@@ -220,14 +220,26 @@ static void free_state(struct engine_state *state)
     *state = (struct engine_state){.token = NULL};
 }
 
-static bool fill_places(const struct engine *e, struct engine_state *state)
+/* A copy of a text of each collection; "" for one that has none. False when memory is out. */
+static bool copy_texts(const struct engine *e, const char *(*text_of)(const struct engine_collection *),
+                       char ***out)
 {
-    state->places = calloc(e->collection_count + 1, sizeof *state->places);
-    for (size_t i = 0; state->places && i < e->collection_count; i++) {
-        const char *place = e->collections[i].config->place;
-        if (!(state->places[i] = strdup(place ? place : ""))) return false;
+    *out = calloc(e->collection_count + 1, sizeof **out);
+    for (size_t i = 0; *out && i < e->collection_count; i++) {
+        const char *text = text_of(e->collections[i].config);
+        if (!((*out)[i] = strdup(text ? text : ""))) return false;
     }
-    return state->places != NULL;
+    return *out != NULL;
+}
+
+static const char *digest_of(const struct engine_collection *c)
+{
+    return c->digest;
+}
+
+static const char *place_of(const struct engine_collection *c)
+{
+    return c->place;
 }
 
 /* What may be saved now. False when memory is out. */
@@ -248,14 +260,9 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
     state->drop_reported = e->sweep.drop_reported && state->scan_running;
     state->held = calloc(e->collection_count + 1, sizeof *state->held);
-    state->digests = calloc(e->collection_count + 1, sizeof *state->digests);
-    if (!state->held || !state->digests) return false;
+    if (!state->held) return false;
     for (size_t i = 0; i < e->collection_count; i++) state->held[i] = e->collections[i].held;
-    for (size_t i = 0; i < e->collection_count; i++) {
-        const char *digest = e->collections[i].config->digest;
-        if (!(state->digests[i] = strdup(digest ? digest : ""))) return false;
-    }
-    return fill_places(e, state);
+    return copy_texts(e, digest_of, &state->digests) && copy_texts(e, place_of, &state->places);
 }
 
 static void save(struct engine *e)

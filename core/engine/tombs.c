@@ -116,7 +116,7 @@ static bool take_tomb(struct engine *e, struct tomb *tomb)
     struct why why = {.doubt = true,
                       .tomb = true,
                       .tomb_alone = !tomb->refused, /* that brings us here as well */
-                      .tomb_refused = tomb->refused,
+                      .record_refused = tomb->refused,
                       .tomb_since_ms = tomb->since_ms,
                       .tomb_due_ms = tomb->due_ms,
                       .tomb_key = tomb->key,

@@ -75,7 +75,7 @@ void why_merge(struct why *to, struct why *more)
     if (more->tomb && (!to->tomb || more->tomb_since_ms > to->tomb_since_ms))
         to->tomb_since_ms = more->tomb_since_ms, to->tomb_due_ms = more->tomb_due_ms;
     to->tomb |= more->tomb;
-    to->tomb_refused |= more->tomb_refused;
+    to->record_refused |= more->record_refused;
     if (!owed_add_all(&to->owed, &more->owed)) to->tomb = to->tomb_alone = false; /* it stays, then */
     to->tomb_alone &= more->tomb_alone;
     if (more->tomb_key && !to->tomb_key) {

@@ -18,12 +18,6 @@ struct page {
     size_t count, room;
 };
 
-static void page_fini(struct page *page)
-{
-    for (size_t i = 0; i < page->count; i++) docid_free(page->ids[i]);
-    free(page->ids);
-}
-
 static enum lks_code page_fill(struct mongo *m, mongoc_client_t *client, const bson_t *command,
                                cluster_time after, struct page *page, struct lks_err *err)
 {
@@ -76,7 +70,7 @@ static enum lks_code without_document(struct mongo *m, mongoc_client_t *client, 
         if (!has(&there, ids[i])) ids[kept++] = ids[i];
     if (!code) *count = kept;
     bson_destroy(&command);
-    page_fini(&there);
+    mongo_ids_free(there.ids, there.count);
     return code;
 }
 
@@ -119,7 +113,7 @@ enum lks_code beside_orphans(struct mongo *m, mongoc_client_t *client, struct re
         req->orphan_records.next = docid_copy(page.ids[page.count - 1]);
         if (!req->orphan_records.next) code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     }
-    page_fini(&page);
+    mongo_ids_free(page.ids, page.count);
     return code;
 }
 

@@ -36,8 +36,7 @@ static struct due_rule rule_of(const struct req *req, bool recorded_only)
 
 static void page_fini(struct page *page)
 {
-    for (size_t i = 0; i < page->count; i++) docid_free(page->ids[i]);
-    free(page->ids);
+    mongo_ids_free(page->ids, page->count);
     *page = (struct page){0};
 }
 

@@ -59,19 +59,26 @@ static void index_command(bson_t *command, const struct wanted *w)
     bson_append_array_end(command, &list);
 }
 
+/* Says so if the index was not made. False only if the server couldn't be asked. */
+static bool index_answered(bool ok, const bson_error_t *error, const char *collection, const char *field,
+                           struct lks_err *err)
+{
+    if (ok || is_there(error)) return true;
+    mongo_fail(err, error, what);
+    if (!mongo_is_server_error(error)) return false;
+    log_warn("an index could not be made; everything works without, but slower",
+             LOG_STR("collection", collection), LOG_STR("field", field), LOG_STR("error", err->text));
+    return true;
+}
+
 /* One index. False only if the server couldn't be asked. */
 static bool make_index(struct mongo *m, mongoc_client_t *client, const struct wanted *w, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, reply;
     bson_error_t error;
     index_command(&command, w);
-    bool ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error) || is_there(&error);
-    bool answered = ok || mongo_is_server_error(&error);
-    if (!ok) mongo_fail(err, &error, what);
-    if (!ok && answered)
-        log_warn("an index could not be made; everything works without, but slower",
-                 LOG_STR("collection", w->collection), LOG_STR("field", w->fields[0]),
-                 LOG_STR("error", err->text));
+    bool ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error);
+    bool answered = index_answered(ok, &error, w->collection, w->fields[0], err);
     bson_destroy(&command);
     bson_destroy(&reply);
     return answered;
@@ -221,16 +228,11 @@ static bool make_overall_index(struct mongo *m, mongoc_client_t *client, const c
     overall_command(m, &command, records);
     bool ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error);
     if (!ok && mongo_is_server_error(&error) && error.code == OTHER_KEYS) {
-        drop_index(m, client, records, CONTRADICTIONS_INDEX, "an index of ours is of other collections");
+        drop_index(m, client, records, CONTRADICTIONS_INDEX, "it is of other collections");
         bson_destroy(&reply);
         ok = mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error);
     }
-    bool answered = ok || mongo_is_server_error(&error);
-    if (!ok) mongo_fail(err, &error, what);
-    if (!ok && answered && !is_there(&error))
-        log_warn("an index could not be made; everything works without, but slower",
-                 LOG_STR("collection", records), LOG_STR("index", CONTRADICTIONS_INDEX),
-                 LOG_STR("error", err->text));
+    bool answered = index_answered(ok, &error, records, METADATA ".overallStatus", err);
     bson_destroy(&command);
     bson_destroy(&reply);
     return answered;

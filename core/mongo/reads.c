@@ -281,9 +281,8 @@ static void append_bounds(bson_t *to, const bson_iter_t *from)
     const char *index;
     uint32_t count = 0;
     size_t own = type_of_id(from);
-    bool nan =
-        BSON_ITER_HOLDS_DOUBLE(from) || BSON_ITER_HOLDS_DECIMAL128(from) ? canonical_is_nan(from) : false;
-    bool bounded = id_types[own].bounded && !nan; /* nothing is greater than NaN, which sorts first */
+    bool bounded =
+        id_types[own].bounded && !canonical_is_nan(from); /* nothing is greater than NaN, which sorts first */
     BSON_APPEND_ARRAY_BEGIN(to, "$or", &either);
     if (bounded) {
         BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);

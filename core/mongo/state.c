@@ -268,11 +268,9 @@ static bool has_no_documents(struct mongo *m, mongoc_client_t *client)
     struct rows rows = {0};
     const bson_t *row;
     struct lks_err ignored;
-    bson_t command = BSON_INITIALIZER, inner;
+    bson_t command = BSON_INITIALIZER;
     BSON_APPEND_UTF8(&command, "find", m->collection);
-    BSON_APPEND_DOCUMENT_BEGIN(&command, "projection", &inner);
-    BSON_APPEND_INT32(&inner, "_id", 1);
-    bson_append_document_end(&command, &inner);
+    BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     BSON_APPEND_INT32(&command, "limit", 1);
     BSON_APPEND_INT32(&command, "maxTimeMS", LOOK_FOR_DOCUMENTS_MS);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &ignored);

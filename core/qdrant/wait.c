@@ -193,6 +193,16 @@ void qdrant_info_fini(struct qdrant_info *info)
     *info = (struct qdrant_info){0};
 }
 
+/* To be ended with ask_end(). */
+static enum lks_code ask_info(struct ask *a, struct qdrant *q, const struct collection *c,
+                              struct reply_info *info)
+{
+    ask_init(a);
+    if (!ask_run(a, q, "GET", c->url, "", "look at collection \"%s\"", c->name))
+        verdict_broken(&a->v, reply_info(a->v.result, info), a->what);
+    return a->v.code;
+}
+
 enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_info *out, struct lks_err *err)
 {
     struct ask a;
@@ -200,12 +210,7 @@ enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_inf
     *out = (struct qdrant_info){0};
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
-    ask_init(&a);
-    enum lks_code code = ask_run(&a, q, "GET", c->url, "", "look at collection \"%s\"", c->name);
-    if (!code) {
-        verdict_broken(&a.v, reply_info(a.v.result, &info), a.what);
-        code = a.v.code;
-    }
+    enum lks_code code = ask_info(&a, q, c, &info);
     if (code == LKS_E_NOT_FOUND) {
         ask_end(&a, NULL);
         return LKS_E_OK;
@@ -228,12 +233,7 @@ enum lks_code qdrant_fits(struct qdrant *q, size_t collection, size_t dimensions
     struct reply_info info;
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
     const struct collection *c = &q->collections[collection];
-    ask_init(&a);
-    enum lks_code code = ask_run(&a, q, "GET", c->url, "", "look at collection \"%s\"", c->name);
-    if (!code) {
-        verdict_broken(&a.v, reply_info(a.v.result, &info), a.what);
-        code = a.v.code;
-    }
+    enum lks_code code = ask_info(&a, q, c, &info);
     if (!code) code = a.v.code = collection_fits(c, &info, dimensions, &a.v.err);
     if (code == LKS_E_NOT_FOUND) {
         ask_end(&a, NULL);

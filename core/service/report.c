@@ -181,7 +181,7 @@ static json_t *action(const struct plan_counts *c, enum plan_action a)
     return json_pack("{s:I,s:o}", "count", (json_int_t)c->by_action[a], "reasons", reasons);
 }
 
-static json_t *plain_id(const char *doc)
+json_t *report_id(const char *doc)
 {
     struct docid *id = doc ? docid_parse(doc) : NULL;
     char *plain = id ? docid_plain(id) : NULL;
@@ -196,7 +196,7 @@ static void put_refusals(json_t *out, const struct plan_counts *c)
     if (!c->refusal_count) return;
     json_t *list = json_array();
     for (size_t i = 0; i < c->refusal_count; i++)
-        json_array_append_new(list, json_pack("{s:o,s:o}", "id", plain_id(c->refusals[i].doc), "error",
+        json_array_append_new(list, json_pack("{s:o,s:o}", "id", report_id(c->refusals[i].doc), "error",
                                               report_text(c->refusals[i].text)));
     json_object_set_new(out, "refusals", list);
 }
@@ -221,7 +221,7 @@ json_t *report_plan(const struct compare_source *source, const struct plan *plan
 json_t *report_part(const char *collection, const char *doc, enum plan_action a, enum plan_reason reason,
                     const char *why)
 {
-    json_t *out = json_pack("{s:o,s:s,s:s,s:s}", "id", plain_id(doc), "collection", collection, "action",
+    json_t *out = json_pack("{s:o,s:s,s:s,s:s}", "id", report_id(doc), "collection", collection, "action",
                             plan_action_name(a), "reason", plan_reason_name(reason));
     if (why) json_object_set_new(out, "error", report_text(why));
     return out;

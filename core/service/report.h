@@ -33,6 +33,8 @@ json_t *report_untouched(const char *id, const struct lks_err *err);
 /* What a sync would do: `{documents, collections: {NAME: {ACTION: {count, reasons: {REASON: count}},
  * refusals: [{id, error}], doesNotFit}}}`; the last two only where there is something to say. */
 json_t *report_plan(const struct compare_source *source, const struct plan *plan);
+/* The plain form of an `_id` in canonical Extended JSON; "?" for a text that is none, and for NULL. */
+json_t *report_id(const char *doc);
 /* `{id, collection, action, reason, error}`; `doc` is the `_id` in canonical Extended JSON; no error where
  * `why` is NULL. */
 json_t *report_part(const char *collection, const char *doc, enum plan_action action, enum plan_reason reason,
