@@ -183,3 +183,14 @@ json_t *raw_json(const struct buf *answer_text)
     const char *body = answer_text->bytes ? strstr(answer_text->data, "\r\n\r\n") : NULL;
     return body ? json_loads(body + 4, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
 }
+
+bool shows_problem(struct live *w, const char *code)
+{
+    struct live_process server = api(w);
+    json_t *reply = answer(w, &server, 200, "GET", "/api/sync/worker/problems", NULL), *p;
+    size_t i;
+    bool found = false;
+    json_array_foreach(value_at(reply, "problems"), i, p) found |= !strcmp(text_at(p, "code"), code);
+    json_decref(reply);
+    return found;
+}

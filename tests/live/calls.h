@@ -21,6 +21,8 @@ json_t *answer(struct live *w, const struct live_process *server, long status, c
 /* A call with these headers; the status, 0 if there was none. */
 long with_headers(struct live *w, const struct live_process *server, const char *method, const char *path,
                   const struct http_header *headers, size_t count);
+/* True if the API shows a problem with this code now. */
+bool shows_problem(struct live *w, const char *code);
 int64_t number(const json_t *in, const char *name);
 /* "" if it isn't there or no text. */
 const char *text(const json_t *in, const char *name);

@@ -166,17 +166,6 @@ START_TEST(a_user_who_may_not_remove_records_empties_them)
 }
 END_TEST
 
-static bool shows(struct live *w, const char *code)
-{
-    struct live_process server = api(w);
-    json_t *reply = answer(w, &server, 200, "GET", "/api/sync/worker/problems", NULL), *p;
-    size_t i;
-    bool found = false;
-    json_array_foreach(value_at(reply, "problems"), i, p) found |= !strcmp(text_at(p, "code"), code);
-    json_decref(reply);
-    return found;
-}
-
 START_TEST(records_that_can_not_go_are_a_problem_and_hold_nothing_up)
 {
     struct live w;
@@ -187,11 +176,11 @@ START_TEST(records_that_can_not_go_are_a_problem_and_hold_nothing_up)
     forbid(&w, "[\"delete\",\"update\"]");
     delete_one(&w, J("id" : "made-3"));
     WAIT_UNTIL(&w, points(&w, "tools") == 29);
-    WAIT_UNTIL(&w, shows(&w, "RECORDS_REMAIN"));
+    WAIT_UNTIL(&w, shows_problem(&w, "RECORDS_REMAIN"));
     admin(&w, J("configureFailPoint" : "failCommand", "mode" : "off"));
     delete_one(&w, J("id" : "made-4"));
     WAIT_UNTIL(&w, points(&w, "tools") == 28);
-    WAIT_UNTIL(&w, !shows(&w, "RECORDS_REMAIN"));
+    WAIT_UNTIL(&w, !shows_problem(&w, "RECORDS_REMAIN"));
     update(&w, J("id" : "made-5"), J("$set" : {"name" : "Right again"}));
     daemon_stop(&w);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", "--repair", NULL), 0);

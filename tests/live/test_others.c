@@ -188,18 +188,6 @@ START_TEST(what_was_skipped_before_a_daemon_died_is_written_by_the_next)
 }
 END_TEST
 
-/* True if this problem is shown. */
-static bool shows(struct live *w, const char *code)
-{
-    struct live_process server = api(w);
-    json_t *reply = answer(w, &server, 200, "GET", "/api/sync/worker/problems", NULL), *p;
-    size_t i;
-    bool found = false;
-    json_array_foreach(value_at(reply, "problems"), i, p) found |= !strcmp(text_at(p, "code"), code);
-    json_decref(reply);
-    return found;
-}
-
 /* How often its daemon said this. */
 static size_t told(struct live *w, const char *text)
 {
@@ -234,8 +222,8 @@ static struct live *write_until_noticed(struct live *a, struct live *b)
         snprintf(filter, sizeof filter, "{\"id\":\"made-%d\"}", 10 + i % 10);
         snprintf(change, sizeof change, "{\"$set\":{\"tagline\":\"Edited for the %dth time\"}}", i);
         update(i % 2 ? a : b, filter, change);
-        if (shows(a, "ANOTHER_WRITER")) return a;
-        if (shows(b, "ANOTHER_WRITER")) return b;
+        if (shows_problem(a, "ANOTHER_WRITER")) return a;
+        if (shows_problem(b, "ANOTHER_WRITER")) return b;
         for (int k = 0; k < 5; k++) live_pause();
     }
     FAIL(a, "neither saw the other");
@@ -271,14 +259,14 @@ START_TEST(two_installations_on_one_qdrant_notice_each_other)
         live_pause(); /* in one second both get the same epoch */
     daemon_start(&b);
     struct live *knows = write_until_noticed(&a, &b), *other = knows == &a ? &b : &a;
-    WAIT_UNTIL(&a, shows(other, "EPOCH_RAISED"));
+    WAIT_UNTIL(&a, shows_problem(other, "EPOCH_RAISED"));
     size_t scans = told(knows, "scan done"), sweeps = told(knows, "sweep done");
     insert(other, J("id" : "new", "name" : "New, and no document of the first one"));
     WAIT_UNTIL(&a, has_point(&a, "new"));
     WAIT_UNTIL(&a, told(knows, "scan done") > scans);  /* everything is compared, */
     EXPECT_INT(&a, told(knows, "sweep done"), sweeps); /* and nothing swept */
     EXPECT(&a, has_point(&a, "new"));
-    EXPECT(&a, shows(knows, "ANOTHER_WRITER"));
+    EXPECT(&a, shows_problem(knows, "ANOTHER_WRITER"));
     daemon_kill(other); /* found, and stopped */
     daemon_stop(knows);
     EXPECT_INT(&a, live_command(knows, NULL, NULL, NULL, "verify", "--repair", NULL), 0);

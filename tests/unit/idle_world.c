@@ -163,6 +163,16 @@ struct engine *idle_engine(struct idle_world *w, const struct engine_config *con
     return e;
 }
 
+void idle_put_off(struct idle_world *w, enum req_kind kind)
+{
+    struct req *req = w->asked, **end = &w->asked;
+    if (!req || req->kind != kind || !req->next) return;
+    w->asked = req->next;
+    req->next = NULL;
+    while (*end) end = &(*end)->next;
+    *end = req;
+}
+
 void idle_end(struct idle_world *w, struct engine *e)
 {
     engine_run(e); /* what it asks for now is under way when it is told to stop */

@@ -37,6 +37,8 @@ void idle_point(struct made *made, const char *point_id);
 void idle_embedded(struct req *req);
 /* Runs the engine and answers the oldest request; false if there was none. 10 milliseconds pass. */
 bool idle_step(struct idle_world *w, struct engine *e);
+/* Requests of this kind are slow: if the oldest is one, all others are answered before it. */
+void idle_put_off(struct idle_world *w, enum req_kind kind);
 /* Tells it to stop; it must end. Frees it. */
 void idle_end(struct idle_world *w, struct engine *e);
 

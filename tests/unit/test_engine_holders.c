@@ -107,17 +107,6 @@ static void answer(struct idle_world *idle, struct req *req)
     }
 }
 
-/* Reads are slow: everything else is answered before them. */
-static void put_off_reads(struct idle_world *w)
-{
-    struct req *req = w->asked, **end = &w->asked;
-    if (!req || req->kind != REQ_READ || !req->next) return;
-    w->asked = req->next;
-    req->next = NULL;
-    while (*end) end = &(*end)->next;
-    *end = req;
-}
-
 START_TEST(all_holders_of_a_freed_business_id_are_looked_at_in_bounded_memory)
 {
     static struct crowd w;
@@ -128,7 +117,7 @@ START_TEST(all_holders_of_a_freed_business_id_are_looked_at_in_bounded_memory)
     config.max_docs = MAX_DOCS;
     struct engine *e = idle_engine(&w.idle, &config);
     for (int i = 0; i < PATIENCE && w.seen < HOLDERS; i++) {
-        put_off_reads(&w.idle);
+        idle_put_off(&w.idle, REQ_READ);
         idle_step(&w.idle, e);
         if (engine_docs_in_work(e) > peak) peak = engine_docs_in_work(e);
     }

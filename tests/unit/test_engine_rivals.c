@@ -187,17 +187,6 @@ static void answer_tombed(struct idle_world *idle, struct req *req)
     }
 }
 
-/* Everything else is answered before. */
-static void put_off(struct idle_world *w, enum req_kind kind)
-{
-    struct req *req = w->asked, **end = &w->asked;
-    if (!req || req->kind != kind || !req->next) return;
-    w->asked = req->next;
-    req->next = NULL;
-    while (*end) end = &(*end)->next;
-    *end = req;
-}
-
 START_TEST(a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at)
 {
     static struct tomb_world w;
@@ -206,8 +195,8 @@ START_TEST(a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at)
     idle_configure(&config);
     struct engine *e = idle_engine(&w.idle, &config);
     for (int i = 0; i < 300; i++) {
-        put_off(&w.idle, REQ_READ);
-        if (!w.listed) put_off(&w.idle, REQ_DUE);
+        idle_put_off(&w.idle, REQ_READ);
+        if (!w.listed) idle_put_off(&w.idle, REQ_DUE);
         idle_step(&w.idle, e);
     }
     ck_assert(w.listed);
