@@ -30,9 +30,10 @@ static void help(FILE *out)
     fputs("usage: lockstep [--config FILE] COMMAND [OPTIONS]\n\n"
           "Keeps Qdrant collections in step with MongoDB documents.\n\n",
           out);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-9s %s\n            %s\n", commands[i]->name, commands[i]->summary,
-                commands[i]->usage);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        if (*commands[i]->usage) fprintf(out, "            %s\n", commands[i]->usage);
+    }
     fputs("\n  --config FILE   the configuration; without it " SYSCONFDIR "/lockstep.ini\n"
           "  --version       says which version this is\n"
           "  --help          says this; behind a COMMAND, how that is used\n\n"

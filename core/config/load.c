@@ -354,6 +354,7 @@ enum lks_code config_load(struct config **out, const char *path, char *const *en
 {
     *out = NULL;
     *problems = (struct config_problems){0};
+    bool keep = flags & CONFIG_KEEP;
     enum lks_code code = LKS_E_NOMEM;
     struct config *config = calloc(1, sizeof *config);
     struct config_parts *parts = calloc(1, sizeof *parts);
@@ -368,8 +369,10 @@ enum lks_code config_load(struct config **out, const char *path, char *const *en
     parts->folder = folder_of(parts, path);
     code = parts_read(parts, err);
     if (code != LKS_E_OK) goto out;
-    /* without a file there is only one thing to say */
-    if (!(parts->problem_count == 1 && parts->problems[0].line == 0)) {
+    /* without a file there is only one thing to say, and no configuration to keep */
+    if (parts->problem_count == 1 && parts->problems[0].line == 0) {
+        keep = false;
+    } else {
         parts_environment(parts, environment);
         if (!parts->no_memory) parts_resolve(parts, config);
     }
@@ -381,7 +384,7 @@ enum lks_code config_load(struct config **out, const char *path, char *const *en
     else if (problems->count)
         code = lks_fail(err, LKS_E_CONFIG, "%s: %zu problems in the configuration", path, problems->count);
 out:
-    if (code == LKS_E_OK || (code == LKS_E_CONFIG && flags & CONFIG_KEEP))
+    if (code == LKS_E_OK || (code == LKS_E_CONFIG && keep))
         *out = config;
     else
         config_free(config);

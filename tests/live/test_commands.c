@@ -1,6 +1,7 @@
 /* test_commands.c - the command line over the wire: what it does, prints, and exits with. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "live/harness.h"
 
@@ -237,6 +238,25 @@ START_TEST(everything_wrong_in_the_configuration_is_said_at_once)
 }
 END_TEST
 
+START_TEST(a_configuration_that_is_not_there_is_named_by_each_command)
+{
+    static const char *const commands[][2] = {
+        {"run"},     {"sync"},    {"status"},          {"verify"},
+        {"plugins"}, {"preview"}, {"config", "check"}, {"config", "show"}};
+    struct live w = {.folder = ""};
+    struct buf err;
+    live_open(&w, "no-config");
+    unlink(live_ini(&w));
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        buf_init(&err, 0);
+        EXPECT_INT(&w, live_command(&w, NULL, NULL, &err, commands[i][0], commands[i][1], NULL), 2);
+        EXPECT(&w, has(&err, "lockstep.ini: can't be read: No such file or directory; name another file"));
+        buf_fini(&err);
+    }
+    live_close(&w);
+}
+END_TEST
+
 START_TEST(config_show_hides_secrets)
 {
     struct live w = {.folder = ""};
@@ -353,8 +373,12 @@ END_TEST
 START_TEST(wrong_usage_exits_with_two_and_help_with_none)
 {
     struct live w = {.folder = ""};
+    struct buf out;
     live_open(&w, "usage");
-    EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "--help", NULL), 0);
+    buf_init(&out, 0);
+    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "--help", NULL), 0);
+    EXPECT(&w, has(&out, "  run ") && !has(&out, " \n"));
+    buf_fini(&out);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "--version", NULL), 0);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "dance", NULL), 2);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "run", "away", NULL), 2);
@@ -374,6 +398,7 @@ int main(void)
         preview_of_an_id_says_what_is_in_qdrant_then,
         search_finds_by_the_text_of_each_collection,
         everything_wrong_in_the_configuration_is_said_at_once,
+        a_configuration_that_is_not_there_is_named_by_each_command,
         config_show_hides_secrets,
         plugins_are_listed_with_what_they_watch,
         a_collection_declared_in_the_ini_file_alone_is_kept_in_step,

@@ -257,6 +257,11 @@ START_TEST(a_missing_file_is_one_problem)
     ck_assert_int_eq(config_load(&config, "plugins", NULL, 0, &told, &err), LKS_E_CONFIG);
     ck_assert_str_eq(told.texts[0], "plugins: can't be read: Is a directory");
     config_problems_fini(&told);
+    /* there is nothing to keep */
+    ck_assert_int_eq(config_load(&config, "nowhere.ini", NULL, CONFIG_KEEP, &told, &err), LKS_E_CONFIG);
+    ck_assert_ptr_null(config);
+    ck_assert_str_eq(err.text, told.texts[0]);
+    config_problems_fini(&told);
 }
 END_TEST
 
