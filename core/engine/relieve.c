@@ -23,14 +23,18 @@ static bool somebody_starves(const struct engine *e, size_t slow_collection, siz
     return false;
 }
 
-/* Puts aside the older half of what waits in a lane, where nothing else keeps the document. */
+/*
+ * Puts aside the older half of what waits in a lane, where nothing else keeps the document. Not the owner of
+ * a duplicate id that is only looked at for the duplicate: its record is right, and would be written as stale
+ * and then as synced, its points too.
+ */
 static void relieve_lane(struct engine *e, struct lane *lane)
 {
     size_t most = lane->queued / 2 + 1;
     for (struct node *node = lane->head, *next; node && most > 0; node = next, most--) {
         next = node->next;
         struct part *part = (struct part *)node;
-        if (part->doc->parts_open > 1) continue;
+        if (part->doc->parts_open > 1 || part->doc->work.rival) continue;
         lane_remove(node);
         part_park(e, part);
     }

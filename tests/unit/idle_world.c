@@ -59,7 +59,7 @@ void idle_answer(struct idle_world *w, struct req *req)
         req->due.next_ms = NO_TIME;
         break;
     case REQ_TALLY:
-        req->tally.with_point = calloc(1, sizeof *req->tally.with_point);
+        req->tally.with_point = calloc(ENGINE_MAX_COLLECTIONS, sizeof *req->tally.with_point);
         break;
     default: /* nothing is there: zero says it */
         break;

@@ -206,6 +206,107 @@ START_TEST(a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at)
 }
 END_TEST
 
+/*
+ * Documents 1 to FEW hold the business ids of FEW others. The looks at their owners wait in one of two
+ * collections, the other one has nothing to do, and the documents take all credits.
+ */
+#define FEW 10
+
+struct slow_world {
+    struct idle_world idle; /* first */
+    bool asked;
+    size_t owners_read, owners_recorded;
+};
+
+static void answer_slow_read(struct slow_world *w, struct req *req)
+{
+    for (size_t i = 0; i < req->read.count; i++) {
+        struct source_doc *doc = &req->read.docs[i];
+        bool duplicate = number_of(doc->id) <= FEW;
+        doc->body = bson_new();
+        doc->contested = true;
+        if (duplicate) doc->owner = idle_id(number_of(doc->id) + FEW);
+        w->owners_read += !duplicate;
+        ck_assert(record_init(&doc->record, 2));
+        doc->record.present = true;
+        for (int c = 0; c < 2; c++)
+            doc->record.entries[c] = (struct entry){.present = true,
+                                                    .status = duplicate ? SYNC_FAILED : SYNC_SYNCED,
+                                                    .error = duplicate ? LKS_E_VALIDATION : LKS_E_OK,
+                                                    .last_synced_ms = duplicate ? NO_TIME : 1,
+                                                    .next_retry_ms = NO_TIME};
+    }
+}
+
+static void answer_slow(struct idle_world *idle, struct req *req)
+{
+    struct slow_world *w = (struct slow_world *)idle;
+    idle_answer(idle, req);
+    switch (req->kind) {
+    case REQ_STATE_LOAD: /* as it was left: nothing has to be compared */
+        req->state_load.state.digests = calloc(3, sizeof(char *));
+        ck_assert_ptr_nonnull(req->state_load.state.digests);
+        for (int c = 0; c < 2; c++) req->state_load.state.digests[c] = strdup("d");
+        break;
+    case REQ_DUE:
+        if (!req->due.rejected_too || w->asked) break;
+        w->asked = true;
+        req->due.ids = calloc(FEW, sizeof *req->due.ids);
+        ck_assert_ptr_nonnull(req->due.ids);
+        for (int i = 1; i <= FEW; i++) req->due.ids[req->due.count++] = idle_id(i);
+        break;
+    case REQ_READ:
+        answer_slow_read(w, req);
+        break;
+    case REQ_MAKE: /* a business id, but no point */
+        idle_made(req);
+        for (size_t k = 0; k < req->make.count; k++)
+            req->make.made[k] = (struct made){.kind = MADE_NOTHING, .key = strdup("key")};
+        break;
+    case REQ_RECORD:
+        for (size_t i = 0; i < req->record.count; i++)
+            w->owners_recorded += number_of(req->record.writes[i].id) > FEW;
+        break;
+    default:
+        break;
+    }
+}
+
+/* All that is not a look into the first collection is answered before those. */
+static void put_off_looks(struct idle_world *w)
+{
+    for (struct req *r = w->asked, *first = r; r && r->kind == REQ_LOOKUP && !r->lookup.collection;) {
+        idle_put_off(w, REQ_LOOKUP);
+        r = w->asked;
+        if (r == first) break;
+    }
+}
+
+START_TEST(an_owner_that_waits_to_be_looked_at_is_not_recorded_as_stale)
+{
+    static struct slow_world w;
+    static const struct engine_collection both[] = {{.name = "slow", .digest = "d"},
+                                                    {.name = "idle", .digest = "d", .embedder = 1}};
+    static const char *const embedders[] = {"one", "two"};
+    struct engine_config config;
+    w = (struct slow_world){.idle = {.now_ms = 1000, .answer = answer_slow}};
+    idle_configure(&config);
+    config.collections = both;
+    config.embedders = embedders;
+    config.collection_count = config.embedder_count = 2;
+    config.max_docs = FEW;
+    config.write_batch = 1;
+    struct engine *e = idle_engine(&w.idle, &config);
+    for (int i = 0; i < 300; i++) {
+        put_off_looks(&w.idle);
+        idle_step(&w.idle, e);
+    }
+    ck_assert_uint_ge(w.owners_read, FEW);
+    ck_assert_uint_eq(w.owners_recorded, 0);
+    idle_end(&w.idle, e);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine rivals");
@@ -213,6 +314,7 @@ int main(void)
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, cycles_ask_for_the_rejected_only_as_long_as_some_are_not_remembered);
     tcase_add_loop_test(tc, a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at, 0, 2);
+    tcase_add_test(tc, an_owner_that_waits_to_be_looked_at_is_not_recorded_as_stale);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
