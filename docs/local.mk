@@ -1,11 +1,16 @@
-dist_man_MANS += %D%/lockstep.1
-dist_doc_DATA += docs/architecture.md
-dist_doc_DATA += docs/testing.md
-dist_doc_DATA += docs/plugins.md
-EXTRA_DIST += docs/examples/recipes.c
-dist_doc_DATA += docs/operations.md
-dist_doc_DATA += docs/api.md
-dist_doc_DATA += docs/benchmarks.md
-dist_doc_DATA += docs/openapi.json
-dist_doc_DATA += docs/dashboard.png
-dist_doc_DATA += docs/log/found.md
+dist_man_MANS += %D%/reference/lockstep.1
+EXTRA_DIST += %D%/examples/recipes.c
+nobase_dist_doc_DATA += \
+	%D%/dashboard.png \
+	%D%/explanation/architecture.md \
+	%D%/explanation/simulation.md \
+	%D%/howto/operate.md \
+	%D%/log/benchmarks.md \
+	%D%/log/found-by-tests.md \
+	%D%/log/found.md \
+	%D%/log/mutants.md \
+	%D%/reference/api.md \
+	%D%/reference/openapi.json \
+	%D%/reference/plugins.md \
+	%D%/reference/stand-ins.md \
+	%D%/reference/tests.md

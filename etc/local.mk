@@ -10,7 +10,7 @@ etc/lockstep.service: $(srcdir)/etc/lockstep.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) etc && $(SED) 's,[@]bindir[@],$(bindir),g' $(srcdir)/etc/lockstep.service.in >$@.tmp && mv $@.tmp $@
 
 # The example becomes the configuration where there is none yet; one that somebody has changed is never touched.
-dist_doc_DATA += %D%/lockstep.ini
+nobase_dist_doc_DATA += %D%/lockstep.ini
 install-data-local: install-lockstep-ini
 uninstall-local: uninstall-lockstep-ini
 .PHONY: install-lockstep-ini uninstall-lockstep-ini
@@ -27,4 +27,4 @@ uninstall-lockstep-ini:
 	fi
 
 # For who watches it with Prometheus and Grafana: examples, beside the documentation.
-dist_doc_DATA += %D%/alerts.yml %D%/grafana-dashboard.json
+nobase_dist_doc_DATA += %D%/alerts.yml %D%/grafana-dashboard.json

@@ -15,7 +15,7 @@ struct daemon_reply {
 /* Where the daemon is asked: `url` (NULL: as [api] listen has it), without what is secret. False, and why, if
  * the configuration gives no address. */
 bool daemon_address(const struct app *app, const char *url, char *out, size_t out_bytes);
-/* `path` as in docs/api.md, `body` may be NULL. The app is connected. `reply` is to be freed by
+/* `path` as in docs/reference/api.md, `body` may be NULL. The app is connected. `reply` is to be freed by
  * daemon_reply_fini(). */
 void daemon_ask(const struct app *app, const char *url, const char *method, const char *path,
                 const json_t *body, struct daemon_reply *reply);

@@ -21,8 +21,8 @@ enum handed {
 };
 
 /*
- * Asks whoever holds the lease of this source to do a job (docs/api.md), taking `options` over, and waits for
- * its end. SIGINT and SIGTERM stop the job; a second one gives up watching it.
+ * Asks whoever holds the lease of this source to do a job (docs/reference/api.md), taking `options` over, and
+ * waits for its end. SIGINT and SIGTERM stop the job; a second one gives up watching it.
  */
 enum handed hand_over(struct handover *h, const struct app_source *source, const char *kind, json_t *options,
                       json_t **job);

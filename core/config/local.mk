@@ -16,10 +16,10 @@ EXTRA_PROGRAMS = make_reference
 make_reference_SOURCES = %D%/make_reference.c
 make_reference_LDADD = libconfig.la
 CLEANFILES += make_reference$(EXEEXT)
-dist_man_MANS += docs/lockstep.ini.5
-dist_doc_DATA += docs/configuration.md
+dist_man_MANS += docs/reference/lockstep.ini.5
+nobase_dist_doc_DATA += docs/reference/configuration.md
 docs-reference: make_reference$(EXEEXT)
-	./make_reference$(EXEEXT) markdown > $(srcdir)/docs/configuration.md
-	./make_reference$(EXEEXT) man > $(srcdir)/docs/lockstep.ini.5
+	./make_reference$(EXEEXT) markdown > $(srcdir)/docs/reference/configuration.md
+	./make_reference$(EXEEXT) man > $(srcdir)/docs/reference/lockstep.ini.5
 .PHONY: docs-reference
 libconfig_la_CPPFLAGS = $(CORE_CPPFLAGS)

@@ -1,4 +1,4 @@
-/* reference.c - docs/configuration.md and docs/lockstep.ini.5, printed from the table. */
+/* reference.c - docs/reference/configuration.md and docs/reference/lockstep.ini.5, printed from the table. */
 #include <ctype.h>
 #include <string.h>
 

@@ -120,7 +120,7 @@ dist_check_SCRIPTS += %D%/promtool.sh
 %C%_metrics_CPPFLAGS = $(live_cppflags)
 %C%_metrics_LDADD = $(live_libs)
 
-# docs/openapi.json, held against the table of routes and against what the daemon answers
+# docs/reference/openapi.json, held against the table of routes and against what the daemon answers
 check_PROGRAMS += %D%/openapi
 TESTS += %D%/openapi
 %C%_openapi_SOURCES = %D%/test_openapi.c %D%/openapi.c %D%/openapi.h %D%/schema.c %D%/schema.h

@@ -12,7 +12,7 @@ void openapi_open(struct live *w, struct openapi *o)
     const char *top = getenv("top_srcdir");
     char path[600];
     json_error_t error;
-    snprintf(path, sizeof path, "%s/docs/openapi.json", top ? top : ".");
+    snprintf(path, sizeof path, "%s/docs/reference/openapi.json", top ? top : ".");
     o->document = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!o->document) FAIL(w, "%s: line %d: %s", path, error.line, error.text);
     o->seen = json_object();
@@ -73,7 +73,8 @@ static const json_t *response_of(struct live *w, struct openapi *o, const struct
     char code[8], key[256];
     snprintf(code, sizeof code, "%ld", status);
     const json_t *listed = json_object_get(json_object_get(operation, "responses"), code);
-    if (!listed) FAIL(w, "%s %s: %ld is not listed in docs/openapi.json", call->method, path, status);
+    if (!listed)
+        FAIL(w, "%s %s: %ld is not listed in docs/reference/openapi.json", call->method, path, status);
     snprintf(key, sizeof key, "%s %s %ld", call->method, path, status);
     json_int_t before = json_integer_value(json_object_get(o->seen, key));
     json_object_set_new(o->seen, key, json_integer(before + 1));

@@ -1,4 +1,4 @@
-/* openapi.h - docs/openapi.json, and whether an answer of the daemon is what it says. */
+/* openapi.h - docs/reference/openapi.json, and whether an answer of the daemon is what it says. */
 #ifndef LOCKSTEP_TESTS_LIVE_OPENAPI_H
 #define LOCKSTEP_TESTS_LIVE_OPENAPI_H
 

@@ -1,7 +1,7 @@
 /*
- * schema.h - does a JSON value fit a JSON Schema? The part of the language that docs/openapi.json uses: type
- * (one or several), properties, required, additionalProperties, items, minItems, maxItems, enum, minimum,
- * maximum, oneOf, format date-time, $ref within the document; description and default say nothing.
+ * schema.h - does a JSON value fit a JSON Schema? The part of the language that docs/reference/openapi.json
+ * uses: type (one or several), properties, required, additionalProperties, items, minItems, maxItems, enum,
+ * minimum, maximum, oneOf, format date-time, $ref within the document; description and default say nothing.
  */
 #ifndef LOCKSTEP_TESTS_LIVE_SCHEMA_H
 #define LOCKSTEP_TESTS_LIVE_SCHEMA_H

@@ -7,7 +7,7 @@
 
 #include "live/calls.h"
 
-#define MOST_STREAMS 256 /* as docs/api.md says */
+#define MOST_STREAMS 256 /* as docs/reference/api.md says */
 
 struct listener {
     int fd;

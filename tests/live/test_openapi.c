@@ -1,6 +1,6 @@
 /*
- * test_openapi.c - is docs/openapi.json what the daemon really does? Every route is in it and nothing else
- * is; and every answer of a walk through all of them, asked well and badly, fits its schema.
+ * test_openapi.c - is docs/reference/openapi.json what the daemon really does? Every route is in it and
+ * nothing else is; and every answer of a walk through all of them, asked well and badly, fits its schema.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ START_TEST(every_route_is_documented_and_nothing_else)
     json_t *item, *operation;
     for (size_t i = 0; i < route_count; i++)
         if (!has_operation(&o, &routes[i]))
-            FAIL(&w, "%s %s is not in docs/openapi.json", routes[i].method, routes[i].path);
+            FAIL(&w, "%s %s is not in docs/reference/openapi.json", routes[i].method, routes[i].path);
     json_object_foreach(json_object_get(o.document, "paths"), template, item)
     {
         json_object_foreach(item, method, operation)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Do the includes go only where the rooms may look? The map is in docs/architecture.md. Speaks TAP.
+# Do the includes go only where the rooms may look? The map is in docs/explanation/architecture.md. Speaks TAP.
 : "${top_srcdir:=.}"
 cd "$top_srcdir" || exit 99
 

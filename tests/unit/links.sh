@@ -9,7 +9,7 @@ trap 'rm -rf "$tmp"' EXIT
 dead() {
     for file; do
         grep -oE '\]\([^)]*\)' "$file" | sed 's,^](,,; s,)$,,; s,#.*,,' | grep -vE '^(https?:.*)?$' | while read -r link; do
-            [ -e "$(dirname "$file")/$link" ] || echo "$(basename "$file"): $link"
+            [ -e "$(dirname "$file")/$link" ] || echo "$file: $link"
         done
     done
 }
@@ -19,13 +19,13 @@ say() {
 }
 
 echo 1..4
-say 1 "links of the source" "$(dead "$top_srcdir"/README.md "$top_srcdir"/docs/*.md)"
+say 1 "links of the source" "$(dead "$top_srcdir"/*.md $(find "$top_srcdir/docs" -name '*.md'))"
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
-(cd "$top_builddir" && make -s DESTDIR="$tmp" prefix=/usr exec_prefix=/opt install-dist_docDATA install-data-hook \
+(cd "$top_builddir" && make -s DESTDIR="$tmp" prefix=/usr exec_prefix=/opt install-nobase_dist_docDATA \
     install-pkgconfigDATA install-systemdsystemunitDATA) >"$tmp/log" 2>&1 || sed 's/^/# /' "$tmp/log"
 doc=$(dirname "$(find "$tmp" -name README.md | head -n 1)")
-say 2 "links of the installed documents" "$(dead "$doc"/*.md; [ -s "$doc/README.md" ] || echo "README.md is not there")"
+say 2 "links of the installed documents" "$(dead $(find "$doc" -name '*.md'); [ -s "$doc/README.md" ] || echo "README.md is not there")"
 
 unit=$(find "$tmp" -name lockstep.service | head -n 1)
 say 3 "the unit names no variable of configure's" "$(grep -nE '@[a-z]+@|\$\{(exec_)?prefix\}' "$unit" 2>&1

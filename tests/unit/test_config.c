@@ -569,7 +569,7 @@ static void read_whole(const char *name, struct buf *out)
 
 START_TEST(the_documents_are_those_of_the_table)
 {
-    static const char *const names[] = {"docs/configuration.md", "docs/lockstep.ini.5"};
+    static const char *const names[] = {"docs/reference/configuration.md", "docs/reference/lockstep.ini.5"};
     static const enum config_reference_form forms[] = {CONFIG_REFERENCE_MARKDOWN, CONFIG_REFERENCE_MAN};
     struct buf want, have;
     buf_init(&want, 0);

@@ -1,5 +1,5 @@
-/* test_example.c - the plugin of docs/plugins.md does what the guide says, built in the tree or outside of
- * it. */
+/* test_example.c - the plugin of docs/reference/plugins.md does what the guide says, built in the tree or
+ * outside of it. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
