@@ -12,5 +12,6 @@ nobase_dist_doc_DATA += \
 	%D%/reference/api.md \
 	%D%/reference/openapi.json \
 	%D%/reference/plugins.md \
+	%D%/reference/scenarios.md \
 	%D%/reference/stand-ins.md \
 	%D%/reference/tests.md

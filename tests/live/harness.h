@@ -73,6 +73,8 @@ struct live {
     struct app *app; /* the configuration as the program reads it, for comparing; made when first needed */
     json_t *vectors; /* what it said: content hash -> vector */
     const char *test;
+    const char *at_file; /* a scenario: what fails is shown with this place in it; NULL: with that in C */
+    int at_line;
 };
 
 /* ---- world.c: processes, the INI file, waiting ---- */
@@ -115,6 +117,9 @@ void process_kill(struct live_process *p);
  * first is one that needs none. */
 int live_command(struct live *w, const char *input, struct buf *out, struct buf *err, ...)
     __attribute__((sentinel));
+/* The same with a list of arguments, which a NULL ends. */
+int live_command_of(struct live *w, const char *input, struct buf *out, struct buf *err,
+                    const char *const *arguments);
 
 /* Ends the test, after the ends of all logs. */
 _Noreturn void live_fail(struct live *w, const char *file, int line, const char *format, ...)

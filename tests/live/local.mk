@@ -31,7 +31,6 @@ live_tests = \
 	%D%/api_secrets \
 	%D%/api_state \
 	%D%/api_transport \
-	%D%/changes \
 	%D%/chaos \
 	%D%/commands \
 	%D%/harness \
@@ -90,9 +89,6 @@ TESTS += $(live_tests)
 %C%_status_SOURCES = %D%/test_status.c
 %C%_status_CPPFLAGS = $(live_cppflags)
 %C%_status_LDADD = $(live_libs)
-%C%_changes_SOURCES = %D%/test_changes.c
-%C%_changes_CPPFLAGS = $(live_cppflags)
-%C%_changes_LDADD = $(live_libs)
 %C%_outages_SOURCES = %D%/test_outages.c
 %C%_outages_CPPFLAGS = $(live_cppflags)
 %C%_outages_LDADD = $(live_libs)

@@ -358,6 +358,137 @@ START_TEST(something_under_sync_metadata_that_is_no_record_is_replaced)
 }
 END_TEST
 
+/* ---- all at once ---- */
+
+/* A string of a megabyte, invalid UTF-8, and a name that is nested fifty levels deep. */
+static void insert_monsters(struct live *w)
+{
+    size_t bytes = (size_t)1 << 20;
+    char *large = malloc(bytes);
+    bson_t doc = BSON_INITIALIZER, list;
+    if (!large) FAIL(w, "no memory");
+    memset(large, 'x', bytes);
+    for (size_t i = 7; i < bytes; i += 8) large[i] = ' ';
+    BSON_APPEND_UTF8(&doc, "id", "large");
+    BSON_APPEND_UTF8(&doc, "name", "Large");
+    bson_append_utf8(&doc, "longDescription", -1, large, (int)bytes);
+    BSON_APPEND_ARRAY_BEGIN(&doc, "categories", &list);
+    bson_append_utf8(&list, "0", -1, large, (int)bytes);
+    bson_append_array_end(&doc, &list);
+    insert_bson(w, &doc);
+    bson_reinit(&doc);
+    BSON_APPEND_UTF8(&doc, "id", "broken");
+    BSON_APPEND_UTF8(&doc, "name", "caf\xe9 \xff\xfe");
+    BSON_APPEND_UTF8(&doc, "description", "half a character: \xf0\x9f");
+    insert_bson(w, &doc);
+    bson_reinit(&doc);
+    BSON_APPEND_UTF8(&doc, "id", "caf\xe9");
+    BSON_APPEND_UTF8(&doc, "name", "An id that is no UTF-8");
+    insert_bson(w, &doc);
+    bson_destroy(&doc);
+    free(large);
+}
+
+START_TEST(messy_documents_neither_crash_nor_block_the_others)
+{
+    static const char *const messy[] = {
+        J("name"
+          : "No id"),
+        J("id"
+          : null, "name"
+          : "Null for an id"),
+        J("id" : 42, "name"
+          : "A number for an id"),
+        J("id"
+          : {"$numberLong" : "42"}, "name"
+          : "The same number in another type"),
+        J("id" : 42.5, "name"
+          : "A fraction for an id"),
+        J("id"
+          : [ "a", "b" ], "name"
+          : "A list for an id"),
+        J("id"
+          : {"a" : 1}, "name"
+          : "A document for an id"),
+        J("id"
+          : "", "name"
+          : "An empty id"),
+        J("id"
+          : true, "name"
+          : "A boolean for an id"),
+        J("id"
+          : "nulls", "name"
+          : null, "categories"
+          : null, "interface"
+          : [ null, "" ], "status"
+          : null),
+        J("id"
+          : "numbers", "name" : 7, "description" : 1.5, "categories" : 12, "status"
+          : false),
+        J("id"
+          : "nested", "name"
+          : [ "a", [ "b", [ "c", {"d" : 1} ] ] ], "categories"
+          : [ ["x"], [], [ "y", ["z"] ] ]),
+        J("id"
+          : "objects", "name"
+          : {"en" : "An object"}, "functionality"
+          : {"0" : "list"}, "industries"
+          : [ {"a" : 1} ]),
+        J("id"
+          : "odd", "name"
+          : "Odd", "pricing"
+          : {"$numberDecimal" : "1.50"}, "website"
+          : {"$binary" : {"base64" : "AQI=", "subType" : "00"}}, "logoUrl"
+          : {"$date" : {"$numberLong" : "-1"}}, "documentation"
+          : {"$minKey" : 1}, "pricingUrl"
+          : {"$numberDouble" : "NaN"}),
+        J("id"
+          : "blank", "name"
+          : "   ", "tagline"
+          : "\t"),
+        J("_id"
+          : {"a" : 1, "b" : "x"}, "id"
+          : "keyed", "name"
+          : "An object for a key"),
+        J("_id" : 3.5, "id"
+          : "half", "name"
+          : "A double for a key"),
+        J("id"
+          : "with \"quotes\" \\ and \u0001", "name"
+          : "Line\nbreaks \u2028 and \ud83d\ude00"),
+        J("id"
+          : "many", "name"
+          : "Many", "syncMetadata"
+          : "not ours"),
+        J("id"
+          : "much", "name"
+          : "Much", "syncMetadata"
+          : {"overallStatus" : 5, "collections" : ["no"]}),
+    };
+    struct live w = {.folder = ""};
+    live_open(&w, "messy");
+    for (size_t i = 0; i < sizeof messy / sizeof *messy / 2; i++) insert(&w, messy[i]);
+    insert_made(&w, 0, 10);
+    daemon_start(&w);
+    live_in_step(&w);
+    for (size_t i = sizeof messy / sizeof *messy / 2; i < sizeof messy / sizeof *messy; i++)
+        insert(&w, messy[i]);
+    insert_monsters(&w);
+    insert_made(&w, 10, 10);
+    live_in_step(&w);
+    EXPECT(&w, document_says(&w,
+                             J("name"
+                               : "No id"),
+                             "syncMetadata.collections.tools.errorCode", "VALIDATION_ERROR"));
+    EXPECT(&w, document_says(&w, J("id" : "large"), "syncMetadata.overallStatus", "synced"));
+    daemon_stop(&w);
+    daemon_start(&w);
+    insert_made(&w, 20, 1);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -371,5 +502,6 @@ int main(void)
         names_of_fields_may_be_anything,
         something_under_sync_metadata_that_is_no_record_is_replaced,
     };
-    return live_main("hostile", tests, sizeof tests / sizeof *tests);
+    const TTest *const both[] = {messy_documents_neither_crash_nor_block_the_others};
+    return live_main_both("hostile", both, sizeof both / sizeof *both, tests, sizeof tests / sizeof *tests);
 }

@@ -119,7 +119,7 @@ _Noreturn void live_fail(struct live *w, const char *file, int line, const char 
     show_tail("daemon", &w->daemon);
     show_reports(w);
     fflush(stdout);
-    ck_abort_msg("%s:%d: %s", file, line, text);
+    ck_abort_msg("%s:%d: %s", w->at_file ? w->at_file : file, w->at_file ? w->at_line : line, text);
     abort(); /* not reached */
 }
 
@@ -324,13 +324,21 @@ static pid_t start_command(char *const argv[], const char *in, const char *out, 
 
 int live_command(struct live *w, const char *input, struct buf *out, struct buf *err, ...)
 {
-    char program[1024], in_path[640], out_path[640], err_path[640];
-    char *argv[MAX_ARGUMENTS + 1] = {program, (char *)"--config", (char *)live_ini(w)};
-    size_t n = 3;
+    const char *arguments[MAX_ARGUMENTS + 1] = {NULL};
+    size_t n = 0;
     va_list args;
     va_start(args, err);
-    for (char *a; n < MAX_ARGUMENTS && (a = va_arg(args, char *));) argv[n++] = a;
+    for (char *a; n < MAX_ARGUMENTS && (a = va_arg(args, char *));) arguments[n++] = a;
     va_end(args);
+    return live_command_of(w, input, out, err, arguments);
+}
+
+int live_command_of(struct live *w, const char *input, struct buf *out, struct buf *err,
+                    const char *const *arguments)
+{
+    char program[1024], in_path[640], out_path[640], err_path[640];
+    char *argv[MAX_ARGUMENTS + 4] = {program, (char *)"--config", (char *)live_ini(w)};
+    for (size_t n = 0; n < MAX_ARGUMENTS && arguments[n]; n++) argv[n + 3] = (char *)arguments[n];
     snprintf(program, sizeof program, "%s/lockstep", top_builddir());
     put_file(w, "command.in", input ? input : "", in_path, sizeof in_path);
     snprintf(out_path, sizeof out_path, "%s/command.out", w->folder);
