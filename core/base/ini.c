@@ -1,12 +1,10 @@
 /*
  * ini.c - reads INI files through inih.
  *
- * inih (release 55) cuts lines at 199 bytes and section names at 49 without a word, takes an indented key for
- * a continuation of the value before it, never mentions an empty section and knows no line numbers. So the
- * reader here takes whole lines off the file, judges them, and hands inih pieces it can't misread: values
- * with their spaces, `;` and `#` encoded as control characters (which no line may contain), long ones as
- * continuation lines. The handler puts the pieces together again. A piece that inih did not take is a
- * problem, never silence.
+ * inih (release 55) cuts lines at 199 bytes and section names at 49 without notice, takes an indented key for
+ * a continuation of the value before it, never reports an empty section, and has no line numbers. So the
+ * reader here takes whole lines off the file, judges them, and gives inih only section headers and keys with
+ * empty values; the values are kept here. A line that inih did not take is a problem, never silence.
  *
  * Owns what it hands out until ini_fini(). Knows nothing of Lockstep's options.
  */
@@ -22,10 +20,8 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-#define KEY_MAX_BYTES 100 /* far above any key there is, and well inside a piece */
+#define KEY_MAX_BYTES 100 /* far above any key there is, and well inside a line of inih */
 #define NOWHERE "\x01"    /* the section of keys below a header that can't be read */
-
-enum piece { PIECE_NONE, PIECE_SECTION, PIECE_KEY, PIECE_MORE };
 
 struct scan {
     struct ini *out;
@@ -33,13 +29,10 @@ struct scan {
     char *line; /* of getline() */
     size_t line_capacity;
     unsigned line_number;
-    enum piece fed;        /* what inih was given last and has not handed back yet */
+    bool key_given;        /* inih was given a key and has not handed it back yet */
     bool open_value;       /* there is a key that an indented line would continue */
-    struct buf rest;       /* encoded bytes of the current value that inih has not had */
-    size_t rest_at;        /* how far they went */
-    struct buf value;      /* decoded value of the last item */
+    struct buf value;      /* of the last key */
     struct ini_item *last; /* whose value that is; NULL: none, or a duplicate to be dropped */
-    unsigned last_line;
     bool no_memory;
 };
 
@@ -107,27 +100,10 @@ static void finish_value(struct scan *s)
 {
     if (s->last) {
         s->last->value = strdup(s->value.bytes ? s->value.data : "");
-        if (!s->last->value) s->no_memory = true;
+        if (!s->last->value || s->value.failed) s->no_memory = true;
     }
     s->last = NULL;
     buf_clear(&s->value);
-}
-
-/* ---- the encoding between reader and handler ---- */
-
-static const char plain[] = " \t;#\n";
-static const char coded[] = "\x02\x03\x04\x05\x06";
-
-static char encode(char c)
-{
-    const char *at = c ? strchr(plain, c) : NULL;
-    return at ? coded[at - plain] : c;
-}
-
-static char decode(char c)
-{
-    const char *at = c ? strchr(coded, c) : NULL;
-    return at ? plain[at - coded] : c;
 }
 
 /* ---- judging lines ---- */
@@ -189,33 +165,17 @@ static bool looks_like_key(const char *text)
     return text[i] == '=';
 }
 
-/* Puts the value at `text` in `rest`, encoded, after a line end if it continues another. */
-static bool take_value(struct scan *s, char *text, bool continued)
+/* Appends `separator` and the value at `text` to what the key has so far. */
+static bool take_value(struct scan *s, const char *separator, char *text)
 {
     size_t end = 0;
     if (!value_end(text, &end)) {
         add_problem(s, s->line_number, "a quote (\") is opened and not closed on this line");
         return false;
     }
-    trim_end(text, end);
-    buf_clear(&s->rest);
-    s->rest_at = 0;
-    if (continued) buf_putc(&s->rest, encode('\n'));
-    for (const char *c = text; *c; c++) buf_putc(&s->rest, encode(*c));
-    if (s->rest.failed) s->no_memory = true;
-    return !s->rest.failed;
-}
-
-/* Writes the next piece of `rest` to `out`, after `head`, without cutting more than `room` allows. */
-static void feed_rest(struct scan *s, const char *head, char *out, size_t room)
-{
-    size_t head_bytes = strlen(head);
-    size_t bytes = s->rest.bytes - s->rest_at;
-    if (bytes > room - head_bytes - 3) bytes = room - head_bytes - 3;
-    memcpy(out, head, head_bytes);
-    if (bytes) memcpy(out + head_bytes, s->rest.data + s->rest_at, bytes);
-    memcpy(out + head_bytes + bytes, "\n", 2);
-    s->rest_at += bytes;
+    buf_puts(&s->value, separator);
+    buf_puts(&s->value, trim_end(text, end));
+    return true;
 }
 
 /* The name between the brackets, in place; NULL after telling why there is none. */
@@ -247,7 +207,6 @@ static char *section_name(struct scan *s, char *text)
 static void judge_section(struct scan *s, char *text, char *out, size_t room)
 {
     s->open_value = false;
-    s->fed = PIECE_SECTION;
     const char *name = section_name(s, text);
     const struct ini_item *twin = name ? find_item(s->out, name, NULL) : NULL;
     if (twin)
@@ -269,9 +228,8 @@ static void judge_continuation(struct scan *s, char *text, char *out, size_t roo
                     "in quotes if it is a value)");
     } else if (!s->open_value) {
         add_problem(s, s->line_number, "an indented line, but no value above it to continue");
-    } else if (take_value(s, text, true)) {
-        feed_rest(s, " ", out, room);
-        s->fed = PIECE_MORE;
+    } else {
+        (void)take_value(s, "\n", text);
     }
 }
 
@@ -292,16 +250,14 @@ static void judge_key(struct scan *s, char *text, char *out, size_t room)
     char *value = text + split + 1;
     while (is_blank(*value)) value++;
     if (*value == ';' && is_blank(value[-1])) *value = '\0';
-    char head[KEY_MAX_BYTES + 2];
-    if (strlen(text) > KEY_MAX_BYTES || KEY_MAX_BYTES + 16 > room) {
+    if (strlen(text) > KEY_MAX_BYTES) {
         add_problem(s, s->line_number, "the key is longer than %d bytes", KEY_MAX_BYTES);
         return;
     }
-    (void)snprintf(head, sizeof head, "%s=", text);
     s->open_value = true;
-    if (!take_value(s, value, false)) return;
-    feed_rest(s, head, out, room);
-    s->fed = PIECE_KEY;
+    if (!take_value(s, "", value)) return;
+    (void)snprintf(out, room, "%s=\n", text);
+    s->key_given = true;
 }
 
 static void judge_line(struct scan *s, size_t bytes, char *out, size_t room)
@@ -334,28 +290,19 @@ static void judge_line(struct scan *s, size_t bytes, char *out, size_t room)
 
 /* ---- what inih calls ---- */
 
-/* inih kept silent about what it was given: say so instead of losing it. */
+/* A key that inih passed over must not get lost. */
 static void check_taken(struct scan *s)
 {
-    if (s->fed == PIECE_KEY || s->fed == PIECE_MORE) {
-        add_problem(s, s->line_number, "the line could not be read");
-        buf_clear(&s->rest);
-        s->rest_at = 0;
-    }
-    s->fed = PIECE_NONE;
+    if (s->key_given) add_problem(s, s->line_number, "the line could not be read");
+    s->key_given = false;
 }
 
 /* ini_reader: fgets over judged lines. `num` counts the NUL. */
-static char *read_piece(char *str, int num, void *stream)
+static char *read_judged(char *str, int num, void *stream)
 {
     struct scan *s = stream;
     check_taken(s);
     if (s->no_memory) return NULL;
-    if (s->rest_at < s->rest.bytes) {
-        feed_rest(s, " ", str, (size_t)num);
-        s->fed = PIECE_MORE;
-        return str;
-    }
     ssize_t bytes = getline(&s->line, &s->line_capacity, s->file);
     if (bytes < 0) return NULL;
     s->line_number++;
@@ -364,23 +311,18 @@ static char *read_piece(char *str, int num, void *stream)
     return str;
 }
 
-/* ini_handler: a key with (the first piece of) its value, or a further piece. */
-static int take_piece(void *user, const char *section, const char *key, const char *value)
+/* ini_handler: the key of the line that was judged last. */
+static int take_key(void *user, const char *section, const char *key, const char *value)
 {
     struct scan *s = user;
-    enum piece fed = s->fed;
-    s->fed = PIECE_NONE;
-    if (fed == PIECE_KEY) {
-        const struct ini_item *twin = find_item(s->out, section, key);
-        s->last = NULL;
-        if (strcmp(section, NOWHERE) == 0) return 1;
-        if (twin)
-            add_problem(s, s->line_number, "%s was already set on line %u", key, twin->line);
-        else
-            s->last = add_item(s, section, key);
-    }
-    for (const char *c = value; c && *c; c++) buf_putc(&s->value, decode(*c));
-    if (s->value.failed) s->no_memory = true;
+    (void)value;
+    s->key_given = false;
+    if (strcmp(section, NOWHERE) == 0) return 1;
+    const struct ini_item *twin = find_item(s->out, section, key);
+    if (twin)
+        add_problem(s, s->line_number, "%s was already set on line %u", key, twin->line);
+    else
+        s->last = add_item(s, section, key);
     return 1;
 }
 
@@ -388,10 +330,9 @@ enum lks_code ini_read(struct ini *out, FILE *file, struct lks_err *err)
 {
     *out = (struct ini){0};
     struct scan s = {.out = out, .file = file};
-    buf_init(&s.rest, 0);
     buf_init(&s.value, 0);
     errno = 0;
-    (void)ini_parse_stream(read_piece, &s, take_piece, &s);
+    (void)ini_parse_stream(read_judged, &s, take_key, &s);
     check_taken(&s);
     finish_value(&s);
     enum lks_code code = LKS_E_OK;
@@ -400,7 +341,6 @@ enum lks_code ini_read(struct ini *out, FILE *file, struct lks_err *err)
     else if (s.no_memory)
         code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     free(s.line);
-    buf_fini(&s.rest);
     buf_fini(&s.value);
     return code;
 }
