@@ -9,6 +9,59 @@
 #define SELF_MAX_BYTES ((size_t)1 << 20)
 #define OPTIONS_MAX 256
 
+/*
+ * Plugins that were built once are loaded for as long as the major version stands, so no member moves and
+ * none changes its size. New members go to the end; they are added here, too.
+ */
+enum { P = sizeof(void *) };
+#define LAYOUT(type, member, at, size)                                                                       \
+    _Static_assert(offsetof(type, member) == (at) && sizeof(((type *)0)->member) == (size),                  \
+                   #type "." #member ": the plugin ABI changed")
+
+LAYOUT(struct lks_plugin, magic, 0, 4);
+LAYOUT(struct lks_plugin, size, 4, 4);
+LAYOUT(struct lks_plugin, abi_major, 8, 2);
+LAYOUT(struct lks_plugin, abi_minor, 10, 2);
+LAYOUT(struct lks_plugin, bson_major, 12, 4);
+LAYOUT(struct lks_plugin, name, 16, P);
+LAYOUT(struct lks_plugin, version, 16 + P, P);
+LAYOUT(struct lks_plugin, summary, 16 + 2 * P, P);
+LAYOUT(struct lks_plugin, watched, 16 + 3 * P, P);
+LAYOUT(struct lks_plugin, sentences, 16 + 4 * P, P);
+LAYOUT(struct lks_plugin, payload, 16 + 5 * P, P);
+LAYOUT(struct lks_plugin, reads, 16 + 6 * P, P);
+LAYOUT(struct lks_plugin, options, 16 + 7 * P, P);
+LAYOUT(struct lks_plugin, self_size, 16 + 8 * P, P);
+LAYOUT(struct lks_plugin, flags, 16 + 9 * P, 4);
+LAYOUT(struct lks_plugin, open, 16 + 10 * P, P);
+LAYOUT(struct lks_plugin, close, 16 + 11 * P, P);
+LAYOUT(struct lks_plugin, text, 16 + 12 * P, P);
+LAYOUT(struct lks_plugin, payload_more, 16 + 13 * P, P);
+
+LAYOUT(struct lks_host, size, 0, P);
+LAYOUT(struct lks_host, string, P, P);
+LAYOUT(struct lks_host, strings, 2 * P, P);
+LAYOUT(struct lks_host, alloc, 3 * P, P);
+LAYOUT(struct lks_host, weighted, 4 * P, P);
+LAYOUT(struct lks_host, sentence, 5 * P, P);
+LAYOUT(struct lks_host, write, 6 * P, P);
+LAYOUT(struct lks_host, put, 7 * P, P);
+LAYOUT(struct lks_host, put_string, 8 * P, P);
+LAYOUT(struct lks_host, why, 9 * P, P);
+
+LAYOUT(struct lks_call, host, 0, P);
+LAYOUT(struct lks_call, collection, P, P);
+LAYOUT(struct lks_call, doc, 2 * P, P);
+
+LAYOUT(struct lks_option, key, 0, P);
+LAYOUT(struct lks_option, type, P, 4);
+LAYOUT(struct lks_option, offset, 2 * P, P);
+LAYOUT(struct lks_option, fallback, 3 * P, P);
+LAYOUT(struct lks_option, allowed, 4 * P, P);
+LAYOUT(struct lks_option, help, 5 * P, P);
+/* an element of an array: it never grows */
+_Static_assert(sizeof(struct lks_option) == 6 * P, "struct lks_option: the plugin ABI changed");
+
 struct checked {
     const char *file;
     struct problems *problems;
