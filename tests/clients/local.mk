@@ -2,6 +2,5 @@
 TESTS += %D%/clients.sh
 EXTRA_DIST += %D%/clients.sh %D%/package.json %D%/package-lock.json %D%/mongodb.mjs %D%/qdrant.mjs
 clean-local: clean-clients
-.PHONY: clean-clients
 clean-clients:
 	rm -rf %D%/modules

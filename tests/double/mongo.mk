@@ -1,5 +1,5 @@
 # The stand-in for MongoDB: a library, so that the fuzzer can use it, and the program.
-noinst_LTLIBRARIES += libdoublemongo.la
+check_LTLIBRARIES += libdoublemongo.la
 libdoublemongo_la_SOURCES = \
 	%D%/mongo/agg.c %D%/mongo/agg.h %D%/mongo/agg_group.c %D%/mongo/agg_int.h %D%/mongo/agg_parse.c \
 	%D%/mongo/bval.c %D%/mongo/bval.h %D%/mongo/bwrite.c \
@@ -25,6 +25,6 @@ libdoublemongo_la_SOURCES = \
 libdoublemongo_la_CPPFLAGS = $(AM_CPPFLAGS) $(UUID_CFLAGS)
 libdoublemongo_la_LIBADD = libbase.la $(BSON_LIBS) $(UUID_LIBS) -lm
 
-noinst_PROGRAMS += tests/double/mongod
+check_PROGRAMS += tests/double/mongod
 tests_double_mongod_SOURCES = %D%/mongo/main.c
 tests_double_mongod_LDADD = libdoublemongo.la

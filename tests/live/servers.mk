@@ -48,7 +48,6 @@ tests_live_promises_SOURCES = tests/live/test_promises.c
 tests_live_promises_CPPFLAGS = $(live_cppflags)
 tests_live_promises_LDADD = $(live_libs)
 clean-local: clean-model
-.PHONY: clean-model
 clean-model:
 	rm -rf tests/live/model.env tests/live/model.env.log
 tests_live_older_state_SOURCES = tests/live/test_older_state.c

@@ -299,7 +299,7 @@ static int parse_operator(struct parser *p, const struct path *path, struct val 
     } comparisons[] = {{"$eq", M_EQ}, {"$lt", M_LT}, {"$lte", M_LTE}, {"$gt", M_GT}, {"$gte", M_GTE}};
     for (size_t i = 0; i < 5; i++)
         if (!strcmp(name, comparisons[i].name)) return parse_comparison(p, path, comparisons[i].op, arg, out);
-    struct match *kid;
+    struct match *kid = NULL;
     if (!strcmp(name, "$ne")) {
         if (val_is(arg, BSON_TYPE_REGEX)) return bad(p, "Can't have regex as arg to $ne.");
         if (parse_comparison(p, path, M_EQ, arg, &kid)) return p->err->code;
