@@ -583,8 +583,8 @@ static bool add_owed(const struct engine *e, struct part *part)
 
 void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count)
 {
+    for (size_t i = 0; i < count; i++) epochs_note(e, part->collection, &found[i]);
     if (part->stage == PART_FETCH) {
-        if (count) epochs_note(e, part->collection, found);
         own_looked(e, part, count ? found : NULL, NULL);
         return;
     }
@@ -601,7 +601,6 @@ void part_looked(struct engine *e, struct part *part, const struct witness *foun
     part->stray_count = 0;
     for (size_t i = 0; i < count; i++) {
         const struct witness *w = &found[i];
-        epochs_note(e, part->collection, w);
         if (part->wanted.point && strcmp(w->point_id, part->made.point_id) == 0) {
             own = w;
         } else if (w->ours && w->doc && strcmp(w->doc, part->doc->json) == 0 &&
