@@ -105,6 +105,17 @@ static void names_are(struct world *w, int id, const struct sim_doc *doc)
     sim_fail(w, "Untrue record: lastModifiedFields of document %d do not name %s", id, en->key);
 }
 
+/* Whoever holds the lease has met every epoch that a point has: it counts them. */
+static void epochs_are_met(struct world *w, size_t collection)
+{
+    for (size_t i = 0; i < w->qdrant[collection].count; i++) {
+        const struct sim_point *p = &w->qdrant[collection].points[i];
+        if (!p->foreign && p->epoch > w->mongo.epoch)
+            sim_fail(w, "One writer: point %d in collection %zu has epoch %llu, and the lease %llu", p->key,
+                     collection, (unsigned long long)p->epoch, (unsigned long long)w->mongo.epoch);
+    }
+}
+
 /* Is it there and wants this point? One whose new text never embeds keeps what it had, under its own id. */
 static bool wanted(const struct world *w, size_t collection, const struct sim_point *p)
 {
@@ -134,8 +145,11 @@ bool check_in_step(struct world *w)
     for (int id = 0; id < w->ids && w->beside && !broken; id++)
         if (!mongo_doc(w, id) && mongo_recorded_at(w, id, w->mongo.count))
             sim_fail(w, "Left: there is a record beside document %d, which is gone", id);
-    for (size_t c = 0; c < SIM_COLLECTIONS && !w->failure[0]; c++)
-        if (!left_out(w, c)) qdrant_same(w, &w->qdrant[c]);
+    for (size_t c = 0; c < SIM_COLLECTIONS && !w->failure[0]; c++) {
+        if (left_out(w, c)) continue;
+        qdrant_same(w, &w->qdrant[c]);
+        epochs_are_met(w, c);
+    }
     w->trace = trace;
     return !w->failure[0];
 }

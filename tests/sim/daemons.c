@@ -101,15 +101,18 @@ static void note(struct run *run, const struct req *req)
 static void note_points(struct run *run, const struct req *req)
 {
     bool in_time = run->world->now <= run->lease_until_ms;
+    if (req->kind == REQ_EPOCHS) run->met_epoch = 0;
     if (req->err.code != LKS_E_OK) return;
     if (req->kind == REQ_UPSERT)
         for (size_t i = 0; i < req->write.count; i++)
             run->sure[run->which[req->write.collection]][sim_doc_number(req->write.points[i].doc)] = in_time;
     if (req->kind == REQ_LOOKUP)
-        for (size_t i = 0; i < req->lookup.found_count; i++)
-            if (req->lookup.found[i].doc)
-                run->sure[run->which[req->lookup.collection]][sim_doc_number(req->lookup.found[i].doc)] =
-                    true;
+        for (size_t i = 0; i < req->lookup.found_count; i++) {
+            const struct witness *found = &req->lookup.found[i];
+            if (!found->doc) continue;
+            run->sure[run->which[req->lookup.collection]][sim_doc_number(found->doc)] = true;
+            if (in_time && found->epoch > run->epoch) run->met_epoch = found->epoch;
+        }
 }
 
 /* The document that a request would write, the first of several. */

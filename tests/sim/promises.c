@@ -335,14 +335,17 @@ static void one_writer(struct world *w, const struct trip *trip)
 
 void promise_deadline(struct world *w, const struct run *run, const struct req *req)
 {
-    bool reads = req->kind == REQ_LOOKUP || req->kind == REQ_SCROLL || req->kind == REQ_COUNT ||
-                 req->kind == REQ_EPOCHS;
+    bool writes = req->kind == REQ_UPSERT || req->kind == REQ_DELETE;
+    bool reads = !writes && req->kind != REQ_ENSURE;
     if (!req->deadline_ms)
         sim_fail(w, "One writer: %s sends a request without a deadline: %s", run->owner,
                  req_kind_name(req->kind));
     else if (!reads && req->deadline_ms > run->lease_until_ms)
         sim_fail(w, "One writer: %s may send a request %lld ms after the end of its lease: %s", run->owner,
                  (long long)(req->deadline_ms - run->lease_until_ms), req_kind_name(req->kind));
+    if (writes && run->met_epoch > run->epoch && run->alive && !knew_of_another(w, run, w->now))
+        sim_fail(w, "One writer: %s with epoch %llu has seen a point of %llu, and goes on without a count",
+                 run->owner, (unsigned long long)run->epoch, (unsigned long long)run->met_epoch);
 }
 
 void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t version, size_t collection)
@@ -586,8 +589,25 @@ static void check_memory(struct world *w, size_t documents)
         sim_fail(w, "Memory: %zu documents in work, %zu are allowed", documents, w->max_docs);
 }
 
+/* What is said to be held is counted of points that there are, but for some that come and go meanwhile. */
+static void check_held(struct world *w, const struct run *run)
+{
+    struct engine_snapshot s;
+    engine_snapshot(run->engine, &s);
+    for (size_t i = 0; i < s.collection_count; i++) {
+        struct sim_collection *c = &w->qdrant[run->which[i]];
+        if (c->count > c->most) c->most = c->count;
+        if (c->twin && c->twin->count > c->most) c->most = c->twin->count;
+        if (s.collections[i].held.points > 4 && s.collections[i].held.points >= 2 * c->most)
+            sim_fail(w, "Deletes: %s holds deletes of %llu of %llu points in collection %zu, which has %zu",
+                     run->owner, (unsigned long long)s.collections[i].held.orphans,
+                     (unsigned long long)s.collections[i].held.points, run->which[i], c->most);
+    }
+}
+
 void promise_rest(struct world *w, struct run *run)
 {
+    check_held(w, run);
     size_t documents = engine_docs_in_work(run->engine);
     check_memory(w, documents);
     if (documents > 0) run->busy_ms = w->now;

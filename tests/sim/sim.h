@@ -185,6 +185,7 @@ struct sim_collection {
     bool further; /* it has a place for vectors of others */
     size_t count;
     struct sim_point points[SIM_POINTS];
+    size_t most;               /* points that it ever had at a time */
     struct sim_point *durable; /* owned: as it was before what was not confirmed; NULL: all is */
     size_t durable_count;
     bool durable_exists;
@@ -263,6 +264,7 @@ struct run {
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
     size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
     int64_t lease_until_ms;       /* as it knows itself */
+    uint64_t met_epoch;           /* a look showed one above its own, and no count came since; 0: none */
     bool allowed;                 /* a person has allowed it to delete what it holds */
     bool lists_refused;           /* it has listed the documents whose record was refused */
     bool unclean;                 /* the last holder did not end well, and not all tombs were listed since */
@@ -461,7 +463,8 @@ void promise_record(struct world *w, const struct run *run, int id, size_t colle
                     const struct entry *before, const struct entry *after);
 /* 4. What a run writes of a document never gets older. 7. One writer. */
 void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t version, size_t collection);
-/* 7. Nothing that changes points may be sent when the lease is over, however long it waits in the adapter. */
+/* 7. Nothing that changes points may be sent when the lease is over, however long it waits in the adapter;
+ * nor when points were seen that it may not write, before they are counted. */
 void promise_deadline(struct world *w, const struct run *run, const struct req *req);
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection);
 /* 5. So many points of the collection have no document that a sweep may delete none. */

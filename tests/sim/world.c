@@ -235,17 +235,35 @@ static uint64_t draw_below(struct world *w, uint64_t n)
     return sim_below(w, BY_DRAW, n);
 }
 
+/*
+ * Nothing but three faults, one of them of those whose consequences others would hide: a crash or a lost
+ * reply has everything compared. Made of the seed without a draw, so that all other worlds stay as they were.
+ */
+static void leave_few(struct world *w)
+{
+    static const enum fault themes[] = {FAULT_QDRANT_SNAPSHOT, FAULT_INSTALLATION, FAULT_CONFIG, FAULT_SWAP,
+                                        FAULT_QDRANT_NODE,     FAULT_ASK};
+    uint64_t bits = w->seed * 0xD1342543DE82EF95ull >> 8;
+    enum fault few[] = {themes[bits % (sizeof themes / sizeof *themes)],
+                        (enum fault)((bits >> 16) % FAULT_COUNT), (enum fault)((bits >> 24) % FAULT_COUNT)};
+    memset(w->rate, 0, sizeof w->rate);
+    for (size_t i = sizeof few / sizeof *few; i-- > 0;)
+        w->rate[few[i]] = i ? 1 + (bits >> 32) % faults[few[i]].most : faults[few[i]].most;
+}
+
 static void draw_faults(struct world *w)
 {
-    for (int i = 0; i < FAULT_COUNT; i++) { /* half of the worlds don't know a given fault at all */
+    bool few = (w->seed * 0xD1342543DE82EF95ull >> 62) == 0; /* in a quarter of the worlds */
+    for (int i = 0; i < FAULT_COUNT; i++) { /* half of the others don't know a given fault at all */
         uint64_t rate = draw_below(w, faults[i].most + 1);
         w->rate[i] = draw_below(w, 2) ? rate : 0;
     }
+    if (few) leave_few(w);
     /* A point too many and one that is missing leave the count as it was, and then nothing tells of them. */
     if (w->rate[FAULT_PAUSE]) w->rate[FAULT_QDRANT_OTHERS] = 0;
-    if (draw_below(w, 3) || w->rate[FAULT_PAUSE]) w->rate[FAULT_INSTALLATION] = 0;
+    if ((draw_below(w, 3) && !few) || w->rate[FAULT_PAUSE]) w->rate[FAULT_INSTALLATION] = 0;
     if (w->rate[FAULT_INSTALLATION]) w->rate[FAULT_QDRANT_OTHERS] = 0;
-    if (draw_below(w, 3)) w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
+    if (draw_below(w, 3) && !few) w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
     if (w->rate[FAULT_UNPROVEN] && draw_below(w, 2)) w->rate[FAULT_UNPROVEN] = 990; /* it is not allowed to */
     if (w->rate[FAULT_PAUSE] && draw_below(w, 2)) w->rate[FAULT_SECOND] = 1000;     /* there to take over */
     if (w->rate[FAULT_SWAP]) w->rate[FAULT_INSTALLATION] = w->rate[FAULT_QDRANT_SNAPSHOT] = 0;
