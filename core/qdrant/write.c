@@ -174,7 +174,7 @@ static void keep_send(struct task *task, struct range range, enum step step)
                                 : exchange_new(task, "POST", c->url, "/points/batch?wait=true", written,
                                                "overwrite payloads in \"%s\"", c->name);
     if (!x) return;
-    x->step = step;
+    x->step = (int)step;
     x->first = range.first;
     x->count = vector ? body_vectors(&x->body, points, range.count, guarded, BODY_BYTES_MAX)
                       : body_payload(&x->body, &stamp, points, range.count, guarded, step == STEP_PAYLOAD,
