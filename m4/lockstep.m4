@@ -101,7 +101,10 @@ AC_DEFUN([LOCKSTEP_COMPILER_FLAGS], [
   AS_IF([test "$enable_werror" = yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
   LANG_CFLAGS="-std=gnu17 -fno-common -fvisibility=hidden"
   # A thread's stack has 128 KB where libc is musl. Sanitizers make frames larger.
-  FRAME_FLAGS="-Werror=frame-larger-than=16384 -Wframe-larger-than=16384"
+  FRAME_FLAGS=
+  LOCKSTEP_TRY_FLAGS([FRAME_FLAGS], [-Wframe-larger-than=16384 -Werror=frame-larger-than=16384])
+  # clang spells the error without the limit
+  AS_IF([test -z "$FRAME_FLAGS"], [FRAME_FLAGS="-Wframe-larger-than=16384 -Werror=frame-larger-than"])
   SANITIZE_FLAGS=
   MODULE_LDFLAGS="-Wl,-z,defs"
   AS_CASE([$enable_sanitizers],
