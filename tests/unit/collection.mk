@@ -1,7 +1,8 @@
 # tests of collection/, plugin/ and the plugins, and of the tree itself
-dist_check_SCRIPTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh
-TESTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh
+dist_check_SCRIPTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh %D%/gdb.sh
+TESTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh %D%/gdb.sh
 tests/unit/guide.log: test_example
+tests/unit/gdb.log: test_docid tests/sim/run
 
 # text
 check_PROGRAMS += test_text
