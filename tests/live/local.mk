@@ -1,7 +1,5 @@
 # live: the daemon as a process, over the wire, against the stand-ins
-include tests/live/byhand.mk
 include tests/live/servers.mk
-include tests/live/jobs.mk
 noinst_LTLIBRARIES += %D%/liblive.la
 %C%_liblive_la_SOURCES = \
 	%D%/calls.c %D%/calls.h \
@@ -32,14 +30,7 @@ live_tests = \
 	%D%/api_state \
 	%D%/api_transport \
 	%D%/chaos \
-	%D%/commands \
 	%D%/harness \
-	%D%/held \
-	%D%/ids \
-	%D%/outages \
-	%D%/records \
-	%D%/refused \
-	%D%/settings \
 	%D%/status \
 	%D%/tombs
 check_PROGRAMS += $(live_tests)
@@ -47,15 +38,6 @@ TESTS += $(live_tests)
 %C%_tombs_SOURCES = %D%/test_tombs.c
 %C%_tombs_CPPFLAGS = $(live_cppflags)
 %C%_tombs_LDADD = $(live_libs)
-%C%_records_SOURCES = %D%/test_records.c
-%C%_records_CPPFLAGS = $(live_cppflags)
-%C%_records_LDADD = $(live_libs)
-%C%_refused_SOURCES = %D%/test_refused.c
-%C%_refused_CPPFLAGS = $(live_cppflags)
-%C%_refused_LDADD = $(live_libs)
-%C%_held_SOURCES = %D%/test_held.c
-%C%_held_CPPFLAGS = $(live_cppflags)
-%C%_held_LDADD = $(live_libs)
 %C%_api_SOURCES = %D%/test_api.c
 %C%_api_CPPFLAGS = $(live_cppflags)
 %C%_api_LDADD = $(live_libs)
@@ -89,24 +71,12 @@ TESTS += $(live_tests)
 %C%_status_SOURCES = %D%/test_status.c
 %C%_status_CPPFLAGS = $(live_cppflags)
 %C%_status_LDADD = $(live_libs)
-%C%_outages_SOURCES = %D%/test_outages.c
-%C%_outages_CPPFLAGS = $(live_cppflags)
-%C%_outages_LDADD = $(live_libs)
-%C%_ids_SOURCES = %D%/test_ids.c
-%C%_ids_CPPFLAGS = $(live_cppflags)
-%C%_ids_LDADD = $(live_libs)
-%C%_commands_SOURCES = %D%/test_commands.c
-%C%_commands_CPPFLAGS = $(live_cppflags)
-%C%_commands_LDADD = $(live_libs)
 %C%_harness_SOURCES = %D%/test_harness.c
 %C%_harness_CPPFLAGS = $(live_cppflags)
 %C%_harness_LDADD = $(live_libs)
 %C%_chaos_SOURCES = %D%/test_chaos.c
 %C%_chaos_CPPFLAGS = $(live_cppflags)
 %C%_chaos_LDADD = $(live_libs)
-%C%_settings_SOURCES = %D%/test_settings.c
-%C%_settings_CPPFLAGS = $(live_cppflags)
-%C%_settings_LDADD = $(live_libs)
 
 # /metrics, as a scraper reads it
 check_PROGRAMS += %D%/metrics

@@ -1,5 +1,6 @@
 /* test_api_events.c - what listeners of the HTTP API's server-sent events hear, and what they may not do. */
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,6 +180,59 @@ START_TEST(many_listeners_leave_room_for_others)
 }
 END_TEST
 
+/* ---- jobs ---- */
+
+static struct live_process open_with_documents(struct live *w, const char *test)
+{
+    struct live_process server = open_with_api(w, test);
+    insert_made(w, 0, 12);
+    live_in_step(w);
+    return server;
+}
+
+START_TEST(a_job_says_where_it_is_found_and_what_it_did)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_documents(&w, "job-sync");
+    struct buf reply;
+    char path[80];
+    buf_init(&reply, 0);
+    const char request[] = "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n"
+                           "Connection: close\r\n\r\n{\"job\":\"sync\"}";
+    EXPECT_INT(&w, raw_call(&w, &server, request, sizeof request - 1, &reply), 202);
+    EXPECT(&w, strstr(reply.data, "Location: /api/jobs/") != NULL);
+    json_t *job = raw_json(&reply);
+    snprintf(path, sizeof path, "/api/jobs/%s", text(job, "id"));
+    WAIT_UNTIL(&w, (json_decref(job), job = answer(&w, &server, 200, "GET", path, NULL),
+                    strcmp(text(job, "state"), "queued") != 0 && strcmp(text(job, "state"), "running") != 0));
+    EXPECT(&w, strcmp(text(job, "state"), "done") == 0);
+    EXPECT(&w, strcmp(text(job, "source"), "tools") == 0);
+    EXPECT_INT(&w, number_at(job, "result.documents"), 12);
+    EXPECT_INT(&w, number_at(job, "result.collections.tools.unchanged"), 12);
+    EXPECT_INT(&w, number_at(job, "result.collections.usecases.embedded"), 0);
+    EXPECT(&w, *text(job, "createdAt") && *text(job, "startedAt") && *text(job, "endedAt"));
+    EXPECT(&w, json_is_null(json_object_get(job, "error")));
+    json_decref(job);
+    buf_fini(&reply);
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+START_TEST(a_listener_hears_of_jobs)
+{
+    struct live w = {.folder = ""};
+    struct live_process server = open_with_documents(&w, "job-events");
+    struct listener l = listen_to(&w, &server, "", "");
+    WAIT_UNTIL(&w, hears(&l, "\r\n\r\n")); /* what comes after it is heard */
+    json_decref(answer(&w, &server, 202, "POST", "/api/jobs", "{\"job\":\"verify\"}"));
+    WAIT_UNTIL(&w, hears(&l, "\"state\":\"done\""));
+    EXPECT(&w, hears(&l, "event: job"));
+    stop_listening(&l);
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -186,6 +240,8 @@ int main(void)
         who_comes_back_hears_what_was_missed,
         events_are_for_those_who_may_read,
         many_listeners_leave_room_for_others,
+        a_job_says_where_it_is_found_and_what_it_did,
+        a_listener_hears_of_jobs,
     };
     return live_main("api events", tests, sizeof tests / sizeof *tests);
 }

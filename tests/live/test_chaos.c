@@ -156,12 +156,104 @@ START_TEST(after_chaos_on_kept_data_everything_is_in_step)
 }
 END_TEST
 
+/* ---- while something goes wrong all the time ---- */
+
+START_TEST(what_is_deleted_and_moved_during_the_first_scan_leaves_no_stale_point)
+{
+    struct live w = {.folder = ""};
+    live_open(&w, "scan-deletes");
+    live_set(&w, "embedding", "batch_size", "10");
+    insert_made(&w, 0, 300);
+    fault(&w, &w.embedder, J("count" : 0, "delay_ms" : 20));
+    daemon_start(&w);
+    for (size_t i = 0; i < 40; i++) {
+        char filter[64], change[64];
+        WAIT_UNTIL(&w, points(&w, "tools") >= (int64_t)(4 * i));
+        snprintf(filter, sizeof filter, "{\"id\":\"made-%zu\"}", 5 * i);
+        delete_one(&w, filter);
+        snprintf(filter, sizeof filter, "{\"id\":\"made-%zu\"}", 299 - 2 * i);
+        snprintf(change, sizeof change, "{\"$set\":{\"id\":\"moved-%zu\"}}", i);
+        if (count_documents(&w, filter)) update(&w, filter, change);
+    }
+    faults_clear_all(&w, &w.embedder);
+    live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "tools"), 260);
+    live_close(&w);
+}
+END_TEST
+
+/* A change for every collection, an edit, and a delete: what is to arrive in spite of all. */
+static void make_changes(struct live *w, size_t round)
+{
+    char filter[64];
+    insert_made(w, 1000 + 10 * round, 5);
+    snprintf(filter, sizeof filter, "{\"id\":\"made-%zu\"}", 10 + round);
+    update(w, filter, J("$set" : {"categories" : ["Changed"], "website" : "https://changed.example"}));
+    snprintf(filter, sizeof filter, "{\"id\":\"made-%zu\"}", 20 + round);
+    delete_one(w, filter);
+}
+
+/* A text for which no vector came twice when it was alone is given up until its document changes. */
+static bool in_step_after_the_rejected_have_changed(struct live *w)
+{
+    static const char *const fields[][2] = {{"tools", "tagline"},
+                                            {"functionality", "categories"},
+                                            {"usecases", "userTypes"},
+                                            {"interface", "status"}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        char command[400];
+        bool list = strcmp(fields[i][1], "categories") == 0 || strcmp(fields[i][1], "userTypes") == 0;
+        snprintf(command, sizeof command,
+                 J("update"
+                   : "tools", "updates"
+                   : [ {
+                       "q" : {"syncMetadata.collections.%s.errorCode" : "EMBEDDING_REJECTED"},
+                       "u" : {"%s" : {"%s" : "Again"}},
+                       "multi" : true
+                   } ]),
+                 fields[i][0], list ? "$push" : "$set", fields[i][1]);
+        on_database(w, command);
+    }
+    char *difference = live_difference(w);
+    bool none = !difference;
+    free(difference);
+    return none;
+}
+
+START_TEST(vectors_that_are_none_or_too_few_are_not_written)
+{
+    static const char *const ways[] = {J("count" : 2, "distort"
+                                         : "count"),
+                                       J("count" : 2, "distort"
+                                         : "nan"),
+                                       J("count" : 2, "distort"
+                                         : "dimension"),
+                                       J("count" : 2, "distort"
+                                         : "index"),
+                                       J("count" : 2, "distort"
+                                         : "shuffle")};
+    struct live w = {.folder = ""};
+    live_open(&w, "distort");
+    insert_made(&w, 0, 60);
+    daemon_start(&w);
+    live_in_step(&w);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        fault(&w, &w.embedder, ways[i]);
+        make_changes(&w, i);
+    }
+    WAIT_UNTIL(&w, in_step_after_the_rejected_have_changed(&w));
+    live_close(&w);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {after_chaos_everything_is_in_step,
-                                  after_chaos_on_kept_data_everything_is_in_step};
+                                  after_chaos_on_kept_data_everything_is_in_step,
+                                  what_is_deleted_and_moved_during_the_first_scan_leaves_no_stale_point};
     const TTest *const embedded[] = {after_another_chaos_everything_is_in_step,
-                                     after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_step};
+                                     after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_step,
+                                     vectors_that_are_none_or_too_few_are_not_written};
     return live_main_both("chaos", tests, sizeof tests / sizeof *tests, embedded,
                           sizeof embedded / sizeof *embedded);
 }

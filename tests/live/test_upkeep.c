@@ -1,6 +1,6 @@
 /*
- * test_upkeep.c - what an operator changes and meets: TLS, reloads, upgrades of plugins, memory through an
- * outage, what `config show` says.
+ * test_upkeep.c - what an operator changes and meets: TLS, plugins from outside and their upgrades, memory
+ * through an outage.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -59,77 +59,43 @@ START_TEST(an_embedder_is_reached_by_tls)
 }
 END_TEST
 
-/* ---- reloads ---- */
+/* ---- plugins from outside, and their versions ---- */
 
-START_TEST(a_reload_takes_up_everything_that_may_change)
-{
-    struct live w = {.folder = ""};
-    live_open(&w, "reload-all");
-    insert_made(&w, 0, 40);
-    daemon_start(&w);
-    live_in_step(&w);
-    pid_t before = w.daemon.pid;
-    /* bad in what only a check of everything finds: a plugin that isn't there */
-    live_set(&w, "collection:more", "plugin", "missing");
-    live_ini(&w);
-    process_signal(&w.daemon, SIGHUP);
-    WAIT_UNTIL(&w, log_has(&w.daemon, "the new configuration is refused"));
-    EXPECT(&w, log_has(&w.daemon, "missing"));
-    live_set(&w, "collection:more", NULL, NULL);
-    update(&w, J("id" : "made-1"), J("$set" : {"categories" : ["Goes on as before"]}));
-    live_in_step(&w);
-    /* and good: a collection more, one less, another embedder, another prefix */
-    oracle_start(&w);
-    char url[64];
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", w.oracle.port);
-    live_set(&w, "collection:interface", "enabled", "no");
-    live_set(&w, "collection:names", "plugin", "fields");
-    live_set(&w, "collection:names", "watched", "name");
-    live_set(&w, "collection:names", "embedding.url", url);
-    live_ini(&w);
-    process_signal(&w.daemon, SIGHUP);
-    WAIT_UNTIL(&w, points(&w, "names") == 40);
-    live_in_step(&w);
-    EXPECT_INT(&w, w.daemon.pid, before); /* it executed itself again */
-    EXPECT(&w, process_runs(&w.daemon));
-    daemon_stop(&w);
-    live_close(&w);
-}
-END_TEST
-
-/* ---- a plugin's version ---- */
-
-static void build_plugin(struct live *w, const char *version, const char *payload)
+/* Builds FOLDER/NAME.so with nothing but what an installed pkg-config file says, and lets it be found. */
+static void build_plugin(struct live *w, const char *name, const char *source)
 {
     const char *srcdir = getenv("top_srcdir"), *builddir = getenv("top_builddir");
     char path[700], command[4000];
-    snprintf(path, sizeof path, "%s/growing.c", w->folder);
+    snprintf(path, sizeof path, "%s/%s.c", w->folder, name);
     FILE *file = fopen(path, "we");
-    EXPECT(w, file != NULL);
-    fprintf(file,
-            "#include <lockstep/plugin.h>\n"
-            "const struct lks_plugin lks_plugin = {\n"
-            "    LKS_PLUGIN_ABI, .name = \"growing\", .version = \"%s\", .summary = \"grows\",\n"
-            "    .watched = LKS_LIST(\"name\"), .payload = LKS_LIST(\"%s\")};\n",
-            version, payload);
-    fclose(file);
-    snprintf(
-        command, sizeof command,
-        "cd '%s' && sed 's|^includedir=.*|includedir=%s/include|' '%s/etc/lockstep.pc' >lockstep.pc && "
-        "PKG_CONFIG_PATH=\"$PWD:$PKG_CONFIG_PATH\" && export PKG_CONFIG_PATH && rm -f growing.so && "
-        "${CC:-cc} -shared -fPIC $(pkg-config --cflags lockstep) -o growing.so growing.c >build.log 2>&1",
-        w->folder, srcdir, builddir);
-    if (system(command) != 0) FAIL(w, "the plugin does not build; `%s`", command);
+    if (!file || fputs(source, file) < 0 || fclose(file)) FAIL(w, "%s can't be written", path);
+    snprintf(command, sizeof command,
+             "cd '%s' && sed 's|^includedir=.*|includedir=%s/include|' '%s/etc/lockstep.pc' >lockstep.pc && "
+             "PKG_CONFIG_PATH=\"$PWD:$PKG_CONFIG_PATH\" && export PKG_CONFIG_PATH && rm -f %s.so && "
+             "${CC:-cc} -shared -fPIC $(pkg-config --cflags lockstep) -o %s.so %s.c >build.log 2>&1",
+             w->folder, srcdir, builddir, name, name, name);
+    if (system(command) != 0) FAIL(w, "%s does not build; `%s`", name, command);
+    snprintf(path, sizeof path, "%s, %s/plugins", w->folder, builddir);
+    live_set(w, "plugins", "path", path);
+}
+
+static void build_growing(struct live *w, const char *version, const char *payload)
+{
+    char source[600];
+    snprintf(source, sizeof source,
+             "#include <lockstep/plugin.h>\n"
+             "const struct lks_plugin lks_plugin = {\n"
+             "    LKS_PLUGIN_ABI, .name = \"growing\", .version = \"%s\", .summary = \"grows\",\n"
+             "    .watched = LKS_LIST(\"name\"), .payload = LKS_LIST(\"%s\")};\n",
+             version, payload);
+    build_plugin(w, "growing", source);
 }
 
 START_TEST(a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothing_equal)
 {
     struct live w = {.folder = ""};
-    char path[1200];
     live_open(&w, "version");
-    build_plugin(&w, "1", "slug");
-    snprintf(path, sizeof path, "%s, %s/plugins", w.folder, getenv("top_builddir"));
-    live_set(&w, "plugins", "path", path);
+    build_growing(&w, "1", "slug");
     live_set(&w, "collection:growing", "plugin", "growing");
     insert_made(&w, 0, 30);
     daemon_start(&w);
@@ -139,7 +105,7 @@ START_TEST(a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothi
     char *id = document_text(&w, J("id" : "made-3"), "syncMetadata.collections.growing.pointId"), body[200];
     snprintf(body, sizeof body, "{\"points\":[\"%s\"]}", id);
     daemon_stop(&w);
-    build_plugin(&w, "2", "slug");
+    build_growing(&w, "2", "slug");
     EXPECT_INT(&w,
                ask(&w, &w.qdrant, "POST", "/collections/growing/points/payload/clear?wait=true", body, NULL),
                200);
@@ -150,7 +116,7 @@ START_TEST(a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothi
     EXPECT(&w, counters(&w).texts <= 1);
     /* and a new payload, by SIGHUP: everything is rewritten, nothing embedded */
     counters_reset(&w);
-    build_plugin(&w, "3", "website");
+    build_growing(&w, "3", "website");
     process_signal(&w.daemon, SIGHUP);
     WAIT_UNTIL(&w, counters(&w).upserted == 30);
     EXPECT_INT(&w, counters(&w).texts, 0);
@@ -159,42 +125,74 @@ START_TEST(a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothi
 }
 END_TEST
 
-/* ---- a plugin given up for a declaration ---- */
-
-START_TEST(the_model_collections_declared_in_the_ini_file_have_the_same_hashes)
+START_TEST(a_plugin_built_outside_of_the_tree_is_loaded_by_one_section)
 {
-    static const char *const declared[LIVE_COLLECTIONS][2] = {
-        {"name 3, description 2, longDescription 1.5, tagline 1", NULL},
-        {"functionality 2.5, categories 2", "Features: {functionality}, Categories: {categories}"},
-        {"industries 2, userTypes 2, deployment 1.5",
-         "\"Designed for {userTypes| and } in {industries} industries\", Deployment options: {deployment}"},
-        {"interface 2, pricingModel 1.5, status 1",
-         "Available interfaces: {interface}, Pricing model: {pricingModel}, Current status: {status}"},
-    };
+    static const char source[] =
+        "#include <lockstep/plugin.h>\n"
+        "const struct lks_plugin lks_plugin = {\n"
+        "    LKS_PLUGIN_ABI, .name = \"outside\", .version = \"1\", .summary = \"from outside\",\n"
+        "    .watched = LKS_LIST(\"name 2\", \"status\"), .payload = LKS_LIST(\"slug\")};\n";
     struct live w = {.folder = ""};
-    live_open(&w, "declared");
-    insert_sample(&w);
+    live_open(&w, "outside");
+    build_plugin(&w, "outside", source);
+    live_set(&w, "collection:outside", "plugin", "outside");
+    insert_made(&w, 0, 10);
     daemon_start(&w);
     live_in_step(&w);
+    EXPECT_INT(&w, points(&w, "outside"), 10);
+    update(&w, J("id" : "made-1"), J("$set" : {"status" : "deprecated"}));
+    live_in_step(&w);
+    live_close(&w);
+}
+END_TEST
+
+/* The API tells of a plugin that can't go on. */
+static bool told_of_stopped(struct live *w, const struct live_process *server)
+{
+    json_t *problems = answer(w, server, 200, "GET", "/api/sync/worker/problems", NULL), *p;
+    size_t i;
+    bool told = false;
+    json_array_foreach(value_at(problems, "problems"), i, p) told |=
+        strcmp(text(p, "code"), "PLUGIN_STOPPED") == 0 && strcmp(text(p, "collection"), "hanging") == 0 &&
+        *text(p, "cure");
+    json_decref(problems);
+    return told;
+}
+
+START_TEST(a_plugin_that_hangs_stops_its_own_collection_alone)
+{
+    static const char source[] =
+        "#include <lockstep/plugin.h>\n"
+        "#include <string.h>\n"
+        "static lks_verdict text(struct lks_call *call, void *self) {\n"
+        "    (void)self;\n"
+        "    volatile int hung = strcmp(call->host->string(call, \"name\"), \"Made 7\") == 0;\n"
+        "    while (hung) {}\n"
+        "    call->host->weighted(call);\n"
+        "    return LKS_OK;\n"
+        "}\n"
+        "const struct lks_plugin lks_plugin = {\n"
+        "    LKS_PLUGIN_ABI, .name = \"hanging\", .version = \"1\", .summary = \"hangs\",\n"
+        "    .watched = LKS_LIST(\"name\"), .text = text};\n";
+    struct live w = {.folder = ""};
+    live_open(&w, "hanging");
+    build_plugin(&w, "hanging", source);
+    live_set(&w, "collection:hanging", "plugin", "hanging");
+    live_set(&w, "api", "listen", "127.0.0.1:0");
+    insert_made(&w, 0, 60);
+    daemon_start(&w);
+    struct live_process server = api(&w);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.tools.status" : "synced")) == 60);
+    WAIT_UNTIL(&w, log_has(&w.daemon, "hanging") && log_has(&w.daemon, "text"));
+    update(&w, J("id" : "made-7"), J("$set" : {"website" : "https://goes-on.example"}));
+    insert_made(&w, 60, 10);
+    WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.tools.status" : "synced")) == 70);
+    WAIT_UNTIL(&w, told_of_stopped(&w, &server));
     daemon_stop(&w);
-    counters_reset(&w);
-    for (size_t i = 0; i < LIVE_COLLECTIONS; i++) {
-        char section[64];
-        snprintf(section, sizeof section, "collection:%s", live_collections[i]);
-        live_set(&w, section, "plugin", "fields");
-        live_set(&w, section, "watched", declared[i][0]);
-        live_set(&w, section, "sentences", declared[i][1]);
-        live_set(&w, section, "payload",
-                 "id as toolId, name, slug, categories, functionality, interface, industries, userTypes, "
-                 "deployment, pricingModel, status, pricing, pricingUrl, website, documentation, logoUrl");
-    }
+    live_set(&w, "collection:hanging", "enabled", "no");
     daemon_start(&w);
-    live_in_step(&w); /* whose payloads and hashes are by now those of the declarations */
-    insert_made(&w, 0, 1);
-    live_in_step(&w);
-    WAIT_UNTIL(&w, log_has(&w.daemon, "declaration changed")); /* all were compared */
-    EXPECT_INT(&w, counters(&w).texts, 4);
-    EXPECT_INT(&w, counters(&w).upserted, 4);
+    insert_made(&w, 70, 1);
+    WAIT_UNTIL(&w, points(&w, "interface") == 71);
     live_close(&w);
 }
 END_TEST
@@ -263,65 +261,15 @@ START_TEST(a_backlog_of_an_outage_waits_in_mongodb_and_not_in_memory)
 }
 END_TEST
 
-/* ---- config show ---- */
-
-static bool says(const struct buf *text, const char *part)
-{
-    return text->data && strstr(text->data, part) != NULL;
-}
-
-START_TEST(config_show_says_where_each_value_comes_from)
-{
-    struct live w = {.folder = ""};
-    struct buf out;
-    char path[640];
-    live_open(&w, "origins");
-    snprintf(path, sizeof path, "%s/key", w.folder);
-    FILE *file = fopen(path, "we");
-    EXPECT(&w, file && fputs("hush-in-a-file\n", file) >= 0 && fclose(file) == 0);
-    live_set(&w, "qdrant", "api_key_file", path);
-    live_set(&w, "embedding", "api_key", "hush-in-the-file");
-    setenv("LOCKSTEP_API_TOKEN", "hush-in-the-environment", 1);
-    setenv("SYNC_WORKER_BATCH_SIZE", "7", 1);
-    setenv("LOCKSTEP_COLLECTION_TOOLS_EMBEDDING_MODEL", "of-tools", 1);
-    buf_init(&out, 0);
-    EXPECT_INT(&w, live_command(&w, NULL, &out, &out, "config", "show", NULL), 0);
-    printf("# %zu bytes\n", out.bytes);
-    EXPECT(&w, !says(&out, "hush"));
-    EXPECT(&w, says(&out, "SYNC_WORKER_BATCH_SIZE") && says(&out, "LOCKSTEP_API_TOKEN"));
-    EXPECT(&w, says(&out, "LOCKSTEP_COLLECTION_TOOLS_EMBEDDING_MODEL") && says(&out, "of-tools"));
-    EXPECT(&w, says(&out, "lockstep.ini:") && says(&out, "default"));
-    buf_fini(&out);
-    live_close(&w);
-}
-END_TEST
-
-START_TEST(a_variable_that_fits_nothing_is_refused)
-{
-    struct live w = {.folder = ""};
-    struct buf err;
-    live_open(&w, "no-such-variable");
-    setenv("LOCKSTEP_QDRANT_FLAVOUR", "vanilla", 1);
-    setenv("LOCKSTEP_TEST_ANYTHING", "is left alone", 1);
-    buf_init(&err, 0);
-    EXPECT_INT(&w, live_command(&w, NULL, &err, &err, "config", "check", NULL), 2);
-    EXPECT(&w, says(&err, "LOCKSTEP_QDRANT_FLAVOUR") && !says(&err, "LOCKSTEP_TEST_ANYTHING"));
-    buf_fini(&err);
-    live_close(&w);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
         qdrant_is_reached_by_tls_and_only_with_a_certificate_that_is_trusted,
         an_embedder_is_reached_by_tls,
-        a_reload_takes_up_everything_that_may_change,
         a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothing_equal,
-        the_model_collections_declared_in_the_ini_file_have_the_same_hashes,
+        a_plugin_built_outside_of_the_tree_is_loaded_by_one_section,
+        a_plugin_that_hangs_stops_its_own_collection_alone,
         a_backlog_of_an_outage_waits_in_mongodb_and_not_in_memory,
-        config_show_says_where_each_value_comes_from,
-        a_variable_that_fits_nothing_is_refused,
     };
     return live_main("upkeep", tests, sizeof tests / sizeof *tests);
 }

@@ -43,10 +43,13 @@ struct live_process *process_named(struct run *r, const char *name)
                {"qdrant", &r->w.qdrant}, {"embedder", &r->w.embedder}, {"spare", &r->w.oracle}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i].name, name) == 0) return all[i].process;
-    if (strcmp(name, "api") != 0)
-        STOP(r, "unknown process \"%s\": valid are daemon, second, mongodb, qdrant, embedder, spare, api",
+    bool second = strcmp(name, "second-api") == 0;
+    if (!second && strcmp(name, "api") != 0)
+        STOP(r,
+             "unknown process \"%s\": valid are daemon, second, mongodb, qdrant, embedder, spare, api, "
+             "second-api",
              name);
-    r->api = api(&r->w);
+    r->api = api_of(&r->w, second ? &r->w.second : &r->w.daemon);
     return &r->api;
 }
 
@@ -148,8 +151,16 @@ static void do_set(struct run *r)
     bool set = strcmp(r->words[0], "set") == 0;
     if (r->word_count < (set ? 4u : 2u)) STOP(r, "usage: set SECTION KEY VALUE, or unset SECTION [KEY]");
     char *value = set ? word_text(r, r->words[3]) : NULL;
-    live_set(&r->w, r->words[1], r->word_count > 2 ? r->words[2] : NULL, value);
+    const char *section = r->words[1], *key = r->word_count > 2 ? r->words[2] : NULL;
+    live_set(&r->w, section, key, value);
+    if (key && strcmp(section, "mongodb") == 0 && strcmp(key, "metadata") == 0)
+        r->w.beside = value && strcmp(value, "sidecar") == 0;
     free(value);
+}
+
+static void do_listen(struct run *r)
+{
+    listen_on_free_port(&r->w);
 }
 
 static void do_environment(struct run *r)
@@ -229,12 +240,19 @@ static void fail_mongodb(struct run *r, json_t *rule)
 static void do_fail(struct run *r)
 {
     struct live_process *p = process_named(r, r->words[1]);
-    json_t *rule = json_loads(r->words[2], 0, NULL);
-    if (!rule) STOP(r, "not a rule in JSON: %s", r->words[2]);
+    json_t *rule = json_object();
+    for (size_t i = 2; i < r->word_count; i++) {
+        json_t *part = json_loads(r->words[i], 0, NULL);
+        if (!json_is_object(part)) STOP(r, "not a rule in JSON: %s", r->words[i]);
+        json_object_update(rule, part);
+        json_decref(part);
+    }
+    char *text = json_dumps(rule, JSON_COMPACT);
     if (p == &r->w.mongod)
         fail_mongodb(r, rule);
     else
-        fault(&r->w, p, r->words[2]);
+        fault(&r->w, p, text);
+    free(text);
     json_decref(rule);
 }
 
@@ -259,10 +277,11 @@ static void do_ask(struct run *r)
 {
     long expected = expected_status(r, 200);
     if (r->word_count < 4) STOP(r, "usage: ask PROCESS METHOD PATH [BODY] [=> STATUS]");
+    char *body = r->word_count > 4 ? word_text(r, r->words[4]) : NULL;
     json_decref(r->reply);
     r->reply = NULL;
-    long status = ask(&r->w, process_named(r, r->words[1]), r->words[2], r->words[3],
-                      r->word_count > 4 ? r->words[4] : NULL, &r->reply);
+    long status = ask(&r->w, process_named(r, r->words[1]), r->words[2], r->words[3], body, &r->reply);
+    free(body);
     if (status == expected) return;
     char *reply = json_dumps(r->reply, JSON_ENCODE_ANY | JSON_COMPACT);
     STOP(r, "%s: expected status %ld, found %ld: %.600s", r->text, expected, status,
@@ -305,6 +324,7 @@ static char *let_value(struct run *r)
     size_t at = 2;
     bool is_text;
     if (strchr("{[\"", *r->words[2])) return word_text(r, r->words[2]);
+    if (strcmp(r->words[2], "document") == 0 && r->word_count == 4) return document_json(r, r->words[3]);
     json_t *value = subject_value(r, &at, &is_text), *part = value;
     if (at < r->word_count && !strchr("+-", *r->words[at])) part = value_at_path(value, r->words[at++]);
     if (!part || json_is_null(part)) STOP(r, "%s: there is no such value", r->text);
@@ -340,20 +360,21 @@ static const struct {
     void (*run)(struct run *r);
     bool no_servers;
 } commands[] = {
-    {"ask", 3, do_ask, false},           {"clear", 1, do_clear, false},
-    {"define", 0, do_nothing, true},     {"delete", 1, do_change, false},
-    {"end", 0, do_nothing, true},        {"environment", 2, do_environment, true},
-    {"expect", 1, do_expect, false},     {"fail", 2, do_fail, false},
-    {"file", 2, do_file, false},         {"insert", 1, do_insert, false},
-    {"kill", 1, do_kill, false},         {"let", 2, do_let, false},
-    {"lockstep", 1, do_lockstep, false}, {"mongodb", 1, do_mongodb, false},
-    {"pause", 1, do_signal, false},      {"records", 1, do_nothing, true},
-    {"reload", 1, do_signal, false},     {"repeat", 1, do_nothing, true},
-    {"replace", 2, do_change, false},    {"resume", 1, do_signal, false},
-    {"scenario", 1, do_nothing, true},   {"servers", 0, do_servers, true},
-    {"set", 3, do_set, false},           {"start", 1, do_start, false},
-    {"stop", 1, do_stop, false},         {"unset", 1, do_set, false},
-    {"update", 2, do_change, false},     {"wait", 1, do_expect, false},
+    {"ask", 3, do_ask, false},         {"clear", 1, do_clear, false},
+    {"define", 0, do_nothing, true},   {"delete", 1, do_change, false},
+    {"end", 0, do_nothing, true},      {"environment", 2, do_environment, true},
+    {"expect", 1, do_expect, false},   {"fail", 2, do_fail, false},
+    {"file", 2, do_file, false},       {"insert", 1, do_insert, false},
+    {"kill", 1, do_kill, false},       {"let", 2, do_let, false},
+    {"listen", 0, do_listen, false},   {"lockstep", 1, do_lockstep, false},
+    {"mongodb", 1, do_mongodb, false}, {"pause", 1, do_signal, false},
+    {"records", 1, do_nothing, true},  {"reload", 1, do_signal, false},
+    {"repeat", 1, do_nothing, true},   {"replace", 2, do_change, false},
+    {"resume", 1, do_signal, false},   {"scenario", 1, do_nothing, true},
+    {"servers", 0, do_servers, true},  {"set", 3, do_set, false},
+    {"start", 1, do_start, false},     {"stop", 1, do_stop, false},
+    {"unset", 1, do_set, false},       {"update", 2, do_change, false},
+    {"wait", 1, do_expect, false},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -5,7 +5,23 @@ check_PROGRAMS += %D%/run
 %C%_run_LDADD = $(live_libs)
 
 scenarios = \
-	%D%/changes.txt
+	%D%/beside.txt \
+	%D%/by-hand.txt \
+	%D%/changes.txt \
+	%D%/commands.txt \
+	%D%/embedders.txt \
+	%D%/handover.txt \
+	%D%/held.txt \
+	%D%/ids.txt \
+	%D%/jobs.txt \
+	%D%/mongodb.txt \
+	%D%/others.txt \
+	%D%/outages.txt \
+	%D%/promises.txt \
+	%D%/qdrant.txt \
+	%D%/records.txt \
+	%D%/refused.txt \
+	%D%/settings.txt
 TESTS += $(scenarios)
 EXTRA_DIST += $(scenarios)
 TXT_LOG_DRIVER = $(LOG_DRIVER)

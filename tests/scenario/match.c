@@ -2,6 +2,7 @@
  * match.c - compares a value with a pattern: a JSON value, in which an object asks only for the keys that it
  * names (dots lead into objects and lists), and operators say more than equality. Pure.
  */
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,32 @@ static bool equals(const json_t *value, const json_t *pattern)
     return comparable ? by == 0 : json_equal(value, pattern);
 }
 
+/* How many of these patterns the value matches. */
+static size_t matches_of(json_t *value, const json_t *patterns)
+{
+    size_t i, count = 0;
+    json_t *each;
+    struct mismatch ignored = {.found = NULL};
+    json_array_foreach((json_t *)patterns, i, each) count += value_matches(value, each, false, &ignored);
+    mismatch_fini(&ignored);
+    return count;
+}
+
+static bool fits_expression(const json_t *value, const char *expression)
+{
+    regex_t regex;
+    if (!json_is_string(value) || regcomp(&regex, expression, REG_EXTENDED | REG_NOSUB) != 0) return false;
+    bool fits = regexec(&regex, json_string_value(value), 0, NULL, 0) == 0;
+    regfree(&regex);
+    return fits;
+}
+
 /* -1 for an operator that is not known. */
 static int operator_holds(json_t *value, const char *name, json_t *operand)
 {
+    if (strcmp(name, "$or") == 0) return matches_of(value, operand) > 0;
+    if (strcmp(name, "$all") == 0) return matches_of(value, operand) == json_array_size(operand);
+    if (strcmp(name, "$regex") == 0) return fits_expression(value, json_string_value(operand));
     bool comparable;
     int by = order(value, operand, &comparable);
     struct mismatch ignored = {.found = NULL};

@@ -132,7 +132,8 @@ static void check_line(const struct scenario_file *f, const struct line *line)
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)first_word(line->text, &rest), line->text);
     if (is_command(word) || scenario_procedure(f, word)) return;
-    malformed(f->path, line->number, "unknown command \"%s\"; docs/reference/scenarios.md lists the commands", word);
+    malformed(f->path, line->number, "unknown command \"%s\"; docs/reference/scenarios.md lists the commands",
+              word);
 }
 
 /* Which lines belong to which scenario and procedure. */

@@ -1,8 +1,8 @@
 /*
  * scenario.h - scenario files: what happens to MongoDB, Qdrant, the embedding server and the daemon, and what
- * is expected then, one command per line (docs/reference/scenarios.md). reader.c reads files and lines, commands.c
- * carries the commands out, subjects.c says what `expect` and `wait` look at, match.c compares it with the
- * expected value.
+ * is expected then, one command per line (docs/reference/scenarios.md). reader.c reads files and lines,
+ * commands.c carries the commands out, subjects.c says what `expect` and `wait` look at, match.c compares it
+ * with the expected value.
  */
 #ifndef LOCKSTEP_TESTS_SCENARIO_H
 #define LOCKSTEP_TESTS_SCENARIO_H
@@ -88,6 +88,8 @@ char *word_filter(struct run *r, const char *word);
 void expectation(struct run *r, bool wait);
 /* What a subject is now: words from `*at` on, which is moved behind them. json_decref() it. */
 json_t *subject_value(struct run *r, size_t *at, bool *is_text);
+/* A document with its record as Extended JSON; NULL if there is none, or if JSON cannot say it. free() it. */
+char *document_json(struct run *r, const char *word);
 /* The value at a dotted path; borrowed, NULL if there is none. */
 json_t *value_at_path(json_t *in, const char *path);
 

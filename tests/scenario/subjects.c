@@ -43,16 +43,22 @@ static json_t *simplified(json_t *value)
     return number;
 }
 
-/* The document with its record, wherever that is; NULL if there is none, or if it cannot be shown as JSON. */
-static json_t *document(struct run *r, const char *word)
+char *document_json(struct run *r, const char *word)
 {
     char *filter = word_filter(r, word);
     bson_t *doc = find_one(&r->w, filter);
-    char *text = doc ? bson_as_canonical_extended_json(doc, NULL) : NULL;
-    json_t *value = text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
-    bson_free(text);
+    char *json = doc ? bson_as_canonical_extended_json(doc, NULL) : NULL, *text = json ? strdup(json) : NULL;
+    bson_free(json);
     bson_destroy(doc);
     free(filter);
+    return text;
+}
+
+static json_t *document(struct run *r, const char *word)
+{
+    char *text = document_json(r, word);
+    json_t *value = text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
+    free(text);
     return value ? simplified(value) : NULL;
 }
 
@@ -71,6 +77,23 @@ static json_t *get_record(struct run *r, char **words)
 static json_t *get_documents(struct run *r, char **words)
 {
     return json_integer((json_int_t)count_documents(&r->w, words[0]));
+}
+
+/* A document of any collection of the database. */
+static json_t *get_row(struct run *r, char **words)
+{
+    mongoc_collection_t *collection = mongoc_client_get_collection(r->w.client, r->w.database, words[0]);
+    bson_t *filter = bson_new_from_json((const uint8_t *)words[1], -1, NULL);
+    const bson_t *row;
+    if (!filter) STOP(r, "not Extended JSON: %s", words[1]);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, filter, NULL, NULL);
+    char *text = mongoc_cursor_next(cursor, &row) ? bson_as_canonical_extended_json(row, NULL) : NULL;
+    json_t *value = text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
+    bson_free(text);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(filter);
+    mongoc_collection_destroy(collection);
+    return value ? simplified(value) : NULL;
 }
 
 static json_t *get_count(struct run *r, char **words)
@@ -117,8 +140,9 @@ static json_t *get_counters(struct run *r, char **words)
 static json_t *got(struct run *r, const char *process, const char *path)
 {
     json_t *reply = NULL;
-    ask(&r->w, process_named(r, process), "GET", path, NULL, &reply);
-    return reply;
+    if (ask(&r->w, process_named(r, process), "GET", path, NULL, &reply) == 200) return reply;
+    json_decref(reply);
+    return NULL;
 }
 
 static json_t *get_requests(struct run *r, char **words)
@@ -126,14 +150,34 @@ static json_t *get_requests(struct run *r, char **words)
     return got(r, words[0], "/__double/counters");
 }
 
-static json_t *get_texts(struct run *r, char **words)
+/* The texts that were embedded, in their order. */
+static json_t *embedded_texts(struct run *r)
 {
-    (void)words;
     json_t *reply = got(r, "embedder", "/__double/texts");
     if (!json_is_object(reply)) return reply;
     json_t *list = json_incref(json_object_get(reply, "texts"));
     json_decref(reply);
     return list;
+}
+
+static json_t *get_texts(struct run *r, char **words)
+{
+    char *begin = word_text(r, words[0]);
+    json_t *list = embedded_texts(r), *each;
+    size_t i;
+    json_int_t count = 0;
+    json_array_foreach(list, i, each) count += strncmp(json_string_value(each), begin, strlen(begin)) == 0;
+    json_decref(list);
+    free(begin);
+    return json_integer(count);
+}
+
+static json_t *get_last_text(struct run *r, char **words)
+{
+    (void)words;
+    json_t *list = embedded_texts(r), *last = json_incref(json_array_get(list, json_array_size(list) - 1));
+    json_decref(list);
+    return last;
 }
 
 static json_t *get_get(struct run *r, char **words)
@@ -184,6 +228,18 @@ static json_t *get_errors(struct run *r, char **words)
     return text_of(&r->errors);
 }
 
+static json_t *get_said(struct run *r, char **words)
+{
+    (void)words;
+    struct buf both;
+    buf_init(&both, 0);
+    buf_put(&both, r->output.data, r->output.bytes);
+    buf_put(&both, r->errors.data, r->errors.bytes);
+    json_t *value = text_of(&both);
+    buf_fini(&both);
+    return value;
+}
+
 static json_t *get_json(struct run *r, char **words)
 {
     (void)words;
@@ -202,15 +258,26 @@ static const struct subject {
     json_t *(*get)(struct run *r, char **words);
     bool is_text; /* a string is looked for in it */
 } subjects[] = {
-    {"counters", 0, get_counters, false}, {"count", 2, get_count, false},
-    {"document", 1, get_document, false}, {"documents", 1, get_documents, false},
-    {"errors", 0, get_errors, true},      {"get", 2, get_get, false},
-    {"json", 0, get_json, false},         {"log", 1, get_log, true},
-    {"output", 0, get_output, true},      {"point", 2, get_point, false},
-    {"points", 1, get_points, false},     {"record", 1, get_record, false},
-    {"reply", 0, get_reply, false},       {"requests", 1, get_requests, false},
-    {"running", 1, get_running, false},   {"sync", 0, get_sync, false},
-    {"texts", 0, get_texts, false},
+    {"counters", 0, get_counters, false},
+    {"count", 2, get_count, false},
+    {"document", 1, get_document, false},
+    {"documents", 1, get_documents, false},
+    {"errors", 0, get_errors, true},
+    {"get", 2, get_get, false},
+    {"json", 0, get_json, false},
+    {"last-text", 0, get_last_text, false},
+    {"log", 1, get_log, true},
+    {"output", 0, get_output, true},
+    {"point", 2, get_point, false},
+    {"points", 1, get_points, false},
+    {"record", 1, get_record, false},
+    {"reply", 0, get_reply, false},
+    {"requests", 1, get_requests, false},
+    {"row", 2, get_row, false},
+    {"running", 1, get_running, false},
+    {"said", 0, get_said, true},
+    {"sync", 0, get_sync, false},
+    {"texts", 1, get_texts, false},
 };
 
 static const struct subject *subject_at(struct run *r, size_t *at)
