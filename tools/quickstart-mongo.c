@@ -56,11 +56,11 @@ static int insert_batch(struct app *app, bson_t **docs, size_t count)
 static int load_lines(struct app *app, FILE *file, size_t *total)
 {
     bson_t *docs[LOAD_BATCH];
-    size_t held = 0, room = 0;
+    size_t held = 0, space = 0;
     ssize_t length;
     char *line = NULL;
     int status = 0;
-    while (status == 0 && (length = getline(&line, &room, file)) > 0) {
+    while (status == 0 && (length = getline(&line, &space, file)) > 0) {
         bson_error_t error;
         if (line[strspn(line, " \t\r\n")] == '\0') continue;
         docs[held] = bson_new_from_json((const uint8_t *)line, length, &error);

@@ -37,7 +37,7 @@ static json_t *shape_compare(const char *name, const struct document_compare *c)
 }
 
 /* `doc` was read as the engine reads it: with what collections need of it, and with its owner. */
-static json_t *compare_all(const struct service_source *source, const struct source_doc *doc)
+static json_t *compare_all(const struct service_source *source, const struct source_document *doc)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < source->all.count; i++) {
@@ -51,11 +51,11 @@ static json_t *compare_all(const struct service_source *source, const struct sou
 
 void answer_compare(struct call *call)
 {
-    const struct service_source *source = call_source_part(call, 2);
-    struct source_doc doc, *read = NULL;
+    const struct service_source *source = call_source_segment(call, 2);
+    struct source_document doc, *read = NULL;
     struct lks_err err;
     if (!source) return;
-    enum lks_code code = lookup_document(source, call->parts[3], &doc, &err);
+    enum lks_code code = lookup_document(source, call->segments[3], &doc, &err);
     if (code == LKS_E_OK) code = document_compare_read(source, doc.id, &read, &err);
     if (code != LKS_E_OK) {
         call_fail_err(call, &err);
@@ -65,5 +65,5 @@ void answer_compare(struct call *call)
         call_json(call, 200, out);
     }
     mongo_docs_free(read, read ? 1 : 0);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
 }

@@ -25,13 +25,13 @@ static atomic_int waiting;
 void answer_documents(struct call *call)
 {
     static const char *const known[] = {"search", "page", "limit", NULL};
-    const struct service_source *source = call_source_part(call, 1);
-    struct mongo_list_wish wish = {.whole = true, .collection = MONGO_OVERALL};
+    const struct service_source *source = call_source_segment(call, 1);
+    struct mongo_list_request request = {.whole = true, .collection = MONGO_OVERALL};
     struct mongo_list list;
     struct lks_err err;
     long page;
-    if (!source || !call_query_knows(call, known) || !list_read_page(call, &wish, &page)) return;
-    if (lookup_list(source, &wish, &list, &err) != LKS_E_OK) {
+    if (!source || !call_query_knows(call, known) || !list_read_page(call, &request, &page)) return;
+    if (lookup_list(source, &request, &list, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
     }
@@ -42,23 +42,23 @@ void answer_documents(struct call *call)
             data = NULL; /* memory is out, which call_json() says */
         }
     call_json(call, 200,
-              json_pack("{s:o, s:o}", "data", data, "pagination", list_pagination(&list, &wish, page)));
+              json_pack("{s:o, s:o}", "data", data, "pagination", list_pagination(&list, &request, page)));
     call_tag(call);
     mongo_docs_free(list.docs, list.count);
 }
 
 void answer_document(struct call *call)
 {
-    const struct service_source *source = call_source_part(call, 1);
-    struct source_doc doc;
+    const struct service_source *source = call_source_segment(call, 1);
+    struct source_document doc;
     struct lks_err err;
     if (!source) return;
-    if (lookup_document(source, call->parts[2], &doc, &err) != LKS_E_OK) {
+    if (lookup_document(source, call->segments[2], &doc, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
     }
     call_json(call, 200, document_json(doc.body));
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
 }
 
 /* ---- waiting, if it is asked for ---- */
@@ -81,31 +81,31 @@ static long preferred_wait(const char *prefer)
     return -1;
 }
 
-struct wait_wish {
+struct wait_request {
     long ms; /* -1: nobody asked to wait */
     bool preferred;
 };
 
 /* `?wait=MS`, else `Prefer: wait=SECONDS`. False: 400 was answered. */
-static bool read_wait(struct call *call, struct wait_wish *wish)
+static bool read_wait(struct call *call, struct wait_request *request)
 {
     long seconds = preferred_wait(call_header(call, "Prefer"));
-    *wish = (struct wait_wish){.ms = -1};
-    if (call_query(call, "wait")) return call_query_number(call, "wait", 0, MOST_WAIT_MS, 0, &wish->ms);
+    *request = (struct wait_request){.ms = -1};
+    if (call_query(call, "wait")) return call_query_number(call, "wait", 0, MOST_WAIT_MS, 0, &request->ms);
     if (seconds < 0) return true;
-    wish->preferred = true;
-    wish->ms = seconds > MOST_WAIT_MS / 1000 ? MOST_WAIT_MS : seconds * 1000;
+    request->preferred = true;
+    request->ms = seconds > MOST_WAIT_MS / 1000 ? MOST_WAIT_MS : seconds * 1000;
     return true;
 }
 
-/* Is everything in step after the wait? */
+/* Is everything in sync after the wait? */
 static bool wait_for_sync(struct call *call, const struct service_source *source, const struct docid *id,
                           long ms)
 {
     struct control_answer answer;
     struct lks_err err;
-    bool synced = control_touch(call->service->control, call_source_index(call, source), id, 0, false, ms,
-                                &answer, &err) == LKS_E_OK;
+    bool synced = control_resync(call->service->control, call_source_index(call, source), id, 0, false, ms,
+                                 &answer, &err) == LKS_E_OK;
     for (size_t i = 0; i < answer.count; i++)
         if (answer.outcomes[i].asked && !answer.outcomes[i].success) synced = false;
     control_answer_fini(&answer);
@@ -113,17 +113,17 @@ static bool wait_for_sync(struct call *call, const struct service_source *source
 }
 
 static void wait_as_wished(struct call *call, const struct service_source *source, const struct docid *id,
-                           const struct wait_wish *wish)
+                           const struct wait_request *request)
 {
     char applied[32];
     bool synced = false, granted;
-    if (wish->ms < 0) return;
+    if (request->ms < 0) return;
     granted = atomic_fetch_add(&waiting, 1) < MOST_WAITING;
-    if (granted) synced = wait_for_sync(call, source, id, wish->ms);
+    if (granted) synced = wait_for_sync(call, source, id, request->ms);
     atomic_fetch_sub(&waiting, 1);
     call_answer_header(call, "Lockstep-Synced", synced ? "yes" : "no");
-    if (!wish->preferred || !granted) return;
-    snprintf(applied, sizeof applied, "wait=%ld", wish->ms / 1000);
+    if (!request->preferred || !granted) return;
+    snprintf(applied, sizeof applied, "wait=%ld", request->ms / 1000);
     call_answer_header(call, "Preference-Applied", applied);
 }
 
@@ -165,7 +165,8 @@ static void say_affected(struct call *call, const struct service_source *source,
 }
 
 /* /api/SOURCE/ID, percent-encoded */
-static void say_location(struct call *call, const struct service_source *source, const struct source_doc *doc)
+static void say_location(struct call *call, const struct service_source *source,
+                         const struct source_document *doc)
 {
     struct buf at;
     char *id = lookup_id(source, doc);
@@ -193,9 +194,9 @@ static json_t *read_document(struct call *call)
 /* Creates what the body says, or changes document `id` by it. */
 static void write_document(struct call *call, const char *id, int status)
 {
-    const struct service_source *source = call_source_part(call, 1);
+    const struct service_source *source = call_source_segment(call, 1);
     struct documents_written written;
-    struct wait_wish wait;
+    struct wait_request wait;
     struct lks_err err;
     json_t *body = source && read_wait(call, &wait) ? read_document(call) : NULL;
     if (!body) return;
@@ -207,7 +208,7 @@ static void write_document(struct call *call, const char *id, int status)
         if (!id) say_location(call, source, &written.doc);
         wait_as_wished(call, source, written.doc.id, &wait);
         call_json(call, status, document_json(written.doc.body));
-        source_doc_fini(&written.doc);
+        source_document_fini(&written.doc);
     }
     json_decref(body);
 }
@@ -219,22 +220,22 @@ void answer_create(struct call *call)
 
 void answer_patch(struct call *call)
 {
-    write_document(call, call->parts[2], 200);
+    write_document(call, call->segments[2], 200);
 }
 
 void answer_delete(struct call *call)
 {
-    const struct service_source *source = call_source_part(call, 1);
+    const struct service_source *source = call_source_segment(call, 1);
     struct documents_written written;
-    struct wait_wish wait;
+    struct wait_request wait;
     struct lks_err err;
     if (!source || !read_wait(call, &wait)) return;
-    if (documents_delete(source, call->parts[2], &written, &err) != LKS_E_OK) {
+    if (documents_delete(source, call->segments[2], &written, &err) != LKS_E_OK) {
         fail_edit(call, &err);
         return;
     }
     say_affected(call, source, written.affects);
     wait_as_wished(call, source, written.doc.id, &wait);
     call_text(call, 204, "application/json", NULL, 0);
-    source_doc_fini(&written.doc);
+    source_document_fini(&written.doc);
 }

@@ -62,10 +62,10 @@ void answer_jobs(struct call *call)
 
 void answer_job(struct call *call)
 {
-    answer_object(call, 200, jobs_get(call->service->jobs, call->parts[2]));
+    answer_object(call, 200, jobs_get(call->service->jobs, call->segments[2]));
 }
 
 void answer_job_stop(struct call *call)
 {
-    answer_object(call, 200, jobs_stop(call->service->jobs, call->parts[2], STOP_WAIT_MS));
+    answer_object(call, 200, jobs_stop(call->service->jobs, call->segments[2], STOP_WAIT_MS));
 }

@@ -37,18 +37,18 @@ static bool read_collection(struct call *call, const struct service_source *sour
     return good;
 }
 
-static bool read_status(struct call *call, struct mongo_list_wish *wish)
+static bool read_status(struct call *call, struct mongo_list_request *request)
 {
     const char *status = call_query(call, "status");
     if (!status || strcmp(status, every) == 0) return true;
-    wish->filtered = true;
-    if (sync_status_parse(status, &wish->status)) return true;
+    request->filtered = true;
+    if (sync_status_parse(status, &request->status)) return true;
     call_fail(call, 400, "BAD_REQUEST", "`status` takes synced, pending, stale, failed or all, not %.100s",
               status);
     return false;
 }
 
-static bool read_sort(struct call *call, struct mongo_list_wish *wish)
+static bool read_sort(struct call *call, struct mongo_list_request *request)
 {
     static const char *const names[] = {[MONGO_SORT_ID] = "id",
                                         [MONGO_SORT_NAME] = "name",
@@ -56,10 +56,10 @@ static bool read_sort(struct call *call, struct mongo_list_wish *wish)
                                         [MONGO_SORT_STATUS] = "status"};
     const char *sort = call_query(call, "sort");
     if (!sort) return true;
-    wish->descending = *sort == '-';
+    request->descending = *sort == '-';
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(sort + wish->descending, names[i]) != 0) continue;
-        wish->sort = (enum mongo_sort)i;
+        if (strcmp(sort + request->descending, names[i]) != 0) continue;
+        request->sort = (enum mongo_sort)i;
         return true;
     }
     call_fail(
@@ -69,23 +69,23 @@ static bool read_sort(struct call *call, struct mongo_list_wish *wish)
     return false;
 }
 
-bool list_read_page(struct call *call, struct mongo_list_wish *wish, long *page)
+bool list_read_page(struct call *call, struct mongo_list_request *request, long *page)
 {
     long limit;
     if (!call_query_clamped(call, "page", 1, MOST_PAGES, 1, page) ||
         !call_query_clamped(call, "limit", 1, MOST_LIMIT, DEFAULT_LIMIT, &limit))
         return false;
-    wish->limit = (size_t)limit;
-    wish->skip = (size_t)(*page - 1) * wish->limit;
-    wish->search = call_query(call, "search");
-    if (!wish->search || strlen(wish->search) <= MOST_SEARCH_BYTES) return true;
+    request->limit = (size_t)limit;
+    request->skip = (size_t)(*page - 1) * request->limit;
+    request->search = call_query(call, "search");
+    if (!request->search || strlen(request->search) <= MOST_SEARCH_BYTES) return true;
     call_fail(call, 400, "BAD_REQUEST", "`search` may have %d bytes", MOST_SEARCH_BYTES);
     return false;
 }
 
-json_t *list_pagination(const struct mongo_list *list, const struct mongo_list_wish *wish, long page)
+json_t *list_pagination(const struct mongo_list *list, const struct mongo_list_request *request, long page)
 {
-    int64_t limit = (int64_t)wish->limit;
+    int64_t limit = (int64_t)request->limit;
     json_t *out =
         json_pack("{s:I, s:I, s:I, s:I}", "page", (json_int_t)page, "limit", (json_int_t)limit, "total",
                   (json_int_t)list->total, "totalPages", (json_int_t)((list->total + limit - 1) / limit));
@@ -95,22 +95,22 @@ json_t *list_pagination(const struct mongo_list *list, const struct mongo_list_w
 
 void answer_list(struct call *call)
 {
-    const struct service_source *source = call_source_part(call, 2);
-    struct mongo_list_wish wish = {.sort = MONGO_SORT_ID};
+    const struct service_source *source = call_source_segment(call, 2);
+    struct mongo_list_request request = {.sort = MONGO_SORT_ID};
     struct mongo_list list;
     struct lks_err err;
     long page;
-    if (!source || !read_collection(call, source, &wish.collection) || !read_status(call, &wish) ||
-        !read_sort(call, &wish) || !list_read_page(call, &wish, &page))
+    if (!source || !read_collection(call, source, &request.collection) || !read_status(call, &request) ||
+        !read_sort(call, &request) || !list_read_page(call, &request, &page))
         return;
-    if (lookup_list(source, &wish, &list, &err) != LKS_E_OK) {
+    if (lookup_list(source, &request, &list, &err) != LKS_E_OK) {
         call_fail_err(call, &err);
         return;
     }
     json_t *data = json_array();
     for (size_t i = 0; i < list.count; i++) json_array_append_new(data, shape_entry(source, &list.docs[i]));
     call_json(call, 200,
-              json_pack("{s:o, s:o}", "data", data, "pagination", list_pagination(&list, &wish, page)));
+              json_pack("{s:o, s:o}", "data", data, "pagination", list_pagination(&list, &request, page)));
     call_tag(call);
     mongo_docs_free(list.docs, list.count);
 }
@@ -157,10 +157,10 @@ void answer_all_pending(struct call *call)
 void answer_reset(struct call *call)
 {
     const struct service_source *source = call_source(call);
-    struct source_doc doc;
+    struct source_document doc;
     struct lks_err err;
     if (!source) return;
-    if (documents_reset(call->service, call_source_index(call, source), call->parts[3], &doc, &err) !=
+    if (documents_reset(call->service, call_source_index(call, source), call->segments[3], &doc, &err) !=
         LKS_E_OK) {
         call_fail_err(call, &err);
         return;
@@ -169,5 +169,5 @@ void answer_reset(struct call *call)
               json_pack("{s:s, s:o}", "message",
                         "the document is pending in all collections, and is made anew", "tool",
                         shape_entry(source, &doc)));
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
 }

@@ -5,8 +5,8 @@
 #include "admin/call.h"
 
 /* `page`, `limit` and `search` of the query. False: 400 was answered. */
-bool list_read_page(struct call *call, struct mongo_list_wish *wish, long *page);
+bool list_read_page(struct call *call, struct mongo_list_request *request, long *page);
 /* `{page, limit, total, totalPages}`, and `atLeast: true` where counting took too long. */
-json_t *list_pagination(const struct mongo_list *list, const struct mongo_list_wish *wish, long page);
+json_t *list_pagination(const struct mongo_list *list, const struct mongo_list_request *request, long page);
 
 #endif

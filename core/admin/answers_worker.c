@@ -54,7 +54,7 @@ static json_t *shape_scan(const struct engine_snapshot *s)
     int64_t left = s->scan_total - (int64_t)s->scanned;
     bool ends = rated && s->scan_rate > 0 && s->scan_total >= 0 && left >= 0;
     return json_pack("{s:b, s:b, s:I, s:o, s:o, s:o}", "running", s->scanning, "comparing",
-                     s->scanning && s->scan_doubt, "done", (json_int_t)s->scanned, "total",
+                     s->scanning && s->scan_verifies, "done", (json_int_t)s->scanned, "total",
                      number_or_null(s->scan_total, s->scan_total >= 0), "ratePerSecond",
                      number_or_null(rated ? llround(s->scan_rate) : 0, rated), "etaMs",
                      number_or_null(ends ? llround((double)left * 1000 / s->scan_rate) : 0, ends));
@@ -75,7 +75,7 @@ static json_t *shape_collection(const struct collection_snapshot *c, const char 
         uint64_t value;
     } counters[] = {{"embedded", c->embedded}, {"upserted", c->upserted},   {"payloads", c->payloads},
                     {"deleted", c->deleted},   {"unchanged", c->unchanged}, {"failed", c->failed},
-                    {"parked", c->parked},     {"retried", c->retried}};
+                    {"parked", c->deferred},   {"retried", c->retried}};
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
         json_object_set_new(out, counters[i].name, json_integer((json_int_t)counters[i].value));
     return out;
@@ -114,9 +114,9 @@ json_t *shape_state(const struct service *service, size_t index)
     struct engine_snapshot *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     if (!control_snapshot(service->control, index, s)) /* nothing is known yet */
-        *s = (struct engine_snapshot){.stream_lag_ms = -1, .scan_total = -1, .behind_wall_ms = NO_TIME};
-    bool waits = s->behind_wall_ms != NO_TIME;
-    int64_t waited_ms = waits ? clock_wall_ms() - s->behind_wall_ms : 0;
+        *s = (struct engine_snapshot){.stream_lag_ms = -1, .scan_total = -1, .lag_since_wall_ms = NO_TIME};
+    bool waits = s->lag_since_wall_ms != NO_TIME;
+    int64_t waited_ms = waits ? clock_wall_ms() - s->lag_since_wall_ms : 0;
     json_t *out = json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "source", source->all.name, "phase",
                             phase_name(s->phase), "leaseHolder", text_or_null(s->lease_holder), "epoch",
                             (json_int_t)s->epoch, "stream", shape_stream(s), "scan", shape_scan(s));

@@ -194,9 +194,9 @@ static const struct service_source *find_source(struct call *call, const char *n
     return NULL;
 }
 
-const struct service_source *call_source_part(struct call *call, size_t part)
+const struct service_source *call_source_segment(struct call *call, size_t segment)
 {
-    return find_source(call, call->parts[part]);
+    return find_source(call, call->segments[segment]);
 }
 
 const struct service_source *call_source(struct call *call)

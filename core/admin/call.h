@@ -34,10 +34,10 @@ struct call {
     struct peer *peer;
     const struct route *route;
     char *method;
-    char *target;                           /* as it came; target_read() takes it apart in place */
-    const char *parts[CALL_MAX_SEGMENTS];   /* of the path, percent-decoded, valid UTF-8 */
-    size_t part_count;                      /* CALL_MAX_SEGMENTS + 1: more than any route has */
-    struct call_pair query[CALL_MAX_QUERY]; /* likewise */
+    char *target;                            /* as it came; target_read() takes it apart in place */
+    const char *segments[CALL_MAX_SEGMENTS]; /* of the path, percent-decoded, valid UTF-8 */
+    size_t segment_count;                    /* CALL_MAX_SEGMENTS + 1: more than any route has */
+    struct call_pair query[CALL_MAX_QUERY];  /* likewise */
     size_t query_count;
     struct call_pair headers[CALL_MAX_HEADERS];
     size_t header_count;
@@ -112,12 +112,12 @@ bool call_query_knows(struct call *call, const char *const *names);
 /* The body as a JSON object; an empty body is an empty object. NULL: 400 was answered. */
 json_t *call_object(struct call *call);
 /* The source that the path names in this part; NULL: 404 was answered. */
-const struct service_source *call_source_part(struct call *call, size_t part);
+const struct service_source *call_source_segment(struct call *call, size_t segment);
 /* The source that `?source=` names, by default the first; NULL: 404 was answered. */
 const struct service_source *call_source(struct call *call);
 /* What the server counts of its own requests. Borrowed. */
-struct tally;
-const struct tally *call_tally(const struct call *call);
+struct call_counts;
+const struct call_counts *call_counts_of(const struct call *call);
 size_t call_source_index(const struct call *call, const struct service_source *source);
 /* A set of collections out of a list of names (NULL: all, 0). False: 400 was answered, naming the valid ones.
  */

@@ -23,13 +23,13 @@ static bool path_fits(const struct call *call, const char *pattern)
     while (*pattern == '/') {
         size_t bytes = strcspn(++pattern, "/");
         bool any = bytes == 1 && *pattern == '*';
-        if (i >= call->part_count || !*call->parts[i]) return false;
-        if (!any && (strlen(call->parts[i]) != bytes || memcmp(call->parts[i], pattern, bytes) != 0))
+        if (i >= call->segment_count || !*call->segments[i]) return false;
+        if (!any && (strlen(call->segments[i]) != bytes || memcmp(call->segments[i], pattern, bytes) != 0))
             return false;
         pattern += bytes;
         i++;
     }
-    return i == call->part_count;
+    return i == call->segment_count;
 }
 
 static bool method_fits(const char *method, const struct route *route)

@@ -29,7 +29,7 @@ static enum lks_code listen_tcp(const struct admin_config *config, int *fd, stru
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
-    char port[8], why[128] = "no address fits";
+    char port[8], reason[128] = "no address fits";
     snprintf(port, sizeof port, "%u", config->port);
     int failed = getaddrinfo(*config->host ? config->host : NULL, port, &hints, &list);
     if (failed)
@@ -37,11 +37,11 @@ static enum lks_code listen_tcp(const struct admin_config *config, int *fd, stru
                         gai_strerror(failed));
     *fd = -1;
     for (const struct addrinfo *at = list; at && *fd < 0; at = at->ai_next)
-        if ((*fd = listen_at(at)) < 0) snprintf(why, sizeof why, "%s", strerror(errno));
+        if ((*fd = listen_at(at)) < 0) snprintf(reason, sizeof reason, "%s", strerror(errno));
     freeaddrinfo(list);
     if (*fd < 0)
         return lks_fail(err, LKS_E_IO, "[api] listen: can't listen on %s port %u: %s", config->host,
-                        config->port, why);
+                        config->port, reason);
     return LKS_E_OK;
 }
 
@@ -73,16 +73,16 @@ static enum lks_code listen_unix(const char *path, int *fd, struct lks_err *err)
         return lks_fail(err, LKS_E_IO, "[api] listen: unix:%s: the path may have %zu bytes", path,
                         sizeof at.sun_path - 1);
     memcpy(at.sun_path, path, strlen(path) + 1);
-    const char *why = clear_way(&at);
-    *fd = why ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const char *reason = clear_way(&at);
+    *fd = reason ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     /* nobody gets in before listen(), by when the mode is right */
-    if (!why && (*fd < 0 || bind(*fd, (struct sockaddr *)&at, sizeof at) != 0 || chmod(path, 0660) != 0 ||
-                 listen(*fd, BACKLOG) != 0))
-        why = strerror(errno);
-    if (!why) return LKS_E_OK;
+    if (!reason && (*fd < 0 || bind(*fd, (struct sockaddr *)&at, sizeof at) != 0 || chmod(path, 0660) != 0 ||
+                    listen(*fd, BACKLOG) != 0))
+        reason = strerror(errno);
+    if (!reason) return LKS_E_OK;
     if (*fd >= 0) close(*fd);
     *fd = -1;
-    return lks_fail(err, LKS_E_IO, "[api] listen: can't listen on unix:%s: %s", path, why);
+    return lks_fail(err, LKS_E_IO, "[api] listen: can't listen on unix:%s: %s", path, reason);
 }
 
 static enum lks_code try_tcp(const struct admin_config *config, struct lks_err *err)
@@ -98,22 +98,23 @@ static enum lks_code try_unix(const char *path, struct lks_err *err)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct stat info;
-    const char *why = NULL;
+    const char *reason = NULL;
     if (strlen(path) >= sizeof at.sun_path) return listen_unix(path, &(int){-1}, err);
     memcpy(at.sun_path, path, strlen(path) + 1);
     char *folder = strdup(path);
     if (!folder) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     char *slash = strrchr(folder, '/');
     if (slash) slash[slash == folder] = '\0';
-    if (access(folder, W_OK | X_OK) != 0) why = strerror(errno);
+    if (access(folder, W_OK | X_OK) != 0) reason = strerror(errno);
     free(folder);
-    if (!why && lstat(path, &info) == 0) {
+    if (!reason && lstat(path, &info) == 0) {
         if (!S_ISSOCK(info.st_mode))
-            why = "something else than a socket is there";
+            reason = "something else than a socket is there";
         else if (is_alive(&at))
-            why = "another process listens there";
+            reason = "another process listens there";
     }
-    return why ? lks_fail(err, LKS_E_IO, "[api] listen: can't listen on unix:%s: %s", path, why) : LKS_E_OK;
+    return reason ? lks_fail(err, LKS_E_IO, "[api] listen: can't listen on unix:%s: %s", path, reason)
+                  : LKS_E_OK;
 }
 
 enum lks_code listen_try(const struct admin_config *config, struct lks_err *err)

@@ -27,9 +27,9 @@ libadmin_la_SOURCES = \
 	%D%/server.c \
 	%D%/shape.c %D%/shape.h \
 	%D%/streams.c %D%/streams.h \
-	%D%/tally.c %D%/tally.h \
+	%D%/call_counts.c %D%/call_counts.h \
 	%D%/target.c %D%/target.h \
-	%D%/tell.c %D%/tell.h \
+	%D%/notify_calls.c %D%/notify_calls.h \
 	%D%/tls.c %D%/tls.h
 libadmin_la_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS) $(MICROHTTPD_CFLAGS) $(CRYPTO_CFLAGS) \
 	$(ZLIB_CFLAGS)

@@ -5,7 +5,7 @@
 #ifndef LOCKSTEP_ADMIN_METRICS_H
 #define LOCKSTEP_ADMIN_METRICS_H
 
-#include "admin/tally.h"
+#include "admin/call_counts.h"
 #include "service/service.h"
 
 struct label {
@@ -42,6 +42,6 @@ void metrics_engines(struct buf *out, const struct metrics_source *sources, size
 void metrics_servers(struct buf *out, const struct service *service, const struct metrics_source *sources,
                      size_t count);
 /* metrics_process.c: the HTTP API, the process and its build. */
-void metrics_process(struct buf *out, const struct tally *tally);
+void metrics_process(struct buf *out, const struct call_counts *call_counts);
 
 #endif

@@ -14,7 +14,7 @@ static double lag(const snap *s)
 
 static double waited(const snap *s)
 {
-    int64_t ms = s->behind_wall_ms == NO_TIME ? 0 : clock_wall_ms() - s->behind_wall_ms;
+    int64_t ms = s->lag_since_wall_ms == NO_TIME ? 0 : clock_wall_ms() - s->lag_since_wall_ms;
     return ms > 0 ? (double)ms / 1000 : 0;
 }
 
@@ -94,7 +94,7 @@ static void put_sources(struct buf *out, const struct metrics_source *sources, s
     X("lockstep_failures_total", "counter", "Attempts that failed.", c->failed)                              \
     X("lockstep_retries_total", "counter", "Attempts at what had failed before.", c->retried)                \
     X("lockstep_parked_total", "counter", "Documents that were put aside because a provider was down.",      \
-      c->parked)                                                                                             \
+      c->deferred)                                                                                           \
     X("lockstep_circuit_open", "gauge", "1 while nothing is sent to the Qdrant collection but probes.",      \
       c->circuit != CIRCUIT_CLOSED)                                                                          \
     X("lockstep_deletes_held", "gauge",                                                                      \

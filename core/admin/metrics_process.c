@@ -13,31 +13,31 @@
 
 /* ---- the API ---- */
 
-static void put_api(struct buf *out, const struct tally *tally)
+static void put_api(struct buf *out, const struct call_counts *call_counts)
 {
     static const char requests[] = "lockstep_http_requests_total",
                       took[] = "lockstep_http_request_duration_seconds";
-    char path[TALLY_PATH_BYTES], status[8];
+    char path[CALL_COUNTS_PATH_BYTES], status[8];
     const char *method;
     metrics_family(out, requests, "counter", "Requests to the HTTP API, by route and status.");
-    for (size_t row = 0; row < tally_rows(); row++) {
-        tally_name(row, &method, path);
-        for (size_t column = 0; tally_status(column); column++) {
-            uint64_t count = tally_count(tally, row, column);
+    for (size_t row = 0; row < call_counts_rows(); row++) {
+        call_counts_name(row, &method, path);
+        for (size_t column = 0; call_counts_status(column); column++) {
+            uint64_t count = call_counts_count(call_counts, row, column);
             if (!count) continue; /* most never occur */
-            snprintf(status, sizeof status, "%d", tally_status(column));
+            snprintf(status, sizeof status, "%d", call_counts_status(column));
             metrics_sample(out, requests,
                            LABELS({"method", method}, {"route", path},
-                                  {"status", tally_status(column) < 0 ? "other" : status}),
+                                  {"status", call_counts_status(column) < 0 ? "other" : status}),
                            (double)count);
         }
     }
     metrics_family(out, took, "histogram",
                    "How long making an answer took, from the request's first line on, by route.");
-    for (size_t row = 0; row < tally_rows(); row++) {
-        struct histogram h = tally_took(tally, row);
+    for (size_t row = 0; row < call_counts_rows(); row++) {
+        struct histogram h = call_counts_took(call_counts, row);
         if (histogram_count(&h) == 0) continue;
-        tally_name(row, &method, path);
+        call_counts_name(row, &method, path);
         metrics_histogram(out, took, LABELS({"method", method}, {"route", path}), &h);
     }
 }
@@ -97,27 +97,27 @@ static void put_process(struct buf *out)
     struct timespec cpu;
     struct rlimit files = {.rlim_cur = 0};
     struct proc_stat stat = {.resident_pages = -1};
-    bool told = read_stat(&stat);
+    bool reported = read_stat(&stat);
     double boot = boot_seconds();
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     put_one(out, "process_cpu_seconds_total", "counter", "User and system CPU time that was spent.",
             (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
     put_one(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
-            told ? (double)stat.resident_pages * (double)sysconf(_SC_PAGESIZE) : -1);
+            reported ? (double)stat.resident_pages * (double)sysconf(_SC_PAGESIZE) : -1);
     put_one(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.",
-            told ? (double)stat.virtual_bytes : -1);
+            reported ? (double)stat.virtual_bytes : -1);
     put_one(out, "process_open_fds", "gauge", "Open files and connections.", open_files());
     if (getrlimit(RLIMIT_NOFILE, &files) == 0)
         put_one(out, "process_max_fds", "gauge", "Files and connections that may be open.",
                 (double)files.rlim_cur);
     put_one(out, "process_start_time_seconds", "gauge", "When the process was started, since 1970.",
-            told && boot > 0 ? boot + (double)stat.started_ticks / (double)sysconf(_SC_CLK_TCK) : -1);
+            reported && boot > 0 ? boot + (double)stat.started_ticks / (double)sysconf(_SC_CLK_TCK) : -1);
 }
 
-void metrics_process(struct buf *out, const struct tally *tally)
+void metrics_process(struct buf *out, const struct call_counts *call_counts)
 {
     metrics_family(out, "lockstep_build_info", "gauge", "1, with the program's version as a label.");
     metrics_sample(out, "lockstep_build_info", LABELS({"version", PACKAGE_VERSION}), 1);
-    put_api(out, tally);
+    put_api(out, call_counts);
     put_process(out);
 }

@@ -14,7 +14,9 @@
 
 static const struct page_file *find(const struct call *call)
 {
-    const char *name = call->part_count == 0 ? "index.html" : call->part_count == 1 ? call->parts[0] : "";
+    const char *name = call->segment_count == 0   ? "index.html"
+                       : call->segment_count == 1 ? call->segments[0]
+                                                  : "";
     for (size_t i = 0; i < page_file_count; i++)
         if (strcmp(page_files[i].name, name) == 0) return &page_files[i];
     return NULL;

@@ -44,7 +44,7 @@ static void end(struct peer *p)
 /* ---- coming and going ---- */
 
 /* Whoever came first and asks nothing makes room. */
-static void make_room(struct peers *all)
+static void make_space(struct peers *all)
 {
     if (all->count < all->most / 4 * 3) return;
     for (struct peer *p = all->last; p; p = p->previous)
@@ -57,7 +57,7 @@ static void make_room(struct peers *all)
 static void enter(struct peers *all, struct peer *p)
 {
     pthread_mutex_lock(&all->lock);
-    make_room(all);
+    make_space(all);
     p->next = all->first;
     if (p->next)
         p->next->previous = p;

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/call_counts.h"
 #include "admin/encode.h"
 #include "admin/guard.h"
 #include "admin/listen.h"
 #include "admin/peers.h"
 #include "admin/streams.h"
-#include "admin/tally.h"
 #include "admin/tls.h"
 #include "base/clock.h"
 #include "base/json_memory.h"
@@ -30,7 +30,7 @@ struct admin {
     struct admin_config config;
     struct MHD_Daemon *daemon;
     uint16_t port;
-    struct tally *tally;
+    struct call_counts *call_counts;
     pthread_mutex_t lock;
     bool closing;       /* nothing joins the queue any more */
     struct queue queue; /* of calls that want an answer */
@@ -118,14 +118,15 @@ static void *note_target(void *self, const char *target, struct MHD_Connection *
 }
 
 static void call_free(void *self, struct MHD_Connection *connection, void **context,
-                      enum MHD_RequestTerminationCode why)
+                      enum MHD_RequestTerminationCode reason)
 {
     struct call *call = *context;
     const struct admin *a = self;
     (void)connection;
-    (void)why;
+    (void)reason;
     if (!call) return;
-    if (call->status) tally_add(a->tally, call, call->made_us ? call->made_us - call->came_us : -1);
+    if (call->status)
+        call_counts_add(a->call_counts, call, call->made_us ? call->made_us - call->came_us : -1);
     peer_rests(call->peer);
     stream_free(call->stream);
     call_fini(call);
@@ -297,8 +298,8 @@ static enum lks_code start(struct admin *a, struct lks_err *err)
 enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err)
 {
     struct admin *a = calloc(1, sizeof *a);
-    if (!a || !(a->tally = tally_new()) || !queue_init(&a->queue, offsetof(struct call, next))) {
-        if (a) tally_free(a->tally);
+    if (!a || !(a->call_counts = call_counts_new()) || !queue_init(&a->queue, offsetof(struct call, next))) {
+        if (a) call_counts_free(a->call_counts);
         free(a);
         return lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
@@ -313,9 +314,9 @@ enum lks_code admin_open(const struct admin_config *config, struct admin **out, 
     return LKS_E_OK;
 }
 
-const struct tally *call_tally(const struct call *call)
+const struct call_counts *call_counts_of(const struct call *call)
 {
-    return call->admin->tally;
+    return call->admin->call_counts;
 }
 
 uint16_t admin_port(const struct admin *a)
@@ -343,6 +344,6 @@ void admin_close(struct admin *a)
     tls_fini(&a->tls);
     queue_fini(&a->queue);
     pthread_mutex_destroy(&a->lock);
-    tally_free(a->tally);
+    call_counts_free(a->call_counts);
     free(a);
 }

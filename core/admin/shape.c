@@ -74,7 +74,7 @@ static json_t *shape_collection(const struct entry *e)
                      text_or_null(e->point_id), "vectorVersion", (json_int_t)e->vector_version);
 }
 
-json_t *shape_entry(const struct service_source *source, const struct source_doc *doc)
+json_t *shape_entry(const struct service_source *source, const struct source_document *doc)
 {
     char *id = lookup_id(source, doc), *own = docid_json(doc->id);
     char *title = title_of(source->title, doc->id, doc->body);

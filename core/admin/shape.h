@@ -19,6 +19,6 @@ json_t *shape_state(const struct service *service, size_t source);
 /* `{processed, successful, failed, skipped, duration}` */
 json_t *shape_cycle(const struct engine_snapshot *s);
 /* `{id, name, slug, syncMetadata}` */
-json_t *shape_entry(const struct service_source *source, const struct source_doc *doc);
+json_t *shape_entry(const struct service_source *source, const struct source_document *doc);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "admin/tell.h"
+#include "admin/notify_calls.h"
 #include "base/clock.h"
 
 #define MOST_STREAMS 256
@@ -112,15 +112,15 @@ static ssize_t read_stream(void *self, uint64_t at, char *out, size_t most)
 static bool enter(struct streams *all, struct stream *s)
 {
     pthread_mutex_lock(&all->lock);
-    bool room = all->count < MOST_STREAMS && !all->ending;
-    if (room) {
+    bool space = all->count < MOST_STREAMS && !all->ending;
+    if (space) {
         all->count++;
         s->next = all->first;
         if (s->next) s->next->previous = s;
         all->first = s;
     }
     pthread_mutex_unlock(&all->lock);
-    return room;
+    return space;
 }
 
 struct stream *stream_new(struct streams *all, struct MHD_Connection *connection, const char *source,

@@ -47,27 +47,27 @@ static char *cut(char **text, const char *ends)
     return piece;
 }
 
-static void bad_path(struct call *call, const char *why)
+static void bad_path(struct call *call, const char *reason)
 {
-    call_fail(call, 400, "BAD_REQUEST", "the path %s", why);
+    call_fail(call, 400, "BAD_REQUEST", "the path %s", reason);
 }
 
 static bool read_path(struct call *call, char *path)
 {
     for (char *rest = path; rest;) {
-        char *part = cut(&rest, "/");
-        const char *wrong = decode(part, false);
-        if (!wrong && (strcmp(part, ".") == 0 || strcmp(part, "..") == 0)) wrong = "has a `.` or `..`";
+        char *segment = cut(&rest, "/");
+        const char *wrong = decode(segment, false);
+        if (!wrong && (strcmp(segment, ".") == 0 || strcmp(segment, "..") == 0)) wrong = "has a `.` or `..`";
         if (wrong) {
             bad_path(call, wrong);
             return false;
         }
-        if (call->part_count < CALL_MAX_SEGMENTS)
-            call->parts[call->part_count++] = part;
+        if (call->segment_count < CALL_MAX_SEGMENTS)
+            call->segments[call->segment_count++] = segment;
         else
-            call->part_count = CALL_MAX_SEGMENTS + 1;
+            call->segment_count = CALL_MAX_SEGMENTS + 1;
     }
-    if (call->part_count == 1 && !*call->parts[0]) call->part_count = 0; /* "/" */
+    if (call->segment_count == 1 && !*call->segments[0]) call->segment_count = 0; /* "/" */
     return true;
 }
 

@@ -79,13 +79,14 @@ static bool as_int(const struct decimal *d, int64_t *out)
 static bool as_double(const struct decimal *d, const bson_iter_t *iter, double *out)
 {
     char text[DECIMAL_DIGITS + 32];
-    bson_t holder = BSON_INITIALIZER;
+    bson_t container = BSON_INITIALIZER;
     bson_iter_t other;
     snprintf(text, sizeof text, "%s%se%ld", d->negative ? "-" : "", d->digits, d->exponent);
     *out = strtod(text, NULL);
-    bool same = isfinite(*out) && bson_append_double(&holder, "", 0, *out) &&
-                bson_iter_init(&other, &holder) && bson_iter_next(&other) && order_compare(iter, &other) == 0;
-    bson_destroy(&holder);
+    bool same = isfinite(*out) && bson_append_double(&container, "", 0, *out) &&
+                bson_iter_init(&other, &container) && bson_iter_next(&other) &&
+                order_compare(iter, &other) == 0;
+    bson_destroy(&container);
     return same;
 }
 

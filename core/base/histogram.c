@@ -57,10 +57,10 @@ struct histogram histogram_since(const struct histogram *now, const struct histo
     return out;
 }
 
-double histogram_quantile_ms(const struct histogram *h, double part)
+double histogram_quantile_ms(const struct histogram *h, double piece)
 {
     uint64_t count = histogram_count(h), below = 0;
-    double rank = part * (double)count;
+    double rank = piece * (double)count;
     if (count == 0) return -1;
     for (int i = 0; i < HISTOGRAM_BOUNDS; i++) {
         if (h->counts[i] > 0 && (double)(below + h->counts[i]) >= rank) {

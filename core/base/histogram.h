@@ -35,6 +35,6 @@ void histogram_merge(struct histogram *h, const struct histogram *more);
 struct histogram histogram_since(const struct histogram *now, const struct histogram *before);
 /* The time that `part` (0 to 1) of all took at most, in milliseconds, interpolated within its class; -1 if
  * there is nothing. What is above all bounds counts as the last of them. */
-double histogram_quantile_ms(const struct histogram *h, double part);
+double histogram_quantile_ms(const struct histogram *h, double piece);
 
 #endif

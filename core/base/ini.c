@@ -204,7 +204,7 @@ static char *section_name(struct scan *s, char *text)
     return NULL;
 }
 
-static void judge_section(struct scan *s, char *text, char *out, size_t room)
+static void judge_section(struct scan *s, char *text, char *out, size_t space)
 {
     s->open_value = false;
     const char *name = section_name(s, text);
@@ -213,15 +213,15 @@ static void judge_section(struct scan *s, char *text, char *out, size_t room)
         add_problem(s, s->line_number, "section [%s] was already begun on line %u", name, twin->line);
     else if (name)
         add_item(s, name, NULL);
-    (void)snprintf(out, room, "[%s]\n", name && !twin ? name : NOWHERE);
+    (void)snprintf(out, space, "[%s]\n", name && !twin ? name : NOWHERE);
 }
 
-static void judge_continuation(struct scan *s, char *text, char *out, size_t room)
+static void judge_continuation(struct scan *s, char *text, char *out, size_t space)
 {
     if (*text == '[' && strchr(text, ']')) {
         finish_value(s);
         add_problem(s, s->line_number, "a section's line must not be indented");
-        judge_section(s, text, out, room);
+        judge_section(s, text, out, space);
     } else if (looks_like_key(text)) {
         add_problem(s, s->line_number,
                     "an indented line continues the value above it; this one looks like a key (put it "
@@ -233,7 +233,7 @@ static void judge_continuation(struct scan *s, char *text, char *out, size_t roo
     }
 }
 
-static void judge_key(struct scan *s, char *text, char *out, size_t room)
+static void judge_key(struct scan *s, char *text, char *out, size_t space)
 {
     finish_value(s);
     s->open_value = false;
@@ -256,11 +256,11 @@ static void judge_key(struct scan *s, char *text, char *out, size_t room)
     }
     s->open_value = true;
     if (!take_value(s, "", value)) return;
-    (void)snprintf(out, room, "%s=\n", text);
+    (void)snprintf(out, space, "%s=\n", text);
     s->key_given = true;
 }
 
-static void judge_line(struct scan *s, size_t bytes, char *out, size_t room)
+static void judge_line(struct scan *s, size_t bytes, char *out, size_t space)
 {
     char *text = s->line;
     while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r')) text[--bytes] = '\0';
@@ -281,11 +281,11 @@ static void judge_line(struct scan *s, size_t bytes, char *out, size_t room)
     while (is_blank(*start)) start++;
     if (!*start || *start == ';' || *start == '#') return;
     if (start > text)
-        judge_continuation(s, start, out, room);
+        judge_continuation(s, start, out, space);
     else if (*start == '[')
-        finish_value(s), judge_section(s, start, out, room);
+        finish_value(s), judge_section(s, start, out, space);
     else
-        judge_key(s, start, out, room);
+        judge_key(s, start, out, space);
 }
 
 /* ---- what inih calls ---- */
@@ -383,16 +383,16 @@ static char *inside_quotes(const char *text, size_t bytes)
     return out;
 }
 
-char *ini_unquote(const char *value, const char **why)
+char *ini_unquote(const char *value, const char **reason)
 {
-    *why = NULL;
+    *reason = NULL;
     if (value[0] != '"') return strdup(value);
     size_t bytes = quoted_bytes(value);
     if (bytes == 0)
-        *why = "the quote (\") is not closed";
+        *reason = "the quote (\") is not closed";
     else if (value[bytes])
-        *why = "there is text after the closing quote (\")";
-    return *why ? NULL : inside_quotes(value, bytes);
+        *reason = "there is text after the closing quote (\")";
+    return *reason ? NULL : inside_quotes(value, bytes);
 }
 
 /* The end of the item that begins at `text`. */
@@ -412,9 +412,9 @@ static size_t item_bytes(const char *text)
     return i;
 }
 
-char **ini_list(const char *value, const char **why)
+char **ini_list(const char *value, const char **reason)
 {
-    *why = NULL;
+    *reason = NULL;
     size_t count = 0, capacity = 8;
     char **items = calloc(capacity, sizeof *items);
     const char *at = value;
@@ -424,7 +424,7 @@ char **ini_list(const char *value, const char **why)
         size_t bytes = item_bytes(at);
         char *copy = strndup(at, bytes);
         at += bytes;
-        char *item = copy ? ini_unquote(trim_end(copy, bytes), why) : NULL;
+        char *item = copy ? ini_unquote(trim_end(copy, bytes), reason) : NULL;
         free(copy);
         if (count + 2 > capacity) {
             char **more = realloc(items, 2 * capacity * sizeof *items);

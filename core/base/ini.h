@@ -55,13 +55,13 @@ void ini_fini(struct ini *ini);
  * A value without its quotes, if it is quoted as a whole; else as it is. To be freed by free(). NULL: memory
  * is out, or, with *why set to a static string, there is text after the closing quote or none closes it.
  */
-char *ini_unquote(const char *value, const char **why);
+char *ini_unquote(const char *value, const char **reason);
 
 /*
  * The items of a list: separated by commas or line ends, trimmed, empty ones left out; a comma between quotes
  * or braces (`{field|, }`) separates nothing. NULL-terminated, to be freed by ini_list_free(). NULL as above.
  */
-char **ini_list(const char *value, const char **why);
+char **ini_list(const char *value, const char **reason);
 void ini_list_free(char **items);
 
 #endif

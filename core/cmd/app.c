@@ -153,7 +153,7 @@ static enum lks_code load_plugins(struct app *app, struct findings *f, struct lk
     return code;
 }
 
-static enum lks_code bind(struct app *app, size_t which, plugin_report tell, void *context,
+static enum lks_code bind(struct app *app, size_t which, plugin_report notify, void *context,
                           struct lks_err *err)
 {
     const struct config *config = app->config;
@@ -187,7 +187,7 @@ static enum lks_code bind(struct app *app, size_t which, plugin_report tell, voi
                                         .id_prefix = config->qdrant.point_id_prefix,
                                         .max_text_bytes = c->max_text_bytes,
                                         .fingerprint = app->fingerprints[c->embedder]};
-    return binding_open(app->plugins, &settings, &app->bindings[which], tell, context, err);
+    return binding_open(app->plugins, &settings, &app->bindings[which], notify, context, err);
 }
 
 /* Each collection is tried, so that all problems are told at once. */

@@ -18,22 +18,22 @@
 #define SAMPLE_BYTES ((size_t)8 << 20)
 #define SELECTION_MS 2000 /* who is not there now is not waited for */
 
-struct wish {
+struct request {
     const char *held; /* the address that the running daemon has: not tried */
     bool quiet;       /* nothing but problems */
 };
 
 /* ---- the API's address ---- */
 
-static bool is_held(const struct wish *wish, const struct config_api *api)
+static bool is_held(const struct request *request, const struct config_api *api)
 {
     char address[400];
-    if (!wish->held) return false;
+    if (!request->held) return false;
     if (*api->socket_path)
         snprintf(address, sizeof address, "unix:%s", api->socket_path);
     else
         snprintf(address, sizeof address, "%s:%u", api->host, api->port);
-    return strcmp(address, wish->held) == 0;
+    return strcmp(address, request->held) == 0;
 }
 
 /* An address that a running Lockstep has is right: this one would follow it. */
@@ -45,11 +45,11 @@ static bool is_a_daemons(const struct app *app)
     return answers;
 }
 
-static int check_address(const struct wish *wish, const struct app *app)
+static int check_address(const struct request *request, const struct app *app)
 {
     const struct config_api *api = &app->config->api;
     struct lks_err err;
-    if (is_held(wish, api) || serve_try(api, &err) == LKS_E_OK || is_a_daemons(app)) return EXIT_DONE;
+    if (is_held(request, api) || serve_try(api, &err) == LKS_E_OK || is_a_daemons(app)) return EXIT_DONE;
     fprintf(stderr, "lockstep: %s\n", err.text);
     return EXIT_FAILED;
 }
@@ -85,7 +85,7 @@ static void check_documents(struct app_source *source, bool quiet)
 
 /* ---- all of it ---- */
 
-static int check_start(const struct wish *wish, struct app *app)
+static int check_start(const struct request *request, struct app *app)
 {
     struct lks_err err;
     size_t enabled = 0;
@@ -99,10 +99,10 @@ static int check_start(const struct wish *wish, struct app *app)
         fprintf(stderr, "lockstep: %s\n", err.text);
         return code == LKS_E_CONFIG ? EXIT_USAGE : EXIT_FAILED;
     }
-    int status = check_address(wish, app);
+    int status = check_address(request, app);
     for (size_t i = 0; i < app->source_count; i++)
-        if (app->sources[i].count) check_documents(&app->sources[i], wish->quiet);
-    if (status == EXIT_DONE && !wish->quiet)
+        if (app->sources[i].count) check_documents(&app->sources[i], request->quiet);
+    if (status == EXIT_DONE && !request->quiet)
         printf("%s is good: %zu source%s, %zu collection%s enabled\n", app->config->path, app->source_count,
                app->source_count == 1 ? "" : "s", enabled, enabled == 1 ? "" : "s");
     return status;
@@ -110,16 +110,16 @@ static int check_start(const struct wish *wish, struct app *app)
 
 int config_check(const struct invocation *inv)
 {
-    struct wish wish = {.held = NULL};
+    struct request request = {.held = NULL};
     const char *word = NULL;
-    const struct option_spec options[] = {{"held", OPTION_TEXT, &wish.held, 0, 0},
-                                          {"quiet", OPTION_FLAG, &wish.quiet, 0, 0}};
+    const struct option_spec options[] = {{"held", OPTION_TEXT, &request.held, 0, 0},
+                                          {"quiet", OPTION_FLAG, &request.quiet, 0, 0}};
     int status = ARGUMENTS_READ(&command_config, inv, options, &word);
     if (status != EXIT_DONE) return status;
     struct app *app = app_or_complaint(inv, 0);
     if (!app) return EXIT_USAGE;
     log_setup(LOG_LEVEL_ERROR, app->config->log.format == CONFIG_LOG_JSON);
-    status = check_start(&wish, app);
+    status = check_start(&request, app);
     app_free(app);
     return status;
 }

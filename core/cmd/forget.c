@@ -8,16 +8,16 @@
 #include "base/log.h"
 #include "cmd/arguments.h"
 #include "cmd/handover.h"
-#include "cmd/pass.h"
+#include "cmd/one_shot.h"
 #include "cmd/signals.h"
 
-struct wish {
+struct request {
     const char *name, *url;
     bool yes, json;
 };
 
 struct job {
-    const struct wish *wish;
+    const struct request *request;
     struct app *app;
     const struct config_collection *config;
     struct progress progress;
@@ -26,7 +26,7 @@ struct job {
 static bool show_progress(void *self, const char *noun, uint64_t done, int64_t total)
 {
     struct job *job = self;
-    progress_show(&job->progress, job->wish->name, noun, done, total);
+    progress_show(&job->progress, job->request->name, noun, done, total);
     return true;
 }
 
@@ -55,15 +55,15 @@ static const struct config_collection *find(const struct app *app, const char *n
 static void say_what(const struct job *job, const struct forget_sum *sum)
 {
     const char *name = job->config->qdrant_collection;
-    char why[400];
-    bool keeps = forget_keeps(sum, why, sizeof why);
+    char reason[400];
+    bool keeps = forget_keeps(sum, reason, sizeof reason);
     fprintf(stderr, "To be deleted for good: %lld entries of %s in the metadata", (long long)sum->entries,
-            job->wish->name);
+            job->request->name);
     if (sum->exists && !keeps)
         fprintf(stderr, ", and the Qdrant collection %s with its %lld points", name, (long long)sum->points);
     else if (sum->exists && !sum->shared)
         fprintf(stderr, ", and our %lld points in the Qdrant collection %s", (long long)sum->points, name);
-    if (sum->exists && keeps) fprintf(stderr, ". The Qdrant collection %s stays, because %s", name, why);
+    if (sum->exists && keeps) fprintf(stderr, ". The Qdrant collection %s stays, because %s", name, reason);
     fputs(".\n", stderr);
 }
 
@@ -81,13 +81,13 @@ static bool agreed(void)
 
 static void report(const struct job *job, const json_t *done)
 {
-    if (job->wish->json) {
+    if (job->request->json) {
         json_dumpf(done, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');
         return;
     }
     const char *kept = json_string_value(json_object_get(done, "kept"));
-    printf("%s: %lld entries and %lld points deleted%s%s%s\n", job->wish->name,
+    printf("%s: %lld entries and %lld points deleted%s%s%s\n", job->request->name,
            (long long)json_integer_value(json_object_get(done, "entries")),
            (long long)json_integer_value(json_object_get(done, "points")),
            json_is_true(json_object_get(done, "collectionDeleted")) ? ", with the Qdrant collection" : "",
@@ -96,7 +96,7 @@ static void report(const struct job *job, const json_t *done)
 
 static void report_sum(const struct job *job, const struct forget_sum *done)
 {
-    json_t *out = report_forget(job->wish->name, done);
+    json_t *out = report_forget(job->request->name, done);
     report(job, out);
     json_decref(out);
 }
@@ -104,7 +104,7 @@ static void report_sum(const struct job *job, const struct forget_sum *done)
 /* Where a daemon holds the lease, it does it. */
 static enum handed hand_it_over(const struct job *job, struct handover *h, const struct app_source *source)
 {
-    json_t *done, *options = json_pack("{s:s, s:b}", "collection", job->wish->name, "confirm", 1);
+    json_t *done, *options = json_pack("{s:s, s:b}", "collection", job->request->name, "confirm", 1);
     signals_block(); /* a signal stops the job, not us */
     enum handed handed = hand_over(h, source, "forget", options, &done);
     if (handed == HANDED_OVER) {
@@ -118,13 +118,13 @@ static enum handed hand_it_over(const struct job *job, struct handover *h, const
 
 static int carry_out(struct job *job, struct app_source *source, struct qdrant *qdrant)
 {
-    struct forget_wish f = {.config = job->app->config,
-                            .collection = job->config,
-                            .mongo = source->mongo,
-                            .qdrant = qdrant,
-                            .progress = show_progress,
-                            .self = job};
-    struct handover h = {.app = job->app, .url = job->wish->url, .quiet = job->wish->json};
+    struct forget_request f = {.config = job->app->config,
+                               .collection = job->config,
+                               .mongo = source->mongo,
+                               .qdrant = qdrant,
+                               .progress = show_progress,
+                               .self = job};
+    struct handover h = {.app = job->app, .url = job->request->url, .quiet = job->request->json};
     struct forget_sum sum, done;
     struct lks_err err;
     if (forget_look(&f, &sum, &err) != LKS_E_OK) {
@@ -135,14 +135,14 @@ static int carry_out(struct job *job, struct app_source *source, struct qdrant *
         report_sum(job, &sum);
         return EXIT_DONE;
     }
-    if (!job->wish->yes) {
+    if (!job->request->yes) {
         say_what(job, &sum);
         if (!agreed()) return EXIT_FAILED;
     }
     enum handed handed = hand_it_over(job, &h, source);
     if (handed != HANDED_NOT) return handed == HANDED_OVER ? EXIT_DONE : EXIT_FAILED;
-    if (daemon_at_work(source, h.why)) return EXIT_FAILED;
-    progress_begin(&job->progress, job->wish->json);
+    if (daemon_at_work(source, h.reason)) return EXIT_FAILED;
+    progress_begin(&job->progress, job->request->json);
     enum lks_code code = forget(&f, &done, &err);
     progress_clear(&job->progress);
     report_sum(job, &done);
@@ -168,25 +168,25 @@ static int forget_it(struct job *job)
     return status;
 }
 
-static int parse(const struct invocation *inv, struct wish *wish)
+static int parse(const struct invocation *inv, struct request *request)
 {
-    const struct option_spec options[] = {{"yes", OPTION_FLAG, &wish->yes, 0, 0},
-                                          {"url", OPTION_TEXT, &wish->url, 0, 0},
-                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
-    int status = ARGUMENTS_READ(&command_forget, inv, options, &wish->name);
-    if (status == EXIT_DONE && !wish->name) return usage_error(&command_forget, "say which collection");
+    const struct option_spec options[] = {{"yes", OPTION_FLAG, &request->yes, 0, 0},
+                                          {"url", OPTION_TEXT, &request->url, 0, 0},
+                                          {"json", OPTION_FLAG, &request->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_forget, inv, options, &request->name);
+    if (status == EXIT_DONE && !request->name) return usage_error(&command_forget, "say which collection");
     return status;
 }
 
 static int run(const struct invocation *inv)
 {
-    struct wish wish = {.name = NULL};
-    int status = parse(inv, &wish);
+    struct request request = {.name = NULL};
+    int status = parse(inv, &request);
     if (status != EXIT_DONE) return status;
     struct app *app = app_or_complaint(inv, 0);
     if (!app) return EXIT_USAGE;
     log_setup(LOG_LEVEL_ERROR, app->config->log.format == CONFIG_LOG_JSON);
-    struct job job = {.wish = &wish, .app = app, .config = find(app, wish.name)};
+    struct job job = {.request = &request, .app = app, .config = find(app, request.name)};
     status = job.config ? forget_it(&job) : EXIT_USAGE;
     app_free(app);
     return status;

@@ -34,9 +34,9 @@ static bool is_over(const json_t *job)
 static bool somebody_holds(const struct app_source *source)
 {
     struct lks_err err;
-    char *holder = NULL;
-    bool held = mongo_lease_holder(source->mongo, &holder, &err) == LKS_E_OK && holder;
-    free(holder);
+    char *lease_holder = NULL;
+    bool held = mongo_lease_holder(source->mongo, &lease_holder, &err) == LKS_E_OK && lease_holder;
+    free(lease_holder);
     return held;
 }
 
@@ -63,13 +63,13 @@ static enum handed refused(struct handover *h, const struct daemon_reply *reply)
     const char *says = text_of(reply->json, "error");
     bool address = daemon_address(h->app, h->url, where, sizeof where);
     if (!address) {
-        snprintf(h->why, sizeof h->why, "it can't be asked, as %s", where);
+        snprintf(h->reason, sizeof h->reason, "it can't be asked, as %s", where);
     } else if (reply->status == 0) {
-        snprintf(h->why, sizeof h->why, "no daemon answers (%s)", reply->error);
+        snprintf(h->reason, sizeof h->reason, "no daemon answers (%s)", reply->error);
     } else if (reply->status == 503) {
-        snprintf(h->why, sizeof h->why, "the daemon at %s is another one (%s)", where, says);
+        snprintf(h->reason, sizeof h->reason, "the daemon at %s is another one (%s)", where, says);
     } else if (reply->status == 404 || reply->status == 405) {
-        snprintf(h->why, sizeof h->why, "what answers at %s knows no jobs of this source", where);
+        snprintf(h->reason, sizeof h->reason, "what answers at %s knows no jobs of this source", where);
     } else {
         fprintf(stderr, "lockstep: the daemon at %s: %s%s\n", where, *says ? says : "no answer that is one",
                 reply->status == 401 || reply->status == 403
@@ -163,7 +163,7 @@ enum handed hand_over(struct handover *h, const struct app_source *source, const
     enum handed handed = HANDED_NOT;
     json_t *body = json_pack("{s:s, s:o}", "job", kind, "options", options);
     *job = NULL;
-    h->why[0] = '\0';
+    h->reason[0] = '\0';
     if (!body || !somebody_holds(source)) goto out;
     snprintf(path, sizeof path, "/api/jobs?source=%s", source->config->name);
     post(h, path, body, &reply);

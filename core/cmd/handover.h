@@ -8,10 +8,10 @@
 #include "cmd/selection.h"
 
 struct handover {
-    struct app *app; /* connected */
-    const char *url; /* where the daemon answers; NULL: as [api] listen says */
-    bool quiet;      /* no progress */
-    char why[1024];  /* out: why the holder could not be asked; "" if it was not tried */
+    struct app *app;   /* connected */
+    const char *url;   /* where the daemon answers; NULL: as [api] listen says */
+    bool quiet;        /* no progress */
+    char reason[1024]; /* out: why the holder could not be asked; "" if it was not tried */
 };
 
 enum handed {

@@ -13,7 +13,7 @@ lockstep_SOURCES = \
 	%D%/main.c \
 	%D%/making.c %D%/making.h \
 	%D%/notify.c %D%/notify.h \
-	%D%/pass.c %D%/pass.h \
+	%D%/one_shot.c %D%/one_shot.h \
 	%D%/plugins.c \
 	%D%/preview.c \
 	%D%/progress.c %D%/progress.h \
@@ -27,7 +27,7 @@ lockstep_SOURCES = \
 	%D%/signals.c %D%/signals.h \
 	%D%/status.c \
 	%D%/sync.c \
-	%D%/touch.c %D%/touch.h \
+	%D%/resync.c %D%/resync.h \
 	%D%/verify.c
 lockstep_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS)
 lockstep_LDADD = libadmin.la libservice.la libplugin.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \

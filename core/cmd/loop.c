@@ -41,18 +41,18 @@ static uint64_t random_bits(void *self)
 
 /* ---- the way out ---- */
 
-#define PASS(name)                                                                                           \
+#define ONE_SHOT(name)                                                                                       \
     static void submit_##name(void *self, struct req *req)                                                   \
     {                                                                                                        \
         struct loop_engine *le = self;                                                                       \
         req->sender = le;                                                                                    \
         le->ports.name.submit(le->ports.name.self, req);                                                     \
     }
-PASS(source)
-PASS(store)
-PASS(maker)
-PASS(embedder)
-PASS(index)
+ONE_SHOT(source)
+ONE_SHOT(store)
+ONE_SHOT(maker)
+ONE_SHOT(embedder)
+ONE_SHOT(index)
 
 static struct ports ports_through_us(struct loop_engine *le)
 {
@@ -108,10 +108,10 @@ static void configure(struct loop_engine *le, const char *const *embedder_names,
     c->once = once;
 }
 
-static void touched(void *self, const struct engine_touched *what)
+static void resynced(void *self, const struct engine_resynced *what)
 {
     struct loop_engine *le = self;
-    if (le->loop->touched) le->loop->touched(le, what, le->loop->context);
+    if (le->loop->resynced) le->loop->resynced(le, what, le->loop->context);
 }
 
 static void recorded(void *self, const struct engine_recorded *what)
@@ -129,14 +129,14 @@ static enum lks_code start_engine(struct loop_engine *le, struct lks_err *err)
 }
 
 static enum lks_code open_engines(struct loop *loop, struct app *app, bool once,
-                                  const struct engine_errand *errands, struct lks_err *err)
+                                  const struct engine_one_shot *one_shots, struct lks_err *err)
 {
     *loop = (struct loop){.app = app, .once = once, .stop_by_ms = INT64_MAX};
     loop->engines = calloc(app->source_count, sizeof *loop->engines);
     if (!loop->engines) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < app->source_count; i++) {
         struct app_source *s = &app->sources[i];
-        if (s->count == 0 || (errands && !errands[i].on)) continue;
+        if (s->count == 0 || (one_shots && !one_shots[i].on)) continue;
         struct loop_engine *le = &loop->engines[loop->count++];
         le->loop = loop;
         le->source = s;
@@ -146,9 +146,9 @@ static enum lks_code open_engines(struct loop *loop, struct app *app, bool once,
                                    .embedder = embed_port(app->embedders),
                                    .index = qdrant_port(s->qdrant)};
         configure(le, (const char *const *)app->fingerprints, once);
-        if (errands) le->config.errand = errands[i];
-        le->config.on_touched = touched;
-        le->config.on_touched_self = le;
+        if (one_shots) le->config.one_shot = one_shots[i];
+        le->config.on_resynced = resynced;
+        le->config.on_resynced_self = le;
         le->config.on_recorded = recorded;
         le->config.on_recorded_self = le;
         enum lks_code code = start_engine(le, err);
@@ -162,10 +162,10 @@ enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lk
     return open_engines(loop, app, once, NULL, err);
 }
 
-enum lks_code loop_open_errands(struct loop *loop, struct app *app, const struct engine_errand *errands,
-                                struct lks_err *err)
+enum lks_code loop_open_one_shots(struct loop *loop, struct app *app, const struct engine_one_shot *one_shots,
+                                  struct lks_err *err)
 {
-    return open_engines(loop, app, true, errands, err);
+    return open_engines(loop, app, true, one_shots, err);
 }
 
 void loop_close(struct loop *loop)

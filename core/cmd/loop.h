@@ -32,10 +32,11 @@ struct loop {
     void (*tick)(struct loop *loop, void *context); /* about once a second; may be NULL */
     /* SIGHUP came. NULL: as SIGTERM */
     void (*on_hangup)(struct loop *loop, void *context);
-    /* Each turn, for an engine on an errand that runs: the place for engine_touch() and engine_stop(). */
+    /* Each turn, for an engine on a one-shot run that runs: the place for engine_resync() and engine_stop().
+     */
     void (*feed)(struct loop *loop, struct loop_engine *le, void *context);
     /* A document that was touched is done. */
-    void (*touched)(struct loop_engine *le, const struct engine_touched *touched, void *context);
+    void (*resynced)(struct loop_engine *le, const struct engine_resynced *resynced, void *context);
     /* A document's record was written, or the document is gone. */
     void (*recorded)(struct loop_engine *le, const struct engine_recorded *recorded, void *context);
     void *context;
@@ -44,10 +45,10 @@ struct loop {
 /* An engine for each source that has enabled collections. `once`: each makes one pass and drains by itself.
  */
 enum lks_code loop_open(struct loop *loop, struct app *app, bool once, struct lks_err *err);
-/* One for each source whose errand is on; `errands` has one for each of the app's sources. The loop must not
- * move in memory from then on. */
-enum lks_code loop_open_errands(struct loop *loop, struct app *app, const struct engine_errand *errands,
-                                struct lks_err *err);
+/* One for each source whose one-shot run is on; `one-shot runs` has one for each of the app's sources. The
+ * loop must not move in memory from then on. */
+enum lks_code loop_open_one_shots(struct loop *loop, struct app *app, const struct engine_one_shot *one_shots,
+                                  struct lks_err *err);
 /* Runs until every engine is done: after a signal, or after the pass. On SIGTERM and SIGINT it drains; a
  * second one hurries. */
 void loop_run(struct loop *loop);

@@ -15,20 +15,20 @@ struct making {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool done, given_up;
-    struct source_doc doc; /* a copy: the caller may have gone */
+    struct source_document doc; /* a copy: the caller may have gone */
     struct made made;
 };
 
 static void making_free(struct making *m)
 {
-    source_doc_fini(&m->doc);
+    source_document_fini(&m->doc);
     made_fini(&m->made);
     pthread_cond_destroy(&m->changed);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
-static struct making *making_new(const struct source_doc *doc)
+static struct making *making_new(const struct source_document *doc)
 {
     struct making *m = calloc(1, sizeof *m);
     pthread_condattr_t attributes;
@@ -60,13 +60,13 @@ static struct req *request(struct making *m, size_t collection)
     return req;
 }
 
-static void fail(struct made *out, const char *why)
+static void fail(struct made *out, const char *reason)
 {
     *out = (struct made){.kind = MADE_FAILED, .err = malloc(sizeof *out->err)};
-    if (out->err) lks_fail(out->err, LKS_E_UNKNOWN, "%s", why);
+    if (out->err) lks_fail(out->err, LKS_E_UNKNOWN, "%s", reason);
 }
 
-void making_make(void *source, size_t collection, const struct source_doc *doc, struct made *out)
+void making_make(void *source, size_t collection, const struct source_document *doc, struct made *out)
 {
     struct app_source *s = source;
     struct making *m = making_new(doc);

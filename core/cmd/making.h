@@ -6,7 +6,7 @@
 #include "cmd/app.h"
 
 /* For service_source.make: `source` is a struct app_source. Waits for the maker, some seconds at most. */
-void making_make(void *source, size_t collection, const struct source_doc *doc, struct made *out);
+void making_make(void *source, size_t collection, const struct source_document *doc, struct made *out);
 /* On the loop's thread: a request of ours came back. Takes it over. */
 void making_done(struct req *req);
 

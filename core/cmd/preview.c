@@ -15,7 +15,7 @@
 
 #define MAX_FILE_BYTES ((size_t)64 << 20)
 
-struct wish {
+struct request {
     const char *file, *id, *source, *collection;
     bool json;
 };
@@ -60,7 +60,7 @@ static void print_made(const char *name, const struct made *made)
 }
 
 /* True if every collection could make something of it. */
-static bool preview_one(const struct app_source *source, const struct wish *wish, const bson_t *doc,
+static bool preview_one(const struct app_source *source, const struct request *request, const bson_t *doc,
                         json_t *list)
 {
     bool good = true;
@@ -70,7 +70,7 @@ static bool preview_one(const struct app_source *source, const struct wish *wish
     if (!list && plain) printf("document %s\n", plain);
     for (size_t i = 0; i < source->count; i++) {
         struct made made;
-        if (wish->collection && strcmp(wish->collection, source->names[i]) != 0) continue;
+        if (request->collection && strcmp(request->collection, source->names[i]) != 0) continue;
         maker_make(source->collections[i], doc, 0, &made);
         if (made.err) good = false;
         if (list)
@@ -95,8 +95,8 @@ static bool read_all(FILE *in, struct buf *out)
 
 /* One document, or one a line (or one after the other): Extended JSON, as mongoexport and mongosh write it.
  */
-static int preview_text(const struct app_source *source, const struct wish *wish, const struct buf *text,
-                        json_t *list)
+static int preview_text(const struct app_source *source, const struct request *request,
+                        const struct buf *text, json_t *list)
 {
     bson_json_reader_t *reader = bson_json_data_reader_new(true, 0);
     int status = EXIT_DONE, result = 0;
@@ -110,7 +110,7 @@ static int preview_text(const struct app_source *source, const struct wish *wish
         result = bson_json_reader_read(reader, &doc, &error);
         if (result == 1) {
             number++;
-            if (!preview_one(source, wish, &doc, list)) status = EXIT_FAILED;
+            if (!preview_one(source, request, &doc, list)) status = EXIT_FAILED;
         }
         bson_destroy(&doc);
         if (result != 1) break;
@@ -118,53 +118,54 @@ static int preview_text(const struct app_source *source, const struct wish *wish
     bson_json_reader_destroy(reader);
     if (result < 0) {
         fprintf(stderr, "lockstep: %s: document %zu is not Extended JSON: %s\n",
-                wish->file ? wish->file : "standard input", number + 1, error.message);
+                request->file ? request->file : "standard input", number + 1, error.message);
         return EXIT_FAILED;
     }
     if (number == 0)
-        fprintf(stderr, "lockstep: there is no document in %s\n", wish->file ? wish->file : "standard input");
+        fprintf(stderr, "lockstep: there is no document in %s\n",
+                request->file ? request->file : "standard input");
     return number ? status : EXIT_FAILED;
 }
 
-static int preview_file(const struct app_source *source, const struct wish *wish, json_t *list)
+static int preview_file(const struct app_source *source, const struct request *request, json_t *list)
 {
-    bool standard = !wish->file || strcmp(wish->file, "-") == 0;
-    FILE *in = standard ? stdin : fopen(wish->file, "rb");
+    bool standard = !request->file || strcmp(request->file, "-") == 0;
+    FILE *in = standard ? stdin : fopen(request->file, "rb");
     struct buf text;
     int status = EXIT_FAILED;
     buf_init(&text, MAX_FILE_BYTES);
     if (!in || !read_all(in, &text))
-        fprintf(stderr, "lockstep: %s: %s\n", standard ? "standard input" : wish->file,
+        fprintf(stderr, "lockstep: %s: %s\n", standard ? "standard input" : request->file,
                 text.failed ? "is larger than 64 MB" : "can't be read");
     else
-        status = preview_text(source, wish, &text, list);
+        status = preview_text(source, request, &text, list);
     if (in && !standard) fclose(in);
     buf_fini(&text);
     return status;
 }
 
-static int preview_id(struct app_source *source, const struct wish *wish, json_t *list)
+static int preview_id(struct app_source *source, const struct request *request, json_t *list)
 {
-    struct source_doc doc = {.id = NULL};
+    struct source_document doc = {.id = NULL};
     struct lks_err err;
     if (app_connect(source->app, &err) != LKS_E_OK ||
-        mongo_find(source->mongo, wish->id, &doc, &err) != LKS_E_OK) {
+        mongo_find(source->mongo, request->id, &doc, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
         return EXIT_FAILED;
     }
-    bool good = preview_one(source, wish, doc.body, list);
-    source_doc_fini(&doc);
+    bool good = preview_one(source, request, doc.body, list);
+    source_document_fini(&doc);
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int parse(const struct invocation *inv, struct wish *wish)
+static int parse(const struct invocation *inv, struct request *request)
 {
-    const struct option_spec options[] = {{"id", OPTION_TEXT, &wish->id, 0, 0},
-                                          {"collection", OPTION_TEXT, &wish->collection, 0, 0},
-                                          {"source", OPTION_TEXT, &wish->source, 0, 0},
-                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
-    int status = ARGUMENTS_READ(&command_preview, inv, options, &wish->file);
-    if (status == EXIT_DONE && wish->file && wish->id)
+    const struct option_spec options[] = {{"id", OPTION_TEXT, &request->id, 0, 0},
+                                          {"collection", OPTION_TEXT, &request->collection, 0, 0},
+                                          {"source", OPTION_TEXT, &request->source, 0, 0},
+                                          {"json", OPTION_FLAG, &request->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_preview, inv, options, &request->file);
+    if (status == EXIT_DONE && request->file && request->id)
         return usage_error(&command_preview, "either a file or --id");
     return status;
 }
@@ -179,19 +180,19 @@ static bool has_collection(const struct app_source *source, const char *name)
 
 static int run(const struct invocation *inv)
 {
-    struct wish wish = {.file = NULL};
-    int status = parse(inv, &wish);
+    struct request request = {.file = NULL};
+    int status = parse(inv, &request);
     if (status != EXIT_DONE) return status;
     signals_unblock(); /* it only reads: a signal may end it where it stands */
-    struct app *app = app_or_complaint(inv, wish.id ? 0 : CONFIG_OFFLINE);
+    struct app *app = app_or_complaint(inv, request.id ? 0 : CONFIG_OFFLINE);
     if (!app) return EXIT_USAGE;
     log_setup(LOG_LEVEL_ERROR, false);
-    struct app_source *source = source_or_complaint(app, wish.source);
-    json_t *list = wish.json ? json_array() : NULL;
-    if (!source || !has_collection(source, wish.collection))
+    struct app_source *source = source_or_complaint(app, request.source);
+    json_t *list = request.json ? json_array() : NULL;
+    if (!source || !has_collection(source, request.collection))
         status = EXIT_USAGE;
     else
-        status = wish.id ? preview_id(source, &wish, list) : preview_file(source, &wish, list);
+        status = request.id ? preview_id(source, &request, list) : preview_file(source, &request, list);
     if (list && status != EXIT_USAGE) {
         json_dumpf(json_array_size(list) == 1 ? json_array_get(list, 0) : list, stdout,
                    JSON_INDENT(2) | JSON_PRESERVE_ORDER);

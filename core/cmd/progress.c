@@ -41,8 +41,8 @@ void progress_show(struct progress *p, const char *label, const char *noun, uint
     if (p->quiet || now < p->next_ms) return;
     p->next_ms = now + (p->terminal ? BAR_EVERY_MS : LINE_EVERY_MS);
     if (p->terminal) {
-        double part = total > 0 ? (double)done / (double)total : 0;
-        int filled = (int)((part > 1 ? 1 : part) * BAR_WIDTH);
+        double target = total > 0 ? (double)done / (double)total : 0;
+        int filled = (int)((target > 1 ? 1 : target) * BAR_WIDTH);
         fprintf(stderr, "\r\033[K[%.*s%.*s] ", filled, "##############################", BAR_WIDTH - filled,
                 "                              ");
         p->bar_shown = true;

@@ -12,7 +12,7 @@
 struct show {
     const struct app_source *source;
     bool each; /* the documents are few: tell of each */
-    json_t *parts;
+    json_t *targets;
     struct progress progress;
 };
 
@@ -28,19 +28,19 @@ struct compare_source source_to_compare(const struct selection *selection, const
                                    .only = selection->masks[i]};
 }
 
-static void show_part(void *self, size_t collection, const char *doc, enum plan_action action,
-                      enum plan_reason reason, const char *why)
+static void show_target(void *self, size_t collection, const char *doc, enum plan_action action,
+                        enum plan_reason reason, const char *detail)
 {
     struct show *show = self;
     if (!show->each) return;
-    json_t *part = report_part(show->source->names[collection], doc, action, reason, why);
-    if (show->parts)
-        json_array_append(show->parts, part);
+    json_t *target = report_target(show->source->names[collection], doc, action, reason, detail);
+    if (show->targets)
+        json_array_append(show->targets, target);
     else
         printf("  %-16s %-8s %s (%s%s%s)\n", show->source->names[collection], plan_action_name(action),
-               json_string_value(json_object_get(part, "id")), plan_reason_name(reason), why ? ": " : "",
-               why ? why : "");
-    json_decref(part);
+               json_string_value(json_object_get(target, "id")), plan_reason_name(reason), detail ? ": " : "",
+               detail ? detail : "");
+    json_decref(target);
 }
 
 static bool show_progress(void *self, const char *noun, uint64_t done, int64_t total)
@@ -88,34 +88,34 @@ static void print_refusals(const struct plan_counts *c)
                (unsigned long long)(c->by_action[PLAN_REFUSED] - c->refusal_count));
 }
 
-static void report(const struct rehearsal *wish, const struct show *show, const struct compare_source *source,
-                   const struct plan *plan, json_t *out)
+static void report(const struct rehearsal *request, const struct show *show,
+                   const struct compare_source *source, const struct plan *plan, json_t *out)
 {
-    if (!wish->json)
+    if (!request->json)
         printf("%s: %llu documents; nothing was written\n", source->name,
                (unsigned long long)plan->documents);
     for (size_t i = 0; i < source->count; i++) {
         const struct plan_counts *c = &plan->collections[i];
         if (!compare_is_asked(source, i)) continue;
-        if (wish->json) continue;
+        if (request->json) continue;
         print_collection(source->names[i], c);
         if (!show->each) print_refusals(c);
     }
     json_t *sum = report_plan(source, plan);
-    if (show->parts) json_object_set(sum, "parts", show->parts);
+    if (show->targets) json_object_set(sum, "parts", show->targets);
     json_object_set_new(out, source->name, sum);
 }
 
 /* The documents of --id. False, after saying so, if one of them is none. */
-static bool look_up(const struct rehearsal *wish, struct app_source *source, struct docid **ids)
+static bool look_up(const struct rehearsal *request, struct app_source *source, struct docid **ids)
 {
     bool all = true;
-    for (size_t i = 0; i < wish->selection->ids.count; i++) {
-        struct source_doc doc;
+    for (size_t i = 0; i < request->selection->ids.count; i++) {
+        struct source_document doc;
         struct lks_err err;
-        if (mongo_find(source->mongo, wish->selection->ids.items[i], &doc, &err) == LKS_E_OK) {
+        if (mongo_find(source->mongo, request->selection->ids.items[i], &doc, &err) == LKS_E_OK) {
             ids[i] = docid_copy(doc.id);
-            source_doc_fini(&doc);
+            source_document_fini(&doc);
             if (ids[i]) continue;
             lks_fail(&err, LKS_E_NOMEM, "out of memory");
         }
@@ -140,32 +140,32 @@ static size_t *embedders_of(const struct app_source *source)
     return out;
 }
 
-static bool rehearse_source(const struct rehearsal *wish, struct app *app, size_t i, json_t *out)
+static bool rehearse_source(const struct rehearsal *request, struct app *app, size_t i, json_t *out)
 {
-    size_t id_count = wish->selection->ids.count;
+    size_t id_count = request->selection->ids.count;
     struct show show = {.source = &app->sources[i], .each = id_count > 0};
     struct docid **ids = calloc(id_count + 1, sizeof *ids);
     struct plan plan = {.documents = 0};
     struct lks_err err;
     size_t *embedder_of = embedders_of(&app->sources[i]);
-    bool good = ids && embedder_of && (!id_count || look_up(wish, &app->sources[i], ids));
+    bool good = ids && embedder_of && (!id_count || look_up(request, &app->sources[i], ids));
     if (!good) goto out;
-    if (wish->json && id_count) show.parts = json_array();
-    struct plan_wish p = {.source = source_to_compare(wish->selection, app, i),
-                          .force = wish->force,
-                          .doubt = wish->force || id_count || wish->selection->narrow,
-                          .ids = id_count ? (const struct docid *const *)ids : NULL,
-                          .id_count = id_count,
-                          .embedders = app->embedders,
-                          .embedder_of = embedder_of,
-                          .part = show_part,
-                          .progress = show_progress,
-                          .self = &show};
-    progress_begin(&show.progress, wish->json);
+    if (request->json && id_count) show.targets = json_array();
+    struct plan_request p = {.source = source_to_compare(request->selection, app, i),
+                             .force = request->force,
+                             .verify_points = request->force || id_count || request->selection->narrow,
+                             .ids = id_count ? (const struct docid *const *)ids : NULL,
+                             .id_count = id_count,
+                             .embedders = app->embedders,
+                             .embedder_of = embedder_of,
+                             .target = show_target,
+                             .progress = show_progress,
+                             .self = &show};
+    progress_begin(&show.progress, request->json);
     good = plan_make(&p, &plan, &err) == LKS_E_OK;
     progress_clear(&show.progress);
     if (good)
-        report(wish, &show, &p.source, &plan, out);
+        report(request, &show, &p.source, &plan, out);
     else
         fprintf(stderr, "lockstep: %s\n", err.text);
     good = good && all_fit(&plan);
@@ -173,22 +173,22 @@ static bool rehearse_source(const struct rehearsal *wish, struct app *app, size_
 out:
     free(embedder_of);
     mongo_ids_free(ids, ids ? id_count : 0);
-    json_decref(show.parts);
+    json_decref(show.targets);
     return good;
 }
 
-int rehearse(const struct rehearsal *wish, struct app *app)
+int rehearse(const struct rehearsal *request, struct app *app)
 {
     json_t *out = json_object();
     bool good = true;
     signals_unblock();
     for (size_t i = 0; i < app->source_count; i++) {
-        bool named = wish->selection->ids.count > 0;
-        if (!wish->selection->masks[i]) continue;
-        if (named && &app->sources[i] != selection_source(wish->selection, app)) continue;
-        good &= rehearse_source(wish, app, i, out);
+        bool named = request->selection->ids.count > 0;
+        if (!request->selection->masks[i]) continue;
+        if (named && &app->sources[i] != selection_source(request->selection, app)) continue;
+        good &= rehearse_source(request, app, i, out);
     }
-    if (wish->json) {
+    if (request->json) {
         json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');
     }

@@ -12,7 +12,7 @@ struct rehearsal {
 
 /* Says per collection what would be done, and why. Writes nothing anywhere. The app is connected. An exit
  * status. */
-int rehearse(const struct rehearsal *wish, struct app *app);
+int rehearse(const struct rehearsal *request, struct app *app);
 
 /* A source as the services look at it. */
 struct compare_source source_to_compare(const struct selection *selection, const struct app *app, size_t i);

@@ -2,20 +2,20 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "cmd/touch.h"
+#include "cmd/resync.h"
 
-static int parse(const struct invocation *inv, struct touch *wish, struct selection *selection)
+static int parse(const struct invocation *inv, struct resync *request, struct selection *selection)
 {
     const struct option_spec options[] = {{"id", OPTION_NAMES, &selection->ids, 0, 0},
-                                          {"failed", OPTION_FLAG, &wish->failed, 0, 0},
+                                          {"failed", OPTION_FLAG, &request->failed, 0, 0},
                                           {"collection", OPTION_NAMES, &selection->collections, 0, 0},
                                           {"source", OPTION_TEXT, &selection->source, 0, 0},
-                                          {"url", OPTION_TEXT, &wish->url, 0, 0},
-                                          {"force", OPTION_FLAG, &wish->force, 0, 0},
-                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+                                          {"url", OPTION_TEXT, &request->url, 0, 0},
+                                          {"force", OPTION_FLAG, &request->force, 0, 0},
+                                          {"json", OPTION_FLAG, &request->json, 0, 0}};
     int status = ARGUMENTS_READ(&command_retry, inv, options, NULL);
     if (status != EXIT_DONE) return status;
-    if (wish->failed ? selection->ids.count > 0 : selection->ids.count == 0)
+    if (request->failed ? selection->ids.count > 0 : selection->ids.count == 0)
         return usage_error(&command_retry, "say which documents: either --id or --failed");
     return EXIT_DONE;
 }
@@ -23,10 +23,10 @@ static int parse(const struct invocation *inv, struct touch *wish, struct select
 static int run(const struct invocation *inv)
 {
     struct selection selection = {.source = NULL};
-    struct touch wish = {.selection = &selection};
+    struct resync request = {.selection = &selection};
     struct app *app = NULL;
     struct lks_err err;
-    int status = parse(inv, &wish, &selection);
+    int status = parse(inv, &request, &selection);
     if (status != EXIT_DONE) goto out;
     status = EXIT_USAGE;
     app = app_or_complaint(inv, 0);
@@ -39,7 +39,7 @@ static int run(const struct invocation *inv)
     if (app_connect(app, &err) != LKS_E_OK)
         fprintf(stderr, "lockstep: %s\n", err.text);
     else
-        status = touch_documents(&wish, app);
+        status = resync_documents(&request, app);
 out:
     selection_fini(&selection);
     app_free(app);

@@ -104,10 +104,10 @@ static void feed(struct loop *loop, struct loop_engine *le, void *context)
     serve_engine(d->api, le);
 }
 
-static void touched(struct loop_engine *le, const struct engine_touched *what, void *context)
+static void resynced(struct loop_engine *le, const struct engine_resynced *what, void *context)
 {
     struct daemon *d = context;
-    serve_touched(d->api, le, what);
+    serve_resynced(d->api, le, what);
 }
 
 static void recorded(struct loop_engine *le, const struct engine_recorded *what, void *context)
@@ -146,7 +146,7 @@ static int serve(struct app *app, struct daemon *d)
     }
     loop.tick = tick;
     loop.feed = feed;
-    loop.touched = touched;
+    loop.resynced = resynced;
     loop.recorded = recorded;
     loop.on_hangup = hangup;
     loop.context = d;

@@ -14,7 +14,7 @@
 #define DEFAULT_LIMIT 5
 #define MOST_HITS 100
 
-struct wish {
+struct request {
     const char *text, *source, *collection;
     struct name_list filters;
     size_t limit;
@@ -75,7 +75,7 @@ static int show(const struct search_results *results, bool json)
     return status;
 }
 
-static int ask(struct app_source *source, const struct wish *wish)
+static int ask(struct app_source *source, const struct request *request)
 {
     struct search_collection *collections = calloc(source->count + 1, sizeof *collections);
     struct search_results results;
@@ -84,21 +84,21 @@ static int ask(struct app_source *source, const struct wish *wish)
     char *filter = NULL;
     int status = EXIT_FAILED;
     for (size_t i = 0; collections && i < source->count; i++)
-        if (!wish->collection || strcmp(source->names[i], wish->collection) == 0)
+        if (!request->collection || strcmp(source->names[i], request->collection) == 0)
             collections[count++] = (struct search_collection){
                 .name = source->names[i], .index = i, .embedder = app_embedder(source, i)};
     if (count == 0) {
         fprintf(stderr, "lockstep: no enabled collection is named %s\n",
-                wish->collection ? wish->collection : "anything");
+                request->collection ? request->collection : "anything");
         status = EXIT_USAGE;
-    } else if (search_filter(wish->filters.items, wish->filters.count, &filter, &err) != LKS_E_OK) {
+    } else if (search_filter(request->filters.items, request->filters.count, &filter, &err) != LKS_E_OK) {
         status = usage_error(&command_search, "%s", err.text);
-    } else if (search(source->app->embedders, source->qdrant, collections, count, wish->text, filter,
-                      wish->limit, &results, &err) != LKS_E_OK) {
+    } else if (search(source->app->embedders, source->qdrant, collections, count, request->text, filter,
+                      request->limit, &results, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
     } else {
-        if (search_notes(source->qdrant, collections, wish->filters.items, wish->filters.count, &results,
-                         &err) != LKS_E_OK)
+        if (search_notes(source->qdrant, collections, request->filters.items, request->filters.count,
+                         &results, &err) != LKS_E_OK)
             fprintf(stderr, "lockstep: %s\n", err.text);
         const struct compare_source all = {.mongo = source->mongo,
                                            .collections = source->collections,
@@ -107,7 +107,7 @@ static int ask(struct app_source *source, const struct wish *wish)
         if (titles_fill(&all, source->config->title, &results, &err) != LKS_E_OK)
             fprintf(stderr, "lockstep: %s\n", err.text);
         else
-            status = show(&results, wish->json);
+            status = show(&results, request->json);
         search_fini(&results);
     }
     free(collections);
@@ -115,41 +115,41 @@ static int ask(struct app_source *source, const struct wish *wish)
     return status;
 }
 
-static int parse(const struct invocation *inv, struct wish *wish)
+static int parse(const struct invocation *inv, struct request *request)
 {
-    const struct option_spec options[] = {{"limit", OPTION_NUMBER, &wish->limit, 1, MOST_HITS},
-                                          {"collection", OPTION_TEXT, &wish->collection, 0, 0},
-                                          {"filter", OPTION_NAMES, &wish->filters, 0, 0},
-                                          {"source", OPTION_TEXT, &wish->source, 0, 0},
-                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
-    int status = ARGUMENTS_READ(&command_search, inv, options, &wish->text);
-    if (status == EXIT_DONE && !wish->text)
+    const struct option_spec options[] = {{"limit", OPTION_NUMBER, &request->limit, 1, MOST_HITS},
+                                          {"collection", OPTION_TEXT, &request->collection, 0, 0},
+                                          {"filter", OPTION_NAMES, &request->filters, 0, 0},
+                                          {"source", OPTION_TEXT, &request->source, 0, 0},
+                                          {"json", OPTION_FLAG, &request->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_search, inv, options, &request->text);
+    if (status == EXIT_DONE && !request->text)
         return usage_error(&command_search, "say what to search for, in one argument");
     return status;
 }
 
 static int run(const struct invocation *inv)
 {
-    struct wish wish = {.limit = DEFAULT_LIMIT};
+    struct request request = {.limit = DEFAULT_LIMIT};
     struct lks_err err;
-    int status = parse(inv, &wish);
+    int status = parse(inv, &request);
     signals_unblock(); /* it only reads: a signal may end it where it stands */
     struct app *app = status == EXIT_DONE ? app_or_complaint(inv, 0) : NULL;
     if (!app) {
-        name_list_fini(&wish.filters);
+        name_list_fini(&request.filters);
         return EXIT_USAGE;
     }
     log_setup(LOG_LEVEL_ERROR, false);
-    struct app_source *source = source_or_complaint(app, wish.source);
+    struct app_source *source = source_or_complaint(app, request.source);
     if (!source) {
         status = EXIT_USAGE;
     } else if (app_connect(app, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
         status = EXIT_FAILED;
     } else {
-        status = ask(source, &wish);
+        status = ask(source, &request);
     }
-    name_list_fini(&wish.filters);
+    name_list_fini(&request.filters);
     app_free(app);
     return status;
 }

@@ -105,20 +105,20 @@ struct app_source *selection_source(const struct selection *s, struct app *app)
     return &app->sources[i];
 }
 
-struct engine_errand *selection_errands(const struct selection *s, const struct app *app,
-                                        struct engine_errand errand)
+struct engine_one_shot *selection_one_shots(const struct selection *s, const struct app *app,
+                                            struct engine_one_shot one_shot)
 {
-    struct engine_errand *errands = calloc(app->source_count + 1, sizeof *errands);
-    if (!errands) {
+    struct engine_one_shot *one_shots = calloc(app->source_count + 1, sizeof *one_shots);
+    if (!one_shots) {
         out_of_memory();
         return NULL;
     }
     for (size_t i = 0; i < app->source_count; i++) {
-        errands[i] = errand;
-        errands[i].on = s->masks[i] != 0;
-        errands[i].only = s->masks[i] == all_of(&app->sources[i]) ? 0 : s->masks[i];
+        one_shots[i] = one_shot;
+        one_shots[i].on = s->masks[i] != 0;
+        one_shots[i].only = s->masks[i] == all_of(&app->sources[i]) ? 0 : s->masks[i];
     }
-    return errands;
+    return one_shots;
 }
 
 void selection_drop(struct selection *s, size_t source)

@@ -17,10 +17,10 @@ struct selection {
 int selection_resolve(struct selection *s, const struct app *app);
 /* The source whose documents --id names: the first one selected. */
 struct app_source *selection_source(const struct selection *s, struct app *app);
-/* One errand per source of the app, off where nothing is selected; to be free()d. NULL, after saying so, when
- * memory is out. */
-struct engine_errand *selection_errands(const struct selection *s, const struct app *app,
-                                        struct engine_errand errand);
+/* One one-shot run per source of the app, off where nothing is selected; to be free()d. NULL, after saying
+ * so, when memory is out. */
+struct engine_one_shot *selection_one_shots(const struct selection *s, const struct app *app,
+                                            struct engine_one_shot one_shot);
 /* This source is somebody else's matter from now on. */
 void selection_drop(struct selection *s, size_t source);
 bool selection_any(const struct selection *s, const struct app *app);

@@ -119,7 +119,8 @@ static void take_files(void)
 
 /* The Qdrant collections of a source that are on are opened without those that are off: one of those is
  * opened for as long as it takes. */
-static enum lks_code open_forget(void *self, const char *name, struct forget_wish *wish, struct lks_err *err)
+static enum lks_code open_forget(void *self, const char *name, struct forget_request *request,
+                                 struct lks_err *err)
 {
     struct serve *s = self;
     const struct config *config = s->app->config;
@@ -128,14 +129,14 @@ static enum lks_code open_forget(void *self, const char *name, struct forget_wis
     if (index == config->collection_count) return lks_fail(err, LKS_E_NOT_FOUND, "no such collection");
     const struct config_collection *c = &config->collections[index];
     struct app_source *source = &s->app->sources[c->source];
-    *wish = (struct forget_wish){.config = config, .collection = c, .mongo = source->mongo};
-    return app_open_qdrant(source, &index, 1, &wish->qdrant, err);
+    *request = (struct forget_request){.config = config, .collection = c, .mongo = source->mongo};
+    return app_open_qdrant(source, &index, 1, &request->qdrant, err);
 }
 
-static void close_forget(void *self, struct forget_wish *wish)
+static void close_forget(void *self, struct forget_request *request)
 {
     (void)self;
-    qdrant_close(wish->qdrant);
+    qdrant_close(request->qdrant);
 }
 
 static bool open_jobs(struct serve *s)
@@ -219,9 +220,9 @@ void serve_engine(struct serve *s, struct loop_engine *le)
     history_serve(s->service.history, source, le->engine);
 }
 
-void serve_touched(struct serve *s, struct loop_engine *le, const struct engine_touched *what)
+void serve_resynced(struct serve *s, struct loop_engine *le, const struct engine_resynced *what)
 {
-    if (s) control_touched(s->service.control, (size_t)(le->source - s->app->sources), what);
+    if (s) control_resynced(s->service.control, (size_t)(le->source - s->app->sources), what);
 }
 
 void serve_recorded(struct serve *s, struct loop_engine *le, const struct engine_recorded *what)

@@ -15,7 +15,7 @@ enum lks_code serve_open(struct loop *loop, struct serve **out, struct lks_err *
 /* On the loop's thread, for its `feed` and `tick`, its `touched` and its `recorded`. NULL is fine for all of
  * these. */
 void serve_engine(struct serve *s, struct loop_engine *le);
-void serve_touched(struct serve *s, struct loop_engine *le, const struct engine_touched *what);
+void serve_resynced(struct serve *s, struct loop_engine *le, const struct engine_resynced *what);
 void serve_recorded(struct serve *s, struct loop_engine *le, const struct engine_recorded *what);
 /* Before the engines go. */
 void serve_close(struct serve *s);

@@ -108,15 +108,15 @@ static void print_worker(const json_t *worker)
     putchar('\n');
 }
 
-static void print_source(const struct app_source *s, const struct mongo_counts *counts, const char *holder,
-                         const json_t *worker)
+static void print_source(const struct app_source *s, const struct mongo_counts *counts,
+                         const char *lease_holder, const json_t *worker)
 {
     double health =
         counts->total ? 100.0 * (double)counts->by_status[SYNC_SYNCED] / (double)counts->total : 100.0;
     printf("%s: %lld documents in %s, %.1f %% in step; ", s->config->name, (long long)counts->total,
            s->config->ns, health);
-    if (holder)
-        printf("kept in step by %s\n", holder);
+    if (lease_holder)
+        printf("kept in step by %s\n", lease_holder);
     else
         puts("no daemon is at work");
     printf("  %-20s %10s %10s %10s %10s\n", "", "synced", "pending", "stale", "failed");
@@ -125,8 +125,8 @@ static void print_source(const struct app_source *s, const struct mongo_counts *
     if (worker) print_worker(worker);
 }
 
-static json_t *source_json(const struct app_source *s, const struct mongo_counts *counts, const char *holder,
-                           json_t *worker)
+static json_t *source_json(const struct app_source *s, const struct mongo_counts *counts,
+                           const char *lease_holder, json_t *worker)
 {
     json_t *out = counts_json(counts->by_status), *per = json_object();
     for (size_t i = 0; i < counts->collection_count; i++)
@@ -134,7 +134,7 @@ static json_t *source_json(const struct app_source *s, const struct mongo_counts
     json_object_set_new(out, "total", json_integer((json_int_t)counts->total));
     json_object_set_new(out, "perCollection", per);
     json_object_set_new(out, "source", json_string(s->config->name));
-    json_object_set_new(out, "leaseHolder", holder ? json_string(holder) : json_null());
+    json_object_set_new(out, "leaseHolder", lease_holder ? json_string(lease_holder) : json_null());
     json_object_set(out, "worker", worker ? worker : json_null());
     return out;
 }
@@ -143,25 +143,25 @@ static int one_source(const struct app_source *s, json_t *list)
 {
     struct mongo_counts counts;
     struct lks_err err;
-    char *holder = NULL;
+    char *lease_holder = NULL;
     if (mongo_count(s->mongo, &counts, &err) != LKS_E_OK ||
-        mongo_lease_holder(s->mongo, &holder, &err) != LKS_E_OK) {
+        mongo_lease_holder(s->mongo, &lease_holder, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s: %s\n", s->config->name, err.text);
         return EXIT_FAILED;
     }
     json_t *worker = worker_of(s), *problems = problems_of(s, &counts);
     if (list) {
-        json_t *shown = source_json(s, &counts, holder, worker);
+        json_t *shown = source_json(s, &counts, lease_holder, worker);
         json_object_set(shown, "problems", problems);
         json_array_append_new(list, shown);
     } else {
-        print_source(s, &counts, holder, worker);
+        print_source(s, &counts, lease_holder, worker);
         print_problems(problems);
     }
     int status = has_error(problems) ? EXIT_FAILED : EXIT_DONE;
     json_decref(problems);
     json_decref(worker);
-    free(holder);
+    free(lease_holder);
     mongo_counts_fini(&counts);
     return status;
 }

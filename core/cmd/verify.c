@@ -1,4 +1,4 @@
-/* verify.c - `lockstep verify`: is everything in step? With --repair it puts right what isn't, and looks
+/* verify.c - `lockstep verify`: is everything in sync? With --repair it puts right what isn't, and looks
  * again. */
 #include <jansson.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "cmd/handover.h"
-#include "cmd/pass.h"
+#include "cmd/one_shot.h"
 #include "cmd/rehearsal.h"
 #include "cmd/signals.h"
 #include "service/report.h"
@@ -16,7 +16,7 @@
 #define MOST_LISTED 1000 /* for a program */
 #define SETTLE_MS 3000   /* a daemon has so long to put right what only looks wrong */
 
-struct wish {
+struct request {
     struct selection selection;
     const char *url;
     size_t sample;
@@ -55,7 +55,7 @@ static bool show_progress(void *self, const char *noun, uint64_t done, int64_t t
 
 static void print_counts(const char *name, const struct verify_counts *c)
 {
-    printf("  %-16s %llu in step", name, (unsigned long long)c->in_step);
+    printf("  %-16s %llu in step", name, (unsigned long long)c->in_sync);
     for (size_t k = 0; k < VERIFY_KIND_COUNT; k++)
         if (c->found[k])
             printf(", %llu %s", (unsigned long long)c->found[k], verify_kind_name((enum verify_kind)k));
@@ -77,25 +77,25 @@ static void report(const struct show *show, const struct compare_source *source,
 }
 
 /* One look at one source. False, after saying so, if it could not be finished. */
-static bool look(const struct wish *wish, struct app *app, size_t i, uint64_t *findings, json_t *out)
+static bool look(const struct request *request, struct app *app, size_t i, uint64_t *findings, json_t *out)
 {
     struct show show = {.source = &app->sources[i]};
     struct verify_report r;
     struct lks_err err;
-    char *holder = NULL;
-    if (mongo_lease_holder(app->sources[i].mongo, &holder, &err) != LKS_E_OK) {
+    char *lease_holder = NULL;
+    if (mongo_lease_holder(app->sources[i].mongo, &lease_holder, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
         return false;
     }
-    if (wish->json) show.list = json_array();
-    struct verify_wish v = {.source = source_to_compare(&wish->selection, app, i),
-                            .sample = wish->sample,
-                            .settle_ms = holder ? SETTLE_MS : 0,
-                            .found = show_finding,
-                            .progress = show_progress,
-                            .self = &show};
-    free(holder);
-    progress_begin(&show.progress, wish->json);
+    if (request->json) show.list = json_array();
+    struct verify_request v = {.source = source_to_compare(&request->selection, app, i),
+                               .sample = request->sample,
+                               .settle_ms = lease_holder ? SETTLE_MS : 0,
+                               .found = show_finding,
+                               .progress = show_progress,
+                               .self = &show};
+    free(lease_holder);
+    progress_begin(&show.progress, request->json);
     bool good = verify(&v, &r, &err) == LKS_E_OK;
     progress_clear(&show.progress);
     if (good)
@@ -108,13 +108,13 @@ static bool look(const struct wish *wish, struct app *app, size_t i, uint64_t *f
     return good;
 }
 
-static bool look_at_all(const struct wish *wish, struct app *app, uint64_t *findings, json_t *out)
+static bool look_at_all(const struct request *request, struct app *app, uint64_t *findings, json_t *out)
 {
     bool good = true;
     *findings = 0;
     signals_unblock(); /* it only reads: a signal may end it where it stands */
     for (size_t i = 0; i < app->source_count; i++)
-        if (wish->selection.masks[i]) good &= look(wish, app, i, findings, out);
+        if (request->selection.masks[i]) good &= look(request, app, i, findings, out);
     signals_block();
     return good;
 }
@@ -135,7 +135,7 @@ static long long sum_of(const json_t *work, const char *name)
 static void put_work(const char *source, const json_t *work, bool json, json_t *out)
 {
     long long embedded = sum_of(work, "embedded"), payloads = sum_of(work, "payloads");
-    long long deleted = sum_of(work, "deleted"), failed = (long long)report_not_in_step(work);
+    long long deleted = sum_of(work, "deleted"), failed = (long long)report_not_in_sync(work);
     json_object_set_new(out, source,
                         json_pack("{s:I,s:I,s:I,s:I}", "embedded", (json_int_t)embedded, "payloads",
                                   (json_int_t)payloads, "deleted", (json_int_t)deleted, "failed",
@@ -166,22 +166,22 @@ static void add_up(const struct loop *loop, bool json, json_t *out)
 }
 
 /* What a daemon holds, that daemon puts right. False if that went badly. */
-static bool repair_by_daemons(const struct wish *wish, struct app *app, struct handover *h,
-                              struct engine_errand *errands, json_t *out)
+static bool repair_by_daemons(const struct request *request, struct app *app, struct handover *h,
+                              struct engine_one_shot *one_shots, json_t *out)
 {
     bool good = true;
     for (size_t i = 0; i < app->source_count; i++) {
         json_t *job, *options;
-        if (!errands[i].on) continue;
+        if (!one_shots[i].on) continue;
         options = json_pack("{s:b}", "repair", 1);
-        handover_put_collections(options, &wish->selection, app, i);
+        handover_put_collections(options, &request->selection, app, i);
         enum handed handed = hand_over(h, &app->sources[i], "verify", options, &job);
         if (handed == HANDED_NOT) continue;
-        errands[i].on = false;
+        one_shots[i].on = false;
         good &= handed == HANDED_OVER;
         if (handed != HANDED_OVER) continue;
         json_t *work = json_object_get(json_object_get(job, "result"), "repaired");
-        if (work) put_work(app->sources[i].config->name, work, wish->json, out);
+        if (work) put_work(app->sources[i].config->name, work, request->json, out);
         good &= handed_well(job);
         json_decref(job);
     }
@@ -189,45 +189,45 @@ static bool repair_by_daemons(const struct wish *wish, struct app *app, struct h
 }
 
 /* Everything is compared with the points themselves, payloads too, by the engine. */
-static bool repair_ourselves(struct wish *wish, struct app *app, const char *why,
-                             const struct engine_errand *errands, json_t *out)
+static bool repair_ourselves(struct request *request, struct app *app, const char *reason,
+                             const struct engine_one_shot *one_shots, json_t *out)
 {
-    struct pass p = {.quiet = wish->json, .why = why, .errands = errands};
-    bool good = pass_run(&p, app);
-    if (good) add_up(&p.loop, wish->json, out);
+    struct one_shot p = {.quiet = request->json, .reason = reason, .one_shots = one_shots};
+    bool good = one_shot_run(&p, app);
+    if (good) add_up(&p.loop, request->json, out);
     if (good && p.stopped) fputs("lockstep: stopped before the end of the repair\n", stderr);
     good = good && !p.stopped;
-    wish->refused |= p.loop.refused;
-    pass_close(&p);
+    request->refused |= p.loop.refused;
+    one_shot_close(&p);
     return good;
 }
 
-static bool repair(struct wish *wish, struct app *app, json_t *out)
+static bool repair(struct request *request, struct app *app, json_t *out)
 {
-    struct handover h = {.app = app, .url = wish->url, .quiet = wish->json};
-    struct engine_errand *errands =
-        selection_errands(&wish->selection, app, (struct engine_errand){.scan = true, .whole = true});
-    bool good = errands && repair_by_daemons(wish, app, &h, errands, out), left = false;
-    for (size_t i = 0; errands && i < app->source_count; i++) left |= errands[i].on;
-    if (left) good &= repair_ourselves(wish, app, h.why, errands, out);
-    free(errands);
+    struct handover h = {.app = app, .url = request->url, .quiet = request->json};
+    struct engine_one_shot *one_shots =
+        selection_one_shots(&request->selection, app, (struct engine_one_shot){.scan = true, .whole = true});
+    bool good = one_shots && repair_by_daemons(request, app, &h, one_shots, out), left = false;
+    for (size_t i = 0; one_shots && i < app->source_count; i++) left |= one_shots[i].on;
+    if (left) good &= repair_ourselves(request, app, h.reason, one_shots, out);
+    free(one_shots);
     return good;
 }
 
-static int check(struct wish *wish, struct app *app)
+static int check(struct request *request, struct app *app)
 {
     uint64_t findings = 0;
     json_t *out = json_object(), *first = json_object(), *second = json_object(), *done = json_object();
-    bool good = look_at_all(wish, app, &findings, first);
+    bool good = look_at_all(request, app, &findings, first);
     json_object_set(out, "found", first);
-    if (good && findings && wish->repair) {
-        good = repair(wish, app, done);
+    if (good && findings && request->repair) {
+        good = repair(request, app, done);
         json_object_set(out, "repaired", done);
-        if (good) good = look_at_all(wish, app, &findings, second);
+        if (good) good = look_at_all(request, app, &findings, second);
         json_object_set(out, "left", second);
     }
     json_object_set_new(out, "inStep", json_boolean(good && !findings));
-    if (wish->json) {
+    if (request->json) {
         json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         putchar('\n');
     }
@@ -237,42 +237,42 @@ static int check(struct wish *wish, struct app *app)
     json_decref(out);
     if (good && findings)
         fprintf(stderr, "lockstep: %llu findings%s\n", (unsigned long long)findings,
-                wish->repair ? " are left" : "; `lockstep verify --repair` puts them right");
-    return wish->refused ? EXIT_USAGE : good && !findings ? EXIT_DONE : EXIT_FAILED;
+                request->repair ? " are left" : "; `lockstep verify --repair` puts them right");
+    return request->refused ? EXIT_USAGE : good && !findings ? EXIT_DONE : EXIT_FAILED;
 }
 
-static int parse(const struct invocation *inv, struct wish *wish)
+static int parse(const struct invocation *inv, struct request *request)
 {
-    const struct option_spec options[] = {{"repair", OPTION_FLAG, &wish->repair, 0, 0},
-                                          {"sample", OPTION_NUMBER, &wish->sample, 1, MOST_SAMPLES},
-                                          {"collection", OPTION_NAMES, &wish->selection.collections, 0, 0},
-                                          {"source", OPTION_TEXT, &wish->selection.source, 0, 0},
-                                          {"url", OPTION_TEXT, &wish->url, 0, 0},
-                                          {"json", OPTION_FLAG, &wish->json, 0, 0}};
+    const struct option_spec options[] = {{"repair", OPTION_FLAG, &request->repair, 0, 0},
+                                          {"sample", OPTION_NUMBER, &request->sample, 1, MOST_SAMPLES},
+                                          {"collection", OPTION_NAMES, &request->selection.collections, 0, 0},
+                                          {"source", OPTION_TEXT, &request->selection.source, 0, 0},
+                                          {"url", OPTION_TEXT, &request->url, 0, 0},
+                                          {"json", OPTION_FLAG, &request->json, 0, 0}};
     return ARGUMENTS_READ(&command_verify, inv, options, NULL);
 }
 
 static int run(const struct invocation *inv)
 {
-    struct wish wish = {.sample = 0};
+    struct request request = {.sample = 0};
     struct app *app = NULL;
     struct lks_err err;
-    int status = parse(inv, &wish);
+    int status = parse(inv, &request);
     if (status != EXIT_DONE) goto out;
     status = EXIT_USAGE;
     app = app_or_complaint(inv, 0);
     if (!app) goto out;
     if (app->config->log.level < LOG_LEVEL_WARN)
         log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
-    status = selection_resolve(&wish.selection, app);
+    status = selection_resolve(&request.selection, app);
     if (status != EXIT_DONE) goto out;
     status = EXIT_FAILED;
     if (app_connect(app, &err) != LKS_E_OK)
         fprintf(stderr, "lockstep: %s\n", err.text);
     else
-        status = check(&wish, app);
+        status = check(&request, app);
 out:
-    selection_fini(&wish.selection);
+    selection_fini(&request.selection);
     app_free(app);
     return status;
 }

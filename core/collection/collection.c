@@ -153,7 +153,7 @@ static void make_all(struct making *m, struct made *out)
 }
 
 /* A point has all its parts, anything else none but the id. */
-static void drop_parts(struct made *out)
+static void drop_pieces(struct made *out)
 {
     free(out->text);
     free(out->payload);
@@ -178,7 +178,7 @@ void collection_make(const struct collection *c, const bson_t *doc, struct made 
     buf_reserve(&m.text.out, doc->len < c->max_text_bytes ? doc->len : c->max_text_bytes);
     arena_init(&m.arena, 0);
     make_all(&m, out);
-    if (out->kind != MADE_POINT) drop_parts(out);
+    if (out->kind != MADE_POINT) drop_pieces(out);
     arena_fini(&m.arena);
     text_fini(&m.text);
     view_fini(&m.view);
@@ -191,7 +191,7 @@ void making_weighted(struct making *m)
         text_weighted(&m->text, m->shown, d->watched[i].path, d->watched[i].times);
 }
 
-bool making_sentence(struct making *m, const char *pattern, const char **why)
+bool making_sentence(struct making *m, const char *pattern, const char **reason)
 {
     struct arena arena;
     struct sentence sentence;
@@ -199,14 +199,14 @@ bool making_sentence(struct making *m, const char *pattern, const char **why)
     const char *problem = sentence_read(&arena, pattern, &sentence);
     if (!problem) text_sentence(&m->text, m->shown, &sentence);
     arena_fini(&arena);
-    if (why) *why = problem;
+    if (reason) *reason = problem;
     return !problem;
 }
 
 void making_write(struct making *m, const char *text, size_t bytes)
 {
     if (!bytes) return;
-    text_part(&m->text);
+    text_piece(&m->text);
     text_put(&m->text, text, bytes);
 }
 
@@ -227,16 +227,16 @@ void making_values(struct making *m, const char *field,
     if (!path_problem(field)) text_each(m->shown, field, visit, context);
 }
 
-enum collection_touch collection_touches(const struct collection *c, const char *changed)
+enum collection_resync collection_touches(const struct collection *c, const char *changed)
 {
     const struct declaration *d = c->declaration;
-    enum collection_touch touch = COLLECTION_UNTOUCHED;
-    if (path_touched("_id", changed) || path_touched(c->id_field, changed)) return COLLECTION_TOUCHES_TEXT;
+    enum collection_resync resync = COLLECTION_UNTOUCHED;
+    if (path_resynced("_id", changed) || path_resynced(c->id_field, changed)) return COLLECTION_TOUCHES_TEXT;
     for (size_t i = 0; i < d->watched_count; i++)
-        if (path_touched(d->watched[i].path, changed)) return COLLECTION_TOUCHES_TEXT;
-    for (size_t i = 0; i < d->all_count && !touch; i++)
-        if (path_touched(d->all_paths[i], changed)) touch = COLLECTION_TOUCHES_PAYLOAD;
-    return touch;
+        if (path_resynced(d->watched[i].path, changed)) return COLLECTION_TOUCHES_TEXT;
+    for (size_t i = 0; i < d->all_count && !resync; i++)
+        if (path_resynced(d->all_paths[i], changed)) resync = COLLECTION_TOUCHES_PAYLOAD;
+    return resync;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -71,8 +71,8 @@ struct collection {
 void collection_make(const struct collection *c, const bson_t *doc, struct made *out);
 
 /* What a change of a field (a key as change events have them) may alter. The id touches everything. */
-enum collection_touch { COLLECTION_UNTOUCHED, COLLECTION_TOUCHES_PAYLOAD, COLLECTION_TOUCHES_TEXT };
-enum collection_touch collection_touches(const struct collection *c, const char *changed);
+enum collection_resync { COLLECTION_UNTOUCHED, COLLECTION_TOUCHES_PAYLOAD, COLLECTION_TOUCHES_TEXT };
+enum collection_resync collection_touches(const struct collection *c, const char *changed);
 
 /*
  * The top-level names that these collections read, `_id` among them, sorted, each once, NULL-terminated: what
@@ -90,7 +90,7 @@ bool collection_digest(const struct collection *c, char out[SHA256_HEX_BYTES]);
 /* The text() of a plugin: what a declaration alone would write, or parts of one's own. */
 void making_weighted(struct making *m);
 /* False if the pattern can't be read; *why (may be NULL) then says so. */
-bool making_sentence(struct making *m, const char *pattern, const char **why);
+bool making_sentence(struct making *m, const char *pattern, const char **reason);
 void making_write(struct making *m, const char *text, size_t bytes);
 /* Whether the declaration names this field, or one that it lies in. */
 bool making_may_read(const struct making *m, const char *field);
@@ -99,7 +99,7 @@ void making_values(struct making *m, const char *field,
                    bool (*visit)(void *context, const char *bytes, size_t count), void *context);
 /* Puts or replaces a member of the payload. False, with *why, for a name that can't be or a value that can't
  * be JSON. */
-bool making_put(struct making *m, const char *name, const bson_value_t *value, const char **why);
+bool making_put(struct making *m, const char *name, const bson_value_t *value, const char **reason);
 /* Bytes that were put so far, for limits. */
 size_t making_put_bytes(const struct making *m);
 /* The document's `_id` as a person writes it, for messages. */

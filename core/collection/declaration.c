@@ -65,13 +65,13 @@ static bool is_own_field(const char *path)
 
 static bool check_field(struct reader *r, const char *list, const char *field)
 {
-    const char *why = path_problem(field);
-    if (why) problem(r, "%s: the field `%s` %s", list, field, why);
-    if (!why && is_own_field(field)) {
-        why = "own";
+    const char *reason = path_problem(field);
+    if (reason) problem(r, "%s: the field `%s` %s", list, field, reason);
+    if (!reason && is_own_field(field)) {
+        reason = "own";
         problem(r, "%s: `%s` is Lockstep's own record, which no collection can be made of", list, field);
     }
-    return !why;
+    return !reason;
 }
 
 /* Digits with an optional fraction, whatever the locale; -1 for anything else. */
@@ -138,13 +138,13 @@ static void read_sentences(struct reader *r, const char *const *list)
     for (size_t i = 0; i < count && !d->arena.failed; i++) {
         struct sentence *s = &d->sentences[d->sentence_count];
         size_t fields = 0;
-        const char *why = sentence_read(&d->arena, list[i], s);
-        if (why) {
-            problem(r, "sentences: `%s` %s", list[i], why);
+        const char *reason = sentence_read(&d->arena, list[i], s);
+        if (reason) {
+            problem(r, "sentences: `%s` %s", list[i], reason);
             continue;
         }
-        for (size_t part = 0; part < s->part_count; part++) {
-            const char *field = s->parts[part].field;
+        for (size_t piece = 0; piece < s->piece_count; piece++) {
+            const char *field = s->pieces[piece].field;
             fields += field != NULL;
             if (field && !is_watched(d, field))
                 problem(
@@ -352,11 +352,11 @@ static bool make_digest(struct declaration *d)
         buf_printf(&out, "w%u,", d->watched[i].times);
     }
     for (size_t i = 0; i < d->sentence_count; i++) {
-        for (size_t p = 0; p < d->sentences[i].part_count; p++) {
-            const struct sentence_part *part = &d->sentences[i].parts[p];
-            put_item(&out, part->field ? part->field : part->literal);
-            put_item(&out, part->field ? part->joiner : "");
-            buf_putc(&out, part->field ? 'f' : 'l');
+        for (size_t p = 0; p < d->sentences[i].piece_count; p++) {
+            const struct sentence_piece *piece = &d->sentences[i].pieces[p];
+            put_item(&out, piece->field ? piece->field : piece->literal);
+            put_item(&out, piece->field ? piece->joiner : "");
+            buf_putc(&out, piece->field ? 'f' : 'l');
         }
         buf_putc(&out, ';');
     }
@@ -375,8 +375,8 @@ static void check_limits(struct reader *r, const struct declaration_lists *lists
     const struct declaration *d = r->d;
     size_t count = list_length(lists->watched) + list_length(lists->payload) + list_length(lists->reads);
     if (count > NAMES_MAX - 2) problem(r, "more than %d fields are declared", NAMES_MAX - 2);
-    const char *why = path_problem(id_field);
-    if (why) problem(r, "id_field: the field `%s` %s", id_field, why);
+    const char *reason = path_problem(id_field);
+    if (reason) problem(r, "id_field: the field `%s` %s", id_field, reason);
     bool written = d->sentence_count > 0 || text_by_plugin || r->problems;
     for (size_t i = 0; i < d->watched_count; i++) written = written || d->watched[i].times;
     if (!written)

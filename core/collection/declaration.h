@@ -34,7 +34,7 @@ struct watched_field {
 };
 
 /* Either literal text or a field. */
-struct sentence_part {
+struct sentence_piece {
     const char *literal; /* valid UTF-8 */
     size_t literal_bytes;
     const char *field; /* NULL: literal */
@@ -43,8 +43,8 @@ struct sentence_part {
 };
 
 struct sentence {
-    struct sentence_part *parts;
-    size_t part_count;
+    struct sentence_piece *pieces;
+    size_t piece_count;
 };
 
 enum payload_kind { PAYLOAD_FIELD, PAYLOAD_ID, PAYLOAD_COLLECTION };

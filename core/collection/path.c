@@ -104,7 +104,7 @@ bool path_each(const bson_iter_t *iter, const char *rest, bool *spread, path_vis
     return walk(&w, iter, rest);
 }
 
-bool path_touched(const char *path, const char *changed)
+bool path_resynced(const char *path, const char *changed)
 {
     while (path && *path && changed && *changed) {
         size_t p = path_head(path), c = path_head(changed);
@@ -139,13 +139,13 @@ static size_t below(const char *const *paths, size_t count, const char *key, con
 static bool project_element(bson_iter_t *iter, const char *const *paths, size_t count, bool whole, bson_t *to)
 {
     bson_iter_t member;
-    bson_t part;
+    bson_t piece;
     const char *key = bson_iter_key(iter);
     if (whole) return bson_append_iter(to, NULL, -1, iter);
     if (!BSON_ITER_HOLDS_DOCUMENT(iter) || !bson_iter_recurse(iter, &member))
         return bson_append_null(to, key, -1);
-    return bson_append_document_begin(to, key, -1, &part) && path_project(&member, paths, count, &part) &&
-           bson_append_document_end(to, &part);
+    return bson_append_document_begin(to, key, -1, &piece) && path_project(&member, paths, count, &piece) &&
+           bson_append_document_end(to, &piece);
 }
 
 static bool project_array(bson_iter_t *child, const char *const *paths, size_t count, bson_t *to)
@@ -164,14 +164,14 @@ static bool project_array(bson_iter_t *child, const char *const *paths, size_t c
 static bool project_member(bson_iter_t *iter, const char *const *paths, size_t count, bson_t *to)
 {
     bson_iter_t child;
-    bson_t part;
+    bson_t piece;
     const char *key = bson_iter_key(iter);
     if (BSON_ITER_HOLDS_ARRAY(iter) && bson_iter_recurse(iter, &child))
-        return bson_append_array_begin(to, key, -1, &part) && project_array(&child, paths, count, &part) &&
-               bson_append_array_end(to, &part);
+        return bson_append_array_begin(to, key, -1, &piece) && project_array(&child, paths, count, &piece) &&
+               bson_append_array_end(to, &piece);
     if (BSON_ITER_HOLDS_DOCUMENT(iter) && bson_iter_recurse(iter, &child))
-        return bson_append_document_begin(to, key, -1, &part) && path_project(&child, paths, count, &part) &&
-               bson_append_document_end(to, &part);
+        return bson_append_document_begin(to, key, -1, &piece) &&
+               path_project(&child, paths, count, &piece) && bson_append_document_end(to, &piece);
     return true; /* a scalar: the path leads nowhere */
 }
 
@@ -240,11 +240,11 @@ static bool nest_value(const bson_iter_t *iter, const char *key, const struct ne
     bool array = BSON_ITER_HOLDS_ARRAY(iter), ok = true;
     if ((!array && !BSON_ITER_HOLDS_DOCUMENT(iter)) || n->depth > PATH_MAX_DEPTH) return true;
     if (!bson_iter_recurse(iter, &child)) return true;
-    bson_t *part = bson_new();
-    while (ok && bson_iter_next(&child)) ok = nest_child(&child, n, array, part);
-    if (ok && !bson_empty(part))
-        ok = array ? bson_append_array(to, key, -1, part) : bson_append_document(to, key, -1, part);
-    bson_destroy(part);
+    bson_t *piece = bson_new();
+    while (ok && bson_iter_next(&child)) ok = nest_child(&child, n, array, piece);
+    if (ok && !bson_empty(piece))
+        ok = array ? bson_append_array(to, key, -1, piece) : bson_append_document(to, key, -1, piece);
+    bson_destroy(piece);
     return ok;
 }
 

@@ -35,7 +35,7 @@ bool path_each(const bson_iter_t *iter, const char *rest, bool *spread, path_vis
  * May a change of `changed` (a key as change events have them: dotted, with array indexes) change what `path`
  * reaches? True also where that can't be told.
  */
-bool path_touched(const char *path, const char *changed);
+bool path_resynced(const char *path, const char *changed);
 
 /*
  * Appends to `to` the part of the document at `iter` (an iterator before its first member) that `paths`

@@ -70,11 +70,11 @@ static bool put_nested(const struct making *m, const struct payload_field *field
     bson_iter_t top;
     *w = (struct member){.out = w->out, .ok = true};
     if (!view_member_at(&m->view, field->place, &top)) return false;
-    bson_t *part = bson_new();
-    bool whole = path_nest(&top, d->payload_rests + (field - d->payload), field->group, part);
+    bson_t *piece = bson_new();
+    bool whole = path_nest(&top, d->payload_rests + (field - d->payload), field->group, piece);
     if (!whole) w->out->failed = true;
-    if (whole && bson_iter_init_find(&top, part, field->name)) put_value(w, &top);
-    bson_destroy(part);
+    if (whole && bson_iter_init_find(&top, piece, field->name)) put_value(w, &top);
+    bson_destroy(piece);
     return w->any;
 }
 
@@ -171,28 +171,29 @@ static bool put_json(struct making *m, const char *name, size_t name_bytes, cons
     return (*at)->json != NULL;
 }
 
-bool making_put(struct making *m, const char *name, const bson_value_t *value, const char **why)
+bool making_put(struct making *m, const char *name, const bson_value_t *value, const char **reason)
 {
     const char *ignored;
-    bson_t holder = BSON_INITIALIZER;
+    bson_t container = BSON_INITIALIZER;
     bson_iter_t iter;
     struct buf json;
-    if (!why) why = &ignored;
-    *why = NULL;
+    if (!reason) reason = &ignored;
+    *reason = NULL;
     buf_init(&json, COLLECTION_MAX_PAYLOAD_BYTES);
     if (!name || !*name || !utf8_valid(name, strlen(name)) || payload_name_reserved(name)) {
-        *why = "a name that the payload can't have (empty, not UTF-8, or one of id, collection, _lockstep)";
-    } else if (!value || !bson_append_value(&holder, "v", 1, value)) {
-        *why = "a value that can't be read";
-    } else if (!bson_iter_init_find(&iter, &holder, "v") || !json_put_value(&json, &iter)) {
-        *why = "a value that is too large or nested too deep";
+        *reason =
+            "a name that the payload can't have (empty, not UTF-8, or one of id, collection, _lockstep)";
+    } else if (!value || !bson_append_value(&container, "v", 1, value)) {
+        *reason = "a value that can't be read";
+    } else if (!bson_iter_init_find(&iter, &container, "v") || !json_put_value(&json, &iter)) {
+        *reason = "a value that is too large or nested too deep";
     } else if (!put_json(m, name, strlen(name), &json)) {
-        *why = "out of memory";
+        *reason = "out of memory";
         m->no_memory = true;
     }
     buf_fini(&json);
-    bson_destroy(&holder);
-    return !*why;
+    bson_destroy(&container);
+    return !*reason;
 }
 
 size_t making_put_bytes(const struct making *m)

@@ -73,9 +73,9 @@ static enum lks_code read_key(const struct collection *c, const bson_iter_t *fou
 {
     enum lks_code code = LKS_E_OK;
     bson_iter_t value;
-    const char *why = is_id(c) ? NULL : wrong(found);
-    if (canonical_is_nan(found)) why = "is NaN";
-    if (why) return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` %s: %s", c->id_field, why, cure);
+    const char *reason = is_id(c) ? NULL : wrong(found);
+    if (canonical_is_nan(found)) reason = "is NaN";
+    if (reason) return lks_fail(err, LKS_E_VALIDATION, "the id field `%s` %s: %s", c->id_field, reason, cure);
     struct docid *id = docid_new(found);
     if (!id) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     docid_iter(id, &value);

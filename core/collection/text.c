@@ -23,14 +23,14 @@ void text_fini(struct text *t)
 
 void text_put(struct text *t, const char *bytes, size_t count)
 {
-    size_t room = t->max_bytes - t->out.bytes;
+    size_t space = t->max_bytes - t->out.bytes;
     if (t->full) return;
-    if (count <= room && utf8_valid(bytes, count)) {
+    if (count <= space && utf8_valid(bytes, count)) {
         buf_put(&t->out, bytes, count);
         return;
     }
     /* at worst each byte becomes one character of three */
-    size_t most = count < room / 3 ? count * 3 : room;
+    size_t most = count < space / 3 ? count * 3 : space;
     if (!buf_reserve(&t->out, most)) return;
     size_t taken = 0;
     while (taken < count) {
@@ -46,7 +46,7 @@ void text_put(struct text *t, const char *bytes, size_t count)
     }
 }
 
-void text_part(struct text *t)
+void text_piece(struct text *t)
 {
     if (t->out.bytes) text_put(t, " ", 1);
 }
@@ -198,7 +198,7 @@ static bool put_repeated(void *context, const char *bytes, size_t count)
 {
     const struct repeat *r = context;
     for (unsigned i = 0; i < r->times && !r->text->full; i++) {
-        text_part(r->text);
+        text_piece(r->text);
         text_put(r->text, bytes, count);
     }
     return !r->text->full;
@@ -212,14 +212,14 @@ void text_weighted(struct text *t, const struct view *view, const char *path, un
 
 struct joined {
     struct text *text;
-    const struct sentence_part *part;
+    const struct sentence_piece *piece;
     bool first;
 };
 
 static bool put_joined(void *context, const char *bytes, size_t count)
 {
     struct joined *j = context;
-    if (!j->first) text_put(j->text, j->part->joiner, j->part->joiner_bytes);
+    if (!j->first) text_put(j->text, j->piece->joiner, j->piece->joiner_bytes);
     j->first = false;
     text_put(j->text, bytes, count);
     return !j->text->full;
@@ -227,16 +227,16 @@ static bool put_joined(void *context, const char *bytes, size_t count)
 
 void text_sentence(struct text *t, const struct view *view, const struct sentence *sentence)
 {
-    for (size_t i = 0; i < sentence->part_count; i++)
-        if (sentence->parts[i].field && !text_any(view, sentence->parts[i].field)) return;
-    text_part(t);
-    for (size_t i = 0; i < sentence->part_count && !t->full; i++) {
-        const struct sentence_part *part = &sentence->parts[i];
-        struct joined j = {t, part, true};
-        if (part->field) {
-            text_each(view, part->field, put_joined, &j);
+    for (size_t i = 0; i < sentence->piece_count; i++)
+        if (sentence->pieces[i].field && !text_any(view, sentence->pieces[i].field)) return;
+    text_piece(t);
+    for (size_t i = 0; i < sentence->piece_count && !t->full; i++) {
+        const struct sentence_piece *piece = &sentence->pieces[i];
+        struct joined j = {t, piece, true};
+        if (piece->field) {
+            text_each(view, piece->field, put_joined, &j);
         } else {
-            text_put(t, part->literal, part->literal_bytes);
+            text_put(t, piece->literal, piece->literal_bytes);
         }
     }
 }

@@ -27,7 +27,7 @@ struct text {
 void text_init(struct text *t, size_t max_bytes);
 void text_fini(struct text *t);
 /* The space before a part, unless it is the first one. */
-void text_part(struct text *t);
+void text_piece(struct text *t);
 /* Bytes of the part that was begun; invalid UTF-8 becomes U+FFFD. */
 void text_put(struct text *t, const char *bytes, size_t count);
 

@@ -156,7 +156,7 @@ struct config {
     const char *const *plugin_paths; /* absolute folders, NULL-terminated, may be empty */
     struct config_collection *collections;
     size_t collection_count;
-    struct config_parts *parts; /* private to this room */
+    struct config_draft *draft; /* private to this room */
 };
 
 /* All that is wrong, in the order of the file, then of the variables: "lockstep.ini:12: ...". */

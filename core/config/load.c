@@ -11,27 +11,27 @@
 #include <string.h>
 
 #include "base/ini.h"
-#include "config/parts.h"
+#include "config/draft.h"
 
 /* ---- sections ---- */
 
-static struct section *add_section(struct config_parts *parts, enum section_kind kind, const char *title,
+static struct section *add_section(struct config_draft *draft, enum section_kind kind, const char *title,
                                    unsigned line)
 {
-    struct section **all = realloc(parts->sections, (parts->section_count + 1) * sizeof(struct section *));
-    if (all) parts->sections = all;
-    struct section *s = all ? parts_keep(parts, calloc(1, sizeof *s)) : NULL;
+    struct section **all = realloc(draft->sections, (draft->section_count + 1) * sizeof(struct section *));
+    if (all) draft->sections = all;
+    struct section *s = all ? draft_keep(draft, calloc(1, sizeof *s)) : NULL;
     if (!s) {
-        parts->no_memory = true;
+        draft->no_memory = true;
         return NULL;
     }
     const char *colon = strchr(title, ':');
     s->kind = kind;
-    s->title = parts_printf(parts, "%s", title);
-    s->name = colon ? parts_printf(parts, "%s", colon + 1) : "";
+    s->title = draft_printf(draft, "%s", title);
+    s->name = colon ? draft_printf(draft, "%s", colon + 1) : "";
     s->line = line;
-    s->where = parts_where(parts, line);
-    parts->sections[parts->section_count++] = s;
+    s->where = draft_where(draft, line);
+    draft->sections[draft->section_count++] = s;
     return s;
 }
 
@@ -60,7 +60,7 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
-static void unknown_section(struct config_parts *parts, const struct ini_item *item)
+static void unknown_section(struct config_draft *draft, const struct ini_item *item)
 {
     const char *close = NULL;
     size_t best = 3;
@@ -68,14 +68,14 @@ static void unknown_section(struct config_parts *parts, const struct ini_item *i
         size_t d = distance(item->section, section_help[k].name);
         if (d < best) best = d, close = section_help[k].name;
     }
-    parts_problem(parts, item->line, parts_where(parts, item->line), "there is no section [%s]%s%s%s",
+    draft_problem(draft, item->line, draft_where(draft, item->line), "there is no section [%s]%s%s%s",
                   item->section, close ? "; did you mean [" : "", close ? close : "",
                   !close                            ? ""
                   : close[strlen(close) - 1] == ':' ? "NAME]?"
                                                     : "]?");
 }
 
-static void take_header(struct config_parts *parts, const struct ini_item *item)
+static void take_header(struct config_draft *draft, const struct ini_item *item)
 {
     for (int k = 0; k < SECTION_KIND_COUNT; k++) {
         const char *known = section_help[k].name;
@@ -83,25 +83,25 @@ static void take_header(struct config_parts *parts, const struct ini_item *item)
             if (strncmp(item->section, known, strlen(known)) != 0) continue;
             const char *name = item->section + strlen(known);
             if (!value_is_name(name))
-                parts_problem(parts, item->line, parts_where(parts, item->line),
+                draft_problem(draft, item->line, draft_where(draft, item->line),
                               "[%s]: a name is 1 to 38 letters, digits, - and _", item->section);
             else
-                (void)add_section(parts, (enum section_kind)k, item->section, item->line);
+                (void)add_section(draft, (enum section_kind)k, item->section, item->line);
             return;
         }
         if (strcmp(item->section, known) != 0) continue;
-        struct section *s = parts->sections[k < SECTION_SOURCE ? k : k - 1];
+        struct section *s = draft->sections[k < SECTION_SOURCE ? k : k - 1];
         s->line = item->line;
-        s->where = parts_where(parts, item->line);
+        s->where = draft_where(draft, item->line);
         return;
     }
-    unknown_section(parts, item);
+    unknown_section(draft, item);
 }
 
-static struct section *section_of(struct config_parts *parts, const char *title)
+static struct section *section_of(struct config_draft *draft, const char *title)
 {
-    for (size_t i = 0; i < parts->section_count; i++)
-        if (strcmp(parts->sections[i]->title, title) == 0) return parts->sections[i];
+    for (size_t i = 0; i < draft->section_count; i++)
+        if (strcmp(draft->sections[i]->title, title) == 0) return draft->sections[i];
     return NULL;
 }
 
@@ -115,17 +115,17 @@ static bool may_be_plugins(const char *key)
     return true;
 }
 
-static void add_extra(struct config_parts *parts, struct section *s, const char *key, struct value value)
+static void add_extra(struct config_draft *draft, struct section *s, const char *key, struct value value)
 {
     struct section_extra *all = calloc(s->extra_count + 1, sizeof *all);
-    if (!parts_keep(parts, all)) return;
+    if (!draft_keep(draft, all)) return;
     if (s->extra_count) memcpy(all, s->extras, s->extra_count * sizeof *all);
-    all[s->extra_count] = (struct section_extra){.key = parts_printf(parts, "%s", key), .value = value};
+    all[s->extra_count] = (struct section_extra){.key = draft_printf(draft, "%s", key), .value = value};
     s->extras = all;
     s->extra_count++;
 }
 
-static void unknown_key(struct config_parts *parts, const struct section *s, const struct ini_item *item)
+static void unknown_key(struct config_draft *draft, const struct section *s, const struct ini_item *item)
 {
     char close[80] = "", name[80];
     size_t best = 3;
@@ -136,57 +136,57 @@ static void unknown_key(struct config_parts *parts, const struct section *s, con
         best = d;
         memcpy(close, name, sizeof close);
     }
-    parts_problem(parts, item->line, parts_where(parts, item->line), "[%s] has no key %s%s%s%s", s->title,
+    draft_problem(draft, item->line, draft_where(draft, item->line), "[%s] has no key %s%s%s%s", s->title,
                   item->key, *close ? "; did you mean " : "", close, *close ? "?" : "");
 }
 
-static void take_key(struct config_parts *parts, const struct ini_item *item)
+static void take_key(struct config_draft *draft, const struct ini_item *item)
 {
     if (!*item->section) {
-        parts_problem(parts, item->line, parts_where(parts, item->line),
+        draft_problem(draft, item->line, draft_where(draft, item->line),
                       "%s stands before the first [section]", item->key);
         return;
     }
-    struct section *s = section_of(parts, item->section);
+    struct section *s = section_of(draft, item->section);
     if (!s) return; /* its header was told to be wrong */
-    struct value value = {.text = parts_printf(parts, "%s", item->value),
-                          .where = parts_where(parts, item->line),
+    struct value value = {.text = draft_printf(draft, "%s", item->value),
+                          .where = draft_where(draft, item->line),
                           .line = item->line};
     size_t i = option_find(s->kind, item->key);
     if (i != SIZE_MAX)
         s->values[i] = value;
     else if (s->kind == SECTION_COLLECTION && may_be_plugins(item->key))
-        add_extra(parts, s, item->key, value);
+        add_extra(draft, s, item->key, value);
     else
-        unknown_key(parts, s, item);
+        unknown_key(draft, s, item);
 }
 
-enum lks_code parts_read(struct config_parts *parts, struct lks_err *err)
+enum lks_code draft_read(struct config_draft *draft, struct lks_err *err)
 {
     for (int k = 0; k < SECTION_KIND_COUNT; k++)
         if (!has_name((enum section_kind)k))
-            (void)add_section(parts, (enum section_kind)k, section_help[k].name, NO_LINE);
-    if (parts->no_memory) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    FILE *file = fopen(parts->path, "re");
+            (void)add_section(draft, (enum section_kind)k, section_help[k].name, NO_LINE);
+    if (draft->no_memory) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    FILE *file = fopen(draft->path, "re");
     if (!file) {
         const char *hint = errno == ENOENT ? "; name another file with --config" : "";
-        parts_problem(parts, 0, parts->path, "can't be read: %s%s", strerror(errno), hint);
+        draft_problem(draft, 0, draft->path, "can't be read: %s%s", strerror(errno), hint);
         return LKS_E_OK;
     }
     struct ini ini;
     enum lks_code code = ini_read(&ini, file, err);
     (void)fclose(file);
     if (code == LKS_E_IO) {
-        parts_problem(parts, 0, parts->path, "can't be read: %s", err->text);
+        draft_problem(draft, 0, draft->path, "can't be read: %s", err->text);
         code = LKS_E_OK;
     }
     for (size_t i = 0; i < ini.problem_count; i++)
-        parts_problem(parts, ini.problems[i].line, parts_where(parts, ini.problems[i].line), "%s",
+        draft_problem(draft, ini.problems[i].line, draft_where(draft, ini.problems[i].line), "%s",
                       ini.problems[i].text);
     for (size_t i = 0; i < ini.item_count; i++)
-        if (!ini.items[i].key) take_header(parts, &ini.items[i]);
+        if (!ini.items[i].key) take_header(draft, &ini.items[i]);
     for (size_t i = 0; i < ini.item_count; i++)
-        if (ini.items[i].key && ini.items[i].value) take_key(parts, &ini.items[i]);
+        if (ini.items[i].key && ini.items[i].value) take_key(draft, &ini.items[i]);
     ini_fini(&ini);
     return code;
 }
@@ -211,12 +211,12 @@ struct fit {
 };
 
 /* The fits of `name` (without prefix) among known keys. Returns how many; *fit is the last. */
-static size_t fit_known(struct config_parts *parts, const char *name, struct fit *fit)
+static size_t fit_known(struct config_draft *draft, const char *name, struct fit *fit)
 {
     size_t count = 0;
     char key[80], want[200];
-    for (size_t s = 0; s < parts->section_count; s++) {
-        struct section *section = parts->sections[s];
+    for (size_t s = 0; s < draft->section_count; s++) {
+        struct section *section = draft->sections[s];
         for (size_t i = 0; i < option_count; i++) {
             if (!option_in(section->kind, i)) continue;
             variable_name(want, sizeof want, section->title, option_key(section->kind, i, key, sizeof key));
@@ -235,12 +235,12 @@ static size_t fit_known(struct config_parts *parts, const char *name, struct fit
 }
 
 /* Likewise among options that only a collection's plugin can know. */
-static size_t fit_plugins(struct config_parts *parts, const char *name, struct fit *fit)
+static size_t fit_plugins(struct config_draft *draft, const char *name, struct fit *fit)
 {
     size_t count = 0;
     char want[200];
-    for (size_t s = 0; s < parts->section_count; s++) {
-        struct section *section = parts->sections[s];
+    for (size_t s = 0; s < draft->section_count; s++) {
+        struct section *section = draft->sections[s];
         if (section->kind != SECTION_COLLECTION) continue;
         variable_name(want, sizeof want, section->title, "");
         size_t bytes = strlen(want);
@@ -254,21 +254,21 @@ static size_t fit_plugins(struct config_parts *parts, const char *name, struct f
     return count;
 }
 
-static void take_variable(struct config_parts *parts, const char *name, const char *text)
+static void take_variable(struct config_draft *draft, const char *name, const char *text)
 {
     if (strncmp(name, PREFIX "TEST_", strlen(PREFIX "TEST_")) == 0) return;
     struct fit fit = {.section = NULL};
     const char *rest = name + strlen(PREFIX);
-    size_t count = fit_known(parts, rest, &fit);
-    if (count == 0) count = fit_plugins(parts, rest, &fit);
+    size_t count = fit_known(draft, rest, &fit);
+    if (count == 0) count = fit_plugins(draft, rest, &fit);
     if (count != 1) {
-        parts_problem(parts, NO_LINE, name,
+        draft_problem(draft, NO_LINE, name,
                       count ? "this variable fits more than one key; set them in the file instead"
                             : "no section and key that there are fit this variable");
         return;
     }
-    struct value value = {.text = parts_printf(parts, "%s", text),
-                          .where = parts_printf(parts, "%s", name),
+    struct value value = {.text = draft_printf(draft, "%s", text),
+                          .where = draft_printf(draft, "%s", name),
                           .line = NO_LINE,
                           .literal = true};
     if (fit.option != SIZE_MAX)
@@ -276,36 +276,36 @@ static void take_variable(struct config_parts *parts, const char *name, const ch
     else if (fit.extra != SIZE_MAX)
         fit.section->extras[fit.extra].value = value;
     else
-        add_extra(parts, fit.section, fit.key, value);
+        add_extra(draft, fit.section, fit.key, value);
 }
 
 /* The names of the original specification: they give way to LOCKSTEP_ ones. */
-static void take_alias(struct config_parts *parts, const char *name, const char *text)
+static void take_alias(struct config_draft *draft, const char *name, const char *text)
 {
     for (size_t i = 0; i < option_count; i++) {
         if (!options[i].alias || strcmp(options[i].alias, name) != 0) continue;
-        struct section *s = parts_section(parts, options[i].section, "");
+        struct section *s = draft_section(draft, options[i].section, "");
         if (s)
-            s->values[i] = (struct value){.text = parts_printf(parts, "%s", text),
+            s->values[i] = (struct value){.text = draft_printf(draft, "%s", text),
                                           .where = options[i].alias,
                                           .line = NO_LINE,
                                           .literal = true};
     }
 }
 
-void parts_environment(struct config_parts *parts, char *const *environment)
+void draft_environment(struct config_draft *draft, char *const *environment)
 {
-    for (int pass = 0; pass < 2; pass++) {
+    for (int round = 0; round < 2; round++) {
         for (size_t i = 0; environment && environment[i]; i++) {
             const char *equals = strchr(environment[i], '=');
             bool ours = strncmp(environment[i], PREFIX, strlen(PREFIX)) == 0;
-            if (!equals || ours != (pass == 1)) continue;
-            char *name = parts_keep(parts, strndup(environment[i], (size_t)(equals - environment[i])));
+            if (!equals || ours != (round == 1)) continue;
+            char *name = draft_keep(draft, strndup(environment[i], (size_t)(equals - environment[i])));
             if (!name) return;
             if (ours)
-                take_variable(parts, name, equals + 1);
+                take_variable(draft, name, equals + 1);
             else
-                take_alias(parts, name, equals + 1);
+                take_alias(draft, name, equals + 1);
         }
     }
 }
@@ -319,34 +319,34 @@ static int by_line(const void *a, const void *b)
 }
 
 /* Hands the problems out in the order of the file. Stable, so that variables keep theirs. */
-static void hand_out(struct config_parts *parts, struct config_problems *problems)
+static void hand_out(struct config_draft *draft, struct config_problems *problems)
 {
-    for (size_t i = 1; i < parts->problem_count; i++) {
-        struct problem p = parts->problems[i];
+    for (size_t i = 1; i < draft->problem_count; i++) {
+        struct problem p = draft->problems[i];
         size_t j = i;
-        for (; j > 0 && by_line(&parts->problems[j - 1], &p) > 0; j--)
-            parts->problems[j] = parts->problems[j - 1];
-        parts->problems[j] = p;
+        for (; j > 0 && by_line(&draft->problems[j - 1], &p) > 0; j--)
+            draft->problems[j] = draft->problems[j - 1];
+        draft->problems[j] = p;
     }
-    problems->texts = calloc(parts->problem_count, sizeof *problems->texts);
+    problems->texts = calloc(draft->problem_count, sizeof *problems->texts);
     if (!problems->texts) {
-        parts->no_memory = true;
+        draft->no_memory = true;
         return;
     }
-    problems->count = parts->problem_count;
-    for (size_t i = 0; i < parts->problem_count; i++) {
-        problems->texts[i] = parts->problems[i].text;
-        parts->problems[i].text = NULL;
+    problems->count = draft->problem_count;
+    for (size_t i = 0; i < draft->problem_count; i++) {
+        problems->texts[i] = draft->problems[i].text;
+        draft->problems[i].text = NULL;
     }
 }
 
-static const char *folder_of(struct config_parts *parts, const char *path)
+static const char *folder_of(struct config_draft *draft, const char *path)
 {
     char *full = realpath(path, NULL); /* NULL if there is no such file: told elsewhere */
     if (!full) return ".";
     char *slash = strrchr(full, '/');
     if (slash) slash[slash == full] = '\0';
-    return parts_keep(parts, full) ? full : ".";
+    return draft_keep(draft, full) ? full : ".";
 }
 
 enum lks_code config_load(struct config **out, const char *path, char *const *environment, unsigned flags,
@@ -357,27 +357,27 @@ enum lks_code config_load(struct config **out, const char *path, char *const *en
     bool keep = flags & CONFIG_KEEP;
     enum lks_code code = LKS_E_NOMEM;
     struct config *config = calloc(1, sizeof *config);
-    struct config_parts *parts = calloc(1, sizeof *parts);
-    if (!config || !parts) {
+    struct config_draft *draft = calloc(1, sizeof *draft);
+    if (!config || !draft) {
         free(config);
-        free(parts);
+        free(draft);
         return lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
-    config->parts = parts;
-    parts->flags = flags;
-    parts->path = config->path = parts_printf(parts, "%s", path);
-    parts->folder = folder_of(parts, path);
-    code = parts_read(parts, err);
+    config->draft = draft;
+    draft->flags = flags;
+    draft->path = config->path = draft_printf(draft, "%s", path);
+    draft->folder = folder_of(draft, path);
+    code = draft_read(draft, err);
     if (code != LKS_E_OK) goto out;
     /* without a file there is only one thing to say, and no configuration to keep */
-    if (parts->problem_count == 1 && parts->problems[0].line == 0) {
+    if (draft->problem_count == 1 && draft->problems[0].line == 0) {
         keep = false;
     } else {
-        parts_environment(parts, environment);
-        if (!parts->no_memory) parts_resolve(parts, config);
+        draft_environment(draft, environment);
+        if (!draft->no_memory) draft_resolve(draft, config);
     }
-    if (parts->problem_count && !parts->no_memory) hand_out(parts, problems);
-    if (parts->no_memory)
+    if (draft->problem_count && !draft->no_memory) hand_out(draft, problems);
+    if (draft->no_memory)
         code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     else if (problems->count == 1)
         code = lks_fail(err, LKS_E_CONFIG, "%s", problems->texts[0]);
@@ -394,13 +394,13 @@ out:
 void config_free(struct config *config)
 {
     if (!config) return;
-    struct config_parts *parts = config->parts;
-    for (size_t i = 0; i < parts->problem_count; i++) free(parts->problems[i].text);
-    for (size_t i = 0; i < parts->owned_count; i++) free(parts->owned[i]);
-    free(parts->problems);
-    free(parts->owned);
-    free(parts->sections);
-    free(parts);
+    struct config_draft *draft = config->draft;
+    for (size_t i = 0; i < draft->problem_count; i++) free(draft->problems[i].text);
+    for (size_t i = 0; i < draft->owned_count; i++) free(draft->owned[i]);
+    free(draft->problems);
+    free(draft->owned);
+    free(draft->sections);
+    free(draft);
     free(config);
 }
 

@@ -4,7 +4,7 @@ libconfig_la_SOURCES = \
 	%D%/config.h \
 	%D%/load.c \
 	%D%/options.c %D%/options.h \
-	%D%/parts.c %D%/parts.h \
+	%D%/draft.c %D%/draft.h \
 	%D%/reference.c \
 	%D%/resolve.c \
 	%D%/show.c \

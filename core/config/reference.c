@@ -2,7 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "config/parts.h"
+#include "config/draft.h"
 
 /* ---- what both say ---- */
 

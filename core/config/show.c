@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/parts.h"
+#include "config/draft.h"
 
 /* A value that begins with a quote, has space at an end, or a comment in it, needs quotes to be read again.
  */
@@ -192,9 +192,9 @@ static void put_option(struct buf *out, const struct config *config, const struc
 
 void config_show(const struct config *config, struct buf *out)
 {
-    const struct config_parts *parts = config->parts;
-    for (size_t k = 0; k < parts->section_count; k++) {
-        const struct section *s = parts->sections[k];
+    const struct config_draft *draft = config->draft;
+    for (size_t k = 0; k < draft->section_count; k++) {
+        const struct section *s = draft->sections[k];
         buf_printf(out, "%s[%s]\n", k ? "\n" : "", s->title);
         for (size_t i = 0; i < option_count; i++)
             if (option_in(s->kind, i)) put_option(out, config, s, i);

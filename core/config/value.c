@@ -18,14 +18,14 @@
 
 #include "base/ini.h"
 #include "base/utf8.h"
-#include "config/parts.h"
+#include "config/draft.h"
 
 #define SOCKET_PATH_MAX 107 /* what the system takes */
 #define SECRET_MAX_BYTES 16000
 
 /* What is being parsed, for messages. */
 struct at {
-    struct config_parts *parts;
+    struct config_draft *draft;
     const struct section *section;
     const struct value *value;
     size_t option;
@@ -40,7 +40,7 @@ static bool bad(const struct at *at, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    parts_problem(at->parts, at->value->line, at->value->where, "[%s] %s: %s", at->section->title,
+    draft_problem(at->draft, at->value->line, at->value->where, "[%s] %s: %s", at->section->title,
                   option_key(at->section->kind, at->option, key, sizeof key), n < 0 ? format : text);
     return false;
 }
@@ -195,7 +195,7 @@ static bool store_uuid(const struct at *at, const char *text, void *member)
     }
     if (i != 36 || text[i]) return bad(at, "\"%s\" is no UUID", text);
     lower[i] = '\0';
-    const char *kept = parts_printf(at->parts, "%s", lower);
+    const char *kept = draft_printf(at->draft, "%s", lower);
     memcpy(member, &kept, sizeof kept);
     return true;
 }
@@ -262,7 +262,7 @@ static bool store_url(const struct at *at, const char *text, void *member)
     size_t length = strcspn(text, "?");
     const char *rest = text + length;
     while (length > 0 && text[length - 1] == '/') length--;
-    const char *kept = parts_printf(at->parts, "%.*s%s", (int)length, text, rest);
+    const char *kept = draft_printf(at->draft, "%.*s%s", (int)length, text, rest);
     memcpy(member, &kept, sizeof kept);
     return true;
 }
@@ -282,7 +282,7 @@ static bool store_mongodb_uri(const struct at *at, const char *text, void *membe
             break;
         }
     if (odd_character(text) || bytes == 0) return bad(at, "the address has no valid host");
-    memcpy(member, &(const char *){parts_printf(at->parts, "%s", text)}, sizeof(const char *));
+    memcpy(member, &(const char *){draft_printf(at->draft, "%s", text)}, sizeof(const char *));
     return true;
 }
 
@@ -290,7 +290,7 @@ static bool store_socket(const struct at *at, const char *path, struct config_ap
 {
     if (path[0] != '/' || !path[1]) return bad(at, "a Unix socket is written unix:/PATH");
     if (strlen(path) > SOCKET_PATH_MAX) return bad(at, "the path may have %d bytes", SOCKET_PATH_MAX);
-    api->socket_path = parts_printf(at->parts, "%s", path);
+    api->socket_path = draft_printf(at->draft, "%s", path);
     return true;
 }
 
@@ -307,7 +307,7 @@ static bool store_listen(const struct at *at, const char *text, struct config_ap
     bool bracket = text[0] == '[';
     if (!bracket && memchr(text, ':', (size_t)(colon - text)))
         return bad(at, "an IPv6 address is written [ADDRESS]:PORT");
-    api->host = parts_printf(at->parts, "%.*s", (int)(colon - text) - 2 * bracket, text + bracket);
+    api->host = draft_printf(at->draft, "%.*s", (int)(colon - text) - 2 * bracket, text + bracket);
     return true;
 }
 
@@ -317,9 +317,9 @@ static bool store_listen(const struct at *at, const char *text, struct config_ap
 static const char *full_path(const struct at *at, const char *text)
 {
     if (text[0] == '/') return text;
-    if (!at->value->literal) return parts_printf(at->parts, "%s/%s", at->parts->folder, text);
+    if (!at->value->literal) return draft_printf(at->draft, "%s/%s", at->draft->folder, text);
     char *here = getcwd(NULL, 0);
-    const char *full = parts_printf(at->parts, "%s/%s", here ? here : ".", text);
+    const char *full = draft_printf(at->draft, "%s/%s", here ? here : ".", text);
     free(here);
     return full;
 }
@@ -354,7 +354,7 @@ static bool store_secret_file(const struct at *at, const char *text, void *base,
     while (bytes > 0 && (secret[bytes - 1] == '\n' || secret[bytes - 1] == '\r')) bytes--;
     secret[bytes] = '\0';
     bool ok = whole_file && bytes > 0 && strlen(secret) == bytes && secret_ok(secret);
-    const char *kept = ok ? parts_printf(at->parts, "%s", secret) : "";
+    const char *kept = ok ? draft_printf(at->draft, "%s", secret) : "";
     explicit_bzero(secret, sizeof secret);
     if (bytes == 0) return bad(at, "%s is empty", full);
     if (!ok) return bad(at, "%s must hold one line without spaces", full);
@@ -366,23 +366,23 @@ static bool store_secret_file(const struct at *at, const char *text, void *base,
 
 /* ---- lists ---- */
 
-const char *const *value_list(struct config_parts *parts, const char *text, const char **why)
+const char *const *value_list(struct config_draft *draft, const char *text, const char **reason)
 {
-    char **items = ini_list(text, why);
+    char **items = ini_list(text, reason);
     size_t count = 0;
     while (items && items[count]) count++;
-    const char **kept = items ? parts_keep(parts, calloc(count + 1, sizeof *kept)) : NULL;
-    for (size_t i = 0; kept && i < count; i++) kept[i] = parts_printf(parts, "%s", items[i]);
-    if (!items && !*why) parts->no_memory = true;
+    const char **kept = items ? draft_keep(draft, calloc(count + 1, sizeof *kept)) : NULL;
+    for (size_t i = 0; kept && i < count; i++) kept[i] = draft_printf(draft, "%s", items[i]);
+    if (!items && !*reason) draft->no_memory = true;
     ini_list_free(items);
     return kept;
 }
 
 static bool store_list(const struct at *at, const char *text, void *member)
 {
-    const char *why = NULL;
-    const char *const *items = value_list(at->parts, text, &why);
-    if (!items) return why ? bad(at, "%s", why) : false;
+    const char *reason = NULL;
+    const char *const *items = value_list(at->draft, text, &reason);
+    if (!items) return reason ? bad(at, "%s", reason) : false;
     bool ok = true;
     for (size_t i = 0; items[i]; i++) {
         struct stat info;
@@ -407,7 +407,7 @@ static bool store_text(const struct at *at, const char *text, void *member)
             return bad(at, "there is a control character in it");
     if (!check_name(at, text)) return false;
     if (options[at->option].type == OPTION_REFERENCE) return true;
-    const char *kept = parts_printf(at->parts, "%s", text);
+    const char *kept = draft_printf(at->draft, "%s", text);
     memcpy(member, &kept, sizeof kept);
     return true;
 }
@@ -415,7 +415,7 @@ static bool store_text(const struct at *at, const char *text, void *member)
 static bool store_secret(const struct at *at, const char *text, void *member)
 {
     if (!secret_ok(text)) return bad(at, "it has spaces or characters that are not ASCII");
-    const char *kept = parts_printf(at->parts, "%s", text);
+    const char *kept = draft_printf(at->draft, "%s", text);
     memcpy(member, &kept, sizeof kept);
     return true;
 }
@@ -472,32 +472,32 @@ static bool may_be_empty(size_t i)
            (o->fallback ? !*o->fallback : o->fallback_help && !(o->flags & OPTION_REQUIRED));
 }
 
-const char *value_plain(struct config_parts *parts, const struct value *value)
+const char *value_plain(struct config_draft *draft, const struct value *value)
 {
-    const char *why = NULL;
-    char *text = value->literal ? strdup(value->text) : ini_unquote(value->text, &why);
-    if (!text && why) text = strdup(value->text); /* a list of quoted items */
-    if (!parts_keep(parts, text)) return "";
+    const char *reason = NULL;
+    char *text = value->literal ? strdup(value->text) : ini_unquote(value->text, &reason);
+    if (!text && reason) text = strdup(value->text); /* a list of quoted items */
+    if (!draft_keep(draft, text)) return "";
     for (char *c = text; *c && !value->literal && value->text[0] != '"'; c++)
         if (*c == '\n') *c = ' ';
     return text;
 }
 
-bool value_store(struct config_parts *parts, const struct section *section, size_t i, void *base)
+bool value_store(struct config_draft *draft, const struct section *section, size_t i, void *base)
 {
     const struct value *value = &section->values[i];
     const struct value fallback = {.text = value_fallback(i), .where = section->where, .line = section->line};
     bool given = value->text != NULL;
-    struct at at = {parts, section, given ? value : &fallback, i};
+    struct at at = {draft, section, given ? value : &fallback, i};
     if (!given && !*fallback.text) return true; /* the struct is all empty strings already */
     if (given && !utf8_valid(value->text, strlen(value->text))) return bad(&at, "it is not UTF-8");
     enum option_type type = options[i].type;
     if (type == OPTION_LIST || type == OPTION_FOLDERS) return store(&at, at.value->text, base);
     if (strchr(at.value->text, '\n') && !at.value->literal) return bad(&at, "it takes one line only");
-    const char *why = NULL;
-    char *text = at.value->literal ? strdup(at.value->text) : ini_unquote(at.value->text, &why);
-    if (!text && why) return bad(&at, "%s", why);
-    if (!parts_keep(parts, text)) return false;
+    const char *reason = NULL;
+    char *text = at.value->literal ? strdup(at.value->text) : ini_unquote(at.value->text, &reason);
+    if (!text && reason) return bad(&at, "%s", reason);
+    if (!draft_keep(draft, text)) return false;
     if (*text) return store(&at, text, base);
     return may_be_empty(i) || bad(&at, "it needs a value");
 }

@@ -124,36 +124,36 @@ static void quote_no_numbers(const char *reply, size_t bytes, struct buf *out)
     if (out->bytes > 0 && plain < end) buf_put(out, plain, (size_t)(end - plain));
 }
 
-static json_t *load(const char *reply, size_t bytes, json_error_t *why)
+static json_t *load(const char *reply, size_t bytes, json_error_t *reason)
 {
-    static const char mark[] = "\xEF\xBB\xBF"; /* RFC 8259: may be ignored */
-    if (bytes >= 3 && memcmp(reply, mark, 3) == 0) reply += 3, bytes -= 3;
-    json_t *root = json_loadb(reply, bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, why);
+    static const char byte_order_mark[] = "\xEF\xBB\xBF"; /* RFC 8259: may be ignored */
+    if (bytes >= 3 && memcmp(reply, byte_order_mark, 3) == 0) reply += 3, bytes -= 3;
+    json_t *root = json_loadb(reply, bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, reason);
     struct buf quoted;
     buf_init(&quoted, 0);
     if (!root) quote_no_numbers(reply, bytes, &quoted);
     if (quoted.bytes && !quoted.failed)
-        root = json_loadb(quoted.data, quoted.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, why);
+        root = json_loadb(quoted.data, quoted.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, reason);
     buf_fini(&quoted);
     return root;
 }
 
 json_t *answer_parse(const char *reply, size_t bytes, struct lks_err *err)
 {
-    json_error_t why;
+    json_error_t reason;
     (void)json_memory_was_out();
-    json_t *root = load(reply ? reply : "", reply ? bytes : 0, &why);
+    json_t *root = load(reply ? reply : "", reply ? bytes : 0, &reason);
     if (json_memory_was_out()) { /* jansson may have left out a digit */
         json_decref(root);
         (void)memory_is_out(err);
         return NULL;
     }
     if (root) return root;
-    char *quote = strstr(why.text, " near "); /* from here on it repeats the answer, whatever is in that */
+    char *quote = strstr(reason.text, " near "); /* from here on it repeats the answer, whatever is in that */
     if (quote) *quote = '\0';
     (void)lks_fail(err, LKS_E_EMBEDDING_UNAVAILABLE,
                    "the embedding server's answer is no JSON (%s at byte %d): check `url` of the embedding",
-                   why.text, why.position);
+                   reason.text, reason.position);
     return NULL;
 }
 

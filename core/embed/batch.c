@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "embed/remote.h"
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 

@@ -15,7 +15,7 @@
 #include "embed/embedder.h"
 #include "embed/hash.h"
 #include "embed/remote.h"
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 
 #define DEFAULT_CONCURRENCY 4
 #define DEFAULT_TIMEOUT_MS 60000 /* a batch on a small machine without a GPU takes its time */

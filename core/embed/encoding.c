@@ -4,7 +4,7 @@
 #include <math.h>
 
 #define COSINE_LEAST 0.999
-#define PART_OFF_MOST 0.01 /* of the largest element */
+#define PIECE_OFF_MOST 0.01 /* of the largest element */
 
 const char *encoding_differs(const float *numbers, size_t number_count, const float *base64,
                              size_t base64_count)
@@ -22,5 +22,5 @@ const char *encoding_differs(const float *numbers, size_t number_count, const fl
     }
     if (!(product >= COSINE_LEAST * sqrt(squares) * sqrt(squares64)) || squares == 0)
         return "it points elsewhere";
-    return off <= PART_OFF_MOST * largest ? NULL : "its elements are others";
+    return off <= PIECE_OFF_MOST * largest ? NULL : "its elements are others";
 }

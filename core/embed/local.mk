@@ -13,7 +13,7 @@ libembed_la_SOURCES = \
 	%D%/ollama.c \
 	%D%/openai.c \
 	%D%/provider.h \
-	%D%/remote.c %D%/remote.h %D%/remote_parts.h \
+	%D%/remote.c %D%/remote.h %D%/remote_internal.h \
 	%D%/remote_check.c \
 	%D%/remote_company.c \
 	%D%/remote_outcome.c \

@@ -96,10 +96,10 @@ static bool place_of(const json_t *data, size_t i, const struct answer *a, size_
     if (!index && !first) return true;
     if (!index || !first) return bad_index(err, i, index, ", but not that of others");
     if (!json_is_integer(index)) return bad_index(err, i, index, "");
-    json_int_t told = json_integer_value(index);
-    if (told < 0 || (unsigned long long)told >= a->count)
+    json_int_t reported = json_integer_value(index);
+    if (reported < 0 || (unsigned long long)reported >= a->count)
         return bad_index(err, i, index, ", which no text has");
-    *place = (size_t)told;
+    *place = (size_t)reported;
     return !a->taken[*place] || bad_index(err, i, index, ", as that of another");
 }
 

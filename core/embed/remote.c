@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 
 static void push_away(struct remote *r, struct batch *b)
 {
@@ -25,17 +25,17 @@ static void push_away(struct remote *r, struct batch *b)
 static bool line_up(struct remote *r, struct item item)
 {
     if (r->head == r->tail) r->head = r->tail = 0;
-    if (r->tail == r->room && r->head > r->room / 2) {
+    if (r->tail == r->space && r->head > r->space / 2) {
         memmove(r->line, r->line + r->head, (r->tail - r->head) * sizeof *r->line);
         r->tail -= r->head;
         r->head = 0;
     }
-    if (r->tail == r->room) {
-        size_t room = r->room ? 2 * r->room : 256;
-        struct item *line = realloc(r->line, room * sizeof *line);
+    if (r->tail == r->space) {
+        size_t space = r->space ? 2 * r->space : 256;
+        struct item *line = realloc(r->line, space * sizeof *line);
         if (!line) return false;
         r->line = line;
-        r->room = room;
+        r->space = space;
     }
     r->line[r->tail++] = item;
     return true;

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "embed/encoding.h"
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 
 void remote_check_begin(struct embedder *e, const float *vector, size_t dimensions)
 {
@@ -30,11 +30,12 @@ void remote_check_begin(struct embedder *e, const float *vector, size_t dimensio
     remote_push(&r->ready, b);
 }
 
-static void use_numbers(const struct batch *b, const char *why)
+static void use_numbers(const struct batch *b, const char *reason)
 {
     char url[256];
     http_url_plain(b->url.data, url, sizeof url);
-    log_info("vectors are asked for as numbers, not in base64", LOG_STR("url", url), LOG_STR("reason", why));
+    log_info("vectors are asked for as numbers, not in base64", LOG_STR("url", url),
+             LOG_STR("reason", reason));
 }
 
 void remote_check_end(struct embedder *e, struct batch *b, const struct verdict *v)
@@ -48,12 +49,12 @@ void remote_check_end(struct embedder *e, struct batch *b, const struct verdict 
         use_numbers(b, v->err.text);
     } else if (answer_init(&answer, 1)) {
         enum lks_code code = r->provider->read(b->call.reply.data, b->call.reply.bytes, &answer, &err);
-        const char *why = code != LKS_E_OK     ? err.text
-                          : !answer.vectors[0] ? answer.flaw
-                                               : encoding_differs(r->plain, r->plain_count, answer.vectors[0],
-                                                                  answer.dimensions);
-        if (why) use_numbers(b, why);
-        atomic_store(&e->base64, !why);
+        const char *reason = code != LKS_E_OK     ? err.text
+                             : !answer.vectors[0] ? answer.flaw
+                                                  : encoding_differs(r->plain, r->plain_count,
+                                                                     answer.vectors[0], answer.dimensions);
+        if (reason) use_numbers(b, reason);
+        atomic_store(&e->base64, !reason);
         answer_fini(&answer);
     }
     batch_free(b);

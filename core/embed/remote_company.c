@@ -5,7 +5,7 @@
  */
 #include <stdint.h>
 
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 #include "embed/tokens.h"
 
 uint64_t company_text(const struct item *item)

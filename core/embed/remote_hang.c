@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "embed/remote.h"
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 
 #define HANG_MS 5000
 #define USUAL_TIMES 4

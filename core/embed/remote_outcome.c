@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 
 void remote_job_less(struct embedder *e, struct job *job)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "embed/remote.h"
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 #include "embed/verdict.h"
 
 #define QUERY_TIMEOUT_MS 20000

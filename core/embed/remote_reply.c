@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "embed/remote.h"
-#include "embed/remote_parts.h"
+#include "embed/remote_internal.h"
 #include "embed/verdict.h"
 
 #define BYTES_MAX_LEAST 16384 /* of texts in a request, however small those were that were too large */

@@ -190,7 +190,7 @@ static bool add_word(const struct words *w, const char *word, size_t length, flo
 }
 
 /* The parts between ', + and #. */
-static void add_parts(const struct words *w, const char *word, size_t length, float *out)
+static void add_pieces(const struct words *w, const char *word, size_t length, float *out)
 {
     for (size_t at = 0; at < length;) {
         size_t end = at;
@@ -207,7 +207,7 @@ void words_embed(const struct words *w, const char *text, size_t bytes, float *o
     memset(out, 0, w->dimensions * sizeof *out);
     tokens_init(&tokens, text, bytes);
     for (size_t length; (length = tokens_next(&tokens, word)) > 0;)
-        if (!add_word(w, word, length, out)) add_parts(w, word, length, out);
+        if (!add_word(w, word, length, out)) add_pieces(w, word, length, out);
     double squares = 0;
     for (size_t i = 0; i < w->dimensions; i++) squares += (double)out[i] * (double)out[i];
     if (!(squares > 0) || !isfinite(squares)) {

@@ -4,7 +4,7 @@
 void circuit_init(struct circuit *c, int64_t now_ms)
 {
     *c = (struct circuit){.state = CIRCUIT_OPEN, .probe_at_ms = now_ms, .opened_ms = now_ms};
-    lks_fail(&c->why, LKS_E_UNKNOWN, "not looked at yet");
+    lks_fail(&c->reason, LKS_E_UNKNOWN, "not looked at yet");
 }
 
 bool circuit_closed(const struct circuit *c)
@@ -29,7 +29,7 @@ bool circuit_success(struct circuit *c, int64_t now_ms)
     c->state = CIRCUIT_CLOSED;
     c->ever_probed = true;
     c->failures = 0;
-    lks_err_clear(&c->why);
+    lks_err_clear(&c->reason);
     return closes;
 }
 
@@ -48,7 +48,7 @@ static void open_until_probe(struct circuit *c, const struct lks_err *err, int64
     c->state = CIRCUIT_OPEN;
     c->opened_before = true;
     c->probe_at_ms = now_ms + wait;
-    c->why = *err;
+    c->reason = *err;
 }
 
 bool circuit_failure(struct circuit *c, const struct lks_err *err, int64_t now_ms)

@@ -23,7 +23,7 @@ struct circuit {
     int64_t opened_ms;  /* monotonic; when open or probing: since when */
     bool opened_before; /* by a failure */
     int64_t closed_ms;  /* monotonic; when a probe closed it last */
-    struct lks_err why;
+    struct lks_err reason;
 };
 
 /* Open, with a probe due at once: nothing is known yet. */

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-bool classify_needs_witness(const struct wanted *wanted, const struct entry *entry, bool doubt)
+bool classify_needs_stamp(const struct wanted *wanted, const struct entry *entry, bool verify_points)
 {
-    if (doubt || !entry->present) return true;
+    if (verify_points || !entry->present) return true;
     if (!wanted->point) /* a failed attempt may have left a point that metadata doesn't know of */
         return entry->status != SYNC_SYNCED &&
                (entry->point_id[0] || entry->status == SYNC_STALE || entry->status == SYNC_PENDING ||
@@ -28,7 +28,7 @@ enum action classify_by_entry(const struct wanted *wanted, const struct entry *e
     return strcmp(entry->payload_hash, wanted->payload_hash) == 0 ? ACTION_NONE : ACTION_PAYLOAD;
 }
 
-enum action classify_by_witness(const struct wanted *wanted, const struct witness *point)
+enum action classify_by_stamp(const struct wanted *wanted, const struct stamp *point)
 {
     if (!wanted->point) return ACTION_CLEAR;
     if (!point || !point->ours || strcmp(point->content_hash, wanted->content_hash) != 0) return ACTION_EMBED;
@@ -38,7 +38,7 @@ enum action classify_by_witness(const struct wanted *wanted, const struct witnes
     return ACTION_NONE;
 }
 
-bool classify_takes_over(const struct wanted *wanted, const struct witness *point)
+bool classify_takes_over(const struct wanted *wanted, const struct stamp *point)
 {
     return wanted->point && point && point->ours && (!point->doc || strcmp(point->doc, wanted->doc) != 0);
 }

@@ -25,19 +25,19 @@ struct wanted {
  * changed, or the caller has doubts of its own (a lost reply, a replayed event, a lost token, a wiped
  * record).
  */
-bool classify_needs_witness(const struct wanted *wanted, const struct entry *entry, bool doubt);
+bool classify_needs_stamp(const struct wanted *wanted, const struct entry *entry, bool verify_points);
 
 /* A person reset it: the record knows its point but denies what that holds. It is made anew, whatever the
  * point says. */
 bool classify_is_reset(const struct entry *entry);
 
-/* By what metadata says the point holds. Only when no witness is needed. */
+/* By what metadata says the point holds. Only when no stamp is needed. */
 enum action classify_by_entry(const struct wanted *wanted, const struct entry *entry);
 
 /* By what the point itself says; `point` is the one with wanted->point_id, or NULL if there is none. */
-enum action classify_by_witness(const struct wanted *wanted, const struct witness *point);
+enum action classify_by_stamp(const struct wanted *wanted, const struct stamp *point);
 
 /* The point is ours but was made from another document: writing it changes its owner. */
-bool classify_takes_over(const struct wanted *wanted, const struct witness *point);
+bool classify_takes_over(const struct wanted *wanted, const struct stamp *point);
 
 #endif

@@ -12,29 +12,29 @@
 
 static const struct retry_policy waits = {.base_ms = 20, .multiplier = 2, .max_ms = 5000};
 
-void doc_defer(struct engine *e, struct doc *doc, struct lane *to)
+void document_defer(struct engine *e, struct document *doc, struct batch_queue *to)
 {
-    lane_remove(&doc->node);
+    batch_queue_remove(&doc->node);
     if (doc->attempts < INT_MAX) doc->attempts++;
     if (doc->attempts < TRIES_AT_ONCE) {
-        lane_push_front(to, &doc->node);
+        batch_queue_push_front(to, &doc->node);
         return;
     }
     doc->deferred_to = to;
     doc->deferred_until_ms = now_ms(e) + retry_delay_ms(&waits, doc->attempts - TRIES_AT_ONCE + 1, 0, 0);
-    lane_push(&e->deferred, &doc->node);
+    batch_queue_push(&e->deferred, &doc->node);
 }
 
-static void go_on(struct doc *doc)
+static void go_on(struct document *doc)
 {
-    lane_remove(&doc->node);
-    lane_push(doc->deferred_to, &doc->node);
+    batch_queue_remove(&doc->node);
+    batch_queue_push(doc->deferred_to, &doc->node);
 }
 
 void deferred_run(struct engine *e)
 {
     for (struct node *node = e->deferred.head, *next; node; node = next) {
-        struct doc *doc = (struct doc *)node;
+        struct document *doc = (struct document *)node;
         next = node->next;
         if (doc->deferred_until_ms <= now_ms(e)) go_on(doc);
     }
@@ -43,7 +43,7 @@ void deferred_run(struct engine *e)
 void deferred_end_reads(struct engine *e)
 {
     for (struct node *node = e->deferred.head, *next; node; node = next) {
-        struct doc *doc = (struct doc *)node;
+        struct document *doc = (struct document *)node;
         next = node->next;
         if (doc->deferred_to == &e->reads) go_on(doc);
     }
@@ -53,7 +53,7 @@ int64_t deferred_next_ms(const struct engine *e)
 {
     int64_t first = INT64_MAX;
     for (const struct node *node = e->deferred.head; node; node = node->next)
-        if (((const struct doc *)node)->deferred_until_ms < first)
-            first = ((const struct doc *)node)->deferred_until_ms;
+        if (((const struct document *)node)->deferred_until_ms < first)
+            first = ((const struct document *)node)->deferred_until_ms;
     return first;
 }

@@ -31,25 +31,25 @@ void engine_config_defaults(struct engine_config *config)
         .hold_from = 100};
 }
 
-static void init_lanes(struct engine *e)
+static void init_batch_queues(struct engine *e)
 {
     const struct engine_config *config = e->config;
-    lane_init(&e->reads, 2, 128);
-    lane_init(&e->deferred, 0, 0);
-    lane_init(&e->records, 2, 256);
-    lane_init(&e->holders, 1, MOST_WITH_HOLDERS);
-    lane_init(&e->tomb_puts, 1, 256);
-    lane_init(&e->tomb_drops, 1, 256);
-    lane_init(&e->claims, 1, 256);
+    batch_queue_init(&e->reads, 2, 128);
+    batch_queue_init(&e->deferred, 0, 0);
+    batch_queue_init(&e->records, 2, 256);
+    batch_queue_init(&e->duplicates, 1, MOST_WITH_DUPLICATES);
+    batch_queue_init(&e->tombstone_puts, 1, 256);
+    batch_queue_init(&e->tombstone_drops, 1, 256);
+    batch_queue_init(&e->takeovers, 1, 256);
     for (size_t i = 0; i < e->collection_count; i++) {
         struct collection_state *c = &e->collections[i];
-        lane_init(&c->make, 2, 256);
-        lane_init(&c->look, 2, config->write_batch);
-        lane_init(&c->upsert, 2, config->write_batch);
-        lane_init(&c->del, 1, config->write_batch);
+        batch_queue_init(&c->make, 2, 256);
+        batch_queue_init(&c->look, 2, config->write_batch);
+        batch_queue_init(&c->upsert, 2, config->write_batch);
+        batch_queue_init(&c->del, 1, config->write_batch);
     }
     for (size_t i = 0; i < config->embedder_count; i++)
-        lane_init(&e->embedders[i].embed, 4, config->embed_batch);
+        batch_queue_init(&e->embedders[i].embed, 4, config->embed_batch);
 }
 
 struct engine *engine_new(const struct engine_config *config, const struct ports *ports)
@@ -61,7 +61,7 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     e->collection_count = config->collection_count;
     e->collections = calloc(config->collection_count + 1, sizeof *e->collections);
     e->embedders = calloc(config->embedder_count + 1, sizeof *e->embedders);
-    if (!e->collections || !e->embedders || !docs_init(e) || !turns_init(&e->turns)) {
+    if (!e->collections || !e->embedders || !document_table_init(e) || !point_locks_init(&e->point_locks)) {
         engine_free(e);
         return NULL;
     }
@@ -74,16 +74,16 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
         e->embedders[i].name = config->embedders[i];
         circuit_init(&e->embedders[i].circuit, now);
     }
-    init_lanes(e);
-    watermark_init(&e->stream.mark, stream_position_free);
-    watermark_init(&e->scan.mark, docid_position_free);
-    watermark_init(&e->sweep.mark, docid_position_free);
+    init_batch_queues(e);
+    watermark_init(&e->stream.watermark, stream_position_free);
+    watermark_init(&e->scan.watermark, docid_position_free);
+    watermark_init(&e->sweep.watermark, docid_position_free);
     e->scan.total = -1;
     e->stream.lag_ms = -1;
     e->stream.heard_ms = NO_TIME;
     e->epochs.raised_ms = e->epochs.raised_wall_ms = e->epochs.another_wall_ms = NO_TIME;
-    e->stream.broke_wall_ms = e->behind.unnamed_wall_ms = NO_TIME;
-    e->tombs.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
+    e->stream.broke_wall_ms = e->lag.unnamed_wall_ms = NO_TIME;
+    e->tombstones.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
     e->worker.rejects_wanted = true;
     e->phase = PHASE_LEASE;
     return e;
@@ -92,19 +92,19 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
 void engine_free(struct engine *e)
 {
     if (!e) return;
-    if (e->turns.buckets) docs_fini(e);
-    turns_fini(&e->turns);
-    rivals_fini(e);
-    behind_fini(e);
+    if (e->point_locks.buckets) document_table_fini(e);
+    point_locks_fini(&e->point_locks);
+    duplicate_ids_fini(e);
+    lag_fini(e);
     refused_fini(e);
     sweep_fini(e);
-    if (e->stream.mark.free_position) watermark_fini(&e->stream.mark);
-    if (e->scan.mark.free_position) watermark_fini(&e->scan.mark);
-    if (e->sweep.mark.free_position) watermark_fini(&e->sweep.mark);
+    if (e->stream.watermark.free_position) watermark_fini(&e->stream.watermark);
+    if (e->scan.watermark.free_position) watermark_fini(&e->scan.watermark);
+    if (e->sweep.watermark.free_position) watermark_fini(&e->sweep.watermark);
     if (e->stream.received.token) bson_destroy(e->stream.received.token);
     docid_free(e->scan.from);
     docid_free(e->worker.from);
-    docid_free(e->tombs.from);
+    docid_free(e->tombstones.from);
     free(e->collections);
     free(e->embedders);
     free(e);
@@ -128,9 +128,9 @@ void engine_handle(struct engine *e, struct req *req)
     case REQ_DUE:
         worker_handle(e, req);
         break;
-    case REQ_TALLY:
+    case REQ_COUNT_RECORDS:
     case REQ_COUNT:
-        heal_handle(e, req);
+        count_check_handle(e, req);
         break;
     case REQ_EPOCHS:
         epochs_handle(e, req);
@@ -142,8 +142,8 @@ void engine_handle(struct engine *e, struct req *req)
     case REQ_STATE_SAVE:
         save_handle(e, req);
         break;
-    case REQ_TOMBS_LIST:
-        tombs_handle(e, req);
+    case REQ_TOMBSTONES_LIST:
+        tombstones_handle(e, req);
         break;
     case REQ_EMBED_PROBE:
     case REQ_ENSURE:
@@ -174,23 +174,23 @@ void engine_discard(struct engine *e, struct req *req)
 }
 
 /* `sync`: everything was seen, nothing is in work, and the stream has nothing more to say. */
-static bool one_pass_done(const struct engine *e)
+static bool one_round_done(const struct engine *e)
 {
-    const struct engine_errand *errand = &e->config->errand;
+    const struct engine_one_shot *one_shot = &e->config->one_shot;
     if (!epochs_known(e)) return false;
-    if (errand->on) return errand->scan && scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0;
+    if (one_shot->on) return one_shot->scan && scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0;
     bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
                     e->config->watch == WATCH_OFF || e->stream.quiet;
-    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed && !e->tombs.first &&
-           !e->worker.running && !e->worker.wanted;
+    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed &&
+           !e->tombstones.first && !e->worker.running && !e->worker.wanted;
 }
 
 static void drain(struct engine *e)
 {
-    docs_drop_queued(e);
+    document_table_drop_queued(e);
     if (e->hurry && e->docs_in_work > 0 && e->in_flight == 0) {
         e->unknown = true;
-        docs_drop_all(e);
+        document_table_drop_all(e);
     }
     if (e->docs_in_work > 0 || e->in_flight > e->lease.requested + (size_t)e->save.requested) return;
     if (e->lease_lost || !e->lease.held)
@@ -214,16 +214,16 @@ static int64_t next_time(struct engine *e)
     if (e->phase == PHASE_PROBE) AT_MOST(e->first_look_until_ms);
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
         AT_MOST(e->stream.open_at_ms);
-        AT_MOST(e->tombs.next_ms);
-        if (e->tombs.next_wall_ms != NO_TIME) {
-            int64_t wait = e->tombs.next_wall_ms - wall_ms(e);
+        AT_MOST(e->tombstones.next_ms);
+        if (e->tombstones.next_wall_ms != NO_TIME) {
+            int64_t wait = e->tombstones.next_wall_ms - wall_ms(e);
             if (wait > 0) AT_MOST(now + wait);
         }
         AT_MOST(e->sweep.next_ms);
         if (sweep_holds(e)) AT_MOST(e->sweep.recount_ms);
         if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
-        AT_MOST(e->heal.wanted ? e->heal.next_ms : e->heal.idle_ms);
-        AT_MOST(e->heal.busy_ms);
+        AT_MOST(e->count_check.wanted ? e->count_check.next_ms : e->count_check.idle_ms);
+        AT_MOST(e->count_check.busy_ms);
         AT_MOST(e->epochs.next_ms);
         if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
         if (e->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
@@ -234,9 +234,9 @@ static int64_t next_time(struct engine *e)
         for (size_t i = 0; i < e->collection_count; i++) {
             AT_MOST(e->collections[i].circuit.probe_at_ms);
             if (e->collections[i].replicated && !e->replicas.requested) AT_MOST(e->replicas.next_ms);
-            if (e->collections[i].parked) AT_MOST(now + 1000);
+            if (e->collections[i].deferred) AT_MOST(now + 1000);
         }
-        if (e->stream.mark.moved || e->scan.mark.moved || e->sweep.mark.moved || e->save.dirty)
+        if (e->stream.watermark.moved || e->scan.watermark.moved || e->sweep.watermark.moved || e->save.dirty)
             AT_MOST(now + 300);
         if (e->replicas.owed && e->replicas.again_ms > now) AT_MOST(e->replicas.again_ms);
         if (e->docs_in_work >= e->config->max_docs) AT_MOST(now + 100);
@@ -250,17 +250,17 @@ int64_t engine_run(struct engine *e)
     start_run(e);
     circuits_run(e);
     epochs_run(e);
-    if (e->phase == PHASE_RUN && e->config->once && one_pass_done(e)) engine_stop(e);
-    if (e->phase == PHASE_RUN && !e->config->errand.on) {
+    if (e->phase == PHASE_RUN && e->config->once && one_round_done(e)) engine_stop(e);
+    if (e->phase == PHASE_RUN && !e->config->one_shot.on) {
         stream_run(e);
-        tombs_run(e);
+        tombstones_run(e);
         worker_run(e);
-        heal_run(e);
+        count_check_run(e);
     }
     if (e->phase == PHASE_RUN) {
         replicas_run(e);
         scan_run(e);
-        docs_relieve(e);
+        load_shedding_run(e);
     }
     deferred_run(e);
     if (e->phase == PHASE_DRAIN) drain(e);
@@ -306,10 +306,11 @@ size_t engine_in_flight(const struct engine *e)
     return e->in_flight;
 }
 
-bool engine_touch(struct engine *e, const struct docid *id, uint64_t collections, bool force)
+bool engine_resync(struct engine *e, const struct docid *id, uint64_t collections, bool force)
 {
-    struct why why = {.doubt = true, .explicit_ask = true, .force = force, .only = collections};
-    return doc_mark(e, id, &why);
+    struct dirty_reason reason = {
+        .verify_points = true, .explicit_ask = true, .force = force, .only = collections};
+    return document_make_dirty(e, id, &reason);
 }
 
 void engine_cycle(struct engine *e)
@@ -317,9 +318,9 @@ void engine_cycle(struct engine *e)
     e->worker.wanted = true;
 }
 
-void engine_scan(struct engine *e, bool doubt)
+void engine_scan(struct engine *e, bool verify_points)
 {
-    scan_start(e, doubt);
+    scan_start(e, verify_points);
 }
 
 enum engine_phase engine_phase(const struct engine *e)
@@ -352,7 +353,7 @@ static void snapshot_stream(const struct engine *e, struct engine_snapshot *out)
 static void snapshot_work(const struct engine *e, struct engine_snapshot *out)
 {
     out->scanning = e->scan.running || e->scan.wanted;
-    out->scan_doubt = e->scan.doubt;
+    out->scan_verifies = e->scan.verify_points;
     out->scanned = e->scan.seen;
     out->scan_total = e->scan.total;
     out->scan_rate = scan_rate(e);
@@ -367,7 +368,7 @@ static void snapshot_work(const struct engine *e, struct engine_snapshot *out)
     out->max_bytes = e->config->max_bytes;
     out->reads_queued = e->reads.queued;
     out->records_queued = e->records.queued;
-    out->behind_wall_ms = behind_since(e);
+    out->lag_since_wall_ms = lag_since(e);
     out->cycle_running = e->worker.running;
 }
 
@@ -376,7 +377,7 @@ static enum circuit_state snapshot_circuit(const struct engine *e, const struct 
                                            size_t error_bytes, int64_t *open_wall_ms)
 {
     const struct clock *clock = &e->ports.clock;
-    snprintf(error, error_bytes, "%.250s", c->why.text);
+    snprintf(error, error_bytes, "%.250s", c->reason.text);
     *open_wall_ms = circuit_closed(c)
                         ? NO_TIME
                         : clock->wall_ms(clock->self) - (clock->now_ms(clock->self) - c->opened_ms);
@@ -396,8 +397,8 @@ static void snapshot_collection(const struct engine *e, const struct collection_
         s->error[0] = '\0';
         s->open_wall_ms = NO_TIME;
     }
-    s->key_refused = c->circuit.why.blame == LKS_BLAME_KEY;
-    s->embedder_key_refused = em->circuit.why.blame == LKS_BLAME_KEY;
+    s->key_refused = c->circuit.reason.blame == LKS_BLAME_KEY;
+    s->embedder_key_refused = em->circuit.reason.blame == LKS_BLAME_KEY;
     s->looked = c->circuit.ever_probed;
     s->embedder = c->config->embedder;
     s->embed_queued = em->embed.queued;
@@ -414,7 +415,7 @@ void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
     out->phase = e->phase;
     out->lease_held = e->lease.held;
     out->lease_lost = e->lease_lost;
-    snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->lease.holder);
+    snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->lease.lease_holder);
     out->epoch = e->lease.epoch;
     out->another_epoch = epochs_another(e) ? e->epochs.found : 0;
     out->another_wall_ms = e->epochs.another_wall_ms;

@@ -1,5 +1,5 @@
 /*
- * engine.h - the state machine that keeps one MongoDB collection and its Qdrant collections in step.
+ * engine.h - the state machine that keeps one MongoDB collection and its Qdrant collections in sync.
  *
  * One thread calls everything here. The engine does no I/O and has no clock: it hands requests to ports
  * (ports.h), is given them back by engine_handle(), and says in engine_run() when it wants to be woken.
@@ -40,7 +40,7 @@ struct engine_outcome {
 };
 
 /* All of it is borrowed. */
-struct engine_touched {
+struct engine_resynced {
     const struct docid *id;
     bool gone; /* there is no such document: its points were deleted */
     enum sync_status overall;
@@ -59,12 +59,12 @@ struct engine_recorded {
 };
 
 /*
- * An errand: only what a person asks for (engine_touch(), or a comparing scan with a sweep), beside what is
- * saved. The stream isn't opened, no cycle runs, and position, token and digests stay as they were, so that
- * whoever comes next follows and compares as if nothing had been done. It ends by itself if it scans, else by
- * engine_stop().
+ * An one-shot run: only what a person asks for (engine_resync(), or a comparing scan with a sweep), beside
+ * what is saved. The stream isn't opened, no cycle runs, and position, token and digests stay as they were,
+ * so that whoever comes next follows and compares as if nothing had been done. It ends by itself if it scans,
+ * else by engine_stop().
  */
-struct engine_errand {
+struct engine_one_shot {
     bool on;
     bool scan;          /* compare everything with the points, then sweep */
     uint64_t only;      /* set of collections; 0: all */
@@ -104,11 +104,11 @@ struct engine_config {
      * points in the collection, deletes none of them until a person allows it. 100: never held. */
     int max_delete_percent;
     uint64_t hold_from;
-    struct engine_errand errand;
-    /* Told of each document that was asked for by engine_touch(), when it is done. May be NULL. Must not call
-     * the engine. */
-    void (*on_touched)(void *self, const struct engine_touched *touched);
-    void *on_touched_self;
+    struct engine_one_shot one_shot;
+    /* Told of each document that was asked for by engine_resync(), when it is done. May be NULL. Must not
+     * call the engine. */
+    void (*on_resynced)(void *self, const struct engine_resynced *resynced);
+    void *on_resynced_self;
     /* Likewise of each document whose record was written, and of each that is gone. */
     void (*on_recorded)(void *self, const struct engine_recorded *recorded);
     void *on_recorded_self;
@@ -152,7 +152,7 @@ struct collection_snapshot {
     size_t embed_queued, embed_in_flight; /* of the embedder, for all of them */
     bool fatal;                           /* its plugin can't go on */
     char fatal_error[256];                /* why */
-    uint64_t embedded, upserted, payloads, deleted, unchanged, failed, parked;
+    uint64_t embedded, upserted, payloads, deleted, unchanged, failed, deferred;
     uint64_t retried; /* attempts at what had failed before */
     size_t queued, in_flight;
     struct held_deletes held; /* all zero: none */
@@ -178,10 +178,10 @@ struct engine_snapshot {
     int64_t stream_lag_ms;       /* how far behind the last event was when it came, or more where the
                                     server has not answered since; -1: none yet */
     uint64_t events, documents, gone, reads, records, missed;
-    uint64_t settled;         /* documents whose work ended with everything in step */
-    struct histogram latency; /* of those that a change event named: from the change to its confirmation */
-    int64_t behind_wall_ms;   /* the oldest change that has not reached its points; NO_TIME: none is known */
-    bool scanning, scan_doubt;
+    uint64_t settled;          /* documents whose work ended with everything in sync */
+    struct histogram latency;  /* of those that a change event named: from the change to its confirmation */
+    int64_t lag_since_wall_ms; /* the oldest change that has not reached its points; NO_TIME: none is known */
+    bool scanning, scan_verifies;
     uint64_t scanned;
     int64_t scan_total; /* -1: not known */
     double scan_rate;   /* documents a second, lately; -1: not known */
@@ -238,18 +238,18 @@ size_t engine_in_flight(const struct engine *e);
 
 /* A person asks for a document: at once, whatever backoff or circuits say, compared with the points
  * themselves. */
-bool engine_touch(struct engine *e, const struct docid *id, uint64_t collections, bool force);
+bool engine_resync(struct engine *e, const struct docid *id, uint64_t collections, bool force);
 /* A worker cycle now. */
 void engine_cycle(struct engine *e);
 /* A scan of everything; with `doubt` it compares with the points themselves and sweeps orphans. */
-void engine_scan(struct engine *e, bool doubt);
+void engine_scan(struct engine *e, bool verify_points);
 
 /*
  * One comparison at a time, beside what the engine does by itself: it begins when no other scan runs, and
  * begins anew after one that becomes necessary meanwhile. It is not saved: whoever comes next knows nothing
  * of it. False: there is one already.
  */
-bool engine_compare(struct engine *e, const struct engine_compare *wish);
+bool engine_compare(struct engine *e, const struct engine_compare *request);
 /* Ends it where it stands; documents in work are finished. */
 void engine_compare_stop(struct engine *e);
 

@@ -29,27 +29,28 @@ bool epochs_hold(const struct engine *e)
     return e->epochs.state == EPOCHS_SUSPECTED || e->epochs.state == EPOCHS_RAISING;
 }
 
-bool epochs_kept_out(const struct engine *e, size_t collection, const struct witness *point)
+bool epochs_kept_out(const struct engine *e, size_t collection, const struct stamp *point)
 {
     return epochs_another(e) && e->collections[collection].guarded && point->ours &&
            point->epoch > e->lease.epoch;
 }
 
-bool epochs_may_delete(const struct engine *e, const struct part *part, const struct witness *stray)
+bool epochs_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point)
 {
-    const struct why *why = &part->doc->work;
+    const struct dirty_reason *reason = &target->doc->work;
     if (!epochs_another(e)) return true;
-    return (why->happened_ms || why->tomb || why->explicit_ask) && stray->epoch <= e->lease.epoch;
+    return (reason->happened_ms || reason->tombstone || reason->explicit_ask) &&
+           stale_point->epoch <= e->lease.epoch;
 }
 
-void epochs_leave(struct engine *e, struct part *part, const char *what)
+void epochs_leave(struct engine *e, struct target *target, const char *what)
 {
     struct lks_err err;
     lks_fail(&err, LKS_E_QDRANT_UNAVAILABLE,
              "another installation writes points of this source with epoch %" PRIu64 ", ours is %" PRIu64
              ": %s (the problem ANOTHER_WRITER says what to do)",
              e->epochs.found, e->lease.epoch, what);
-    part_failed(e, part, &err);
+    target_failed(e, target, &err);
 }
 
 void epochs_begin(struct engine *e, uint64_t floor)
@@ -73,7 +74,7 @@ static void take_found(struct engine *e, const struct collection_state *c, uint6
     e->epochs.seen_ms = now_ms(e);
 }
 
-void epochs_note(struct engine *e, size_t collection, const struct witness *seen)
+void epochs_note(struct engine *e, size_t collection, const struct stamp *seen)
 {
     const struct collection_state *c = &e->collections[collection];
     if (!seen->ours || seen->epoch <= e->lease.epoch || !c->guarded || now_ms(e) > e->lease.until_ms) return;
@@ -89,8 +90,8 @@ void epochs_note(struct engine *e, size_t collection, const struct witness *seen
 static void recheck_deletes(struct engine *e)
 {
     for (size_t i = 0; i < e->collection_count; i++) {
-        struct lane *del = &e->collections[i].del;
-        for (size_t n = del->queued; n > 0; n--) part_stray_again(e, (struct part *)lane_pop(del));
+        struct batch_queue *del = &e->collections[i].del;
+        for (size_t n = del->queued; n > 0; n--) target_stale_again(e, (struct target *)batch_queue_pop(del));
     }
 }
 
@@ -99,11 +100,11 @@ static void recheck_deletes(struct engine *e)
 static void compare_everything(struct engine *e)
 {
     e->sweep.running = false;
-    if (e->config->errand.on && !e->config->errand.scan) return;
+    if (e->config->one_shot.on && !e->config->one_shot.scan) return;
     if (e->phase == PHASE_RUN)
         scan_start(e, true);
     else
-        e->scan.wanted = e->scan.doubt = e->scan.anew = true;
+        e->scan.wanted = e->scan.verify_points = e->scan.anew = true;
 }
 
 static void declare_another(struct engine *e)
@@ -115,7 +116,7 @@ static void declare_another(struct engine *e)
               "--repair` is asked for",
               LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
               LOG_INT("found", e->epochs.found));
-    for (size_t i = 0; i < e->collection_count; i++) e->collections[i].virgin = false;
+    for (size_t i = 0; i < e->collection_count; i++) e->collections[i].known_empty = false;
     recheck_deletes(e);
     compare_everything(e); /* what was believed until now is not proven either; nothing is swept after it */
 }

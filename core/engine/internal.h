@@ -1,83 +1,84 @@
 /*
  * internal.h - what the engine's files share. Nobody outside core/engine includes it.
  *
- * A document (struct doc) is in the map from the moment something says it may be out of step until what
+ * A document (struct document) is in the map from the moment something says it may be out of sync until what
  * follows from that is durable. It has one part per enabled collection; each part moves through its stages by
  * itself:
  *
- *     make -> turn -> look [-> claim] -> embed -> upsert -> strays -> settled
+ *     make -> turn -> look [-> claim] -> embed -> upsert -> stale points -> settled
  *               |-> fetch (the point's own vector) /
  *               \-> borrow (that of its former point) /
  *
- * docs.c owns the map, doc.c has a document's life, part.c a part's stages, send.c turns queues into requests
- * and results back, stream.c, scan.c, worker.c and tombs.c say which documents to look at, start.c takes and
- * keeps the lease.
+ * document_table.c owns the map, document.c has a document's life, target.c a part's stages, send.c turns
+ * queues into requests and results back, stream.c, scan.c, worker.c and tombstones.c say which documents to
+ * look at, start.c takes and keeps the lease.
  */
 #ifndef LOCKSTEP_ENGINE_INTERNAL_H
 #define LOCKSTEP_ENGINE_INTERNAL_H
 
+#include "engine/batch_queue.h"
 #include "engine/circuit.h"
 #include "engine/classify.h"
 #include "engine/engine.h"
-#include "engine/lane.h"
-#include "engine/turn.h"
+#include "engine/point_lock.h"
 #include "engine/watermark.h"
 
-struct doc;
+struct document;
 
-#define RIVAL_BUCKETS 256
-#define BEHIND_BUCKETS 256
-#define MOST_WITH_HOLDERS 256 /* documents that ask together who else holds what they freed */
+#define DUPLICATE_BUCKETS 256
+#define LAG_BUCKETS 256
+#define MOST_WITH_DUPLICATES 256 /* documents that ask together who else holds what they freed */
 
 /* Somebody's mark in a watermark that waits for a document. */
 struct hold {
     struct hold *next;
-    struct mark *mark;
+    struct watermark_entry *entry;
 };
 
 /* Why a document has to be looked at; several reasons add up. */
-struct why {
-    cluster_time after;  /* read it no older than this */
-    struct hold *holds;  /* owned */
-    uint64_t only;       /* set of collections; 0: all */
-    bool doubt;          /* ask the points themselves */
-    bool force;          /* embed even what is equal */
-    bool explicit_ask;   /* a person asked: open circuits don't count */
-    bool scanned;        /* seen by a scan, not by an event */
-    bool tomb;           /* there is a durable tomb for it */
-    bool tomb_alone;     /* and nothing else brings us here */
-    bool record_refused; /* its tombstone says that its record is to be written, too */
-    bool rival;          /* looked at on behalf of another holder of its business id: not to be passed on */
-    bool cycle;          /* taken by the worker: counts in the cycle's figures */
-    bool names_only;     /* no collection reads what changed: only lastModifiedFields is to say so */
-    int64_t happened_ms; /* wall clock: the oldest event among them; 0: none */
-    int64_t tomb_since_ms, tomb_due_ms;
-    char *tomb_key;          /* owned */
+struct dirty_reason {
+    cluster_time after;   /* read it no older than this */
+    struct hold *holds;   /* owned */
+    uint64_t only;        /* set of collections; 0: all */
+    bool verify_points;   /* ask the points themselves */
+    bool force;           /* embed even what is equal */
+    bool explicit_ask;    /* a person asked: open circuits don't count */
+    bool scanned;         /* seen by a scan, not by an event */
+    bool tombstone;       /* there is a durable tombstone for it */
+    bool tombstone_alone; /* and nothing else brings us here */
+    bool record_refused;  /* its tombstone says that its record is to be written, too */
+    bool duplicate_pair;  /* looked at on behalf of another holder of its business id: not to be passed on */
+    bool cycle;           /* taken by the worker: counts in the cycle's figures */
+    bool names_only;      /* no collection reads what changed: only lastModifiedFields is to say so */
+    int64_t happened_ms;  /* wall clock: the oldest event among them; 0: none */
+    int64_t tombstone_since_ms, tombstone_due_ms;
+    char *tombstone_key;     /* owned */
     struct owed_points owed; /* points to be written or deleted although they may not be seen */
     char **keys; /* owned, NULL-terminated: top-level fields that events changed, without repetition; NULL:
                     none known */
     size_t key_count;
 };
 
-enum part_stage {
-    PART_MAKE,
-    PART_LOOK,
-    PART_FETCH,  /* its point alone is looked at, as its vector is to be written again */
-    PART_BORROW, /* another point of the document with the same content is looked at, as its vector will do */
-    PART_CLAIM,  /* a tomb is put for a document that will not be what its record says */
-    PART_EMBED,
-    PART_UPSERT,
-    PART_STRAY_LOOK,
-    PART_STRAY_DELETE,
-    PART_SETTLED
+enum target_stage {
+    TARGET_MAKE,
+    TARGET_LOOK,
+    TARGET_FETCH,  /* its point alone is looked at, as its vector is to be written again */
+    TARGET_BORROW, /* another point of the document with the same content is looked at, as its vector will do
+                    */
+    TARGET_TAKEOVER, /* a tombstone is put for a document that will not be what its record says */
+    TARGET_EMBED,
+    TARGET_UPSERT,
+    TARGET_STALE_LOOK,
+    TARGET_STALE_DELETE,
+    TARGET_SETTLED
 };
 
-struct part {
+struct target {
     struct node node; /* first: in one of the lanes */
-    struct doc *doc;
+    struct document *doc;
     size_t collection;
-    enum part_stage stage;
-    struct turn_ticket turn; /* the point whose turn it has or waits for */
+    enum target_stage stage;
+    struct point_lock point_lock; /* the point whose turn it has or waits for */
     struct made made;
     struct wanted wanted;
     enum action action;
@@ -85,7 +86,7 @@ struct part {
     bool wrote;    /* something was written to Qdrant */
     bool looked;   /* the points were asked */
     bool failed;   /* settled without reaching what is wanted */
-    bool leaves;   /* only strays are settled: see replicas_strays_only() */
+    bool leaves;   /* only stale points are settled: see replicas_stale_points_only() */
     int64_t settled_ms;
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
@@ -96,67 +97,67 @@ struct part {
     char twin[POINT_ID_BYTES];   /* the point that the vector is borrowed from; "": none was seen yet */
     bool keeps;                  /* the point has vectors under further names */
     bool agreed;                 /* all replicas were asked at the last look */
-    bool blind;                  /* the stray is deleted although the replica that was read lacks it */
+    bool blind;                  /* the stale point is deleted although the replica that was read lacks it */
     struct lks_err *unconfirmed; /* owned: a write failed with it that a replica may have; it is put first */
-    struct docid *claimed;       /* owned: the document that the tomb is put for */
-    enum part_stage after_claim; /* what it looks at again then */
-    char (*strays)[POINT_ID_BYTES]; /* owned: points of this document that must go */
-    size_t stray_count;
+    struct docid *taken_over;    /* owned: the document that the tombstone is put for */
+    enum target_stage after_takeover;     /* what it looks at again then */
+    char (*stale_points)[POINT_ID_BYTES]; /* owned: points of this document that must go */
+    size_t stale_count;
 };
 
-enum doc_state {
-    DOC_QUEUED,    /* dirty, waits to be read */
-    DOC_READING,   /* in a read request */
-    DOC_WORKING,   /* its parts are under way */
-    DOC_HOLDERS,   /* asking who else holds its business ids */
-    DOC_TOMB,      /* its tomb is being written */
-    DOC_RECORDING, /* its record is being written */
-    DOC_UNTOMB,    /* its tomb is being dropped */
-    DOC_LINGER     /* finished, kept until the scan page asked for before has come */
+enum document_state {
+    DOCUMENT_QUEUED,         /* dirty, waits to be read */
+    DOCUMENT_READING,        /* in a read request */
+    DOCUMENT_WORKING,        /* its parts are under way */
+    DOCUMENT_DUPLICATES,     /* asking who else holds its business ids */
+    DOCUMENT_PUT_TOMBSTONE,  /* its tombstone is being written */
+    DOCUMENT_RECORDING,      /* its record is being written */
+    DOCUMENT_DROP_TOMBSTONE, /* its tombstone is being dropped */
+    DOCUMENT_LINGER          /* finished, kept until the scan page asked for before has come */
 };
 
-struct doc {
-    struct node node;  /* first: in one of the document lanes */
-    struct doc *chain; /* of the map's bucket */
-    struct doc *linger_next;
+struct document {
+    struct node node;       /* first: in one of the document lanes */
+    struct document *chain; /* of the map's bucket */
+    struct document *linger_next;
     struct docid *id;
     char *json; /* the id as `_lockstep.doc` shows it */
-    enum doc_state state;
+    enum document_state state;
     bool is_dirty;
-    bool listed;      /* in the list of lingering documents, whatever its state */
-    struct why dirty; /* what came since it was read */
-    struct why work;  /* what it was read for */
-    struct source_doc src;
+    bool listed;               /* in the list of lingering documents, whatever its state */
+    struct dirty_reason dirty; /* what came since it was read */
+    struct dirty_reason work;  /* what it was read for */
+    struct source_document src;
     struct record after;
     bool gone;    /* a majority read found no such document */
-    bool refused; /* its record can be written nowhere: a tomb is put for it */
-    size_t parts_open;
+    bool refused; /* its record can be written nowhere: a tombstone is put for it */
+    size_t targets_open;
     size_t bytes; /* counted in the engine's bytes_in_work */
     int64_t begun_ms;
     uintptr_t scan; /* that ran, or had run last, when it was asked for */
     char **freed;   /* owned: business ids whose points were freed or changed owner */
     size_t freed_count;
     int attempts; /* to write its record, in a row, that came to nothing */
-    struct lane *deferred_to;
+    struct batch_queue *deferred_to;
     int64_t deferred_until_ms;
     struct docid
-        *holders_from; /* owned; of their other holders those up to here are marked; NULL: none yet */
-    struct part parts[];
+        *duplicates_from; /* owned; of their other holders those up to here are marked; NULL: none yet */
+    struct target targets[];
 };
 
 struct collection_state {
     const struct engine_collection *config;
     struct circuit circuit;
-    struct lane make, look, upsert, del;
-    bool
-        virgin; /* it had no point of ours when this run began, and only we write: a first scan needn't ask */
-    bool fatal; /* its plugin can't go on */
-    bool parked;  /* parts were put aside since the last cycle */
-    bool looked;  /* ensure came back at least once */
-    bool absent;  /* it is not there, and is made when the first document is: see probes.c */
-    bool further; /* its points may have vectors under further names */
-    bool cosine;  /* as ensure said: a vector of zeros has no place there */
-    float most;   /* likewise: the greatest number in a vector; 0: any */
+    struct batch_queue make, look, upsert, del;
+    bool known_empty; /* it had no point of ours when this run began, and only we write: a first scan needn't
+                         ask */
+    bool fatal;       /* its plugin can't go on */
+    bool deferred;    /* parts were put aside since the last cycle */
+    bool looked;      /* ensure came back at least once */
+    bool absent;      /* it is not there, and is made when the first document is: see probes.c */
+    bool further;     /* its points may have vectors under further names */
+    bool cosine;      /* as ensure said: a vector of zeros has no place there */
+    float most;       /* likewise: the greatest number in a vector; 0: any */
     bool replicated, replicas_active;
     bool guarded;         /* the server knows update_filter: a write that it skips is invisible */
     bool epochs_counted;  /* at least once under this lease */
@@ -170,22 +171,22 @@ struct collection_state {
 struct embedder_state {
     const char *name;
     struct circuit circuit;
-    struct lane embed;
+    struct batch_queue embed;
     size_t dimensions; /* 0: not known yet */
 };
 
 /* A document that has no point because one with a lower `_id` holds its business id. */
-struct rival {
-    struct rival *chain;
-    struct docid *owner, *loser; /* owned */
-    char *key;                   /* owned */
+struct duplicate_pair {
+    struct duplicate_pair *chain;
+    struct docid *owner, *duplicate; /* owned */
+    char *key;                       /* owned */
 };
 
 /* What a lane's request carries, so that its results find their way; the request's `context`. */
 struct batch {
-    struct lane *lane;
+    struct batch_queue *batch_queue;
     size_t count;
-    void *items[]; /* struct doc or struct part, as the lane has them */
+    void *items[]; /* struct document or struct part, as the lane has them */
 };
 
 /* Position in the stream: a resume token and its time. */
@@ -204,20 +205,20 @@ struct engine {
     size_t collection_count;
     struct embedder_state *embedders;
 
-    struct doc **buckets;
-    size_t bucket_count, docs_mapped; /* mapped counts lingering ones too */
+    struct document **buckets;
+    size_t bucket_count, documents_mapped; /* mapped counts lingering ones too */
     size_t docs_in_work, bytes_in_work;
-    struct doc *lingering;
-    struct turns turns;
-    struct rival *rivals[RIVAL_BUCKETS];
-    size_t rival_count;
+    struct document *lingering;
+    struct point_locks point_locks;
+    struct duplicate_pair *duplicate_ids[DUPLICATE_BUCKETS];
+    size_t duplicate_pair_count;
     struct {
-        struct behind *buckets[BEHIND_BUCKETS];
+        struct lag_entry *buckets[LAG_BUCKETS];
         size_t count;
         int64_t unnamed_wall_ms; /* the oldest that there was no room for; NO_TIME: none */
-    } behind;
-    struct lane reads, records, holders, tomb_puts, tomb_drops, claims;
-    struct lane deferred; /* documents that go to another lane when their time has come: deferred.c */
+    } lag;
+    struct batch_queue reads, records, duplicates, tombstone_puts, tombstone_drops, takeovers;
+    struct batch_queue deferred; /* documents that go to another lane when their time has come: deferred.c */
 
     /*
      * Is any point of our source known to have an epoch above the lease's? A guarded write that such a point
@@ -260,15 +261,15 @@ struct engine {
         bool requested, held;
         bool was_expired; /* the last holder did not give it back */
         bool clean_start; /* it did, and left nothing unknown */
-        char holder[128];
+        char lease_holder[128];
     } lease;
 
     struct {
         bool open, requested, unsupported, proven, ever_opened;
         bool quiet;                      /* the last answer had no events: we are at the end */
-        struct watermark mark;           /* of struct stream_position */
+        struct watermark watermark;      /* of struct stream_position */
         struct stream_position received; /* resume from here */
-        cluster_time doubt_until;        /* events up to here are replays from before this lease */
+        cluster_time verify_until;       /* events up to here are replays from before this lease */
         bool replayed;                   /* and all of those have been seen */
         int64_t open_at_ms;              /* back-off */
         int failures;
@@ -280,16 +281,16 @@ struct engine {
     } stream;
 
     struct {
-        bool wanted, running, requested, doubt, ended;
-        bool anew;             /* from the first document, whatever `from` says */
-        bool all;              /* the one that runs began there, and looks at all */
-        uintptr_t generation;  /* a page of an earlier scan is not of this one */
-        struct watermark mark; /* of struct docid */
-        struct docid *from;    /* the next page begins after it */
-        int64_t next_ms;       /* poll mode: when to scan again */
-        bool recent;           /* this one looks at recent documents only */
-        bool silent;           /* one of many: not worth a line at info */
-        int64_t full_ms;       /* when the last full scan began */
+        bool wanted, running, requested, verify_points, ended;
+        bool anew;                  /* from the first document, whatever `from` says */
+        bool all;                   /* the one that runs began there, and looks at all */
+        uintptr_t generation;       /* a page of an earlier scan is not of this one */
+        struct watermark watermark; /* of struct docid */
+        struct docid *from;         /* the next page begins after it */
+        int64_t next_ms;            /* poll mode: when to scan again */
+        bool recent;                /* this one looks at recent documents only */
+        bool silent;                /* one of many: not worth a line at info */
+        int64_t full_ms;            /* when the last full scan began */
         uint64_t seen;
         int64_t total;
         struct scan_pace {
@@ -309,7 +310,7 @@ struct engine {
 
     struct { /* engine_compare() */
         enum { COMPARE_NONE, COMPARE_WAITS, COMPARE_RUNS } state;
-        struct engine_compare wish;
+        struct engine_compare request;
         uint64_t done;
         bool partial; /* a collection was passed by, as its circuit was open */
     } compare;
@@ -331,19 +332,20 @@ struct engine {
         uint64_t left;            /* set of collections that are not done */
         size_t collection;        /* the one of them that is gone through now */
         char from[POINT_ID_BYTES];
-        struct witness *page; /* owned: points that are being compared with the source */
-        struct docid **ids;   /* owned: their documents */
+        struct stamp *page; /* owned: points that are being compared with the source */
+        struct docid **ids; /* owned: their documents */
         size_t page_count;
         int64_t next_ms;
         uint64_t suspects;
-        struct watermark mark; /* held by suspects until what follows for them is durable; no positions */
+        struct watermark
+            watermark; /* held by suspects until what follows for them is durable; no positions */
         int64_t began_ms;
         int64_t
             due_ms; /* poll mode: not again before this, so that sweeping stays a small part of the time */
     } sweep;
 
     struct {
-        bool running, requested, wanted, pass_done;
+        bool running, requested, wanted, round_done;
         bool rejects_wanted; /* the next cycle looks at the rejected, too: who they wait for may have gone */
         bool rejected_too;   /* this one does */
         bool compare_due;    /* it also looks for records that contradict themselves, */
@@ -362,14 +364,14 @@ struct engine {
     struct {
         bool requested;
         bool first;         /* the first round is not over */
-        bool refused;       /* this round is of the tombs of documents whose record was refused */
-        bool all;           /* this round is of all tombs, not only of those that are due */
-        struct docid *from; /* owned; where the next page of the round begins, NULL: at the first tomb */
+        bool refused;       /* this round is of the tombstones of documents whose record was refused */
+        bool all;           /* this round is of all tombstones, not only of those that are due */
+        struct docid *from; /* owned; where the next page of the round begins, NULL: at the first tombstone */
         int64_t from_due_ms;
         int64_t next_ms;                   /* monotonic: not before this */
         int64_t next_wall_ms;              /* when the next one is due, or NO_TIME */
         int64_t put_first_ms, put_last_ms; /* wall clock: those that we put since the round began */
-    } tombs;
+    } tombstones;
 
     struct refused *refused; /* owned; documents whose record can be written nowhere */
     size_t refused_count;
@@ -388,7 +390,7 @@ struct engine {
         uint64_t activity;         /* when it was begun: what happens meanwhile makes the counts worthless */
         int64_t again_ms, wait_ms; /* the next healing scan, as long as the last one did not help */
         int64_t difference;
-    } heal;
+    } count_check;
 
     struct {
         bool requested, dirty, final_done;
@@ -418,68 +420,68 @@ static inline uint64_t chance(struct engine *e)
     return e->ports.clock.random(e->ports.clock.self);
 }
 
-/* ---- why.c ---- */
+/* ---- dirty_reason.c ---- */
 /* Adds `more` to `to`, taking its contents. */
-void why_merge(struct why *to, struct why *more);
-void why_move(struct why *to, struct why *from);
-bool why_add_hold(struct why *why, struct mark *mark);
+void dirty_reason_merge(struct dirty_reason *to, struct dirty_reason *more);
+void dirty_reason_move(struct dirty_reason *to, struct dirty_reason *from);
+bool dirty_reason_add_hold(struct dirty_reason *reason, struct watermark_entry *entry);
 /* What waits for `from` waits for this one, too. False when memory is out, with some of it done. */
-bool why_share_holds(struct why *why, const struct why *from);
+bool dirty_reason_share_holds(struct dirty_reason *reason, const struct dirty_reason *from);
 /* Remembers the top-level field that a changed path lies in. */
-void why_add_key(struct why *why, const char *path);
+void dirty_reason_add_key(struct dirty_reason *reason, const char *path);
 /* What it stood for is durable: whoever waits for it is told. */
-void why_release(struct why *why);
+void dirty_reason_release(struct dirty_reason *reason);
 /* Frees it. What it holds stays held. */
-void why_fini(struct why *why);
+void dirty_reason_fini(struct dirty_reason *reason);
 
-/* ---- docs.c ---- */
-bool docs_init(struct engine *e);
-void docs_fini(struct engine *e);
-struct doc *docs_find(struct engine *e, const struct docid *id);
+/* ---- document_table.c ---- */
+bool document_table_init(struct engine *e);
+void document_table_fini(struct engine *e);
+struct document *document_table_find(struct engine *e, const struct docid *id);
 /* Says a document has to be looked at. Takes the contents of `why`; not so when it returns false, since
  * memory is out. Of a document that is in work or queued it never is. */
-bool doc_mark(struct engine *e, const struct docid *id, struct why *why);
+bool document_make_dirty(struct engine *e, const struct docid *id, struct dirty_reason *reason);
 /* The same, and it holds this position (taken) until then. False when memory is out: then nothing has come of
  * it, and `why` is empty. */
-bool doc_mark_holding(struct engine *e, const struct docid *id, struct why *why, struct watermark *until,
-                      void *position);
+bool document_make_dirty_holding(struct engine *e, const struct docid *id, struct dirty_reason *reason,
+                                 struct watermark *until, void *position);
 /* Everything that is in work is looked at once more, and holds that mark until then. */
-void docs_mark_held(struct engine *e, struct watermark *until);
+void document_table_make_dirty(struct engine *e, struct watermark *until);
 /* A scanned document that nobody holds: in the map and at work at once. NULL when memory is out, and `src`
  * and `why` are as they were. */
-struct doc *doc_adopt(struct engine *e, struct source_doc *src, struct why *why);
+struct document *document_adopt(struct engine *e, struct source_document *src, struct dirty_reason *reason);
 /* It is in a read request now; what comes from here on makes it dirty again. */
-void doc_reading(struct engine *e, struct doc *doc);
+void document_reading(struct engine *e, struct document *doc);
 /* The read failed: all reasons stay, and it waits again. */
-void doc_unread(struct engine *e, struct doc *doc);
+void document_unread(struct engine *e, struct document *doc);
 /* The work on it is over. Unless something new came meanwhile, it leaves the map: at once, if it was seen by
  * a scan (the next page begins after it), else not before the page that was asked for has come. */
-void docs_let_go(struct engine *e, struct doc *doc, bool scanned);
+void document_table_release(struct engine *e, struct document *doc, bool scanned);
 /* Lets finished documents go that were kept for a scan page. */
-void docs_unlinger(struct engine *e);
+void document_table_end_linger(struct engine *e);
 /* Drops documents that only wait to be read (their marks stay held, so that nothing after them is saved). */
-void docs_drop_queued(struct engine *e);
-void docs_drop_all(struct engine *e);
+void document_table_drop_queued(struct engine *e);
+void document_table_drop_all(struct engine *e);
 /* Frees what the work on a document brought along; its reasons stay. */
-void doc_drop_contents(struct engine *e, struct doc *doc);
+void document_drop_contents(struct engine *e, struct document *doc);
 
-/* ---- doc.c ---- */
+/* ---- document.c ---- */
 /* The contents of a document are here (taken from `src`); starts its parts. */
-void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src);
+void document_begin(struct engine *e, struct document *doc, struct source_document *src);
 /* A point made of this business id was freed or changed its owner. */
-void doc_add_freed(struct engine *e, struct doc *doc, const char *key);
+void document_add_freed(struct engine *e, struct document *doc, const char *key);
 /* A part of it was settled. */
-void doc_part_settled(struct engine *e, struct doc *doc);
+void document_target_settled(struct engine *e, struct document *doc);
 /* Results of the document lanes. */
-void doc_holders_known(struct engine *e, struct doc *doc);
-void doc_tomb_written(struct engine *e, struct doc *doc);
-void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code);
-void doc_untombed(struct engine *e, struct doc *doc);
+void document_duplicates_known(struct engine *e, struct document *doc);
+void document_tombstone_written(struct engine *e, struct document *doc);
+void document_recorded(struct engine *e, struct document *doc, enum lks_code code);
+void document_tombstone_dropped(struct engine *e, struct document *doc);
 
 /* ---- deferred.c ---- */
 /* Its record was not written, for a reason that passes: it goes to the front of this lane, where a document
  * that only begins to fail may go at once, or waits. */
-void doc_defer(struct engine *e, struct doc *doc, struct lane *to);
+void document_defer(struct engine *e, struct document *doc, struct batch_queue *to);
 /* Those whose time has come go on. */
 void deferred_run(struct engine *e);
 /* Those that wait to be read go on now, whatever the time. */
@@ -497,108 +499,108 @@ void owed_done(struct owed_points *list, size_t collection, const char *id);
 
 /* ---- replicas.c ---- */
 /* The point is right on the replica that was read, and only an acknowledged write says that all have it. */
-bool replicas_want_write(const struct engine *e, const struct part *part, const struct witness *own);
-/* What is to be done about a stray that the replica which was read does not show as this document's. */
-enum stray_verdict {
-    STRAY_GONE,
-    STRAY_DELETE, /* a replica may have it all the same */
-    STRAY_UNKNOWN /* that cannot be told now; `err` says why */
+bool replicas_want_write(const struct engine *e, const struct target *target, const struct stamp *own);
+/* What is to be done about a stale point that the replica which was read does not show as this document's. */
+enum stale_verdict {
+    STALE_GONE,
+    STALE_DELETE, /* a replica may have it all the same */
+    STALE_UNKNOWN /* that cannot be told now; `err` says why */
 };
-enum stray_verdict replicas_judge_stray(struct part *part, const char *stray, const struct witness *seen,
-                                        struct lks_err *err);
+enum stale_verdict replicas_judge_stale(struct target *target, const char *stale_point,
+                                        const struct stamp *seen, struct lks_err *err);
 /* The point that the record names, if it is not the one that is wanted, may be on some replica still. False
  * when memory is out. */
-bool replicas_owe_former(const struct engine *e, struct part *part);
+bool replicas_owe_former(const struct engine *e, struct target *target);
 /* Only a tombstone that is owed something brings us here, and the record says that somebody comes anyway, or
  * that nobody can do anything about its own point. */
-bool replicas_leave(const struct part *part);
+bool replicas_leave(const struct target *target);
 /* So it is, but it owes points that are not its own: those alone are settled, nothing is embedded. */
-bool replicas_strays_only(const struct part *part);
+bool replicas_stale_points_only(const struct target *target);
 /* Its look has to ask all replicas. */
-bool replicas_compare(const struct engine *e, const struct part *part);
+bool replicas_compare(const struct engine *e, const struct target *target);
 /* They could not be asked: the scan that runs proves nothing for this collection. */
 void replicas_unasked(struct engine *e, size_t collection);
 /* An ensure came back. */
 void replicas_seen(struct engine *e, const struct req *req);
 void replicas_handle(struct engine *e, struct req *req);
 void replicas_scan_begins(struct engine *e);
-void replicas_scan_ends(struct engine *e, bool doubt);
+void replicas_scan_ends(struct engine *e, bool verify_points);
 void replicas_run(struct engine *e);
 
-/* ---- relieve.c ---- */
+/* ---- load_shedding.c ---- */
 /* Takes parts that wait for a slow collection off documents when others starve. */
-void docs_relieve(struct engine *e);
+void load_shedding_run(struct engine *e);
 
-/* ---- rivals.c ---- */
+/* ---- duplicates.c ---- */
 /* The document has no point: its `src.owner` holds `key` too. It is looked at again when that changes. */
-void rival_lost(struct engine *e, const struct doc *doc, const char *key);
+void duplicate_id_lost(struct engine *e, const struct document *doc, const char *key);
 /* Two documents hold one business id: the lower `_id` has the point, this one has none. False when memory is
  * out. */
-bool rival_refuse(struct part *part);
+bool duplicate_id_refuse(struct target *target);
 /* Memory is out for one who waits for a business id: the worker will come by. Releases `why`. */
-void rival_unmarked(struct engine *e, struct why *why);
+void duplicate_id_not_dirty(struct engine *e, struct dirty_reason *reason);
 /* The document was looked at: whoever waits for a business id that it doesn't hold (any more) is looked at
  * again. */
-void rivals_recheck(struct engine *e, const struct doc *doc, const char *key);
-void rivals_fini(struct engine *e);
+void duplicate_ids_recheck(struct engine *e, const struct document *doc, const char *key);
+void duplicate_ids_fini(struct engine *e);
 
 /* ---- refused.c ---- */
-/* The document's record can be written nowhere, and a tomb says so; or that is over. */
-void refused_note(struct engine *e, const struct doc *doc);
-void refused_forget(struct engine *e, const struct doc *doc);
+/* The document's record can be written nowhere, and a tombstone says so; or that is over. */
+void refused_note(struct engine *e, const struct document *doc);
+void refused_forget(struct engine *e, const struct document *doc);
 /* What its record says is older than what its points say. */
-bool refused_is(struct engine *e, const struct doc *doc);
+bool refused_is(struct engine *e, const struct document *doc);
 void refused_fini(struct engine *e);
 
-/* ---- behind.c ---- */
-/* The work on a document is over: it is in step now, or is known to be behind. */
-void behind_done(struct engine *e, const struct doc *doc);
+/* ---- lag.c ---- */
+/* The work on a document is over: it is in sync now, or is known to be behind. */
+void lag_document_done(struct engine *e, const struct document *doc);
 /* A scan from the first document to the last is over: what it did not come by is no more. */
-void behind_scanned(struct engine *e);
+void lag_scanned(struct engine *e);
 /* Since when the oldest change has not reached its points, wall clock; NO_TIME: none that is known. */
-int64_t behind_since(const struct engine *e);
-void behind_fini(struct engine *e);
+int64_t lag_since(const struct engine *e);
+void lag_fini(struct engine *e);
 
-/* ---- part.c ---- */
-void part_start(struct engine *e, struct part *part);
-void part_made(struct engine *e, struct part *part, struct made *made);
-void part_looked(struct engine *e, struct part *part, const struct witness *found, size_t count);
+/* ---- target.c ---- */
+void target_start(struct engine *e, struct target *target);
+void target_made(struct engine *e, struct target *target, struct made *made);
+void target_looked(struct engine *e, struct target *target, const struct stamp *found, size_t count);
 /* Somebody asked for another vector, whatever its record and point say. */
-bool part_embeds_anew(const struct part *part);
-void part_embedded(struct engine *e, struct part *part, float *vector, size_t dimensions);
+bool target_embeds_anew(const struct target *target);
+void target_embedded(struct engine *e, struct target *target, float *vector, size_t dimensions);
 /* It has no vector. If it never will, its points under other ids go all the same. */
-void part_not_embedded(struct engine *e, struct part *part, const struct lks_err *err);
-void part_written(struct engine *e, struct part *part);
-void part_deleted(struct engine *e, struct part *part);
-/* It waits to delete a stray point: that is looked at once more before. */
-void part_stray_again(struct engine *e, struct part *part);
-void part_claimed(struct engine *e, struct part *part);
-void part_failed(struct engine *e, struct part *part, const struct lks_err *err);
+void target_not_embedded(struct engine *e, struct target *target, const struct lks_err *err);
+void target_written(struct engine *e, struct target *target);
+void target_deleted(struct engine *e, struct target *target);
+/* It waits to delete a stale point: that is looked at once more before. */
+void target_stale_again(struct engine *e, struct target *target);
+void target_taken_over(struct engine *e, struct target *target);
+void target_failed(struct engine *e, struct target *target, const struct lks_err *err);
 /* The same of a write or delete; `unknown`: it may have been done. */
-void part_not_written(struct engine *e, struct part *part, const struct lks_err *err, bool unknown);
+void target_not_written(struct engine *e, struct target *target, const struct lks_err *err, bool unknown);
 /* Writes it down as waiting; the worker comes back to it. */
-void part_park(struct engine *e, struct part *part);
+void target_defer(struct engine *e, struct target *target);
 /* It has the turn it waited for. */
-void part_turn_come(struct engine *e, struct part *part);
-void part_fini(struct engine *e, struct part *part);
+void target_point_lock_granted(struct engine *e, struct target *target);
+void target_fini(struct engine *e, struct target *target);
 
 /* ---- own_point.c ---- */
 /* Its record is not believed: the points are asked. */
-bool part_in_doubt(struct engine *e, const struct part *part);
+bool target_verifies_point(struct engine *e, const struct target *target);
 /* It is to be expected that this look ends in a write with the vector that the point has. */
-bool vector_expected(const struct engine *e, const struct part *part);
+bool vector_expected(const struct engine *e, const struct target *target);
 /* Takes a copy of the point's vector, if that can be used, and counts it. False when memory is out. */
-bool vector_take(struct engine *e, struct part *part, const struct witness *own);
+bool vector_take(struct engine *e, struct target *target, const struct stamp *own);
 /* A point under another id holds the very content that is wanted: the document's key has changed, or another
  * version spelled it otherwise. */
-bool part_is_twin(const struct part *part, const struct witness *w);
+bool target_is_twin(const struct target *target, const struct stamp *w);
 /* Where it may be: the twin that was seen, or else what the record says, as no search finds each spelling of
  * an `_id`. NULL: nowhere. */
-const char *part_former_point(const struct part *part, const struct witness *twin);
+const char *target_former_point(const struct target *target, const struct stamp *twin);
 /* Lets go of whatever vector it has. */
-void vector_drop(struct engine *e, struct part *part);
-void part_note_point(struct part *part, const struct witness *own);
-bool part_needs_stamp(const struct engine *e, const struct part *part, const struct witness *own);
+void vector_drop(struct engine *e, struct target *target);
+void target_note_point(struct target *target, const struct stamp *own);
+bool target_needs_stamp(const struct engine *e, const struct target *target, const struct stamp *own);
 
 /* ---- send.c ---- */
 void submit(struct engine *e, const struct port *port, struct req *req);
@@ -621,18 +623,18 @@ void epochs_handle(struct engine *e, struct req *req);
 /* The lease was taken; `floor` as in the request. */
 void epochs_begin(struct engine *e, uint64_t floor);
 /* A point was seen. An epoch above the lease's is a reason to count. */
-void epochs_note(struct engine *e, size_t collection, const struct witness *seen);
+void epochs_note(struct engine *e, size_t collection, const struct stamp *seen);
 /* Nothing is written or deleted until it is known what a higher epoch means. */
 bool epochs_hold(const struct engine *e);
 /* Another installation writes points of our source. */
 bool epochs_another(const struct engine *e);
 /* Another installation's point: what we write to it is skipped. */
-bool epochs_kept_out(const struct engine *e, size_t collection, const struct witness *point);
+bool epochs_kept_out(const struct engine *e, size_t collection, const struct stamp *point);
 /* While another installation writes: what an event tells of, or a person asks for, is deleted all the same,
  * unless the other wrote it last. */
-bool epochs_may_delete(const struct engine *e, const struct part *part, const struct witness *stray);
+bool epochs_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point);
 /* What the part is to do is left to the other installation; it fails, saying `what`. */
-void epochs_leave(struct engine *e, struct part *part, const char *what);
+void epochs_leave(struct engine *e, struct target *target, const char *what);
 /* A person asks for a repair: another installation is taken for gone. */
 void epochs_forgive(struct engine *e);
 /* Every collection that is well was counted under this lease, and nothing is open. */
@@ -653,8 +655,8 @@ struct lks_err retry_capped(const struct engine *e, const struct lks_err *err);
 void circuits_run(struct engine *e);
 void circuits_handle(struct engine *e, struct req *req);
 
-/* ---- stream.c, scan.c, worker.c, tombs.c, start.c, heal.c: each submits what is due, and handles what comes
- * back ---- */
+/* ---- stream.c, scan.c, worker.c, tombstones.c, start.c, count_check.c: each submits what is due, and
+ * handles what comes back ---- */
 void stream_run(struct engine *e);
 void stream_handle(struct engine *e, struct req *req);
 /* How far behind it is, or may be: what it has not heard of cannot be older. -1: nothing is known. */
@@ -662,11 +664,12 @@ int64_t stream_lag_ms(const struct engine *e);
 void scan_run(struct engine *e);
 void scan_handle(struct engine *e, struct req *req);
 /* Begins a scan from the start (or, already running, adds doubt and sweep to it and begins again). */
-void scan_start(struct engine *e, bool doubt);
+void scan_start(struct engine *e, bool verify_points);
 bool scan_idle(const struct engine *e);
 /* Documents a second, lately; -1: not known yet. */
-/* What the scan that runs is about: that of engine_compare(), of the errand, or nothing in particular. */
-struct engine_compare scan_wish(const struct engine *e);
+/* What the scan that runs is about: that of engine_compare(), of the one-shot run, or nothing in particular.
+ */
+struct engine_compare scan_request(const struct engine *e);
 double scan_rate(const struct engine *e);
 void sweep_begin(struct engine *e);
 /* A collection's deletes are held. */
@@ -683,7 +686,7 @@ void sweep_records_run(struct engine *e);
 bool sweep_records_back(struct engine *e, struct req *req);
 void worker_run(struct engine *e);
 void worker_handle(struct engine *e, struct req *req);
-void worker_doc_done(struct engine *e, bool failed);
+void worker_document_done(struct engine *e, bool failed);
 /* Somebody who waits for a business id could not be marked; the record says so, and the next cycle comes by.
  */
 void worker_want_rejected(struct engine *e);
@@ -692,19 +695,19 @@ void worker_note_retry(struct engine *e, int64_t wall);
 /* After so long a record that was refused is tried again. */
 #define REFUSED_AGAIN_MS 300000
 /* After so long no request of an earlier writer can be under way any more. */
-int64_t tomb_keep_ms(const struct engine *e);
+int64_t tombstone_keep_ms(const struct engine *e);
 /* One that is due then was put. */
-void tombs_note(struct engine *e, int64_t due_ms);
+void tombstones_note(struct engine *e, int64_t due_ms);
 /* One is sent that is put since then. */
-void tombs_sent(struct engine *e, int64_t since_ms);
-void tombs_begin(struct engine *e);
-/* The time of the tomb that brings the document here is over. */
-bool tomb_is_due(const struct engine *e, const struct why *why);
-void tombs_run(struct engine *e);
-void tombs_handle(struct engine *e, struct req *req);
-void heal_begin(struct engine *e);
-void heal_run(struct engine *e);
-void heal_handle(struct engine *e, struct req *req);
+void tombstones_sent(struct engine *e, int64_t since_ms);
+void tombstones_begin(struct engine *e);
+/* The time of the tombstone that brings the document here is over. */
+bool tombstone_is_due(const struct engine *e, const struct dirty_reason *reason);
+void tombstones_run(struct engine *e);
+void tombstones_handle(struct engine *e, struct req *req);
+void count_check_begin(struct engine *e);
+void count_check_run(struct engine *e);
+void count_check_handle(struct engine *e, struct req *req);
 void start_run(struct engine *e);
 void start_handle(struct engine *e, struct req *req);
 void save_run(struct engine *e);

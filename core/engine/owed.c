@@ -1,9 +1,9 @@
 /*
  * owed.c - points that may be on a replica although the one that is read does not show them: what was refused
- * or not answered in a collection with replicas. Each is remembered in a tomb until an acknowledged write or
- * delete of it.
+ * or not answered in a collection with replicas. Each is remembered in a tombstone until an acknowledged
+ * write or delete of it.
  *
- * Owns the lists it is handed, never what is in a tomb of a request.
+ * Owns the lists it is handed, never what is in a tombstone of a request.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -17,78 +17,79 @@
  * there is while another installation writes to the same points. The point of a business id that another
  * document holds too may be that one's by now.
  */
-bool part_in_doubt(struct engine *e, const struct part *part)
+bool target_verifies_point(struct engine *e, const struct target *target)
 {
-    const struct doc *doc = part->doc;
-    bool compares = e->scan.doubt && (e->scan.wanted || e->scan.running);
-    bool sweeps = e->sweep.running && (e->sweep.left >> part->collection & 1);
-    return doc->work.doubt || doc->gone || doc->src.contested || compares || sweeps || refused_is(e, doc) ||
-           epochs_another(e);
+    const struct document *doc = target->doc;
+    bool compares = e->scan.verify_points && (e->scan.wanted || e->scan.running);
+    bool sweeps = e->sweep.running && (e->sweep.left >> target->collection & 1);
+    return doc->work.verify_points || doc->gone || doc->src.contested || compares || sweeps ||
+           refused_is(e, doc) || epochs_another(e);
 }
 
-bool vector_expected(const struct engine *e, const struct part *part)
+bool vector_expected(const struct engine *e, const struct target *target)
 {
-    const struct entry *before = &part->doc->src.record.entries[part->collection];
-    if (!part->wanted.point) return false;
-    if (e->collections[part->collection].further) return true; /* which vectors it has is to be known */
-    if (!before->present || strcmp(before->content_hash, part->wanted.content_hash) != 0) return false;
+    const struct entry *before = &target->doc->src.record.entries[target->collection];
+    if (!target->wanted.point) return false;
+    if (e->collections[target->collection].further) return true; /* which vectors it has is to be known */
+    if (!before->present || strcmp(before->content_hash, target->wanted.content_hash) != 0) return false;
     bool stamped = !e->lease.clean_start || before->status != SYNC_SYNCED;
-    return stamped || strcmp(before->payload_hash, part->wanted.payload_hash) != 0;
+    return stamped || strcmp(before->payload_hash, target->wanted.payload_hash) != 0;
 }
 
-bool vector_take(struct engine *e, struct part *part, const struct witness *own)
+bool vector_take(struct engine *e, struct target *target, const struct stamp *own)
 {
-    const struct collection_state *c = &e->collections[part->collection];
+    const struct collection_state *c = &e->collections[target->collection];
     size_t wanted = e->embedders[c->config->embedder].dimensions;
     struct lks_err err;
     if (!own->vector || !own->dimensions || (wanted && own->dimensions != wanted)) return true;
     if (!usable_vector(own->vector, own->dimensions, c->cosine, c->most, &err)) return true;
-    part->vector = malloc(own->dimensions * sizeof *part->vector);
-    if (!part->vector) return false;
-    memcpy(part->vector, own->vector, own->dimensions * sizeof *part->vector);
-    part->dimensions = own->dimensions;
-    part->vector_credit = own->dimensions * sizeof *part->vector;
-    e->bytes_in_work += part->vector_credit;
+    target->vector = malloc(own->dimensions * sizeof *target->vector);
+    if (!target->vector) return false;
+    memcpy(target->vector, own->vector, own->dimensions * sizeof *target->vector);
+    target->dimensions = own->dimensions;
+    target->vector_credit = own->dimensions * sizeof *target->vector;
+    e->bytes_in_work += target->vector_credit;
     return true;
 }
 
-bool part_is_twin(const struct part *part, const struct witness *w)
+bool target_is_twin(const struct target *target, const struct stamp *w)
 {
-    return part->wanted.point && w->ours && !w->differs && w->doc && strcmp(w->doc, part->doc->json) == 0 &&
-           w->content_hash[0] && strcmp(w->content_hash, part->wanted.content_hash) == 0;
+    return target->wanted.point && w->ours && !w->differs && w->doc &&
+           strcmp(w->doc, target->doc->json) == 0 && w->content_hash[0] &&
+           strcmp(w->content_hash, target->wanted.content_hash) == 0;
 }
 
-bool part_embeds_anew(const struct part *part)
+bool target_embeds_anew(const struct target *target)
 {
-    return part->doc->work.force || classify_is_reset(&part->doc->src.record.entries[part->collection]);
+    return target->doc->work.force || classify_is_reset(&target->doc->src.record.entries[target->collection]);
 }
 
-const char *part_former_point(const struct part *part, const struct witness *twin)
+const char *target_former_point(const struct target *target, const struct stamp *twin)
 {
-    const struct entry *before = &part->doc->src.record.entries[part->collection];
-    bool said = before->point_id[0] && strcmp(before->point_id, part->made.point_id) != 0 &&
-                strcmp(before->content_hash, part->wanted.content_hash) == 0;
+    const struct entry *before = &target->doc->src.record.entries[target->collection];
+    bool said = before->point_id[0] && strcmp(before->point_id, target->made.point_id) != 0 &&
+                strcmp(before->content_hash, target->wanted.content_hash) == 0;
     return twin ? twin->point_id : said ? before->point_id : NULL;
 }
 
-void vector_drop(struct engine *e, struct part *part)
+void vector_drop(struct engine *e, struct target *target)
 {
-    e->bytes_in_work -= part->vector_credit;
-    part->vector_credit = 0;
-    free(part->vector);
-    part->vector = NULL;
+    e->bytes_in_work -= target->vector_credit;
+    target->vector_credit = 0;
+    free(target->vector);
+    target->vector = NULL;
 }
 
 /* The record says what was seen, also if nothing better comes of it. */
-void part_note_point(struct part *part, const struct witness *own)
+void target_note_point(struct target *target, const struct stamp *own)
 {
-    struct entry *entry = &part->doc->after.entries[part->collection];
-    if (part->doc->gone || !part->wanted.point || classify_is_reset(entry)) return;
-    if (own && own->ours && own->doc && strcmp(own->doc, part->doc->json) == 0) {
+    struct entry *entry = &target->doc->after.entries[target->collection];
+    if (target->doc->gone || !target->wanted.point || classify_is_reset(entry)) return;
+    if (own && own->ours && own->doc && strcmp(own->doc, target->doc->json) == 0) {
         memcpy(entry->content_hash, own->content_hash, sizeof entry->content_hash);
         memcpy(entry->payload_hash, own->payload_hash, sizeof entry->payload_hash);
         memcpy(entry->point_id, own->point_id, sizeof entry->point_id);
-    } else if (strcmp(entry->point_id, part->made.point_id) == 0) {
+    } else if (strcmp(entry->point_id, target->made.point_id) == 0) {
         entry->content_hash[0] = entry->payload_hash[0] = entry->point_id[0] = '\0';
     }
 }
@@ -98,9 +99,9 @@ void part_note_point(struct part *part, const struct witness *own)
  * paused with a write in its hands, perhaps. The last one may not have ended well; or somebody since then,
  * who ended well, left this document for later, and its record says so.
  */
-bool part_needs_stamp(const struct engine *e, const struct part *part, const struct witness *own)
+bool target_needs_stamp(const struct engine *e, const struct target *target, const struct stamp *own)
 {
-    const struct entry *before = &part->doc->src.record.entries[part->collection];
+    const struct entry *before = &target->doc->src.record.entries[target->collection];
     bool left = before->present && before->status != SYNC_SYNCED;
     if (!own || !own->ours) return false;
     return (!e->lease.clean_start || left) && own->epoch < e->lease.epoch;

@@ -13,15 +13,15 @@ static const char *const kind_names[REQ_KIND_COUNT] = {
     [REQ_READ] = "read",
     [REQ_SCAN] = "scan",
     [REQ_DUE] = "due",
-    [REQ_HOLDERS] = "holders",
-    [REQ_TALLY] = "tally",
+    [REQ_DUPLICATES] = "holders",
+    [REQ_COUNT_RECORDS] = "tally",
     [REQ_ORPHAN_RECORDS] = "orphan_records",
     [REQ_RECORD] = "record",
     [REQ_STATE_LOAD] = "state_load",
     [REQ_STATE_SAVE] = "state_save",
-    [REQ_TOMBS_PUT] = "tombs_put",
-    [REQ_TOMBS_LIST] = "tombs_list",
-    [REQ_TOMBS_DROP] = "tombs_drop",
+    [REQ_TOMBSTONES_PUT] = "tombs_put",
+    [REQ_TOMBSTONES_LIST] = "tombs_list",
+    [REQ_TOMBSTONES_DROP] = "tombs_drop",
     [REQ_LEASE] = "lease",
     [REQ_MAKE] = "make",
     [REQ_EMBED] = "embed",
@@ -62,13 +62,13 @@ static void token_free(bson_t *token)
     if (token) bson_destroy(token);
 }
 
-void source_doc_fini(struct source_doc *doc)
+void source_document_fini(struct source_document *doc)
 {
     docid_free(doc->id);
     if (doc->body) bson_destroy(doc->body);
     record_fini(&doc->record);
     docid_free(doc->owner);
-    *doc = (struct source_doc){0};
+    *doc = (struct source_document){0};
 }
 
 void change_fini(struct change *change)
@@ -79,25 +79,25 @@ void change_fini(struct change *change)
     *change = (struct change){0};
 }
 
-int witness_compare(const void *a, const void *b)
+int stamp_compare(const void *a, const void *b)
 {
-    return strcmp(((const struct witness *)a)->point_id, ((const struct witness *)b)->point_id);
+    return strcmp(((const struct stamp *)a)->point_id, ((const struct stamp *)b)->point_id);
 }
 
-void witness_fini(struct witness *w)
+void stamp_fini(struct stamp *w)
 {
     free(w->vector);
     free(w->doc);
     free(w->key);
-    *w = (struct witness){0};
+    *w = (struct stamp){0};
 }
 
-void tomb_fini(struct tomb *tomb)
+void tombstone_fini(struct tombstone *tombstone)
 {
-    docid_free(tomb->id);
-    free(tomb->key);
-    free(tomb->owed.items);
-    *tomb = (struct tomb){0};
+    docid_free(tombstone->id);
+    free(tombstone->key);
+    free(tombstone->owed.items);
+    *tombstone = (struct tombstone){0};
 }
 
 void engine_state_fini(struct engine_state *state)
@@ -110,9 +110,9 @@ void engine_state_fini(struct engine_state *state)
     *state = (struct engine_state){0};
 }
 
-static void docs_free(struct source_doc *docs, size_t count)
+static void docs_free(struct source_document *docs, size_t count)
 {
-    for (size_t i = 0; docs && i < count; i++) source_doc_fini(&docs[i]);
+    for (size_t i = 0; docs && i < count; i++) source_document_fini(&docs[i]);
     free(docs);
 }
 
@@ -122,9 +122,9 @@ static void ids_free(struct docid **ids, size_t count)
     free(ids);
 }
 
-static void witnesses_free(struct witness *found, size_t count)
+static void stamps_free(struct stamp *found, size_t count)
 {
-    for (size_t i = 0; found && i < count; i++) witness_fini(&found[i]);
+    for (size_t i = 0; found && i < count; i++) stamp_fini(&found[i]);
     free(found);
 }
 
@@ -148,12 +148,12 @@ static void source_fini(struct req *req)
     case REQ_DUE:
         ids_free(req->due.ids, req->due.count);
         break;
-    case REQ_HOLDERS:
-        free(req->holders.keys);
-        ids_free(req->holders.ids, req->holders.id_count);
+    case REQ_DUPLICATES:
+        free(req->duplicates.keys);
+        ids_free(req->duplicates.ids, req->duplicates.id_count);
         break;
-    case REQ_TALLY:
-        free(req->tally.with_point);
+    case REQ_COUNT_RECORDS:
+        free(req->record_counts.with_point);
         break;
     case REQ_ORPHAN_RECORDS:
         ids_free(req->orphan_records.ids, req->orphan_records.count);
@@ -178,15 +178,16 @@ static void store_fini(struct req *req)
     case REQ_STATE_SAVE:
         engine_state_fini(&req->state_save.state);
         break;
-    case REQ_TOMBS_PUT:
-    case REQ_TOMBS_LIST:
-    case REQ_TOMBS_DROP:
-        for (size_t i = 0; req->tombs.tombs && i < req->tombs.count; i++) tomb_fini(&req->tombs.tombs[i]);
-        free(req->tombs.tombs);
-        docid_free(req->tombs.from);
+    case REQ_TOMBSTONES_PUT:
+    case REQ_TOMBSTONES_LIST:
+    case REQ_TOMBSTONES_DROP:
+        for (size_t i = 0; req->tombstones.tombstones && i < req->tombstones.count; i++)
+            tombstone_fini(&req->tombstones.tombstones[i]);
+        free(req->tombstones.tombstones);
+        docid_free(req->tombstones.from);
         break;
     case REQ_LEASE:
-        free(req->lease.holder);
+        free(req->lease.lease_holder);
         break;
     default:
         break;
@@ -230,7 +231,7 @@ static void index_fini(struct req *req)
     case REQ_LOOKUP:
         free(req->lookup.point_ids);
         free(req->lookup.docs);
-        witnesses_free(req->lookup.found, req->lookup.found_count);
+        stamps_free(req->lookup.found, req->lookup.found_count);
         break;
     case REQ_UPSERT:
         for (size_t i = 0; req->write.points && i < req->write.count; i++) free(req->write.points[i].error);
@@ -240,7 +241,7 @@ static void index_fini(struct req *req)
         free(req->del.point_ids);
         break;
     case REQ_SCROLL:
-        witnesses_free(req->scroll.found, req->scroll.found_count);
+        stamps_free(req->scroll.found, req->scroll.found_count);
         break;
     default: /* REQ_ENSURE, REQ_COUNT and REQ_EPOCHS own nothing */
         break;

@@ -37,16 +37,16 @@ enum req_kind {
     REQ_READ,
     REQ_SCAN,
     REQ_DUE,
-    REQ_HOLDERS,
-    REQ_TALLY,
+    REQ_DUPLICATES,
+    REQ_COUNT_RECORDS,
     REQ_ORPHAN_RECORDS,
     /* store */
     REQ_RECORD,
     REQ_STATE_LOAD,
     REQ_STATE_SAVE,
-    REQ_TOMBS_PUT,
-    REQ_TOMBS_LIST,
-    REQ_TOMBS_DROP,
+    REQ_TOMBSTONES_PUT,
+    REQ_TOMBSTONES_LIST,
+    REQ_TOMBSTONES_DROP,
     REQ_LEASE,
     /* maker */
     REQ_MAKE,
@@ -68,7 +68,7 @@ enum req_kind {
 
 /* A document as read from the source with majority concern. Owned by the request that brought it until taken.
  */
-struct source_doc {
+struct source_document {
     struct docid *id;     /* owned */
     bson_t *body;         /* owned; projected to what enabled collections read; NULL: no such document */
     struct record record; /* what its syncMetadata (or sidecar) says; absent if there is none */
@@ -99,7 +99,7 @@ struct change {
 };
 
 /* What Qdrant says of a point: its `_lockstep`. */
-struct witness {
+struct stamp {
     char point_id[POINT_ID_BYTES];
     bool ours;      /* it has a `_lockstep` whose source is this one */
     bool foreign;   /* it has none, or another source's */
@@ -164,14 +164,15 @@ struct record_write {
  * writer is over. Of one that is there it is durable before the point is taken, and dropped once its own
  * record is written.
  */
-struct tomb {
+struct tombstone {
     struct docid *id; /* owned */
-    char *key; /* owned; business id whose other holders must be looked at before the tomb is dropped; or NULL
+    char *key; /* owned; business id whose other holders must be looked at before the tombstone is dropped; or
+                * NULL
                 */
     cluster_time after; /* the delete event: a read must be no older */
     int64_t since_ms;   /* wall clock: when it was made */
     int64_t due_ms;     /* wall clock: it need not be looked at before */
-    bool claim;         /* PUT: the document may well be there, so a record beside it stays */
+    bool takeover;      /* PUT: the document may well be there, so a record beside it stays */
     bool refused; /* its record can be written nowhere: it is tried again at each start, and when it is due */
     struct owed_points owed; /* what was not acknowledged by all replicas. PUT adds them to those of before */
 };
@@ -188,7 +189,7 @@ struct engine_state {
     cluster_time token_time;
     struct docid *scan_after; /* owned; position of an unfinished scan; NULL: from the start */
     bool scan_running;        /* a scan was begun and not finished */
-    bool scan_doubt;          /* that scan compares with the points themselves */
+    bool scan_verifies;       /* that scan compares with the points themselves */
     bool clean;               /* the last holder drained and left nothing unknown */
     bool drop_reported;       /* the stream reported a drop or a rename, and the sweep after it is not over */
     bool
@@ -247,7 +248,7 @@ struct req {
             size_t count;
             cluster_time after;
             /* out */
-            struct source_doc *docs; /* owned; same order and count as ids; body NULL: not there */
+            struct source_document *docs; /* owned; same order and count as ids; body NULL: not there */
         } read;
         /* The next documents in the order of `_id`, across all types of `_id`. */
         struct {
@@ -257,7 +258,7 @@ struct req {
             bool recent_only; /* polling by a date field: only what is newer than the newest date seen, less
                                  an overlap, and documents where it is no date */
             /* out */
-            struct source_doc *docs; /* owned */
+            struct source_document *docs; /* owned */
             size_t count;
             bool end;               /* there are no more */
             int64_t total_estimate; /* documents in the collection, roughly; -1: not known */
@@ -296,12 +297,12 @@ struct req {
             /* out */
             struct docid **ids; /* owned, also the ids */
             size_t id_count;    /* max_ids: there may be more */
-        } holders;
+        } duplicates;
         /* Counts over the whole collection, majority. */
         struct {
             /* out */
             int64_t *with_point; /* owned, one per enabled collection: entries with a pointId */
-        } tally;
+        } record_counts;
         /* Ids of records beside documents whose document does not exist, page by page in the order of `_id`.
          * No page is older than `after`. */
         struct {
@@ -326,19 +327,19 @@ struct req {
             struct engine_state state; /* owned */
             uint64_t epoch;
         } state_save;
-        /* PUT adds or replaces tombs (no key: the one that is there stays), LIST brings those that are due,
-           in the order of (due_ms, the id's text), DROP removes them, by id and `since_ms`: not one that was
-           put after the one that is meant. */
+        /* PUT adds or replaces tombstones (no key: the one that is there stays), LIST brings those that are
+           due, in the order of (due_ms, the id's text), DROP removes them, by id and `since_ms`: not one that
+           was put after the one that is meant. */
         struct {
             bool refused;        /* LIST: only those of documents whose record was refused */
             int64_t due_by_ms;   /* LIST: only with due_ms <= this (wall clock) */
-            int64_t from_due_ms; /* LIST: begin after the tomb with this due_ms and id; */
+            int64_t from_due_ms; /* LIST: begin after the tombstone with this due_ms and id; */
             struct docid *from;  /* owned; NULL: at the first */
             size_t max;          /* LIST: at most so many */
             int64_t next_ms; /* LIST, out: if all were brought, the earliest due_ms after them, or NO_TIME */
-            struct tomb *tombs; /* owned. PUT and DROP: in. LIST: out */
+            struct tombstone *tombstones; /* owned. PUT and DROP: in. LIST: out */
             size_t count;
-        } tombs;
+        } tombstones;
         struct {
             enum lease_op op;
             int64_t lease_ms;
@@ -352,12 +353,12 @@ struct req {
                                       proven; what a point has above that, it has from elsewhere; 0: none */
             int64_t remaining_ms;  /* TAKE, not held: until the holder's runs out */
             bool previous_expired; /* TAKE, held: the last holder did not release it: wait out its requests */
-            char *holder;          /* owned; TAKE, not held: who has it, for a person */
+            char *lease_holder;    /* owned; TAKE, not held: who has it, for a person */
         } lease;
         /* Text, payload, hashes and point id of documents, for one collection. */
         struct {
             size_t collection;
-            const struct source_doc **docs; /* the array is owned, the documents are borrowed */
+            const struct source_document **docs; /* the array is owned, the documents are borrowed */
             size_t count;
             /* out */
             struct made *made; /* owned; one per document */
@@ -415,8 +416,8 @@ struct req {
             bool consistent;
             /* out */
             bool agreed; /* `consistent`: all replicas were asked */
-            /* each point once, in the order of witness_compare() */
-            struct witness *found; /* owned */
+            /* each point once, in the order of stamp_compare() */
+            struct stamp *found; /* owned */
             size_t found_count;
         } lookup;
         /* Writes whole points. `err` stays OK if each point's code says what became of it. */
@@ -438,7 +439,7 @@ struct req {
             char from[POINT_ID_BYTES]; /* begin with it; "": at the first */
             size_t max_points;
             /* out */
-            struct witness *found; /* owned */
+            struct stamp *found; /* owned */
             size_t found_count;
             char next[POINT_ID_BYTES]; /* "": no more */
         } scroll;
@@ -492,13 +493,13 @@ void req_free(struct req *req);
 const char *req_kind_name(enum req_kind kind);
 
 /* By the bytes of the point id; for qsort() and bsearch(). */
-int witness_compare(const void *a, const void *b);
+int stamp_compare(const void *a, const void *b);
 
 /* What req_free() does for each of these, for whoever takes one out of a request. */
-void source_doc_fini(struct source_doc *doc);
+void source_document_fini(struct source_document *doc);
 void change_fini(struct change *change);
-void witness_fini(struct witness *w);
-void tomb_fini(struct tomb *tomb);
+void stamp_fini(struct stamp *w);
+void tombstone_fini(struct tombstone *tombstone);
 void engine_state_fini(struct engine_state *state);
 
 #endif

@@ -59,7 +59,7 @@ struct lks_err retry_capped(const struct engine *e, const struct lks_err *err)
 static void probe_failed(struct engine *e, struct circuit *circuit, const char *kind, const char *name,
                          const struct lks_err *err)
 {
-    bool first = !circuit->ever_probed || circuit->why.code != err->code;
+    bool first = !circuit->ever_probed || circuit->reason.code != err->code;
     struct lks_err capped = retry_capped(e, err);
     circuit_failure(circuit, &capped, now_ms(e));
     LOG_WITH(first ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "not ready; what needs it waits", LOG_STR(kind, name),
@@ -112,14 +112,14 @@ static void collection_back(struct engine *e, struct req *req)
     c->most = req->ensure.most;
     c->guarded = req->ensure.guarded;
     c->epochs_counted = false; /* it may have been restored meanwhile */
-    c->virgin = first && req->ensure.empty;
+    c->known_empty = first && req->ensure.empty;
     /* At start the scan is start.c's to decide. Later, a collection that had to be made was dropped behind
      * our back. */
     if (!req->ensure.created) return;
     if (e->phase == PHASE_RUN)
         scan_start(e, true);
     else
-        e->scan.wanted = e->scan.doubt = true;
+        e->scan.wanted = e->scan.verify_points = true;
 }
 
 void circuits_handle(struct engine *e, struct req *req)

@@ -13,11 +13,11 @@ static void reads_back(struct engine *e, struct batch *batch, struct req *req)
 {
     if (req->err.code != LKS_E_OK) {
         mongo_failed(e, &req->err, "read");
-        for (size_t i = 0; i < batch->count; i++) doc_unread(e, batch->items[i]);
+        for (size_t i = 0; i < batch->count; i++) document_unread(e, batch->items[i]);
         return;
     }
     mongo_answered(e);
-    for (size_t i = 0; i < batch->count; i++) doc_begin(e, batch->items[i], &req->read.docs[i]);
+    for (size_t i = 0; i < batch->count; i++) document_begin(e, batch->items[i], &req->read.docs[i]);
 }
 
 static void records_back(struct engine *e, struct batch *batch, struct req *req)
@@ -28,15 +28,15 @@ static void records_back(struct engine *e, struct batch *batch, struct req *req)
     else
         mongo_failed(e, &req->err, "record");
     for (size_t i = batch->count; i-- > 0;) {
-        struct doc *doc = batch->items[i];
+        struct document *doc = batch->items[i];
         enum lks_code code = req->record.writes[i].code;
         /* the compare-and-set makes trying again harmless */
         if (!answered)
-            lane_push_front(batch->lane, &doc->node);
+            batch_queue_push_front(batch->batch_queue, &doc->node);
         else if (code == LKS_E_MONGO)
-            doc_defer(e, doc, batch->lane);
+            document_defer(e, doc, batch->batch_queue);
         else
-            doc_recorded(e, doc, code);
+            document_recorded(e, doc, code);
     }
 }
 
@@ -45,12 +45,12 @@ static void records_back(struct engine *e, struct batch *batch, struct req *req)
  * batch was just read, so its own business id is known: unless this document has freed that very id, the two
  * have nothing to do with each other, and marking it would let them mark each other for ever.
  */
-static bool concerns(struct engine *e, const struct doc *doc, const struct docid *holder)
+static bool concerns(struct engine *e, const struct document *doc, const struct docid *lease_holder)
 {
-    const struct doc *other = docs_find(e, holder);
+    const struct document *other = document_table_find(e, lease_holder);
     const char *key = NULL;
-    if (!other || other->state != DOC_HOLDERS) return true;
-    for (size_t i = 0; i < e->collection_count && !key; i++) key = other->parts[i].made.key;
+    if (!other || other->state != DOCUMENT_DUPLICATES) return true;
+    for (size_t i = 0; i < e->collection_count && !key; i++) key = other->targets[i].made.key;
     for (size_t i = 0; key && i < doc->freed_count; i++)
         if (strcmp(doc->freed[i], key) == 0) return true;
     return !key;
@@ -58,14 +58,15 @@ static bool concerns(struct engine *e, const struct doc *doc, const struct docid
 
 /* Every other holder of a freed business id has to be looked at, and this document's marks wait for them too.
  * False when memory is out. */
-static bool mark_holders(struct engine *e, struct doc *doc, const struct req *req)
+static bool make_duplicates_dirty(struct engine *e, struct document *doc, const struct req *req)
 {
-    for (size_t i = 0; i < req->holders.id_count; i++) {
-        const struct docid *id = req->holders.ids[i];
-        struct why why = {.doubt = true, .rival = true, .after = doc->work.after};
+    for (size_t i = 0; i < req->duplicates.id_count; i++) {
+        const struct docid *id = req->duplicates.ids[i];
+        struct dirty_reason reason = {
+            .verify_points = true, .duplicate_pair = true, .after = doc->work.after};
         if (docid_equal(id, doc->id) || !concerns(e, doc, id)) continue;
-        if (why_share_holds(&why, &doc->work) && doc_mark(e, id, &why)) continue;
-        why_release(&why);
+        if (dirty_reason_share_holds(&reason, &doc->work) && document_make_dirty(e, id, &reason)) continue;
+        dirty_reason_release(&reason);
         return false;
     }
     return true;
@@ -75,18 +76,18 @@ static bool mark_holders(struct engine *e, struct doc *doc, const struct req *re
  * There may be more than one answer names. Then each document asks for itself, until all have had their turn,
  * and goes on behind the last holder that was marked.
  */
-static void more_holders(struct engine *e, struct batch *batch, struct req *req)
+static void more_duplicates(struct engine *e, struct batch *batch, struct req *req)
 {
-    struct doc *doc = batch->items[0];
+    struct document *doc = batch->items[0];
     if (batch->count == 1) {
-        docid_free(doc->holders_from);
-        doc->holders_from = req->holders.ids[--req->holders.id_count];
+        docid_free(doc->duplicates_from);
+        doc->duplicates_from = req->duplicates.ids[--req->duplicates.id_count];
     }
-    e->holders.max_items = 1;
+    e->duplicates.max_items = 1;
     batch_put_back(batch);
 }
 
-static void holders_back(struct engine *e, struct batch *batch, struct req *req)
+static void duplicates_back(struct engine *e, struct batch *batch, struct req *req)
 {
     if (req->err.code != LKS_E_OK) {
         mongo_failed(e, &req->err, "holders");
@@ -95,19 +96,19 @@ static void holders_back(struct engine *e, struct batch *batch, struct req *req)
     }
     mongo_answered(e);
     for (size_t i = 0; i < batch->count; i++)
-        if (!mark_holders(e, batch->items[i], req)) { /* they are asked for once more */
+        if (!make_duplicates_dirty(e, batch->items[i], req)) { /* they are asked for once more */
             batch_put_back(batch);
             return;
         }
-    if (req->holders.id_count >= req->holders.max_ids) {
-        more_holders(e, batch, req);
+    if (req->duplicates.id_count >= req->duplicates.max_ids) {
+        more_duplicates(e, batch, req);
         return;
     }
-    if (!e->holders.queued) e->holders.max_items = MOST_WITH_HOLDERS;
-    for (size_t i = 0; i < batch->count; i++) doc_holders_known(e, batch->items[i]);
+    if (!e->duplicates.queued) e->duplicates.max_items = MOST_WITH_DUPLICATES;
+    for (size_t i = 0; i < batch->count; i++) document_duplicates_known(e, batch->items[i]);
 }
 
-static void tombs_back(struct engine *e, struct batch *batch, struct req *req)
+static void tombstones_back(struct engine *e, struct batch *batch, struct req *req)
 {
     if (req->err.code != LKS_E_OK) {
         mongo_failed(e, &req->err, req_kind_name(req->kind));
@@ -115,21 +116,21 @@ static void tombs_back(struct engine *e, struct batch *batch, struct req *req)
         return;
     }
     mongo_answered(e);
-    for (size_t i = 0; req->kind == REQ_TOMBS_PUT && i < req->tombs.count; i++)
-        tombs_note(e, req->tombs.tombs[i].due_ms);
+    for (size_t i = 0; req->kind == REQ_TOMBSTONES_PUT && i < req->tombstones.count; i++)
+        tombstones_note(e, req->tombstones.tombstones[i].due_ms);
     for (size_t i = 0; i < batch->count; i++) {
-        if (batch->lane == &e->claims)
-            part_claimed(e, batch->items[i]);
-        else if (req->kind == REQ_TOMBS_PUT)
-            doc_tomb_written(e, batch->items[i]);
+        if (batch->batch_queue == &e->takeovers)
+            target_taken_over(e, batch->items[i]);
+        else if (req->kind == REQ_TOMBSTONES_PUT)
+            document_tombstone_written(e, batch->items[i]);
         else
-            doc_untombed(e, batch->items[i]);
+            document_tombstone_dropped(e, batch->items[i]);
     }
 }
 
 static void all_failed(struct engine *e, struct batch *batch, const struct lks_err *err)
 {
-    for (size_t i = 0; i < batch->count; i++) part_failed(e, batch->items[i], err);
+    for (size_t i = 0; i < batch->count; i++) target_failed(e, batch->items[i], err);
 }
 
 static void makes_back(struct engine *e, struct batch *batch, struct req *req)
@@ -138,7 +139,7 @@ static void makes_back(struct engine *e, struct batch *batch, struct req *req)
         all_failed(e, batch, &req->err);
         return;
     }
-    for (size_t i = 0; i < batch->count; i++) part_made(e, batch->items[i], &req->make.made[i]);
+    for (size_t i = 0; i < batch->count; i++) target_made(e, batch->items[i], &req->make.made[i]);
 }
 
 /* Counts a failure for a circuit; one that is certainly the provider's opens it at once. True if it opened.
@@ -184,24 +185,24 @@ static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
     if (tripping && (!good || lks_err_of_provider(tripping))) embedder_failed(e, em, tripping);
     for (size_t i = 0; i < batch->count; i++) {
         if (req->embed.errors && req->embed.errors[i]) {
-            part_not_embedded(e, batch->items[i], req->embed.errors[i]);
+            target_not_embedded(e, batch->items[i], req->embed.errors[i]);
             continue;
         }
-        struct part *part = batch->items[i];
-        const struct collection_state *c = &e->collections[part->collection];
+        struct target *target = batch->items[i];
+        const struct collection_state *c = &e->collections[target->collection];
         struct lks_err err;
         if (!req->embed.vectors[i]) { /* still under way: asked for again */
-            if (circuit_closed(&em->circuit) || part->doc->work.explicit_ask)
-                lane_push(batch->lane, &part->node);
+            if (circuit_closed(&em->circuit) || target->doc->work.explicit_ask)
+                batch_queue_push(batch->batch_queue, &target->node);
             else
-                part_park(e, part);
+                target_defer(e, target);
             continue;
         }
         if (usable_vector(req->embed.vectors[i], req->embed.dimensions, c->cosine, c->most, &err)) {
-            part_embedded(e, part, req->embed.vectors[i], req->embed.dimensions);
+            target_embedded(e, target, req->embed.vectors[i], req->embed.dimensions);
             req->embed.vectors[i] = NULL;
         } else {
-            part_not_embedded(e, part, &err);
+            target_not_embedded(e, target, &err);
         }
     }
 }
@@ -251,29 +252,29 @@ static bool index_request_failed(struct engine *e, struct batch *batch, struct r
     collection_failed(e, c, &req->err);
     struct lks_err shown = index_error(&req->err);
     for (size_t i = 0; i < batch->count; i++)
-        part_not_written(e, batch->items[i], &shown, may_be_written(req, i));
+        target_not_written(e, batch->items[i], &shown, may_be_written(req, i));
     return true;
 }
 
-/* The witnesses that matter to one part: its point, and those made from its document. */
-static size_t witnesses_of(const struct part *part, const struct req *req, struct witness *out, size_t max)
+/* The stamps that matter to one part: its point, and those made from its document. */
+static size_t stamps_of(const struct target *target, const struct req *req, struct stamp *out, size_t max)
 {
     size_t count = 0;
-    const char *point_id = part->stage == PART_STRAY_LOOK ? part->strays[part->stray_count - 1]
-                           : part->stage == PART_BORROW   ? part->twin
-                           : part->wanted.point           ? part->made.point_id
-                                                          : NULL;
-    const struct witness *own = NULL;
+    const char *point_id = target->stage == TARGET_STALE_LOOK ? target->stale_points[target->stale_count - 1]
+                           : target->stage == TARGET_BORROW   ? target->twin
+                           : target->wanted.point             ? target->made.point_id
+                                                              : NULL;
+    const struct stamp *own = NULL;
     if (point_id &&
         req->lookup.found_count > 0) { /* the standard has no search in an array that isn't there */
-        struct witness key = {.ours = false};
+        struct stamp key = {.ours = false};
         memcpy(key.point_id, point_id, POINT_ID_BYTES);
-        own = bsearch(&key, req->lookup.found, req->lookup.found_count, sizeof key, witness_compare);
+        own = bsearch(&key, req->lookup.found, req->lookup.found_count, sizeof key, stamp_compare);
         if (own && count < max) out[count++] = *own;
     }
-    for (size_t i = 0; i < req->lookup.found_count && part->stage == PART_LOOK; i++) {
-        const struct witness *w = &req->lookup.found[i];
-        if (w != own && w->ours && w->doc && count < max && strcmp(w->doc, part->doc->json) == 0)
+    for (size_t i = 0; i < req->lookup.found_count && target->stage == TARGET_LOOK; i++) {
+        const struct stamp *w = &req->lookup.found[i];
+        if (w != own && w->ours && w->doc && count < max && strcmp(w->doc, target->doc->json) == 0)
             out[count++] = *w;
     }
     return count;
@@ -285,30 +286,30 @@ static void looks_back(struct engine *e, struct batch *batch, struct req *req)
     collection_succeeded(&e->collections[req->lookup.collection]);
     if (req->lookup.consistent && !req->lookup.agreed) replicas_unasked(e, req->lookup.collection);
     size_t max = req->lookup.found_count + 1;
-    struct witness *some = calloc(max, sizeof *some); /* shallow copies: the request owns the strings */
+    struct stamp *some = calloc(max, sizeof *some); /* shallow copies: the request owns the strings */
     for (size_t i = 0; i < batch->count; i++) {
-        struct part *part = batch->items[i];
-        part->agreed = req->lookup.consistent && req->lookup.agreed;
+        struct target *target = batch->items[i];
+        target->agreed = req->lookup.consistent && req->lookup.agreed;
         if (some) {
-            part_looked(e, part, some, witnesses_of(part, req, some, max));
+            target_looked(e, target, some, stamps_of(target, req, some, max));
         } else {
             struct lks_err err;
             lks_fail(&err, LKS_E_UNKNOWN, "out of memory");
-            part_failed(e, part, &err);
+            target_failed(e, target, &err);
         }
     }
     free(some);
 }
 
-static void point_back(struct engine *e, struct part *part, struct point_write *point)
+static void point_back(struct engine *e, struct target *target, struct point_write *point)
 {
     struct lks_err err;
     if (point->code == LKS_E_OK) {
-        part_written(e, part);
+        target_written(e, target);
     } else {
         lks_fail(&err, point->code, "%s", point->error ? point->error : "Qdrant did not say why");
         err.blame = point->blame;
-        part_not_written(e, part, &err, point->unknown);
+        target_not_written(e, target, &err, point->unknown);
     }
 }
 
@@ -334,13 +335,13 @@ static void deletes_back(struct engine *e, struct batch *batch, struct req *req)
 {
     if (index_request_failed(e, batch, req, req->del.collection)) return;
     collection_succeeded(&e->collections[req->del.collection]);
-    for (size_t i = 0; i < batch->count; i++) part_deleted(e, batch->items[i]);
+    for (size_t i = 0; i < batch->count; i++) target_deleted(e, batch->items[i]);
 }
 
 void receive(struct engine *e, struct req *req)
 {
     struct batch *batch = req->context;
-    batch->lane->in_flight--;
+    batch->batch_queue->in_flight--;
     switch (req->kind) {
     case REQ_READ:
         reads_back(e, batch, req);
@@ -348,12 +349,12 @@ void receive(struct engine *e, struct req *req)
     case REQ_RECORD:
         records_back(e, batch, req);
         break;
-    case REQ_HOLDERS:
-        holders_back(e, batch, req);
+    case REQ_DUPLICATES:
+        duplicates_back(e, batch, req);
         break;
-    case REQ_TOMBS_PUT:
-    case REQ_TOMBS_DROP:
-        tombs_back(e, batch, req);
+    case REQ_TOMBSTONES_PUT:
+    case REQ_TOMBSTONES_DROP:
+        tombstones_back(e, batch, req);
         break;
     case REQ_MAKE:
         makes_back(e, batch, req);

@@ -1,6 +1,6 @@
 /*
  * refused.c - the documents whose record can be written nowhere, for whoever asks what is wrong. What brings
- * anybody back to them is their tomb.
+ * anybody back to them is their tombstone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static struct refused **find(struct engine *e, const struct docid *id)
     return at;
 }
 
-void refused_note(struct engine *e, const struct doc *doc)
+void refused_note(struct engine *e, const struct document *doc)
 {
     if (*find(e, doc->id) || e->refused_count >= MOST_REFUSED) return;
     struct refused *one = calloc(1, sizeof *one);
@@ -40,7 +40,7 @@ void refused_note(struct engine *e, const struct doc *doc)
     free(one);
 }
 
-void refused_forget(struct engine *e, const struct doc *doc)
+void refused_forget(struct engine *e, const struct document *doc)
 {
     struct refused **at = e->refused ? find(e, doc->id) : NULL, *one = at ? *at : NULL;
     if (!one) return;
@@ -53,7 +53,7 @@ void refused_forget(struct engine *e, const struct doc *doc)
     free(json);
 }
 
-bool refused_is(struct engine *e, const struct doc *doc)
+bool refused_is(struct engine *e, const struct document *doc)
 {
     return e->refused && *find(e, doc->id);
 }

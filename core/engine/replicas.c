@@ -21,112 +21,114 @@ static uint64_t bit(size_t collection)
 /* ---- one point ---- */
 
 /* The record says that this very point was written, with this text and payload. */
-static bool is_recorded(const struct part *part)
+static bool is_recorded(const struct target *target)
 {
-    const struct entry *before = &part->doc->src.record.entries[part->collection];
-    const struct made *made = &part->made;
+    const struct entry *before = &target->doc->src.record.entries[target->collection];
+    const struct made *made = &target->made;
     return before->present && before->status == SYNC_SYNCED &&
            strcmp(before->point_id, made->point_id) == 0 &&
            strcmp(before->content_hash, made->content_hash) == 0 &&
            strcmp(before->payload_hash, made->payload_hash) == 0;
 }
 
-bool replicas_want_write(const struct engine *e, const struct part *part, const struct witness *own)
+bool replicas_want_write(const struct engine *e, const struct target *target, const struct stamp *own)
 {
-    const struct doc *doc = part->doc;
-    if (!e->collections[part->collection].replicated || part->wrote || !own || !own->ours) return false;
-    bool replayed = doc->work.after && doc->work.after <= e->stream.doubt_until && !e->lease.clean_start;
-    return own->differs || doc->work.tomb || !is_recorded(part) || replayed ||
-           owed_has(&doc->work.owed, part->collection, own->point_id);
+    const struct document *doc = target->doc;
+    if (!e->collections[target->collection].replicated || target->wrote || !own || !own->ours) return false;
+    bool replayed = doc->work.after && doc->work.after <= e->stream.verify_until && !e->lease.clean_start;
+    return own->differs || doc->work.tombstone || !is_recorded(target) || replayed ||
+           owed_has(&doc->work.owed, target->collection, own->point_id);
 }
 
-bool replicas_owe_former(const struct engine *e, struct part *part)
+bool replicas_owe_former(const struct engine *e, struct target *target)
 {
-    const struct entry *before = &part->doc->src.record.entries[part->collection];
-    if (!e->collections[part->collection].replicated || part->doc->gone || !before->point_id[0]) return true;
-    if (part->wanted.point && strcmp(before->point_id, part->made.point_id) == 0) return true;
-    return owed_add(&part->doc->work.owed, part->collection, before->point_id);
+    const struct entry *before = &target->doc->src.record.entries[target->collection];
+    if (!e->collections[target->collection].replicated || target->doc->gone || !before->point_id[0])
+        return true;
+    if (target->wanted.point && strcmp(before->point_id, target->made.point_id) == 0) return true;
+    return owed_add(&target->doc->work.owed, target->collection, before->point_id);
 }
 
-/* Only its tomb brings us here, which is owed something, and its entry is not synced. */
-static bool waits(const struct part *part)
+/* Only its tombstone brings us here, which is owed something, and its entry is not synced. */
+static bool waits(const struct target *target)
 {
-    const struct doc *doc = part->doc;
-    const struct entry *entry = &doc->src.record.entries[part->collection];
-    return doc->work.tomb_alone && !doc->gone && doc->work.owed.count > 0 && entry->present &&
+    const struct document *doc = target->doc;
+    const struct entry *entry = &doc->src.record.entries[target->collection];
+    return doc->work.tombstone_alone && !doc->gone && doc->work.owed.count > 0 && entry->present &&
            entry->status != SYNC_SYNCED;
 }
 
 /* Nobody comes back to it before the document changes. */
-static bool waits_for_change(const struct part *part)
+static bool waits_for_change(const struct target *target)
 {
-    const struct entry *entry = &part->doc->src.record.entries[part->collection];
+    const struct entry *entry = &target->doc->src.record.entries[target->collection];
     return entry->status == SYNC_FAILED && entry->next_retry_ms == NO_TIME;
 }
 
-bool replicas_strays_only(const struct part *part)
+bool replicas_stale_points_only(const struct target *target)
 {
-    const struct owed_points *owed = &part->doc->work.owed;
-    if (!waits(part) || !waits_for_change(part)) return false;
+    const struct owed_points *owed = &target->doc->work.owed;
+    if (!waits(target) || !waits_for_change(target)) return false;
     for (size_t i = 0; i < owed->count; i++)
-        if (owed->items[i].collection == part->collection) return true;
+        if (owed->items[i].collection == target->collection) return true;
     return false;
 }
 
-bool replicas_leave(const struct part *part)
+bool replicas_leave(const struct target *target)
 {
-    return waits(part) && !replicas_strays_only(part);
+    return waits(target) && !replicas_stale_points_only(target);
 }
 
-enum stray_verdict replicas_judge_stray(struct part *part, const char *stray, const struct witness *seen,
-                                        struct lks_err *err)
+enum stale_verdict replicas_judge_stale(struct target *target, const char *stale_point,
+                                        const struct stamp *seen, struct lks_err *err)
 {
-    struct owed_points *owed = &part->doc->work.owed;
-    if (!owed_has(owed, part->collection, stray)) return STRAY_GONE;
+    struct owed_points *owed = &target->doc->work.owed;
+    if (!owed_has(owed, target->collection, stale_point)) return STALE_GONE;
     /* What another document of ours wrote to all replicas they agree on. Else it writes it once more, should
      * it still be its own. */
-    if (part->agreed && (!seen || (seen->ours && seen->differs))) return STRAY_DELETE;
-    if (part->agreed) {
-        owed_done(owed, part->collection, stray);
-        return STRAY_GONE;
+    if (target->agreed && (!seen || (seen->ours && seen->differs))) return STALE_DELETE;
+    if (target->agreed) {
+        owed_done(owed, target->collection, stale_point);
+        return STALE_GONE;
     }
-    if (part->doc->work.tomb) return STRAY_GONE; /* for now: the tomb stays */
+    if (target->doc->work.tombstone) return STALE_GONE; /* for now: the tombstone stays */
     lks_fail(err, LKS_E_QDRANT_UNAVAILABLE,
              "point %s may be on a replica that was not asked: not all replicas of the collection answer",
-             stray);
-    return STRAY_UNKNOWN;
+             stale_point);
+    return STALE_UNKNOWN;
 }
 
 /*
  * It is written down which point that was, before the record says that it failed: the document may be gone,
  * or have another id, when somebody comes back, and the replica that is read then may not show it.
  */
-void part_not_written(struct engine *e, struct part *part, const struct lks_err *err, bool unknown)
+void target_not_written(struct engine *e, struct target *target, const struct lks_err *err, bool unknown)
 {
-    bool deletes = part->stage == PART_STRAY_DELETE;
-    const char *point_id = deletes ? part->strays[part->stray_count - 1] : part->made.point_id;
-    bool owes = unknown && e->collections[part->collection].replicated;
-    if (owes && owed_add(&part->doc->work.owed, part->collection, point_id) &&
-        (part->unconfirmed = malloc(sizeof *err))) {
-        *part->unconfirmed = *err;
-        docid_free(part->claimed);
-        part->claimed = docid_copy(part->doc->id);
+    bool deletes = target->stage == TARGET_STALE_DELETE;
+    const char *point_id = deletes ? target->stale_points[target->stale_count - 1] : target->made.point_id;
+    bool owes = unknown && e->collections[target->collection].replicated;
+    if (owes && owed_add(&target->doc->work.owed, target->collection, point_id) &&
+        (target->unconfirmed = malloc(sizeof *err))) {
+        *target->unconfirmed = *err;
+        docid_free(target->taken_over);
+        target->taken_over = docid_copy(target->doc->id);
     }
-    if (!part->unconfirmed || !part->claimed) {
-        part_failed(e, part, err);
+    if (!target->unconfirmed || !target->taken_over) {
+        target_failed(e, target, err);
         return;
     }
-    part->after_claim = PART_SETTLED;
-    part->stage = PART_CLAIM;
-    lane_push(&e->claims, &part->node);
+    target->after_takeover = TARGET_SETTLED;
+    target->stage = TARGET_TAKEOVER;
+    batch_queue_push(&e->takeovers, &target->node);
 }
 
-bool replicas_compare(const struct engine *e, const struct part *part)
+bool replicas_compare(const struct engine *e, const struct target *target)
 {
-    if (!e->collections[part->collection].replicated) return false;
-    if (part->stage == PART_STRAY_LOOK)
-        return owed_has(&part->doc->work.owed, part->collection, part->strays[part->stray_count - 1]);
-    return e->scan.doubt && (e->scan.wanted || e->scan.running);
+    if (!e->collections[target->collection].replicated) return false;
+    if (target->stage == TARGET_STALE_LOOK)
+        return owed_has(&target->doc->work.owed, target->collection,
+                        target->stale_points[target->stale_count - 1]);
+    return e->scan.verify_points && (e->scan.wanted || e->scan.running);
 }
 
 void replicas_unasked(struct engine *e, size_t collection)
@@ -202,17 +204,17 @@ static void look(struct engine *e)
 /* Those that a scan which begins now can prove to be the same everywhere. */
 void replicas_scan_begins(struct engine *e)
 {
-    uint64_t only = scan_wish(e).only;
+    uint64_t only = scan_request(e).only;
     e->replicas.proving = 0;
-    if (!e->scan.doubt || e->scan.from || e->scan.recent) return;
+    if (!e->scan.verify_points || e->scan.from || e->scan.recent) return;
     for (size_t i = 0; i < e->collection_count; i++)
         if (e->collections[i].replicated && e->collections[i].replicas_active && (!only || only & bit(i)))
             e->replicas.proving |= bit(i);
 }
 
-void replicas_scan_ends(struct engine *e, bool doubt)
+void replicas_scan_ends(struct engine *e, bool verify_points)
 {
-    uint64_t proven = doubt ? e->replicas.proving & e->replicas.owed : 0;
+    uint64_t proven = verify_points ? e->replicas.proving & e->replicas.owed : 0;
     e->replicas.proving = 0;
     if (!proven) return;
     e->replicas.owed &= ~proven;
@@ -232,7 +234,7 @@ static bool ready(const struct engine *e)
 void replicas_run(struct engine *e)
 {
     int64_t now = now_ms(e);
-    if (e->phase != PHASE_RUN || e->config->errand.on || e->config->once) return;
+    if (e->phase != PHASE_RUN || e->config->one_shot.on || e->config->once) return;
     if (!e->replicas.requested && now >= e->replicas.next_ms && lease_covers_request(e)) look(e);
     if (!ready(e) || now < e->replicas.again_ms || !scan_idle(e) || e->compare.state != COMPARE_NONE) return;
     e->replicas.wait_ms = e->replicas.wait_ms ? 2 * e->replicas.wait_ms : e->config->interval_ms;

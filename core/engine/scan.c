@@ -24,51 +24,51 @@ bool scan_idle(const struct engine *e)
     return !e->scan.wanted && !e->scan.running && !e->sweep.running;
 }
 
-void scan_start(struct engine *e, bool doubt)
+void scan_start(struct engine *e, bool verify_points)
 {
     /* One that is under way begins anew: what it has passed was seen with less doubt, or before what made us
      * doubt. */
     for (size_t i = 0; i < e->collection_count; i++)
-        e->collections[i].virgin = false;                                   /* we have been at work */
+        e->collections[i].known_empty = false;                              /* we have been at work */
     if (e->compare.state == COMPARE_RUNS) e->compare.state = COMPARE_WAITS; /* this one is about everything */
     e->scan.wanted = true;
     e->scan.recent = e->scan.silent = false;
     /* What was swept for is still to be found. */
-    e->scan.doubt |= doubt || (e->sweep.running && !e->sweep.recount);
+    e->scan.verify_points |= verify_points || (e->sweep.running && !e->sweep.recount);
     e->scan.anew = true; /* a page may be under way that borrows the position */
     e->scan.running = false;
     e->sweep.running = false;
     e->save.dirty = true;
 }
 
-struct engine_compare scan_wish(const struct engine *e)
+struct engine_compare scan_request(const struct engine *e)
 {
-    const struct engine_errand *errand = &e->config->errand;
-    if (e->compare.state == COMPARE_RUNS) return e->compare.wish;
-    return (struct engine_compare){.only = errand->only,
-                                   .force = errand->force,
-                                   .whole = errand->whole,
-                                   .allow_deletes = errand->allow_deletes};
+    const struct engine_one_shot *one_shot = &e->config->one_shot;
+    if (e->compare.state == COMPARE_RUNS) return e->compare.request;
+    return (struct engine_compare){.only = one_shot->only,
+                                   .force = one_shot->force,
+                                   .whole = one_shot->whole,
+                                   .allow_deletes = one_shot->allow_deletes};
 }
 
-bool engine_compare(struct engine *e, const struct engine_compare *wish)
+bool engine_compare(struct engine *e, const struct engine_compare *request)
 {
     if (e->compare.state != COMPARE_NONE) return false;
     e->compare.state = COMPARE_WAITS;
-    e->compare.wish = *wish;
+    e->compare.request = *request;
     e->compare.partial = false;
-    if (wish->allow_deletes) { /* those that are held need not wait until everything is compared */
+    if (request->allow_deletes) { /* those that are held need not wait until everything is compared */
         e->sweep.allowed = true;
         e->sweep.recount_ms = 0;
     }
-    if (wish->whole) epochs_forgive(e);
+    if (request->whole) epochs_forgive(e);
     return true;
 }
 
 void engine_compare_stop(struct engine *e)
 {
     if (e->compare.state == COMPARE_RUNS) {
-        e->scan.wanted = e->scan.running = e->scan.doubt = e->scan.ended = false;
+        e->scan.wanted = e->scan.running = e->scan.verify_points = e->scan.ended = false;
         e->scan.anew = true; /* a page may be under way that borrows the position */
         e->sweep.running = false;
         e->save.dirty = true;
@@ -81,7 +81,7 @@ void engine_compare_stop(struct engine *e)
 static void compare_run(struct engine *e)
 {
     if (!scan_idle(e) || e->scan.requested || e->sweep.requested) return;
-    if (!watermark_idle(&e->scan.mark) || !watermark_idle(&e->sweep.mark)) return;
+    if (!watermark_idle(&e->scan.watermark) || !watermark_idle(&e->sweep.watermark)) return;
     if (e->compare.state == COMPARE_WAITS) {
         scan_start(e, true);
         e->compare.state = COMPARE_RUNS;
@@ -117,10 +117,10 @@ static void begin(struct engine *e)
         e->scan.from = NULL;
         e->scan.anew = false;
     }
-    watermark_fini(&e->scan.mark);
+    watermark_fini(&e->scan.watermark);
     if (e->scan.from) {
         struct docid *position = docid_copy(e->scan.from);
-        if (position) watermark_pass(&e->scan.mark, position);
+        if (position) watermark_advance(&e->scan.watermark, position);
     }
     e->scan.wanted = false;
     e->scan.running = true;
@@ -128,14 +128,14 @@ static void begin(struct engine *e)
     e->scan.seen = 0;
     e->scan.pace = e->scan.last_pace = (struct scan_pace){.at_ms = now_ms(e)};
     e->scan.total = -1;
-    e->scan.recent = e->scan.recent && !e->scan.doubt && !e->scan.from;
+    e->scan.recent = e->scan.recent && !e->scan.verify_points && !e->scan.from;
     e->scan.all = !e->scan.recent && !e->scan.from;
     if (!e->scan.recent) e->scan.full_ms = now_ms(e);
     e->scan.generation++;
     e->save.dirty = true;
     replicas_scan_begins(e);
     LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-             e->scan.doubt ? "scan begins, comparing with the points" : "scan begins",
+             e->scan.verify_points ? "scan begins, comparing with the points" : "scan begins",
              LOG_STR("source", e->config->source),
              LOG_STR("from", e->scan.from ? "where the last one stopped" : "the first document"));
 }
@@ -143,13 +143,13 @@ static void begin(struct engine *e)
 static void next_page(struct engine *e)
 {
     size_t limit = e->config->max_docs - e->config->max_docs / 4; /* the rest is for the stream */
-    size_t room = limit > e->docs_in_work ? limit - e->docs_in_work : 0;
+    size_t space = limit > e->docs_in_work ? limit - e->docs_in_work : 0;
     size_t bytes = e->config->max_bytes > e->bytes_in_work ? e->config->max_bytes - e->bytes_in_work : 0;
-    if ((room < PAGE_MIN_DOCS || bytes < e->config->max_bytes / 4) && e->docs_in_work > 0) return;
+    if ((space < PAGE_MIN_DOCS || bytes < e->config->max_bytes / 4) && e->docs_in_work > 0) return;
     struct req *req = req_new(REQ_SCAN, (void *)(uintptr_t)e->scan.generation);
     if (!req) return;
     req->scan.from = e->scan.from;
-    req->scan.max_docs = room < PAGE_DOCS ? (room ? room : 1) : PAGE_DOCS;
+    req->scan.max_docs = space < PAGE_DOCS ? (space ? space : 1) : PAGE_DOCS;
     req->scan.max_bytes = bytes ? bytes : 1;
     req->scan.after = e->stream.received.at; /* no older than what the stream has shown already */
     req->scan.recent_only = e->scan.recent;
@@ -158,28 +158,31 @@ static void next_page(struct engine *e)
 }
 
 /* False when memory is out: it has to come by again. */
-static bool take_scanned(struct engine *e, struct source_doc *src)
+static bool take_scanned(struct engine *e, struct source_document *src)
 {
     struct docid *position = docid_copy(src->id), *from = docid_copy(src->id);
-    struct mark *mark = position && from ? watermark_hold(&e->scan.mark, position) : NULL;
+    struct watermark_entry *entry = position && from ? watermark_hold(&e->scan.watermark, position) : NULL;
     if (position && !from) docid_free(position);
-    struct engine_compare wish = scan_wish(e);
-    struct why why = {.doubt = e->scan.doubt, .scanned = true, .only = wish.only, .force = wish.force};
-    bool taken = mark && why_add_hold(&why, mark);
-    if (taken && docs_find(e, src->id)) {
-        why.scanned = false;
-        taken = doc_mark(e, src->id, &why);
+    struct engine_compare request = scan_request(e);
+    struct dirty_reason reason = {.verify_points = e->scan.verify_points,
+                                  .scanned = true,
+                                  .only = request.only,
+                                  .force = request.force};
+    bool taken = entry && dirty_reason_add_hold(&reason, entry);
+    if (taken && document_table_find(e, src->id)) {
+        reason.scanned = false;
+        taken = document_make_dirty(e, src->id, &reason);
     } else if (taken) {
-        taken = doc_adopt(e, src, &why) != NULL;
+        taken = document_adopt(e, src, &reason) != NULL;
     }
     if (taken) {
         docid_free(e->scan.from);
         e->scan.from = from;
         return true;
     }
-    why_fini(&why);
+    dirty_reason_fini(&reason);
     docid_free(from);
-    if (mark) watermark_retract(mark);
+    if (entry) watermark_retract(entry);
     return false;
 }
 
@@ -198,7 +201,7 @@ static void page(struct engine *e, struct req *req)
         note_pace(e);
         e->scan.ended = req->scan.end && taken == req->scan.count;
     }
-    docs_unlinger(e);
+    document_table_end_linger(e);
 }
 
 /* Without a change stream everything is compared at intervals. */
@@ -209,30 +212,30 @@ static bool polls(const struct engine *e)
 
 static void end(struct engine *e)
 {
-    bool doubt = e->scan.doubt;
+    bool verify_points = e->scan.verify_points;
     LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "scan done",
              LOG_STR("source", e->config->source), LOG_INT("documents", e->scan.seen));
     bool swept_lately = e->scan.recent || e->scan.silent ? now_ms(e) < e->sweep.due_ms : false;
-    e->scan.running = e->scan.doubt = e->scan.recent = false;
+    e->scan.running = e->scan.verify_points = e->scan.recent = false;
     docid_free(e->scan.from);
     e->scan.from = NULL;
-    watermark_fini(&e->scan.mark); /* a scan to come begins at the first document */
+    watermark_fini(&e->scan.watermark); /* a scan to come begins at the first document */
     e->scan.next_ms = now_ms(e) + e->config->poll_interval_ms;
     e->save.dirty = true;
-    e->heal.wanted = true;
-    replicas_scan_ends(e, doubt);
-    if (e->scan.all) behind_scanned(e);
+    e->count_check.wanted = true;
+    replicas_scan_ends(e, verify_points);
+    if (e->scan.all) lag_scanned(e);
     /* What another installation writes has no document here. When it is gone everything is compared. */
-    if ((doubt || (polls(e) && !swept_lately)) && !epochs_another(e)) sweep_begin(e);
+    if ((verify_points || (polls(e) && !swept_lately)) && !epochs_another(e)) sweep_begin(e);
 }
 
 void scan_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN) return;
-    if (e->config->errand.on && !e->config->errand.scan)
+    if (e->config->one_shot.on && !e->config->one_shot.scan)
         return; /* whoever comes next notices what is missing */
     compare_run(e);
-    bool followed = e->config->errand.on || e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
+    bool followed = e->config->one_shot.on || e->stream.open || polls(e) || e->config->watch == WATCH_OFF;
     bool idle = !e->scan.wanted && !e->scan.running && (!e->sweep.running || sweep_waits(e));
     if (polls(e) && idle && e->compare.state != COMPARE_RUNS && !e->config->once &&
         now_ms(e) >= e->scan.next_ms) {
@@ -244,7 +247,7 @@ void scan_run(struct engine *e)
     /* The stream first, then the scan; and what an earlier scan began must be over, or its positions would
      * mix with ours. */
     if (e->scan.wanted && followed && !e->scan.requested && !e->sweep.requested &&
-        watermark_idle(&e->scan.mark))
+        watermark_idle(&e->scan.watermark))
         begin(e);
     if (!e->scan.running || e->scan.requested || mongo_paused(e)) {
         sweep_run(e);
@@ -252,7 +255,7 @@ void scan_run(struct engine *e)
     }
     if (!e->scan.ended)
         next_page(e);
-    else if (watermark_idle(&e->scan.mark))
+    else if (watermark_idle(&e->scan.watermark))
         end(e);
 }
 

@@ -74,36 +74,36 @@ void submit_to_index(struct engine *e, struct req *req)
 
 /* ---- out ---- */
 
-static struct batch *take(struct lane *lane)
+static struct batch *take(struct batch_queue *batch_queue)
 {
-    size_t count = lane_batch(lane);
+    size_t count = batch_queue_batch(batch_queue);
     struct batch *batch = malloc(sizeof *batch + count * sizeof(void *));
     if (!batch) return NULL;
-    batch->lane = lane;
+    batch->batch_queue = batch_queue;
     batch->count = count;
-    for (size_t i = 0; i < count; i++) batch->items[i] = lane_pop(lane);
-    lane->in_flight++;
+    for (size_t i = 0; i < count; i++) batch->items[i] = batch_queue_pop(batch_queue);
+    batch_queue->in_flight++;
     return batch;
 }
 
 /* Everything back into the lane it came from, in its order. */
 void batch_put_back(struct batch *batch)
 {
-    for (size_t i = batch->count; i-- > 0;) lane_push_front(batch->lane, batch->items[i]);
+    for (size_t i = batch->count; i-- > 0;) batch_queue_push_front(batch->batch_queue, batch->items[i]);
 }
 
 static void give_up_batch(struct batch *batch, struct req *req)
 {
     batch_put_back(batch);
-    batch->lane->in_flight--;
+    batch->batch_queue->in_flight--;
     free(batch);
     req_free(req);
 }
 
 /* A request of `kind` for what waits in the lane; NULL when memory is out (everything waits on). */
-static struct req *request_for(struct lane *lane, enum req_kind kind, struct batch **batch)
+static struct req *request_for(struct batch_queue *batch_queue, enum req_kind kind, struct batch **batch)
 {
-    *batch = take(lane);
+    *batch = take(batch_queue);
     if (!*batch) return NULL;
     struct req *req = req_new(kind, *batch);
     if (!req) give_up_batch(*batch, NULL);
@@ -125,8 +125,8 @@ static void send_reads(struct engine *e)
        contents may be done with already, and nobody would come back for them. */
     req->read.after = e->stream.received.at;
     for (size_t i = 0; i < batch->count; i++) {
-        struct doc *doc = batch->items[i];
-        doc_reading(e, doc);
+        struct document *doc = batch->items[i];
+        document_reading(e, doc);
         req->read.ids[i] = doc->id;
         if (doc->work.after > req->read.after) req->read.after = doc->work.after;
     }
@@ -146,7 +146,7 @@ static void send_records(struct engine *e)
     }
     req->record.count = batch->count;
     for (size_t i = 0; i < batch->count; i++) {
-        struct doc *doc = batch->items[i];
+        struct document *doc = batch->items[i];
         req->record.writes[i] =
             (struct record_write){.id = doc->id, .before = &doc->src.record, .after = &doc->after};
     }
@@ -155,63 +155,66 @@ static void send_records(struct engine *e)
 
 /* Holders come on top of the credits for documents, so one page of them after the other. What waits for a
  * page may be what takes the bytes that reading needs. */
-static bool room_for_holders(const struct engine *e)
+static bool space_for_duplicates(const struct engine *e)
 {
     return e->reads.queued < e->config->max_docs || e->bytes_in_work >= e->config->max_bytes;
 }
 
-static void send_holders(struct engine *e)
+static void send_duplicates(struct engine *e)
 {
     struct batch *batch;
-    struct req *req = request_for(&e->holders, REQ_HOLDERS, &batch);
+    struct req *req = request_for(&e->duplicates, REQ_DUPLICATES, &batch);
     if (!req) return;
     size_t keys = 0;
-    for (size_t i = 0; i < batch->count; i++) keys += ((struct doc *)batch->items[i])->freed_count;
-    req->holders.max_ids = e->config->max_docs;
-    req->holders.from = ((struct doc *)batch->items[0])->holders_from;
-    req->holders.keys = calloc(keys, sizeof *req->holders.keys);
-    if (!req->holders.keys) {
+    for (size_t i = 0; i < batch->count; i++) keys += ((struct document *)batch->items[i])->freed_count;
+    req->duplicates.max_ids = e->config->max_docs;
+    req->duplicates.from = ((struct document *)batch->items[0])->duplicates_from;
+    req->duplicates.keys = calloc(keys, sizeof *req->duplicates.keys);
+    if (!req->duplicates.keys) {
         give_up_batch(batch, req);
         return;
     }
     for (size_t i = 0; i < batch->count; i++) {
-        const struct doc *doc = batch->items[i];
-        for (size_t k = 0; k < doc->freed_count; k++) req->holders.keys[req->holders.count++] = doc->freed[k];
+        const struct document *doc = batch->items[i];
+        for (size_t k = 0; k < doc->freed_count; k++)
+            req->duplicates.keys[req->duplicates.count++] = doc->freed[k];
     }
     submit(e, &e->ports.source, req);
 }
 
-/* The tomb of a document, or that of the one whose point a part takes over. False when memory is out. */
-static bool fill_tomb(struct engine *e, const struct batch *batch, size_t i, struct tomb *tomb)
+/* The tombstone of a document, or that of the one whose point a part takes over. False when memory is out. */
+static bool fill_tombstone(struct engine *e, const struct batch *batch, size_t i, struct tombstone *tombstone)
 {
-    bool claim = batch->lane == &e->claims, drop = batch->lane == &e->tomb_drops;
-    const struct part *part = claim ? batch->items[i] : NULL;
-    const struct doc *doc = claim ? part->doc : batch->items[i];
-    bool own = !claim || docid_equal(part->claimed, doc->id);
-    bool refused = !claim && !drop && doc->refused;
-    bool still = claim && own && (doc->work.record_refused || refused_is(e, doc)); /* it is not written yet */
-    *tomb = (struct tomb){.id = docid_copy(claim ? part->claimed : doc->id),
-                          .after = doc->work.after,
-                          .since_ms = drop ? doc->work.tomb_since_ms : wall_ms(e),
-                          .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tomb_keep_ms(e)),
-                          .claim = claim || !doc->gone,
-                          .refused = refused || still};
-    if (!drop) tombs_sent(e, tomb->since_ms);
-    if (claim && e->stream.received.at > tomb->after) tomb->after = e->stream.received.at;
-    if (!claim && doc->freed_count > 0) tomb->key = strdup(doc->freed[0]);
-    if (own && !drop && !owed_add_all(&tomb->owed, &doc->work.owed)) return false;
-    return tomb->id && (claim || !doc->freed_count || tomb->key);
+    bool takeover = batch->batch_queue == &e->takeovers, drop = batch->batch_queue == &e->tombstone_drops;
+    const struct target *target = takeover ? batch->items[i] : NULL;
+    const struct document *doc = takeover ? target->doc : batch->items[i];
+    bool own = !takeover || docid_equal(target->taken_over, doc->id);
+    bool refused = !takeover && !drop && doc->refused;
+    bool still =
+        takeover && own && (doc->work.record_refused || refused_is(e, doc)); /* it is not written yet */
+    *tombstone =
+        (struct tombstone){.id = docid_copy(takeover ? target->taken_over : doc->id),
+                           .after = doc->work.after,
+                           .since_ms = drop ? doc->work.tombstone_since_ms : wall_ms(e),
+                           .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tombstone_keep_ms(e)),
+                           .takeover = takeover || !doc->gone,
+                           .refused = refused || still};
+    if (!drop) tombstones_sent(e, tombstone->since_ms);
+    if (takeover && e->stream.received.at > tombstone->after) tombstone->after = e->stream.received.at;
+    if (!takeover && doc->freed_count > 0) tombstone->key = strdup(doc->freed[0]);
+    if (own && !drop && !owed_add_all(&tombstone->owed, &doc->work.owed)) return false;
+    return tombstone->id && (takeover || !doc->freed_count || tombstone->key);
 }
 
-static void send_tombs(struct engine *e, struct lane *lane, enum req_kind kind)
+static void send_tombstones(struct engine *e, struct batch_queue *batch_queue, enum req_kind kind)
 {
     struct batch *batch;
-    struct req *req = request_for(lane, kind, &batch);
+    struct req *req = request_for(batch_queue, kind, &batch);
     if (!req) return;
-    req->tombs.tombs = calloc(batch->count, sizeof *req->tombs.tombs);
-    bool ok = req->tombs.tombs != NULL;
+    req->tombstones.tombstones = calloc(batch->count, sizeof *req->tombstones.tombstones);
+    bool ok = req->tombstones.tombstones != NULL;
     for (size_t i = 0; ok && i < batch->count; i++)
-        ok = fill_tomb(e, batch, i, &req->tombs.tombs[req->tombs.count++]);
+        ok = fill_tombstone(e, batch, i, &req->tombstones.tombstones[req->tombstones.count++]);
     if (!ok) {
         give_up_batch(batch, req);
         return;
@@ -231,7 +234,8 @@ static void send_makes(struct engine *e, size_t collection)
         return;
     }
     req->make.count = batch->count;
-    for (size_t i = 0; i < batch->count; i++) req->make.docs[i] = &((struct part *)batch->items[i])->doc->src;
+    for (size_t i = 0; i < batch->count; i++)
+        req->make.docs[i] = &((struct target *)batch->items[i])->doc->src;
     submit(e, &e->ports.maker, req);
 }
 
@@ -253,10 +257,10 @@ static void send_embeds(struct engine *e, size_t embedder)
     }
     req->embed.count = batch->count;
     for (size_t i = 0; i < batch->count; i++) {
-        const struct part *part = batch->items[i];
-        texts[i] = part->made.text;
-        bytes[i] = part->made.text_bytes;
-        fresh[i] = part_embeds_anew(part);
+        const struct target *target = batch->items[i];
+        texts[i] = target->made.text;
+        bytes[i] = target->made.text_bytes;
+        fresh[i] = target_embeds_anew(target);
     }
     submit(e, &e->ports.embedder, req);
 }
@@ -265,14 +269,15 @@ static void send_embeds(struct engine *e, size_t embedder)
 static void name_points(struct req *req, const struct batch *batch, bool vectors)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        struct part *part = batch->items[i];
-        bool stray = part->stage == PART_STRAY_LOOK;
-        bool with = part->wants_vector && !stray;
-        if (with != vectors || (!stray && !part->wanted.point)) continue;
-        part->asked_vector = with;
-        req->lookup.point_ids[req->lookup.point_count++] = stray ? part->strays[part->stray_count - 1]
-                                                           : part->stage == PART_BORROW ? part->twin
-                                                                                        : part->made.point_id;
+        struct target *target = batch->items[i];
+        bool stale_point = target->stage == TARGET_STALE_LOOK;
+        bool with = target->wants_vector && !stale_point;
+        if (with != vectors || (!stale_point && !target->wanted.point)) continue;
+        target->asked_vector = with;
+        req->lookup.point_ids[req->lookup.point_count++] =
+            stale_point                      ? target->stale_points[target->stale_count - 1]
+            : target->stage == TARGET_BORROW ? target->twin
+                                             : target->made.point_id;
     }
 }
 
@@ -288,14 +293,14 @@ static void send_looks(struct engine *e, size_t collection)
         give_up_batch(batch, req);
         return;
     }
-    req->lookup.whole = scan_wish(e).whole;
+    req->lookup.whole = scan_request(e).whole;
     name_points(req, batch, true);
     req->lookup.vector_count = req->lookup.point_count;
     name_points(req, batch, false);
     for (size_t i = 0; i < batch->count; i++) {
-        const struct part *part = batch->items[i];
-        req->lookup.consistent |= replicas_compare(e, part);
-        if (part->stage == PART_LOOK) req->lookup.docs[req->lookup.doc_count++] = part->doc->json;
+        const struct target *target = batch->items[i];
+        req->lookup.consistent |= replicas_compare(e, target);
+        if (target->stage == TARGET_LOOK) req->lookup.docs[req->lookup.doc_count++] = target->doc->json;
     }
     submit_to_index(e, req);
 }
@@ -313,18 +318,18 @@ static void send_writes(struct engine *e, size_t collection)
     }
     req->write.count = batch->count;
     for (size_t i = 0; i < batch->count; i++) {
-        const struct part *part = batch->items[i];
-        req->write.points[i] = (struct point_write){.point_id = part->made.point_id,
-                                                    .vector = part->vector,
-                                                    .dimensions = part->dimensions,
-                                                    .payload = part->made.payload,
-                                                    .payload_bytes = part->made.payload_bytes,
-                                                    .doc = part->doc->json,
-                                                    .key = part->made.key,
-                                                    .content_hash = part->made.content_hash,
-                                                    .payload_hash = part->made.payload_hash,
+        const struct target *target = batch->items[i];
+        req->write.points[i] = (struct point_write){.point_id = target->made.point_id,
+                                                    .vector = target->vector,
+                                                    .dimensions = target->dimensions,
+                                                    .payload = target->made.payload,
+                                                    .payload_bytes = target->made.payload_bytes,
+                                                    .doc = target->doc->json,
+                                                    .key = target->made.key,
+                                                    .content_hash = target->made.content_hash,
+                                                    .payload_hash = target->made.payload_hash,
                                                     .epoch = e->lease.epoch,
-                                                    .keeps = part->keeps};
+                                                    .keeps = target->keeps};
     }
     submit_to_index(e, req);
 }
@@ -342,8 +347,8 @@ static void send_deletes(struct engine *e, size_t collection)
     }
     req->del.count = batch->count;
     for (size_t i = 0; i < batch->count; i++) {
-        const struct part *part = batch->items[i];
-        req->del.point_ids[i] = part->strays[part->stray_count - 1];
+        const struct target *target = batch->items[i];
+        req->del.point_ids[i] = target->stale_points[target->stale_count - 1];
     }
     submit_to_index(e, req);
 }
@@ -351,24 +356,27 @@ static void send_deletes(struct engine *e, size_t collection)
 void send_ready(struct engine *e)
 {
     bool mongo = !mongo_paused(e), covered = lease_covers_request(e) && !epochs_hold(e);
-    bool tombs = mongo && !e->tombs.requested; /* not while they are being listed */
+    bool tombstones = mongo && !e->tombstones.requested; /* not while they are being listed */
     size_t before;
     do { /* memory out leaves a lane ready without sending: then wait for completions */
         before = e->in_flight;
-        if (mongo && e->bytes_in_work < e->config->max_bytes && lane_ready(&e->reads)) send_reads(e);
-        if (mongo && lane_ready(&e->records)) send_records(e);
-        if (mongo && room_for_holders(e) && lane_ready(&e->holders)) send_holders(e);
-        if (tombs && lane_ready(&e->tomb_puts)) send_tombs(e, &e->tomb_puts, REQ_TOMBS_PUT);
-        if (tombs && lane_ready(&e->claims)) send_tombs(e, &e->claims, REQ_TOMBS_PUT);
-        if (tombs && lane_ready(&e->tomb_drops)) send_tombs(e, &e->tomb_drops, REQ_TOMBS_DROP);
+        if (mongo && e->bytes_in_work < e->config->max_bytes && batch_queue_ready(&e->reads)) send_reads(e);
+        if (mongo && batch_queue_ready(&e->records)) send_records(e);
+        if (mongo && space_for_duplicates(e) && batch_queue_ready(&e->duplicates)) send_duplicates(e);
+        if (tombstones && batch_queue_ready(&e->tombstone_puts))
+            send_tombstones(e, &e->tombstone_puts, REQ_TOMBSTONES_PUT);
+        if (tombstones && batch_queue_ready(&e->takeovers))
+            send_tombstones(e, &e->takeovers, REQ_TOMBSTONES_PUT);
+        if (tombstones && batch_queue_ready(&e->tombstone_drops))
+            send_tombstones(e, &e->tombstone_drops, REQ_TOMBSTONES_DROP);
         for (size_t i = 0; i < e->collection_count; i++) {
             struct collection_state *c = &e->collections[i];
-            if (lane_ready(&c->make)) send_makes(e, i);
-            if (lane_ready(&c->look)) send_looks(e, i);
-            if (covered && lane_ready(&c->upsert)) send_writes(e, i);
-            if (covered && lane_ready(&c->del)) send_deletes(e, i);
+            if (batch_queue_ready(&c->make)) send_makes(e, i);
+            if (batch_queue_ready(&c->look)) send_looks(e, i);
+            if (covered && batch_queue_ready(&c->upsert)) send_writes(e, i);
+            if (covered && batch_queue_ready(&c->del)) send_deletes(e, i);
         }
         for (size_t i = 0; i < e->config->embedder_count; i++)
-            if (lane_ready(&e->embedders[i].embed)) send_embeds(e, i);
+            if (batch_queue_ready(&e->embedders[i].embed)) send_embeds(e, i);
     } while (e->in_flight != before);
 }

@@ -17,7 +17,7 @@
 static bool leaves_clean(const struct engine *e)
 {
     if (e->epochs.state != EPOCHS_CLEAN) return false;
-    if (e->config->errand.on) return e->state_loaded && !e->unknown && e->lease.clean_start;
+    if (e->config->one_shot.on) return e->state_loaded && !e->unknown && e->lease.clean_start;
     bool streams = e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM;
     return e->state_loaded && !e->unknown && (e->lease.clean_start || e->stream.replayed || !streams);
 }
@@ -66,12 +66,12 @@ static void lease_taken(struct engine *e, struct req *req)
 
 static void lease_refused(struct engine *e, struct req *req)
 {
-    const char *holder = req->lease.holder ? req->lease.holder : "";
+    const char *lease_holder = req->lease.lease_holder ? req->lease.lease_holder : "";
     int64_t wait = req->lease.remaining_ms < 100 ? 100 : req->lease.remaining_ms;
-    if (strcmp(e->lease.holder, holder) != 0)
+    if (strcmp(e->lease.lease_holder, lease_holder) != 0)
         log_info("another process holds the lease; waiting for it", LOG_STR("source", e->config->source),
-                 LOG_STR("holder", holder));
-    snprintf(e->lease.holder, sizeof e->lease.holder, "%s", holder);
+                 LOG_STR("holder", lease_holder));
+    snprintf(e->lease.lease_holder, sizeof e->lease.lease_holder, "%s", lease_holder);
     e->lease.next_ms = now_ms(e) + (wait > 1000 ? 1000 : wait);
 }
 
@@ -187,14 +187,14 @@ static void loaded(struct engine *e, struct req *req)
         if (position) { /* until we get further, this is what may be saved */
             *position = (struct stream_position){.token = bson_copy(e->stream.received.token),
                                                  .at = e->stream.received.at};
-            watermark_pass(&e->stream.mark, position);
+            watermark_advance(&e->stream.watermark, position);
         }
     }
     for (size_t i = 0; state->held && i < e->collection_count; i++) e->collections[i].held = state->held[i];
     e->sweep.drop_reported = state->drop_reported;
-    if (e->config->errand.on) { /* beside what is saved, whatever that is */
-        e->scan.wanted = e->config->errand.scan;
-        e->scan.doubt = true;
+    if (e->config->one_shot.on) { /* beside what is saved, whatever that is */
+        e->scan.wanted = e->config->one_shot.scan;
+        e->scan.verify_points = true;
         e->state_loaded = true;
         e->first_look_until_ms = INT64_MAX;
         if (!e->stopping) e->phase = PHASE_PROBE;
@@ -204,7 +204,8 @@ static void loaded(struct engine *e, struct req *req)
     e->replicas.owed = state->replicas_owed;
     bool changed = digests_changed(e, state);
     e->scan.wanted = state->scan_running || !e->stream.received.token || changed || e->config->once;
-    e->scan.doubt = state->scan_doubt || changed || !e->stream.received.token || !e->lease.clean_start;
+    e->scan.verify_points =
+        state->scan_verifies || changed || !e->stream.received.token || !e->lease.clean_start;
     if (state->scan_running && !changed && e->stream.received.token && !e->config->once) {
         e->scan.from = state->scan_after;
         state->scan_after = NULL;
@@ -245,15 +246,15 @@ static const char *place_of(const struct engine_collection *c)
 /* What may be saved now. False when memory is out. */
 static bool fill_state(struct engine *e, struct engine_state *state)
 {
-    const struct stream_position *safe = e->stream.mark.safe;
-    const struct docid *scanned = e->scan.running ? e->scan.mark.safe : NULL;
+    const struct stream_position *safe = e->stream.watermark.safe;
+    const struct docid *scanned = e->scan.running ? e->scan.watermark.safe : NULL;
     state->token = safe && safe->token ? bson_copy(safe->token) : NULL;
     state->token_time = safe ? safe->at : 0;
     bool asked = e->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
-    bool sweeps = (e->sweep.running && !asked && !e->sweep.recount) || !watermark_idle(&e->sweep.mark);
+    bool sweeps = (e->sweep.running && !asked && !e->sweep.recount) || !watermark_idle(&e->sweep.watermark);
     bool again = sweeps || epochs_another(e); /* who comes next must see that, too */
     state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || again;
-    state->scan_doubt = state->scan_running && (e->scan.doubt || again);
+    state->scan_verifies = state->scan_running && (e->scan.verify_points || again);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->replicas_known = e->replicas.known;
     state->replicas_owed = e->replicas.owed;
@@ -275,7 +276,7 @@ static void save(struct engine *e)
         return;
     }
     req->state_save.epoch = e->lease.epoch;
-    e->stream.mark.moved = e->scan.mark.moved = e->sweep.mark.moved = e->save.dirty = false;
+    e->stream.watermark.moved = e->scan.watermark.moved = e->sweep.watermark.moved = e->save.dirty = false;
     e->save.requested = true;
     e->save.events = e->stream.events;
     submit(e, &e->ports.store, req);
@@ -284,8 +285,9 @@ static void save(struct engine *e)
 void save_run(struct engine *e)
 {
     int64_t now = now_ms(e);
-    bool moved = e->stream.mark.moved || e->scan.mark.moved || e->sweep.mark.moved || e->save.dirty;
-    if (e->config->errand.on) {
+    bool moved =
+        e->stream.watermark.moved || e->scan.watermark.moved || e->sweep.watermark.moved || e->save.dirty;
+    if (e->config->one_shot.on) {
         e->save.final_done = true; /* there is nothing of its own to save */
         return;
     }
@@ -296,8 +298,8 @@ void save_run(struct engine *e)
         return;
     }
     if ((e->phase != PHASE_RUN && e->phase != PHASE_DRAIN) || !moved) return;
-    bool idle =
-        e->save.events == e->stream.events && !e->scan.mark.moved && !e->sweep.mark.moved && !e->save.dirty;
+    bool idle = e->save.events == e->stream.events && !e->scan.watermark.moved && !e->sweep.watermark.moved &&
+                !e->save.dirty;
     if (now < e->save.last_ms + (idle ? SAVE_IDLE_MS : SAVE_BUSY_MS)) return;
     save(e);
 }
@@ -341,12 +343,12 @@ static void begin_running(struct engine *e)
 {
     e->phase = PHASE_RUN;
     e->worker.next_ms = now_ms(e);
-    tombs_begin(e);
-    heal_begin(e);
+    tombstones_begin(e);
+    count_check_begin(e);
     log_info("running", LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
-             LOG_STR("scan", !e->scan.wanted ? "no"
-                             : e->scan.doubt ? "comparing"
-                                             : "yes"));
+             LOG_STR("scan", !e->scan.wanted         ? "no"
+                             : e->scan.verify_points ? "comparing"
+                                                     : "yes"));
 }
 
 void start_run(struct engine *e)

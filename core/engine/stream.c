@@ -52,10 +52,10 @@ static void open_stream(struct engine *e)
 
 static void next_events(struct engine *e)
 {
-    size_t room = e->config->max_docs - e->docs_in_work;
+    size_t space = e->config->max_docs - e->docs_in_work;
     struct req *req = req_new(REQ_STREAM_NEXT, NULL);
     if (!req) return;
-    req->stream_next.max_events = room < MAX_EVENTS ? room : MAX_EVENTS;
+    req->stream_next.max_events = space < MAX_EVENTS ? space : MAX_EVENTS;
     req->stream_next.wait_ms = e->config->once ? ONCE_WAIT_MS : WAIT_MS;
     e->stream.requested = true;
     submit(e, &e->ports.source, req);
@@ -156,7 +156,7 @@ static void opened(struct engine *e, struct req *req)
         log_info("following the change stream", LOG_STR("source", e->config->source),
                  LOG_STR("from", e->stream.received.token ? "the saved token" : "now"));
     /* Events from before this lease was taken are replays: metadata proves nothing for them. */
-    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.doubt_until = req->stream_open.now;
+    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.verify_until = req->stream_open.now;
     /* Without a token it begins here, also when it breaks before it brings one; and the scan beside it has to
        be as new, or what changed just before would be seen by neither. */
     if (!e->stream.received.token && !e->stream.received.at)
@@ -177,11 +177,11 @@ static bool touches(struct engine *e, const struct change *change)
 }
 
 /* An earlier event of the document holds the stream already, and it is read after this one anyway. */
-static bool held_before(const struct engine *e, const struct doc *doc)
+static bool held_before(const struct engine *e, const struct document *doc)
 {
     if (!doc || !doc->is_dirty) return false;
     for (const struct hold *h = doc->dirty.holds; h; h = h->next)
-        if (h->mark->of == &e->stream.mark) return true;
+        if (h->entry->of == &e->stream.watermark) return true;
     return false;
 }
 
@@ -193,9 +193,9 @@ static bool take_change(struct engine *e, const struct change *change)
     e->stream.events++;
     int64_t happened = change->wall_ms ? change->wall_ms : (int64_t)(change->at >> 32) * 1000;
     e->stream.lag_ms = wall_ms(e) > happened ? wall_ms(e) - happened : 0;
-    bool touched = touches(e, change);
-    if (!touched && !change->keys[0]) {
-        watermark_pass(&e->stream.mark, position);
+    bool resynced = touches(e, change);
+    if (!resynced && !change->keys[0]) {
+        watermark_advance(&e->stream.watermark, position);
         return true;
     }
     /* A document that is there again after its delete may have another id by now, and a record that a scan
@@ -203,19 +203,20 @@ static bool take_change(struct engine *e, const struct change *change)
      * and that says what its points were when it was saved; so may one that an application writes to in the
      * same update as to other fields. */
     bool begun_anew = change->op != CHANGE_UPDATE || change->record_too;
-    struct why why = {.after = change->at,
-                      .happened_ms = touched ? happened : 0,
-                      .doubt = begun_anew || (touched && change->at <= e->stream.doubt_until),
-                      .names_only = !touched};
+    struct dirty_reason reason = {.after = change->at,
+                                  .happened_ms = resynced ? happened : 0,
+                                  .verify_points =
+                                      begun_anew || (resynced && change->at <= e->stream.verify_until),
+                                  .names_only = !resynced};
     if (change->keys)
-        for (char **key = change->keys; *key; key++) why_add_key(&why, *key);
-    if (held_before(e, docs_find(e, change->id))) {
-        watermark_pass(&e->stream.mark, position);
-        if (doc_mark(e, change->id, &why)) return true;
-        why_fini(&why);
+        for (char **key = change->keys; *key; key++) dirty_reason_add_key(&reason, *key);
+    if (held_before(e, document_table_find(e, change->id))) {
+        watermark_advance(&e->stream.watermark, position);
+        if (document_make_dirty(e, change->id, &reason)) return true;
+        dirty_reason_fini(&reason);
         return false;
     }
-    return doc_mark_holding(e, change->id, &why, &e->stream.mark, position);
+    return document_make_dirty_holding(e, change->id, &reason, &e->stream.watermark, position);
 }
 
 static void events(struct engine *e, struct req *req)
@@ -233,12 +234,12 @@ static void events(struct engine *e, struct req *req)
         e->stream.heard_ms = now_ms(e);
         e->stream.proven = req->stream_next.proven;
         e->stream.quiet = req->stream_next.change_count == 0;
-        if (e->stream.quiet || e->stream.received.at > e->stream.doubt_until) e->stream.replayed = true;
+        if (e->stream.quiet || e->stream.received.at > e->stream.verify_until) e->stream.replayed = true;
     }
     if (req->stream_next.token) {
         struct stream_position *position = position_new(req->stream_next.token, req->stream_next.at);
         received(e, req->stream_next.token, req->stream_next.at);
-        if (position) watermark_pass(&e->stream.mark, position);
+        if (position) watermark_advance(&e->stream.watermark, position);
     }
     switch (req->err.code) {
     case LKS_E_OK:

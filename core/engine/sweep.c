@@ -21,7 +21,7 @@
 static void free_page(struct engine *e)
 {
     for (size_t i = 0; i < e->sweep.page_count; i++) {
-        witness_fini(&e->sweep.page[i]);
+        stamp_fini(&e->sweep.page[i]);
         docid_free(e->sweep.ids[i]);
     }
     free(e->sweep.page);
@@ -42,7 +42,7 @@ static uint64_t bit(size_t collection)
 static bool unlimited(const struct engine *e)
 {
     return e->sweep.drop_reported || e->sweep.allowed || e->config->max_delete_percent >= 100 ||
-           scan_wish(e).allow_deletes;
+           scan_request(e).allow_deletes;
 }
 
 static bool too_many(const struct engine *e, uint64_t orphans, uint64_t points)
@@ -76,7 +76,7 @@ static void set_held(struct engine *e, size_t collection, struct held_deletes he
 /* ---- from collection to collection ---- */
 
 /* At the first point of the collection. */
-static void begin_pass(struct engine *e, size_t collection)
+static void begin_round(struct engine *e, size_t collection)
 {
     e->sweep.collection = collection;
     e->sweep.second = e->sweep.agreed >> collection & 1;
@@ -98,12 +98,12 @@ static void begin(struct engine *e, uint64_t collections, bool recount)
     e->sweep.partial = e->sweep.records = false;
     docid_free(e->sweep.record);
     e->sweep.record = NULL;
-    begin_pass(e, e->sweep.collection);
+    begin_round(e, e->sweep.collection);
     e->sweep.suspects = 0;
     e->sweep.began_ms = now_ms(e);
     e->sweep.next_ms = 0;
     /* What was read before what we sweep for may be written after we came by. */
-    docs_mark_held(e, &e->sweep.mark);
+    document_table_make_dirty(e, &e->sweep.watermark);
 }
 
 void sweep_begin(struct engine *e)
@@ -117,10 +117,11 @@ static void recount_run(struct engine *e)
 {
     uint64_t held = 0;
     bool waits = sweep_waits(e) && !e->scan.wanted && !e->scan.running;
-    if (!sweep_holds(e) || now_ms(e) < e->sweep.recount_ms || e->config->once || e->config->errand.on) return;
+    if (!sweep_holds(e) || now_ms(e) < e->sweep.recount_ms || e->config->once || e->config->one_shot.on)
+        return;
     if ((!scan_idle(e) && !waits) || epochs_another(e)) return;
     if (e->scan.requested || e->sweep.requested || e->compare.state == COMPARE_RUNS || mongo_paused(e) ||
-        !watermark_idle(&e->sweep.mark))
+        !watermark_idle(&e->sweep.watermark))
         return;
     for (size_t i = 0; i < e->collection_count; i++)
         if (e->collections[i].held.orphans > 0 && circuit_closed(&e->collections[i].circuit)) held |= bit(i);
@@ -133,7 +134,7 @@ static void recount_run(struct engine *e)
     e->sweep.left |= held;
     e->sweep.counted &= ~held;
     e->sweep.agreed &= ~held;
-    begin_pass(e, e->sweep.collection); /* else what an earlier one has counted there counts once more */
+    begin_round(e, e->sweep.collection); /* else what an earlier one has counted there counts once more */
     e->sweep.began_ms = now_ms(e);
 }
 
@@ -179,7 +180,7 @@ static void sweep_end(struct engine *e)
     if (e->sweep.recount) return;
     e->sweep.drop_reported = false;
     e->save.dirty = true;
-    for (size_t i = 0; i < e->collection_count; i++) e->collections[i].virgin = false;
+    for (size_t i = 0; i < e->collection_count; i++) e->collections[i].known_empty = false;
     LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
              "sweep done: every point was asked for its document", LOG_STR("source", e->config->source),
              LOG_INT("suspects", e->sweep.suspects));
@@ -199,7 +200,7 @@ static void collection_done(struct engine *e, size_t collection)
 static bool passed_over(struct engine *e, size_t collection)
 {
     const struct collection_state *c = &e->collections[collection];
-    uint64_t only = scan_wish(e).only;
+    uint64_t only = scan_request(e).only;
     if (only && !(only >> collection & 1)) return true;
     if (c->absent) return true;                            /* there is no point */
     if (e->config->once && !circuit_closed(&c->circuit)) { /* one pass doesn't wait until it is well again */
@@ -210,7 +211,7 @@ static bool passed_over(struct engine *e, size_t collection)
         e->compare.partial = e->sweep.partial = true;
         return true;
     }
-    return c->virgin; /* it had no point when we came: what we wrote since has a record */
+    return c->known_empty; /* it had no point when we came: what we wrote since has a record */
 }
 
 static bool can_be_swept(const struct engine *e, size_t collection)
@@ -254,7 +255,7 @@ static bool choose_among(struct engine *e, uint64_t collections)
         return true;
     for (size_t i = 0; i < e->collection_count; i++) {
         if (!(collections >> i & 1) || !can_be_swept(e, i)) continue;
-        begin_pass(e, i);
+        begin_round(e, i);
         return true;
     }
     return false;
@@ -266,7 +267,7 @@ static bool choose_collection(struct engine *e)
 {
     for (size_t i = 0; i < e->collection_count && e->sweep.running; i++) {
         if (!(e->sweep.left >> i & 1) || !passed_over(e, i)) continue;
-        if (e->collections[i].virgin) set_held(e, i, (struct held_deletes){.orphans = 0});
+        if (e->collections[i].known_empty) set_held(e, i, (struct held_deletes){.orphans = 0});
         collection_done(e, i);
     }
     if (!e->sweep.running) return false;
@@ -303,7 +304,7 @@ void sweep_run(struct engine *e)
 }
 
 /* Every point of the collection was seen. */
-static void pass_done(struct engine *e)
+static void round_done(struct engine *e)
 {
     size_t i = e->sweep.collection;
     if (!e->sweep.deletes && e->sweep.orphans > 0) {
@@ -324,7 +325,7 @@ static void points_back(struct engine *e, struct req *req)
         e->sweep.next_ms = now_ms(e) + 1000;
         return;
     }
-    struct witness *found = req->scroll.found;
+    struct stamp *found = req->scroll.found;
     size_t count = req->scroll.found_count;
     e->sweep.page = calloc(count ? count : 1, sizeof *e->sweep.page);
     e->sweep.ids = calloc(count ? count : 1, sizeof(struct docid *));
@@ -350,11 +351,11 @@ static void points_back(struct engine *e, struct req *req)
     e->sweep.last = !req->scroll.next[0];
     if (e->sweep.page_count > 0) return;
     free_page(e);
-    if (e->sweep.last) pass_done(e);
+    if (e->sweep.last) round_done(e);
 }
 
 /* Does the document's record say what this point says? */
-static bool in_step(const struct engine *e, const struct source_doc *doc, const struct witness *w)
+static bool in_sync(const struct engine *e, const struct source_document *doc, const struct stamp *w)
 {
     if (!doc->body || doc->record.entry_count != e->collection_count) return false;
     const struct entry *entry = &doc->record.entries[e->sweep.collection];
@@ -378,25 +379,27 @@ static void documents_back(struct engine *e, struct req *req)
         free_page(e);
         e->sweep.counted &= ~bit(current);
         e->sweep.agreed &= ~bit(current);
-        begin_pass(e, current);
+        begin_round(e, current);
         return;
     }
     for (size_t i = 0; i < req->read.count; i++) {
         bool gone = !req->read.docs[i].body;
         if (gone ? !e->sweep.deletes : e->sweep.second) continue;
-        if (in_step(e, &req->read.docs[i], &e->sweep.page[i])) continue;
-        struct why why = {.doubt = true, .only = scan_wish(e).only};
+        if (in_sync(e, &req->read.docs[i], &e->sweep.page[i])) continue;
+        struct dirty_reason reason = {.verify_points = true, .only = scan_request(e).only};
         e->sweep.suspects++;
         /* A point that has its document's id in an earlier version's spelling may not be found by the id. */
-        bool named = !e->sweep.page[i].respelled || owed_add(&why.owed, current, e->sweep.page[i].point_id);
-        if (named && doc_mark_holding(e, e->sweep.ids[i], &why, &e->sweep.mark, NULL)) continue;
-        if (!named) why_fini(&why);
+        bool named =
+            !e->sweep.page[i].respelled || owed_add(&reason.owed, current, e->sweep.page[i].point_id);
+        if (named && document_make_dirty_holding(e, e->sweep.ids[i], &reason, &e->sweep.watermark, NULL))
+            continue;
+        if (!named) dirty_reason_fini(&reason);
         free_page(e); /* memory is out: from the beginning, then */
         scan_start(e, true);
         return;
     }
     free_page(e);
-    if (e->sweep.last) pass_done(e);
+    if (e->sweep.last) round_done(e);
 }
 
 void sweep_handle(struct engine *e, struct req *req)

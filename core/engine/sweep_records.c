@@ -12,7 +12,7 @@
 
 bool sweep_records_wanted(const struct engine *e)
 {
-    return !e->sweep.partial && !scan_wish(e).only && !sweep_holds(e);
+    return !e->sweep.partial && !scan_request(e).only && !sweep_holds(e);
 }
 
 void sweep_records_run(struct engine *e)
@@ -38,10 +38,11 @@ bool sweep_records_back(struct engine *e, struct req *req)
     }
     mongo_answered(e);
     for (size_t i = 0; i < req->orphan_records.count; i++) {
-        struct why why = {.doubt = true};
+        struct dirty_reason reason = {.verify_points = true};
         e->sweep.suspects++;
-        if (doc_mark_holding(e, req->orphan_records.ids[i], &why, &e->sweep.mark, NULL)) continue;
-        why_fini(&why);
+        if (document_make_dirty_holding(e, req->orphan_records.ids[i], &reason, &e->sweep.watermark, NULL))
+            continue;
+        dirty_reason_fini(&reason);
         scan_start(e, true); /* memory is out: from the beginning, then */
         return false;
     }

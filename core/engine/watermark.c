@@ -11,7 +11,7 @@ void watermark_init(struct watermark *w, void (*free_position)(void *))
 
 void watermark_fini(struct watermark *w)
 {
-    for (struct mark *m = w->head, *next; m; m = next) {
+    for (struct watermark_entry *m = w->head, *next; m; m = next) {
         next = m->next;
         w->free_position(m->position);
         free(m);
@@ -27,14 +27,14 @@ static void make_safe(struct watermark *w, void *position)
     w->moved = true;
 }
 
-static struct mark *append(struct watermark *w, void *position, int holds)
+static struct watermark_entry *append(struct watermark *w, void *position, int holds)
 {
-    struct mark *m = malloc(sizeof *m);
+    struct watermark_entry *m = malloc(sizeof *m);
     if (!m) {
         w->free_position(position);
         return NULL;
     }
-    *m = (struct mark){.prev = w->tail, .of = w, .position = position, .holds = holds};
+    *m = (struct watermark_entry){.prev = w->tail, .of = w, .position = position, .holds = holds};
     if (w->tail)
         w->tail->next = m;
     else
@@ -43,7 +43,7 @@ static struct mark *append(struct watermark *w, void *position, int holds)
     return m;
 }
 
-static void unlink_mark(struct mark *m)
+static void unlink_entry(struct watermark_entry *m)
 {
     struct watermark *w = m->of;
     if (m->prev)
@@ -57,18 +57,18 @@ static void unlink_mark(struct mark *m)
     free(m);
 }
 
-struct mark *watermark_hold(struct watermark *w, void *position)
+struct watermark_entry *watermark_hold(struct watermark *w, void *position)
 {
     return append(w, position, 1);
 }
 
-void watermark_retract(struct mark *mark)
+void watermark_retract(struct watermark_entry *entry)
 {
-    mark->of->free_position(mark->position);
-    unlink_mark(mark);
+    entry->of->free_position(entry->position);
+    unlink_entry(entry);
 }
 
-void watermark_pass(struct watermark *w, void *position)
+void watermark_advance(struct watermark *w, void *position)
 {
     if (!w->head) {
         make_safe(w, position);
@@ -81,28 +81,28 @@ void watermark_pass(struct watermark *w, void *position)
     }
 }
 
-void watermark_retain(struct mark *mark)
+void watermark_retain(struct watermark_entry *entry)
 {
-    mark->holds++;
+    entry->holds++;
 }
 
-void watermark_release(struct mark *mark)
+void watermark_release(struct watermark_entry *entry)
 {
-    struct watermark *w = mark->of;
-    if (--mark->holds > 0) return;
-    if (mark->prev && mark->prev->holds == 0) {
-        w->free_position(mark->prev->position);
-        unlink_mark(mark->prev);
+    struct watermark *w = entry->of;
+    if (--entry->holds > 0) return;
+    if (entry->prev && entry->prev->holds == 0) {
+        w->free_position(entry->prev->position);
+        unlink_entry(entry->prev);
     }
-    if (mark->next && mark->next->holds == 0) {
-        struct mark *next = mark->next;
-        w->free_position(mark->position);
-        unlink_mark(mark);
-        mark = next;
+    if (entry->next && entry->next->holds == 0) {
+        struct watermark_entry *next = entry->next;
+        w->free_position(entry->position);
+        unlink_entry(entry);
+        entry = next;
     }
-    if (mark == w->head) {
-        make_safe(w, mark->position);
-        unlink_mark(mark);
+    if (entry == w->head) {
+        make_safe(w, entry->position);
+        unlink_entry(entry);
     }
 }
 

@@ -11,15 +11,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct mark {
-    struct mark *prev, *next;
+struct watermark_entry {
+    struct watermark_entry *prev, *next;
     struct watermark *of;
     void *position; /* owned */
     int holds;
 };
 
 struct watermark {
-    struct mark *head, *tail;
+    struct watermark_entry *head, *tail;
     void *safe; /* owned; NULL: none yet */
     bool moved; /* `safe` changed since the owner cleared this */
     void (*free_position)(void *position);
@@ -30,15 +30,15 @@ void watermark_init(struct watermark *w, void (*free_position)(void *));
 void watermark_fini(struct watermark *w);
 /* A position whose effect has to be waited for; comes with one hold. Takes `position`; NULL (and position
  * freed) when memory is out. */
-struct mark *watermark_hold(struct watermark *w, void *position);
+struct watermark_entry *watermark_hold(struct watermark *w, void *position);
 /* A position with nothing to wait for. Takes it. */
-void watermark_pass(struct watermark *w, void *position);
+void watermark_advance(struct watermark *w, void *position);
 /* One more hold on a mark that is held. */
-void watermark_retain(struct mark *mark);
+void watermark_retain(struct watermark_entry *entry);
 /* One hold less; with the last one the mark may be gone. */
-void watermark_release(struct mark *mark);
+void watermark_release(struct watermark_entry *entry);
 /* Takes the newest mark away again, as if it had never been held: its position is not passed. */
-void watermark_retract(struct mark *mark);
+void watermark_retract(struct watermark_entry *entry);
 /* Nothing is held. */
 bool watermark_idle(const struct watermark *w);
 

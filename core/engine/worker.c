@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "engine/internal.h"
 
-#define PARKED_REVISIT_MS 1000
+#define DEFERRED_REVISIT_MS 1000
 /* Looking for contradictions takes 2 % of the time at most. */
 #define COMPARE_PAUSE 49
 
@@ -23,18 +23,18 @@ void worker_want_rejected(struct engine *e)
     e->worker.rejects_wanted = true;
 }
 
-static bool lanes_idle(const struct collection_state *c)
+static bool batch_queues_idle(const struct collection_state *c)
 {
     return !c->look.queued && !c->upsert.queued && !c->del.queued;
 }
 
 /* Something was put aside in a collection that has time for it now. */
-static bool parked_can_go_on(struct engine *e)
+static bool deferred_can_go_on(struct engine *e)
 {
-    if (now_ms(e) < e->worker.started_ms + PARKED_REVISIT_MS) return false;
+    if (now_ms(e) < e->worker.started_ms + DEFERRED_REVISIT_MS) return false;
     for (size_t i = 0; i < e->collection_count; i++) {
         const struct collection_state *c = &e->collections[i];
-        if (c->parked && !c->fatal && circuit_closed(&c->circuit) && lanes_idle(c) &&
+        if (c->deferred && !c->fatal && circuit_closed(&c->circuit) && batch_queues_idle(c) &&
             circuit_closed(&e->embedders[c->config->embedder].circuit))
             return true;
     }
@@ -47,7 +47,7 @@ static bool due(struct engine *e)
     if (!e->config->worker_enabled || e->config->once) return false;
     if (now_ms(e) >= e->worker.next_ms) return true;
     if (e->worker.retry_wall_ms != NO_TIME && wall_ms(e) >= e->worker.retry_wall_ms) return true;
-    return parked_can_go_on(e);
+    return deferred_can_go_on(e);
 }
 
 static void begin(struct engine *e)
@@ -58,7 +58,7 @@ static void begin(struct engine *e)
         bool up = circuit_closed(&c->circuit) && circuit_closed(&e->embedders[c->config->embedder].circuit) &&
                   !c->fatal;
         e->worker.collections[i] = up;
-        if (up) c->parked = false;
+        if (up) c->deferred = false;
         any |= up;
     }
     e->worker.wanted = false;
@@ -68,7 +68,7 @@ static void begin(struct engine *e)
     e->worker.processed = e->worker.failed = e->worker.skipped = 0;
     docid_free(e->worker.from);
     e->worker.from = NULL;
-    e->worker.pass_done = !any;
+    e->worker.round_done = !any;
     e->worker.rejected_too = e->worker.rejects_wanted;
     if (any) e->worker.rejects_wanted = false;
     e->worker.compares = false;
@@ -85,7 +85,7 @@ static void begin_comparing(struct engine *e)
     e->worker.compare_due = false;
     e->worker.compares = true;
     e->worker.compare_cost_ms = 0;
-    e->worker.pass_done = false;
+    e->worker.round_done = false;
 }
 
 static void ask(struct engine *e)
@@ -124,8 +124,8 @@ void worker_run(struct engine *e)
     if (e->phase != PHASE_RUN) return;
     if (!e->worker.running && due(e)) begin(e);
     if (!e->worker.running || e->worker.requested) return;
-    if (e->worker.pass_done && e->worker.compare_due) begin_comparing(e);
-    if (!e->worker.pass_done) {
+    if (e->worker.round_done && e->worker.compare_due) begin_comparing(e);
+    if (!e->worker.round_done) {
         if (e->docs_in_work < e->config->max_docs / 2 && !mongo_paused(e)) ask(e);
     } else if (e->worker.open == 0) {
         end(e);
@@ -142,17 +142,17 @@ static bool note_comparing(struct engine *e, const struct req *req)
     if (req->err.code == LKS_E_OK) return false;
     log_debug("records that contradict themselves could not be looked for",
               LOG_STR("source", e->config->source), LOG_STR("error", req->err.text));
-    e->worker.pass_done = true;
+    e->worker.round_done = true;
     return true;
 }
 
-/* It is in memory, and what it is looked at for leaves none of its collections out, as a tomb does and who
- * asks for some of them. */
-static bool is_seen_to(const struct doc *doc)
+/* It is in memory, and what it is looked at for leaves none of its collections out, as a tombstone does and
+ * who asks for some of them. */
+static bool is_seen_to(const struct document *doc)
 {
-    if (!doc || doc->state == DOC_LINGER) return false;
-    const struct why *why = doc->is_dirty ? &doc->dirty : &doc->work;
-    return !why->tomb_alone && !why->only;
+    if (!doc || doc->state == DOCUMENT_LINGER) return false;
+    const struct dirty_reason *reason = doc->is_dirty ? &doc->dirty : &doc->work;
+    return !reason->tombstone_alone && !reason->only;
 }
 
 void worker_handle(struct engine *e, struct req *req)
@@ -165,24 +165,24 @@ void worker_handle(struct engine *e, struct req *req)
     }
     mongo_answered(e);
     for (size_t i = 0; i < req->due.count; i++) {
-        struct why why = {.cycle = true};
-        if (is_seen_to(docs_find(e, req->due.ids[i]))) {
+        struct dirty_reason reason = {.cycle = true};
+        if (is_seen_to(document_table_find(e, req->due.ids[i]))) {
             e->worker.skipped++;
             continue;
         }
-        if (doc_mark(e, req->due.ids[i], &why)) e->worker.open++;
+        if (document_make_dirty(e, req->due.ids[i], &reason)) e->worker.open++;
     }
     if (req->due.count > 0) {
         docid_free(e->worker.from);
         e->worker.from = req->due.ids[req->due.count - 1];
         req->due.ids[req->due.count - 1] = NULL;
     }
-    e->worker.pass_done = req->due.end || req->due.count == 0;
-    if (e->worker.pass_done && !req->due.contradicting && req->due.next_ms != NO_TIME)
+    e->worker.round_done = req->due.end || req->due.count == 0;
+    if (e->worker.round_done && !req->due.contradicting && req->due.next_ms != NO_TIME)
         worker_note_retry(e, req->due.next_ms);
 }
 
-void worker_doc_done(struct engine *e, bool failed)
+void worker_document_done(struct engine *e, bool failed)
 {
     if (e->worker.open) e->worker.open--;
     e->worker.processed++;

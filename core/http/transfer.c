@@ -313,8 +313,8 @@ void transfer_finish(struct http_call *call, CURL *easy, CURLcode result)
     bool known = curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes) == CURLE_OK &&
                  curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK;
     call->sent = result == CURLE_OK || request_bytes > 0 || ready_us > 0 || !known;
-    CURLcode told = curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
-    if (result == CURLE_OK) result = told;
+    CURLcode reported = curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->status);
+    if (result == CURLE_OK) result = reported;
     if (call->overdue) {
         call->sent = call->begun; /* on a connection that was dead, before */
         result = CURLE_OPERATION_TIMEDOUT;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 #define LIMIT_MS 10000
 #define TIME_LIMIT_EXCEEDED 50 /* the server's MaxTimeMSExpired */

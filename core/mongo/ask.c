@@ -4,11 +4,11 @@
  */
 #include <stdlib.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
-void mongo_docs_free(struct source_doc *docs, size_t count)
+void mongo_docs_free(struct source_document *docs, size_t count)
 {
-    for (size_t i = 0; docs && i < count; i++) source_doc_fini(&docs[i]);
+    for (size_t i = 0; docs && i < count; i++) source_document_fini(&docs[i]);
     free(docs);
 }
 
@@ -53,7 +53,7 @@ enum lks_code mongo_page(struct mongo *m, const struct docid *from, size_t max_d
 }
 
 enum lks_code mongo_read(struct mongo *m, const struct docid *const *ids, size_t count,
-                         struct source_doc **docs, struct lks_err *err)
+                         struct source_document **docs, struct lks_err *err)
 {
     struct req *req = req_new(REQ_READ, NULL);
     *docs = NULL;
@@ -112,7 +112,7 @@ enum lks_code mongo_sample(struct mongo *m, size_t count, struct docid ***ids, s
     bson_t command = BSON_INITIALIZER, pipeline, stage, inner;
     struct rows rows;
     const bson_t *row;
-    size_t room = 0;
+    size_t capacity = 0;
     *ids = NULL;
     *id_count = 0;
     BSON_APPEND_UTF8(&command, "aggregate", m->collection);
@@ -131,7 +131,8 @@ enum lks_code mongo_sample(struct mongo *m, size_t count, struct docid ***ids, s
     mongoc_client_t *client = mongo_pop(m);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     while (!code && rows_next(&rows, &row))
-        if (!ids_add(ids, id_count, &room, docid_of(row))) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (!ids_add(ids, id_count, &capacity, docid_of(row)))
+            code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     mongo_push(m, client);
     bson_destroy(&command);

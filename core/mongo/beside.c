@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 #define UNAUTHORIZED 13
 
@@ -15,7 +15,7 @@
 
 struct page {
     struct docid **ids; /* owned, also the ids */
-    size_t count, room;
+    size_t count, capacity;
 };
 
 static enum lks_code page_fill(struct mongo *m, mongoc_client_t *client, const bson_t *command,
@@ -26,7 +26,7 @@ static enum lks_code page_fill(struct mongo *m, mongoc_client_t *client, const b
     const bson_t *row;
     enum lks_code code = rows_open(m, client, &rows, command, LEVEL_MAJORITY, after, what, err);
     while (!code && rows_next(&rows, &row))
-        if (!ids_add(&page->ids, &page->count, &page->room, docid_of(row)))
+        if (!ids_add(&page->ids, &page->count, &page->capacity, docid_of(row)))
             code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     return code ? code : closed;
@@ -85,7 +85,7 @@ static enum lks_code take_orphans(struct mongo *m, mongoc_client_t *client, cons
                                   struct req *req)
 {
     const struct docid *from = req->orphan_records.from;
-    size_t count = 0, room = 0;
+    size_t count = 0, capacity = 0;
     const struct docid **ids = calloc(page->count + 1, sizeof *ids);
     if (!ids) return lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < page->count; i++)
@@ -93,7 +93,7 @@ static enum lks_code take_orphans(struct mongo *m, mongoc_client_t *client, cons
     enum lks_code code = LKS_E_OK;
     if (count) code = without_document(m, client, ids, &count, req->orphan_records.after, &req->err);
     for (size_t i = 0; !code && i < count; i++)
-        if (!ids_add(&req->orphan_records.ids, &req->orphan_records.count, &room, docid_copy(ids[i])))
+        if (!ids_add(&req->orphan_records.ids, &req->orphan_records.count, &capacity, docid_copy(ids[i])))
             code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     free(ids);
     return code;
@@ -103,7 +103,7 @@ enum lks_code beside_orphans(struct mongo *m, mongoc_client_t *client, struct re
 {
     struct page page = {0};
     size_t most = req->orphan_records.max_records + (req->orphan_records.from ? 1 : 0);
-    if (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->refuges)) return LKS_E_OK;
+    if (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->sidecar_fallbacks)) return LKS_E_OK;
     bson_t command = BSON_INITIALIZER;
     records_command(m, req, &command);
     enum lks_code code = page_fill(m, client, &command, req->orphan_records.after, &page, &req->err);
@@ -177,7 +177,7 @@ enum lks_code beside_remove(struct mongo *m, mongoc_client_t *client, const stru
                             size_t count, struct lks_err *err)
 {
     bool allowed;
-    if (!count || (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->refuges))) return LKS_E_OK;
+    if (!count || (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->sidecar_fallbacks))) return LKS_E_OK;
     enum lks_code code = run(m, client, ids, count, false, &allowed, err);
     if (code && !allowed) code = run(m, client, ids, count, true, &allowed, err);
     if (code && allowed) return code;

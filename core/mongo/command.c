@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 bool mongo_is_server_error(const bson_error_t *error)
 {
@@ -51,16 +51,16 @@ static enum lks_code fail_unauthorized(struct lks_err *err, const char *message,
                         "MongoDB, %s: %s (code 13); the URI's user lacks a privilege, or it "
                         "names no user",
                         what, message);
-    int told = (int)(command - message);
+    int reported = (int)(command - message);
     command += sizeof opening - 1;
     size_t bytes = strcspn(command, ":");
     const char *collection = command + bytes;
     collection += strspn(collection, ": ");
     size_t quoted = *collection == '"' ? strcspn(++collection, "\"") : 0;
     return lks_fail(err, LKS_E_MONGO,
-                    "MongoDB, %s: %.*s (code 13); the URI's user lacks the privilege %s%s%.*s", what, told,
-                    message, action_of(command, bytes, message), quoted ? " on the collection " : "",
-                    (int)quoted, collection);
+                    "MongoDB, %s: %.*s (code 13); the URI's user lacks the privilege %s%s%.*s", what,
+                    reported, message, action_of(command, bytes, message),
+                    quoted ? " on the collection " : "", (int)quoted, collection);
 }
 
 enum lks_code mongo_fail(struct lks_err *err, const bson_error_t *error, const char *what)
@@ -231,18 +231,18 @@ enum lks_code rows_close(struct rows *rows, const char *what, struct lks_err *er
     return code;
 }
 
-bool ids_add(struct docid ***ids, size_t *count, size_t *room, struct docid *id)
+bool ids_add(struct docid ***ids, size_t *count, size_t *capacity, struct docid *id)
 {
     if (!id) return false;
-    if (*count == *room) {
-        size_t more = *room ? *room * 2 : 16;
+    if (*count == *capacity) {
+        size_t more = *capacity ? *capacity * 2 : 16;
         struct docid **grown = realloc(*ids, more * sizeof *grown);
         if (!grown) {
             docid_free(id);
             return false;
         }
         *ids = grown;
-        *room = more;
+        *capacity = more;
     }
     (*ids)[(*count)++] = id;
     return true;

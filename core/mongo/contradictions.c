@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "engine/record.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 #define OVERALL METADATA ".overallStatus"
 

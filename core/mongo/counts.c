@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 /* Refuged documents that are counted apart in one go. */
-#define REFUGE_PAGE 1000
+#define FALLBACK_PAGE 1000
 
 static const char what[] = "counting documents";
 
@@ -205,10 +205,11 @@ static enum lks_code fetch_ids(struct mongo *m, mongoc_client_t *client, const b
 {
     struct rows rows;
     const bson_t *row;
-    size_t room = 0;
+    size_t capacity = 0;
     enum lks_code code = rows_open(m, client, &rows, command, LEVEL_MAJORITY, 0, what, err);
     while (!code && rows_next(&rows, &row))
-        if (!ids_add(ids, count, &room, docid_of(row))) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (!ids_add(ids, count, &capacity, docid_of(row)))
+            code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     return code ? code : closed;
 }
@@ -250,8 +251,8 @@ static enum lks_code count_refuges(struct mongo *m, mongoc_client_t *client, str
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     enum lks_code code = fetch_ids(m, client, &command, &ids, &count, err);
     bson_destroy(&command);
-    for (size_t i = 0; !code && i < count; i += REFUGE_PAGE) {
-        size_t page = count - i < REFUGE_PAGE ? count - i : REFUGE_PAGE;
+    for (size_t i = 0; !code && i < count; i += FALLBACK_PAGE) {
+        size_t page = count - i < FALLBACK_PAGE ? count - i : FALLBACK_PAGE;
         code = recount(m, client, ids + i, page, counts, err);
     }
     free_ids(ids, count);
@@ -283,7 +284,7 @@ static enum lks_code count_all(struct mongo *m, mongoc_client_t *client, struct 
     if (m->metadata == MONGO_SIDECAR) return count_sidecar(m, client, counts, err);
     enum lks_code code = reads_refuges(m, client, err);
     if (!code) code = add_group(m, client, m->collection, NULL, 0, 1, counts, err);
-    if (!code && atomic_load(&m->refuges)) code = count_refuges(m, client, counts, err);
+    if (!code && atomic_load(&m->sidecar_fallbacks)) code = count_refuges(m, client, counts, err);
     return code;
 }
 
@@ -300,10 +301,10 @@ enum lks_code mongo_count(struct mongo *m, struct mongo_counts *counts, struct l
 
 /* ---- for the engine ---- */
 
-#define TALLY_MS 30000
+#define RECORD_COUNTS_MS 30000
 
 /* The entries of one collection with a pointId, by the index on it: no document is read. */
-static void tally_command(bson_t *command, const char *records, const char *name)
+static void count_command(bson_t *command, const char *records, const char *name)
 {
     bson_t pipeline, stage, inner, condition, list;
     static const enum sync_status statuses[] = {SYNC_SYNCED, SYNC_STALE, SYNC_FAILED, SYNC_PENDING};
@@ -330,19 +331,19 @@ static void tally_command(bson_t *command, const char *records, const char *name
     bson_append_array_end(command, &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(command, "cursor", &inner);
     bson_append_document_end(command, &inner);
-    BSON_APPEND_INT64(command, "maxTimeMS", TALLY_MS);
+    BSON_APPEND_INT64(command, "maxTimeMS", RECORD_COUNTS_MS);
     bson_free(point);
     bson_free(status);
 }
 
-static enum lks_code tally_one(struct mongo *m, mongoc_client_t *client, const char *name, int64_t *n,
+static enum lks_code count_one(struct mongo *m, mongoc_client_t *client, const char *name, int64_t *n,
                                struct lks_err *err)
 {
     struct rows rows;
     const bson_t *row;
     bson_iter_t iter;
     bson_t command = BSON_INITIALIZER;
-    tally_command(&command, m->metadata == MONGO_SIDECAR ? m->sidecar : m->collection, name);
+    count_command(&command, m->metadata == MONGO_SIDECAR ? m->sidecar : m->collection, name);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     while (!code && rows_next(&rows, &row))
         if (bson_iter_init_find(&iter, row, "n")) *n = bson_iter_as_int64(&iter);
@@ -353,26 +354,27 @@ static enum lks_code tally_one(struct mongo *m, mongoc_client_t *client, const c
 
 /* Records that took refuge have to be left out of one count and added to another, which only the grouping of
  * all documents does. */
-static enum lks_code tally_with_refuges(struct mongo *m, mongoc_client_t *client, struct req *req)
+static enum lks_code count_with_fallbacks(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     struct mongo_counts counts;
-    enum lks_code code = count_all(m, client, &counts, TALLY_MS, &req->err);
+    enum lks_code code = count_all(m, client, &counts, RECORD_COUNTS_MS, &req->err);
     if (!code) {
-        req->tally.with_point = counts.with_point;
+        req->record_counts.with_point = counts.with_point;
         counts.with_point = NULL;
     }
     mongo_counts_fini(&counts);
     return code;
 }
 
-enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req)
+enum lks_code counts_points(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     enum lks_code code = m->metadata == MONGO_SIDECAR ? LKS_E_OK : reads_refuges(m, client, &req->err);
     if (code) return code;
-    if (m->metadata != MONGO_SIDECAR && atomic_load(&m->refuges)) return tally_with_refuges(m, client, req);
-    req->tally.with_point = calloc(m->name_count + 1, sizeof *req->tally.with_point);
-    if (!req->tally.with_point) return lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
+    if (m->metadata != MONGO_SIDECAR && atomic_load(&m->sidecar_fallbacks))
+        return count_with_fallbacks(m, client, req);
+    req->record_counts.with_point = calloc(m->name_count + 1, sizeof *req->record_counts.with_point);
+    if (!req->record_counts.with_point) return lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; !code && i < m->name_count; i++)
-        code = tally_one(m, client, m->names[i], &req->tally.with_point[i], &req->err);
+        code = count_one(m, client, m->names[i], &req->record_counts.with_point[i], &req->err);
     return code;
 }

@@ -9,7 +9,7 @@
 
 #include "mongo/contradictions.h"
 #include "mongo/metadata.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 /* Documents looked at in one go where only a comparison of two collections tells what has no record. */
 #define WALK_PAGE 1000
@@ -21,7 +21,7 @@ static const char what[] = "looking for due documents";
 /* Ids in ascending order, and whether there are more behind the last. */
 struct page {
     struct docid **ids;
-    size_t count, room;
+    size_t count, capacity;
     bool end;
 };
 
@@ -54,7 +54,7 @@ static enum lks_code page_fill(struct mongo *m, mongoc_client_t *client, const b
             docid_free(id); /* an index bound that includes it */
             continue;
         }
-        if (!ids_add(&page->ids, &page->count, &page->room, id))
+        if (!ids_add(&page->ids, &page->count, &page->capacity, id))
             code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
     page->end = seen < max;
@@ -130,7 +130,7 @@ static enum lks_code drop_refuged(struct mongo *m, mongoc_client_t *client, stru
                                   struct lks_err *err)
 {
     struct page refuged = {0};
-    if (page->count == start || !atomic_load(&m->refuges)) return LKS_E_OK;
+    if (page->count == start || !atomic_load(&m->sidecar_fallbacks)) return LKS_E_OK;
     bson_t command = BSON_INITIALIZER;
     reads_recorded_command(&command, m, (const struct docid *const *)page->ids + start, page->count - start);
     enum lks_code code = page_fill(m, client, &command, SIZE_MAX, NULL, &refuged, err);
@@ -182,7 +182,7 @@ static enum lks_code walk_judge(struct mongo *m, mongoc_client_t *client, struct
     int64_t ignored = NO_TIME;
     struct due_rule rule = rule_of(req, false);
     enum lks_code code = LKS_E_OK;
-    struct source_doc *docs = calloc(page->count ? page->count : 1, sizeof *docs);
+    struct source_document *docs = calloc(page->count ? page->count : 1, sizeof *docs);
     if (!docs) return lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < page->count; i++) {
         docs[i].id = docid_copy(page->ids[i]);
@@ -196,10 +196,10 @@ static enum lks_code walk_judge(struct mongo *m, mongoc_client_t *client, struct
             due->end = false;
             break;
         }
-        if (!ids_add(&due->ids, &due->count, &due->room, docid_copy(page->ids[i])))
+        if (!ids_add(&due->ids, &due->count, &due->capacity, docid_copy(page->ids[i])))
             code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     }
-    for (size_t i = 0; i < page->count; i++) source_doc_fini(&docs[i]);
+    for (size_t i = 0; i < page->count; i++) source_document_fini(&docs[i]);
     free(docs);
     return code;
 }
@@ -298,7 +298,7 @@ static enum lks_code next_retry(struct mongo *m, mongoc_client_t *client, struct
 enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     struct page in_documents = {.end = true}, beside = {.end = true};
-    bool sidecar = m->metadata == MONGO_SIDECAR, both = !sidecar && atomic_load(&m->refuges);
+    bool sidecar = m->metadata == MONGO_SIDECAR, both = !sidecar && atomic_load(&m->sidecar_fallbacks);
     bool walks = sidecar && !req->due.recorded_only && !req->due.contradicting;
     bool later = !req->due.failed_only && !req->due.contradicting;
     enum lks_code code = LKS_E_OK;

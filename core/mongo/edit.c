@@ -8,7 +8,7 @@
 
 #include "mongo/list.h"
 #include "mongo/metadata.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 #define NOT_CONFIRMED "MongoDB has the write, but a majority has not confirmed it in time; it may yet be lost"
 #define DUPLICATE_KEY 11000
@@ -99,8 +99,8 @@ enum lks_code mongo_insert(struct mongo *m, const bson_t *doc, struct lks_err *e
 
 /* Runs a findAndModify; the document it answers with goes to `doc`, with its record. LKS_E_MISSED: none fits.
  */
-static enum lks_code modify(struct mongo *m, const bson_t *command, struct source_doc *doc, const char *what,
-                            struct lks_err *err)
+static enum lks_code modify(struct mongo *m, const bson_t *command, struct source_document *doc,
+                            const char *what, struct lks_err *err)
 {
     bson_t reply, row;
     bson_error_t error;
@@ -108,7 +108,7 @@ static enum lks_code modify(struct mongo *m, const bson_t *command, struct sourc
     uint32_t bytes = 0;
     const uint8_t *data = NULL;
     enum lks_code code = LKS_E_OK;
-    *doc = (struct source_doc){.id = NULL};
+    *doc = (struct source_document){.id = NULL};
     mongoc_client_t *client = mongo_pop(m);
     if (!mongo_command(m, client, NULL, 0, MONGO_WRITES, command, &reply, &error))
         code = refuse(err, &error, what);
@@ -123,7 +123,7 @@ static enum lks_code modify(struct mongo *m, const bson_t *command, struct sourc
     if (!code) code = list_records(m, client, doc, 1, err);
     mongo_push(m, client);
     bson_destroy(&reply);
-    if (code) source_doc_fini(doc);
+    if (code) source_document_fini(doc);
     return code;
 }
 
@@ -171,7 +171,7 @@ static void append_unchanged(bson_t *query, const bson_t *unchanged)
 }
 
 enum lks_code mongo_update(struct mongo *m, const struct docid *id, const bson_t *unchanged,
-                           const bson_t *update, struct source_doc *doc, struct lks_err *err)
+                           const bson_t *update, struct source_document *doc, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, query;
     BSON_APPEND_UTF8(&command, "findAndModify", m->collection);
@@ -187,7 +187,7 @@ enum lks_code mongo_update(struct mongo *m, const struct docid *id, const bson_t
     return code;
 }
 
-enum lks_code mongo_delete(struct mongo *m, const struct docid *id, struct source_doc *doc,
+enum lks_code mongo_delete(struct mongo *m, const struct docid *id, struct source_document *doc,
                            struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, query;

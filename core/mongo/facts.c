@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 #define FACTS_FOR_MS 60000
 

@@ -1,7 +1,7 @@
 /* failures.c - how many documents of a collection have failed with which error code. Reads only. */
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 static const char what[] = "counting failures";
 

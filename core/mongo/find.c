@@ -28,7 +28,7 @@ static bool put_name(struct mongo *m, const bson_t *row, struct buf *names)
 }
 
 /* A slug names a document only if it is its alone: `doc` is the first that has it, the rest are in `rows`. */
-static enum lks_code check_only_one(struct mongo *m, struct rows *rows, const struct source_doc *doc,
+static enum lks_code check_only_one(struct mongo *m, struct rows *rows, const struct source_document *doc,
                                     const char *text, struct lks_err *err)
 {
     const bson_t *row;
@@ -52,7 +52,7 @@ static enum lks_code check_only_one(struct mongo *m, struct rows *rows, const st
 
 /* The one document that has this slug. */
 static enum lks_code find_by_slug(struct mongo *m, mongoc_client_t *client, const char *text,
-                                  struct source_doc *doc, struct lks_err *err)
+                                  struct source_document *doc, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, filter;
     struct rows rows = {0};
@@ -103,7 +103,7 @@ static bool append_meanings(bson_t *array, const char *text, const struct docid 
 
 /* The lowest `_id` whose `field` is one of the values; NOT_FOUND if there is none. */
 static enum lks_code find_among_values(struct mongo *m, mongoc_client_t *client, const char *field,
-                                       const bson_t *values, struct source_doc *doc, struct lks_err *err)
+                                       const bson_t *values, struct source_document *doc, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, filter, condition;
     struct rows rows = {0};
@@ -130,7 +130,7 @@ static enum lks_code find_among_values(struct mongo *m, mongoc_client_t *client,
 }
 
 /* The value of the document's `field`; NULL where it is a list, or memory is out. */
-static struct docid *value_of(const struct source_doc *doc, const char *field)
+static struct docid *value_of(const struct source_document *doc, const char *field)
 {
     bson_iter_t iter, value;
     if (!bson_iter_init(&iter, doc->body) || !bson_iter_find_descendant(&iter, field, &value) ||
@@ -154,10 +154,10 @@ static enum lks_code ambiguous(const struct docid *one, const struct docid *two,
 
 /* Is there a document of another id that reads the same? */
 static enum lks_code check_only(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
-                                const struct source_doc *found, struct lks_err *err)
+                                const struct source_document *found, struct lks_err *err)
 {
     struct docid *id = value_of(found, field);
-    struct source_doc other = {0};
+    struct source_document other = {0};
     bson_t values = BSON_INITIALIZER;
     size_t count = 0;
     enum lks_code code = LKS_E_NOT_FOUND;
@@ -169,7 +169,7 @@ static enum lks_code check_only(struct mongo *m, mongoc_client_t *client, const 
         code = ambiguous(id, second, text, err);
         docid_free(second);
     }
-    source_doc_fini(&other);
+    source_document_fini(&other);
     bson_destroy(&values);
     docid_free(id);
     return code == LKS_E_NOT_FOUND ? LKS_E_OK : code;
@@ -177,7 +177,7 @@ static enum lks_code check_only(struct mongo *m, mongoc_client_t *client, const 
 
 /* A text in Extended JSON means that value before it means itself: so each id can be named. */
 static enum lks_code find_exactly(struct mongo *m, mongoc_client_t *client, const char *field,
-                                  const char *text, struct source_doc *doc, struct lks_err *err)
+                                  const char *text, struct source_document *doc, struct lks_err *err)
 {
     struct docid *id = NULL;
     bson_t values = BSON_INITIALIZER;
@@ -195,7 +195,7 @@ static enum lks_code find_exactly(struct mongo *m, mongoc_client_t *client, cons
 
 /* By what a person writes. */
 static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const char *field, const char *text,
-                             struct source_doc *doc, struct lks_err *err)
+                             struct source_document *doc, struct lks_err *err)
 {
     bson_t values = BSON_INITIALIZER;
     size_t count;
@@ -216,10 +216,10 @@ static enum lks_code find_by(struct mongo *m, mongoc_client_t *client, const cha
 
 /* By each of these fields in turn. */
 static enum lks_code find_among(struct mongo *m, const char *const *fields, size_t count, const char *text,
-                                struct source_doc *doc, struct lks_err *err)
+                                struct source_document *doc, struct lks_err *err)
 {
     enum lks_code code = LKS_E_NOT_FOUND;
-    *doc = (struct source_doc){0};
+    *doc = (struct source_document){0};
     mongoc_client_t *client = mongo_pop(m);
     for (size_t i = 0; i < count && code == LKS_E_NOT_FOUND; i++)
         if (i == 0 || strcmp(fields[i], fields[0]) != 0) code = find_by(m, client, fields[i], text, doc, err);
@@ -227,19 +227,19 @@ static enum lks_code find_among(struct mongo *m, const char *const *fields, size
     if (!code) code = list_records(m, client, doc, 1, err);
     mongo_push(m, client);
     if (code)
-        source_doc_fini(doc);
+        source_document_fini(doc);
     else
         lks_err_clear(err);
     return code;
 }
 
-enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err)
+enum lks_code mongo_find(struct mongo *m, const char *text, struct source_document *doc, struct lks_err *err)
 {
     const char *const fields[] = {m->id_field, "_id"};
     return find_among(m, fields, 2, text, doc, err);
 }
 
-enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_doc *doc,
+enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_document *doc,
                                   struct lks_err *err)
 {
     const char *const fields[] = {m->id_field, slug_field, "_id"};
@@ -247,13 +247,13 @@ enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct sour
 }
 
 /* {find: ..., filter: {_id: ID}} */
-enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct source_doc *doc,
+enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct source_document *doc,
                                struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, filter;
     struct rows rows = {0};
     const bson_t *row;
-    *doc = (struct source_doc){0};
+    *doc = (struct source_document){0};
     BSON_APPEND_UTF8(&command, "find", m->collection);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     docid_append(id, &filter, "_id");
@@ -272,7 +272,7 @@ enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct s
     if (!code) code = list_records(m, client, doc, 1, err);
     mongo_push(m, client);
     bson_destroy(&command);
-    if (code) source_doc_fini(doc);
+    if (code) source_document_fini(doc);
     return code;
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 #define BATCH 1000
 
@@ -100,7 +100,7 @@ static enum lks_code forget_in(struct forget *f, const char *name, struct lks_er
 {
     bson_t command = BSON_INITIALIZER, filter;
     struct docid **ids = NULL;
-    size_t count = 0, room = 0;
+    size_t count = 0, capacity = 0;
     struct rows rows;
     const bson_t *row;
     BSON_APPEND_UTF8(&command, "find", name);
@@ -110,7 +110,8 @@ static enum lks_code forget_in(struct forget *f, const char *name, struct lks_er
     BSON_APPEND_DOCUMENT(&command, "projection", f->m->only_id);
     enum lks_code code = rows_open(f->m, f->client, &rows, &command, LEVEL_LOCAL, 0, what, err);
     while (!code && rows_next(&rows, &row)) {
-        if (!ids_add(&ids, &count, &room, docid_of(row))) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (!ids_add(&ids, &count, &capacity, docid_of(row)))
+            code = lks_fail(err, LKS_E_NOMEM, "out of memory");
         if (code || count < BATCH) continue;
         code = unset(f, name, ids, count, err);
         while (count > 0) docid_free(ids[--count]);

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/siphash.h"
 #include "base/uuid.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 /* How long we believe what the list of indexes said. */
 #define UNIQUE_FOR_MS 60000
@@ -224,20 +224,20 @@ static void append_group(struct mongo *m, bson_t *pipeline)
 }
 
 /* A document and its business id; sorted by the id's hash, so that an answer finds its documents. */
-struct claim {
+struct key_use {
     char *key; /* owned */
     uint64_t hash;
-    struct source_doc *doc;
+    struct source_document *doc;
 };
 
-static int compare_claims(const void *a, const void *b)
+static int compare_key_uses(const void *a, const void *b)
 {
-    uint64_t x = ((const struct claim *)a)->hash, y = ((const struct claim *)b)->hash;
+    uint64_t x = ((const struct key_use *)a)->hash, y = ((const struct key_use *)b)->hash;
     return x < y ? -1 : x > y;
 }
 
 /* False when memory is out. */
-static bool owners_command(struct mongo *m, bson_t *command, const struct claim *claims, size_t count)
+static bool owners_command(struct mongo *m, bson_t *command, const struct key_use *key_uses, size_t count)
 {
     bson_t pipeline, stage, match, condition, in;
     struct values values = {.array = &in};
@@ -248,7 +248,7 @@ static bool owners_command(struct mongo *m, bson_t *command, const struct claim 
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
     BSON_APPEND_DOCUMENT_BEGIN(&match, m->id_field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
-    for (size_t i = 0; i < count; i++) whole &= append_key(&values, claims[i].key);
+    for (size_t i = 0; i < count; i++) whole &= append_key(&values, key_uses[i].key);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&match, &condition);
     bson_append_document_end(&stage, &match);
@@ -261,12 +261,12 @@ static bool owners_command(struct mongo *m, bson_t *command, const struct claim 
 }
 
 /* Where the documents of this hash begin: the first of them, or where it would be. */
-static size_t first_claim(const struct claim *claims, size_t count, uint64_t hash)
+static size_t first_key_use(const struct key_use *key_uses, size_t count, uint64_t hash)
 {
     size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (claims[middle].hash < hash)
+        if (key_uses[middle].hash < hash)
             low = middle + 1;
         else
             high = middle;
@@ -281,13 +281,13 @@ static uint64_t hash_of(const char *key)
 
 /* Tells each document with this key who else has it. Several rows may have one key: a string that reads like
  * another value's Extended JSON has its key. */
-static bool own(const struct claim *claims, size_t count, const char *key, const struct docid *low,
+static bool own(const struct key_use *key_uses, size_t count, const char *key, const struct docid *low,
                 const struct docid *high)
 {
     uint64_t hash = hash_of(key);
-    for (size_t i = first_claim(claims, count, hash); i < count && claims[i].hash == hash; i++) {
-        struct source_doc *doc = claims[i].doc;
-        if (strcmp(claims[i].key, key) != 0) continue;
+    for (size_t i = first_key_use(key_uses, count, hash); i < count && key_uses[i].hash == hash; i++) {
+        struct source_document *doc = key_uses[i].doc;
+        if (strcmp(key_uses[i].key, key) != 0) continue;
         doc->contested |= docid_compare(high, doc->id) > 0;
         if (docid_compare(low, doc->owner ? doc->owner : doc->id) >= 0) continue;
         docid_free(doc->owner);
@@ -297,7 +297,7 @@ static bool own(const struct claim *claims, size_t count, const char *key, const
     return true;
 }
 
-static bool take_owner(const struct claim *claims, size_t count, const bson_t *row)
+static bool take_owner(const struct key_use *key_uses, size_t count, const bson_t *row)
 {
     bson_iter_t value, end;
     struct docid *low = NULL, *high = NULL;
@@ -307,57 +307,57 @@ static bool take_owner(const struct claim *claims, size_t count, const bson_t *r
     if (!key) return true; /* found in an array, which is no id */
     if (bson_iter_init_find(&end, row, "low")) low = docid_new(&end);
     if (bson_iter_init_find(&end, row, "high")) high = docid_new(&end);
-    bool ok = low && high && own(claims, count, key, low, high);
+    bool ok = low && high && own(key_uses, count, key, low, high);
     free(key);
     docid_free(low);
     docid_free(high);
     return ok;
 }
 
-static enum lks_code find_owners(struct mongo *m, mongoc_client_t *client, const struct claim *claims,
+static enum lks_code find_owners(struct mongo *m, mongoc_client_t *client, const struct key_use *key_uses,
                                  size_t count, cluster_time after, struct lks_err *err)
 {
     static const char what[] = "looking for owners of business ids";
     struct rows rows = {0};
     const bson_t *row;
     bson_t command = BSON_INITIALIZER;
-    enum lks_code code = owners_command(m, &command, claims, count)
+    enum lks_code code = owners_command(m, &command, key_uses, count)
                              ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, after, what, err)
                              : lks_fail(err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row))
-        if (!take_owner(claims, count, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
+        if (!take_owner(key_uses, count, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     bson_destroy(&command);
     return code ? code : closed;
 }
 
-enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
-                          cluster_time after, struct lks_err *err)
+enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
+                          size_t count, cluster_time after, struct lks_err *err)
 {
-    size_t claim_count = 0;
+    size_t key_use_count = 0;
     if (!count || ids_are_unique(m, client)) return LKS_E_OK;
-    struct claim *claims = calloc(count, sizeof *claims);
-    enum lks_code code = claims ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    struct key_use *key_uses = calloc(count, sizeof *key_uses);
+    enum lks_code code = key_uses ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count && !code; i++) {
         char *key;
         if (!key_of(m, docs[i].body, &key)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
-        if (key) claims[claim_count++] = (struct claim){key, hash_of(key), &docs[i]};
+        if (key) key_uses[key_use_count++] = (struct key_use){key, hash_of(key), &docs[i]};
     }
-    if (claim_count) qsort(claims, claim_count, sizeof *claims, compare_claims);
-    if (claim_count && !code) code = find_owners(m, client, claims, claim_count, after, err);
-    for (size_t i = 0; i < claim_count; i++) free(claims[i].key);
-    free(claims);
+    if (key_use_count) qsort(key_uses, key_use_count, sizeof *key_uses, compare_key_uses);
+    if (key_use_count && !code) code = find_owners(m, client, key_uses, key_use_count, after, err);
+    for (size_t i = 0; i < key_use_count; i++) free(key_uses[i].key);
+    free(key_uses);
     return code;
 }
 
-/* ---- REQ_HOLDERS ---- */
+/* ---- REQ_DUPLICATES ---- */
 
-enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req *req)
+enum lks_code keys_duplicates(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     static const char what[] = "looking for documents of a business id";
     struct rows rows = {0};
     const bson_t *row;
-    size_t room = 0;
+    size_t capacity = 0;
     bson_t command = BSON_INITIALIZER, filter, condition, in;
     struct values values = {.array = &in};
     BSON_APPEND_UTF8(&command, "find", m->collection);
@@ -365,17 +365,17 @@ enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req 
     BSON_APPEND_DOCUMENT_BEGIN(&filter, m->id_field, &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$in", &in);
     bool whole = true;
-    for (size_t i = 0; i < req->holders.count; i++) whole &= append_key(&values, req->holders.keys[i]);
+    for (size_t i = 0; i < req->duplicates.count; i++) whole &= append_key(&values, req->duplicates.keys[i]);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
-    if (req->holders.from) reads_after(&filter, req->holders.from);
+    if (req->duplicates.from) reads_after(&filter, req->duplicates.from);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
-    reads_sorted(&command, "_id", req->holders.max_ids);
+    reads_sorted(&command, "_id", req->duplicates.max_ids);
     enum lks_code code = whole ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err)
                                : lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row))
-        if (!ids_add(&req->holders.ids, &req->holders.id_count, &room, docid_of(row)))
+        if (!ids_add(&req->duplicates.ids, &req->duplicates.id_count, &capacity, docid_of(row)))
             code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);

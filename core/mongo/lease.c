@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 /* ---- expressions ---- */
 
@@ -150,8 +150,8 @@ static bool is_mine(const bson_t *reply, const char *owner)
 /* ---- who has it ---- */
 
 /* {owner, left} of the lease, `left` milliseconds by the server's clock. */
-static enum lks_code read_holder(struct mongo *m, mongoc_client_t *client, char **holder, int64_t *left_ms,
-                                 struct lks_err *err)
+static enum lks_code read_lease_holder(struct mongo *m, mongoc_client_t *client, char **lease_holder,
+                                       int64_t *left_ms, struct lks_err *err)
 {
     static const char what[] = "asking who holds the lease";
     struct rows rows;
@@ -160,7 +160,7 @@ static enum lks_code read_holder(struct mongo *m, mongoc_client_t *client, char 
     bson_t command = BSON_INITIALIZER, pipeline, stage, match, cursor;
     bson_t *project =
         parse("{'$project':{'owner':'$lease.owner','left':{'$subtract':['$lease.until','$$NOW']}}}");
-    *holder = NULL;
+    *lease_holder = NULL;
     *left_ms = 0;
     if (!project) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     BSON_APPEND_UTF8(&command, "aggregate", STATE_COLLECTION);
@@ -179,7 +179,8 @@ static enum lks_code read_holder(struct mongo *m, mongoc_client_t *client, char 
         if (bson_iter_init_find(&iter, row, "left") && BSON_ITER_HOLDS_NUMBER(&iter))
             *left_ms = bson_iter_as_int64(&iter);
         if (bson_iter_init_find(&iter, row, "owner") && BSON_ITER_HOLDS_UTF8(&iter))
-            if (!(*holder = strdup(bson_iter_utf8(&iter, NULL)))) /* none would mean that nobody has it */
+            if (!(*lease_holder =
+                      strdup(bson_iter_utf8(&iter, NULL)))) /* none would mean that nobody has it */
                 code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
@@ -188,15 +189,15 @@ static enum lks_code read_holder(struct mongo *m, mongoc_client_t *client, char 
     return code ? code : closed;
 }
 
-enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err)
+enum lks_code mongo_lease_holder(struct mongo *m, char **lease_holder, struct lks_err *err)
 {
     int64_t left_ms;
     mongoc_client_t *client = mongo_pop(m);
-    enum lks_code code = read_holder(m, client, holder, &left_ms, err);
+    enum lks_code code = read_lease_holder(m, client, lease_holder, &left_ms, err);
     mongo_push(m, client);
     if (left_ms > 0) return code;
-    free(*holder);
-    *holder = NULL;
+    free(*lease_holder);
+    *lease_holder = NULL;
     return code;
 }
 
@@ -235,7 +236,8 @@ enum lks_code mongo_lease_epochs(struct mongo *m, uint64_t *epoch, uint64_t *flo
 
 static enum lks_code not_mine(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
-    enum lks_code code = read_holder(m, client, &req->lease.holder, &req->lease.remaining_ms, &req->err);
+    enum lks_code code =
+        read_lease_holder(m, client, &req->lease.lease_holder, &req->lease.remaining_ms, &req->err);
     if (req->lease.remaining_ms < 0) req->lease.remaining_ms = 0;
     return code;
 }

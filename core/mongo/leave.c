@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "config.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 static struct {
     pthread_mutex_t lock;

@@ -16,34 +16,35 @@ static const char what[] = "listing documents";
 /* ---- the server's part ---- */
 
 /* {$and: [status, search]} under `key`. False when memory is out. */
-static bool append_filter(struct mongo *m, bson_t *to, const char *key, const struct mongo_list_wish *wish)
+static bool append_filter(struct mongo *m, bson_t *to, const char *key,
+                          const struct mongo_list_request *request)
 {
     bson_t filter, both, one;
     BSON_APPEND_DOCUMENT_BEGIN(to, key, &filter);
     BSON_APPEND_ARRAY_BEGIN(&filter, "$and", &both);
     BSON_APPEND_DOCUMENT_BEGIN(&both, "0", &one);
-    list_match_status(&one, wish, m->names, m->name_count);
+    list_match_status(&one, request, m->names, m->name_count);
     bson_append_document_end(&both, &one);
     BSON_APPEND_DOCUMENT_BEGIN(&both, "1", &one);
-    bool whole = list_match_search(&one, wish, m->id_field);
+    bool whole = list_match_search(&one, request, m->id_field);
     bson_append_document_end(&both, &one);
     bson_append_array_end(&filter, &both);
     bson_append_document_end(to, &filter);
     return whole;
 }
 
-void list_sort(struct mongo *m, bson_t *stage, const struct mongo_list_wish *wish)
+void list_sort(struct mongo *m, bson_t *stage, const struct mongo_list_request *request)
 {
     static const char *const fields[] = {[MONGO_SORT_NAME] = "name",
                                          [MONGO_SORT_UPDATED] = METADATA ".updatedAt",
                                          [MONGO_SORT_STATUS] = LIST_RANK};
-    const char *field = wish->sort == MONGO_SORT_ID ? m->id_field : fields[wish->sort];
-    int32_t way = wish->descending ? -1 : 1;
+    const char *field = request->sort == MONGO_SORT_ID ? m->id_field : fields[request->sort];
+    int32_t way = request->descending ? -1 : 1;
     bson_t sort;
     BSON_APPEND_DOCUMENT_BEGIN(stage, "$sort", &sort);
     BSON_APPEND_INT32(&sort, field, way);
     /* the index on the business id gives this order as it is, but not with a second key */
-    if (wish->sort != MONGO_SORT_ID) BSON_APPEND_INT32(&sort, "_id", way);
+    if (request->sort != MONGO_SORT_ID) BSON_APPEND_INT32(&sort, "_id", way);
     bson_append_document_end(stage, &sort);
 }
 
@@ -64,34 +65,35 @@ static void append_number(bson_t *pipeline, uint32_t *count, const char *name, i
 }
 
 /* The fields of rows; to be destroyed. */
-static bson_t *projection(struct mongo *m, const struct mongo_list_wish *wish)
+static bson_t *projection(struct mongo *m, const struct mongo_list_request *request)
 {
     bson_t *fields = bson_new();
     const char *const shown[] = {"_id",   m->id_field, "name",    "slug",  METADATA,
                                  "title", "headline",  "subject", "label", m->title ? m->title : "_id"};
-    if (wish->whole) BSON_APPEND_INT32(fields, LIST_RANK, 0);
-    for (size_t i = 0; !wish->whole && i < sizeof shown / sizeof *shown; i++) mongo_project(fields, shown[i]);
+    if (request->whole) BSON_APPEND_INT32(fields, LIST_RANK, 0);
+    for (size_t i = 0; !request->whole && i < sizeof shown / sizeof *shown; i++)
+        mongo_project(fields, shown[i]);
     return fields;
 }
 
-static bool page_command(struct mongo *m, bson_t *command, const struct mongo_list_wish *wish)
+static bool page_command(struct mongo *m, bson_t *command, const struct mongo_list_request *request)
 {
-    bson_t *fields = projection(m, wish), pipeline, stage, inner;
+    bson_t *fields = projection(m, request), pipeline, stage, inner;
     uint32_t count = 0;
     BSON_APPEND_UTF8(command, "aggregate", m->collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
-    bool whole = append_filter(m, stage_begin(&pipeline, &count, &stage), "$match", wish);
+    bool whole = append_filter(m, stage_begin(&pipeline, &count, &stage), "$match", request);
     bson_append_document_end(&pipeline, &stage);
-    if (wish->sort == MONGO_SORT_STATUS) {
+    if (request->sort == MONGO_SORT_STATUS) {
         BSON_APPEND_DOCUMENT_BEGIN(stage_begin(&pipeline, &count, &stage), "$addFields", &inner);
-        list_rank(&inner, LIST_RANK, wish, m->names, m->name_count);
+        list_rank(&inner, LIST_RANK, request, m->names, m->name_count);
         bson_append_document_end(&stage, &inner);
         bson_append_document_end(&pipeline, &stage);
     }
-    list_sort(m, stage_begin(&pipeline, &count, &stage), wish);
+    list_sort(m, stage_begin(&pipeline, &count, &stage), request);
     bson_append_document_end(&pipeline, &stage);
-    if (wish->skip) append_number(&pipeline, &count, "$skip", (int64_t)wish->skip);
-    append_number(&pipeline, &count, "$limit", (int64_t)wish->limit);
+    if (request->skip) append_number(&pipeline, &count, "$skip", (int64_t)request->skip);
+    append_number(&pipeline, &count, "$limit", (int64_t)request->limit);
     BSON_APPEND_DOCUMENT(stage_begin(&pipeline, &count, &stage), "$project", fields);
     bson_append_document_end(&pipeline, &stage);
     bson_append_array_end(command, &pipeline);
@@ -107,11 +109,11 @@ static bool page_command(struct mongo *m, bson_t *command, const struct mongo_li
 
 static bool add_doc(struct mongo *m, struct mongo_list *out, const bson_t *row)
 {
-    struct source_doc *docs = realloc(out->docs, (out->count + 1) * sizeof *docs);
+    struct source_document *docs = realloc(out->docs, (out->count + 1) * sizeof *docs);
     if (!docs) return false;
     out->docs = docs;
-    docs[out->count] = (struct source_doc){.id = NULL};
-    struct source_doc *doc = &docs[out->count++];
+    docs[out->count] = (struct source_document){.id = NULL};
+    struct source_document *doc = &docs[out->count++];
     return reads_fill(m, doc, row) && metadata_parse_modified(row, &doc->record);
 }
 
@@ -129,7 +131,7 @@ static enum lks_code fetch(struct mongo *m, mongoc_client_t *client, const bson_
 }
 
 /* lastModifiedFields of records that stand in the sidecar collection. */
-static enum lks_code fetch_modified(struct mongo *m, mongoc_client_t *client, struct source_doc *docs,
+static enum lks_code fetch_modified(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
                                     size_t count, struct lks_err *err)
 {
     struct rows rows;
@@ -154,10 +156,10 @@ static enum lks_code fetch_modified(struct mongo *m, mongoc_client_t *client, st
     return code ? code : closed;
 }
 
-enum lks_code list_records(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
-                           struct lks_err *err)
+enum lks_code list_records(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
+                           size_t count, struct lks_err *err)
 {
-    if (!count || (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->refuges))) return LKS_E_OK;
+    if (!count || (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->sidecar_fallbacks))) return LKS_E_OK;
     enum lks_code code = reads_sidecar(m, client, docs, count, 0, err);
     return code ? code : fetch_modified(m, client, docs, count, err);
 }
@@ -165,7 +167,7 @@ enum lks_code list_records(struct mongo *m, mongoc_client_t *client, struct sour
 /* ---- how many ---- */
 
 /* False: it took too long, or failed in another way, which whoever fetched the page would have seen. */
-static bool count_matches(struct mongo *m, mongoc_client_t *client, const struct mongo_list_wish *wish,
+static bool count_matches(struct mongo *m, mongoc_client_t *client, const struct mongo_list_request *request,
                           int64_t *total)
 {
     bson_t command = BSON_INITIALIZER, reply = BSON_INITIALIZER, concern;
@@ -174,7 +176,8 @@ static bool count_matches(struct mongo *m, mongoc_client_t *client, const struct
     bool whole = true;
     BSON_APPEND_UTF8(&command, "count", m->collection);
     /* without a query the server knows the number without counting */
-    if (wish->filtered || (wish->search && *wish->search)) whole = append_filter(m, &command, "query", wish);
+    if (request->filtered || (request->search && *request->search))
+        whole = append_filter(m, &command, "query", request);
     mongo_append_simple(&command);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "readConcern", &concern);
     BSON_APPEND_UTF8(&concern, "level", "majority");
@@ -188,33 +191,35 @@ static bool count_matches(struct mongo *m, mongoc_client_t *client, const struct
     return ok;
 }
 
-static void add_total(struct mongo *m, mongoc_client_t *client, const struct mongo_list_wish *wish,
+static void add_total(struct mongo *m, mongoc_client_t *client, const struct mongo_list_request *request,
                       struct mongo_list *out)
 {
-    int64_t seen = (int64_t)(out->count ? wish->skip + out->count : 0);
-    bool all_seen = out->count < wish->limit && (out->count || !wish->skip);
+    int64_t seen = (int64_t)(out->count ? request->skip + out->count : 0);
+    bool all_seen = out->count < request->limit && (out->count || !request->skip);
     out->total = seen;
     out->exact = true;
     if (all_seen) return;
-    out->exact = count_matches(m, client, wish, &out->total);
-    if (!out->exact) out->total = seen + (out->count == wish->limit); /* there is one more, for all we know */
+    out->exact = count_matches(m, client, request, &out->total);
+    if (!out->exact)
+        out->total = seen + (out->count == request->limit); /* there is one more, for all we know */
 }
 
 /* ---- a page ---- */
 
-static bool record_decides(const struct mongo_list_wish *wish)
+static bool record_decides(const struct mongo_list_request *request)
 {
-    return wish->filtered || wish->sort == MONGO_SORT_UPDATED || wish->sort == MONGO_SORT_STATUS;
+    return request->filtered || request->sort == MONGO_SORT_UPDATED || request->sort == MONGO_SORT_STATUS;
 }
 
-static enum lks_code list_here(struct mongo *m, mongoc_client_t *client, const struct mongo_list_wish *wish,
-                               struct mongo_list *out, struct lks_err *err)
+static enum lks_code list_here(struct mongo *m, mongoc_client_t *client,
+                               const struct mongo_list_request *request, struct mongo_list *out,
+                               struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER;
-    enum lks_code code = page_command(m, &command, wish) ? fetch(m, client, &command, out, err)
-                                                         : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code code = page_command(m, &command, request) ? fetch(m, client, &command, out, err)
+                                                            : lks_fail(err, LKS_E_NOMEM, "out of memory");
     bson_destroy(&command);
-    if (!code) add_total(m, client, wish, out);
+    if (!code) add_total(m, client, request, out);
     return code;
 }
 
@@ -225,21 +230,22 @@ static void put_in_order(struct mongo_list *out, struct docid *const *ids, size_
     for (size_t i = 0; i < count; i++)
         for (size_t k = done; k < out->count; k++) {
             if (!docid_equal(out->docs[k].id, ids[i])) continue;
-            struct source_doc swap = out->docs[done];
+            struct source_document swap = out->docs[done];
             out->docs[done++] = out->docs[k];
             out->docs[k] = swap;
             break;
         }
 }
 
-static enum lks_code list_joined(struct mongo *m, mongoc_client_t *client, const struct mongo_list_wish *wish,
-                                 struct mongo_list *out, struct lks_err *err)
+static enum lks_code list_joined(struct mongo *m, mongoc_client_t *client,
+                                 const struct mongo_list_request *request, struct mongo_list *out,
+                                 struct lks_err *err)
 {
     struct list_ids ids = {.ids = NULL};
     bson_t command = BSON_INITIALIZER;
-    enum lks_code code = list_join(m, client, wish, &ids, err);
+    enum lks_code code = list_join(m, client, request, &ids, err);
     if (!code && ids.count) {
-        bson_t *fields = projection(m, wish);
+        bson_t *fields = projection(m, request);
         reads_by_id_command(&command, m->collection, (const struct docid *const *)ids.ids, ids.count, fields);
         bson_destroy(fields);
         code = fetch(m, client, &command, out, err);
@@ -252,17 +258,17 @@ static enum lks_code list_joined(struct mongo *m, mongoc_client_t *client, const
     return code;
 }
 
-enum lks_code mongo_list(struct mongo *m, const struct mongo_list_wish *wish, struct mongo_list *out,
+enum lks_code mongo_list(struct mongo *m, const struct mongo_list_request *request, struct mongo_list *out,
                          struct lks_err *err)
 {
     *out = (struct mongo_list){.docs = NULL};
     mongoc_client_t *client = mongo_pop(m);
     enum lks_code code = reads_refuges(m, client, err);
-    bool beside = m->metadata == MONGO_SIDECAR || atomic_load(&m->refuges);
-    if (!code && beside && record_decides(wish))
-        code = list_joined(m, client, wish, out, err);
+    bool beside = m->metadata == MONGO_SIDECAR || atomic_load(&m->sidecar_fallbacks);
+    if (!code && beside && record_decides(request))
+        code = list_joined(m, client, request, out, err);
     else if (!code)
-        code = list_here(m, client, wish, out, err);
+        code = list_here(m, client, request, out, err);
     if (!code) code = list_records(m, client, out->docs, out->count, err);
     mongo_push(m, client);
     if (code) {

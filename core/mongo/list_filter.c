@@ -87,16 +87,17 @@ static void append_none(bson_t *filter, char *const *names, size_t count, bool a
     bson_append_array_end(filter, &list.array);
 }
 
-void list_match_status(bson_t *filter, const struct mongo_list_wish *wish, char *const *names, size_t count)
+void list_match_status(bson_t *filter, const struct mongo_list_request *request, char *const *names,
+                       size_t count)
 {
-    if (!wish->filtered || !count) return;
-    if (wish->collection != MONGO_OVERALL) {
-        append_is(filter, names[wish->collection], wish->status);
-    } else if (wish->status == SYNC_SYNCED) {
+    if (!request->filtered || !count) return;
+    if (request->collection != MONGO_OVERALL) {
+        append_is(filter, names[request->collection], request->status);
+    } else if (request->status == SYNC_SYNCED) {
         append_each(filter, "$and", names, count, SYNC_SYNCED);
     } else {
-        append_each(filter, "$or", names, count, wish->status);
-        if (wish->status != SYNC_FAILED) append_none(filter, names, count, wish->status == SYNC_STALE);
+        append_each(filter, "$or", names, count, request->status);
+        if (request->status != SYNC_FAILED) append_none(filter, names, count, request->status == SYNC_STALE);
     }
 }
 
@@ -133,16 +134,16 @@ static bool append_is_id(struct list *list, const char *field, const char *text)
     return whole;
 }
 
-bool list_match_search(bson_t *filter, const struct mongo_list_wish *wish, const char *id_field)
+bool list_match_search(bson_t *filter, const struct mongo_list_request *request, const char *id_field)
 {
     struct list list = {.count = 0};
-    if (!wish->search || !*wish->search) return true;
+    if (!request->search || !*request->search) return true;
     BSON_APPEND_ARRAY_BEGIN(filter, "$or", &list.array);
-    append_contains(&list, id_field, wish->search);
-    append_contains(&list, "name", wish->search);
-    append_contains(&list, "slug", wish->search);
-    bool whole = append_is_id(&list, id_field, wish->search);
-    if (strcmp(id_field, "_id") != 0) whole &= append_is_id(&list, "_id", wish->search);
+    append_contains(&list, id_field, request->search);
+    append_contains(&list, "name", request->search);
+    append_contains(&list, "slug", request->search);
+    bool whole = append_is_id(&list, id_field, request->search);
+    if (strcmp(id_field, "_id") != 0) whole &= append_is_id(&list, "_id", request->search);
     bson_append_array_end(filter, &list.array);
     return whole;
 }
@@ -213,32 +214,32 @@ static void append_rank(bson_t *to, const char *key, char *const *names, size_t 
     bson_append_document_end(to, &expr);
 }
 
-void list_rank(bson_t *to, const char *key, const struct mongo_list_wish *wish, char *const *names,
+void list_rank(bson_t *to, const char *key, const struct mongo_list_request *request, char *const *names,
                size_t count)
 {
-    if (wish->collection != MONGO_OVERALL)
-        append_rank(to, key, &names[wish->collection], 1, 0);
+    if (request->collection != MONGO_OVERALL)
+        append_rank(to, key, &names[request->collection], 1, 0);
     else
         append_rank(to, key, names, count, 0);
 }
 
 /* ---- of a record that was read ---- */
 
-static enum sync_status status_of(const struct record *record, const struct mongo_list_wish *wish)
+static enum sync_status status_of(const struct record *record, const struct mongo_list_request *request)
 {
-    if (wish->collection == MONGO_OVERALL) return record_overall(record);
-    const struct entry *e = &record->entries[wish->collection];
+    if (request->collection == MONGO_OVERALL) return record_overall(record);
+    const struct entry *e = &record->entries[request->collection];
     return e->present ? e->status : SYNC_PENDING;
 }
 
-bool list_has_status(const struct record *record, const struct mongo_list_wish *wish)
+bool list_has_status(const struct record *record, const struct mongo_list_request *request)
 {
-    return !wish->filtered || status_of(record, wish) == wish->status;
+    return !request->filtered || status_of(record, request) == request->status;
 }
 
-int list_rank_of(const struct record *record, const struct mongo_list_wish *wish)
+int list_rank_of(const struct record *record, const struct mongo_list_request *request)
 {
-    enum sync_status status = status_of(record, wish);
+    enum sync_status status = status_of(record, request);
     int rank = 0;
     while (rank < 3 && worst_first[rank] != status) rank++;
     return rank;

@@ -22,23 +22,24 @@ static const char what[] = "listing documents";
 /* ---- candidates ---- */
 
 /* Ids of records in the sidecar collection that have the status. `*all`: there are too many to name. */
-static enum lks_code candidates(struct mongo *m, mongoc_client_t *client, const struct mongo_list_wish *wish,
-                                struct list_ids *out, bool *all, struct lks_err *err)
+static enum lks_code candidates(struct mongo *m, mongoc_client_t *client,
+                                const struct mongo_list_request *request, struct list_ids *out, bool *all,
+                                struct lks_err *err)
 {
     struct rows rows;
     const bson_t *row;
     bson_t command = BSON_INITIALIZER, filter;
-    *all = !wish->filtered || (m->metadata == MONGO_SIDECAR && wish->status == SYNC_PENDING);
+    *all = !request->filtered || (m->metadata == MONGO_SIDECAR && request->status == SYNC_PENDING);
     if (*all) return LKS_E_OK;
     BSON_APPEND_UTF8(&command, "find", m->sidecar);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
-    list_match_status(&filter, wish, m->names, m->name_count);
+    list_match_status(&filter, request, m->names, m->name_count);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     BSON_APPEND_INT64(&command, "limit", MOST_CANDIDATES + 1);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     while (!code && rows_next(&rows, &row))
-        if (!ids_add(&out->ids, &out->count, &out->room, docid_of(row)))
+        if (!ids_add(&out->ids, &out->count, &out->capacity, docid_of(row)))
             code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     bson_destroy(&command);
@@ -62,14 +63,14 @@ static void append_ids(bson_t *to, const struct list_ids *ids)
 }
 
 /* {$and: [search, {$or: [own record fits, _id is one of the candidates]}]}. False when memory is out. */
-static bool append_filter(struct mongo *m, bson_t *to, const struct mongo_list_wish *wish,
+static bool append_filter(struct mongo *m, bson_t *to, const struct mongo_list_request *request,
                           const struct list_ids *named, bool all)
 {
     bson_t filter, both, one, either, choice;
     BSON_APPEND_DOCUMENT_BEGIN(to, "$match", &filter);
     BSON_APPEND_ARRAY_BEGIN(&filter, "$and", &both);
     BSON_APPEND_DOCUMENT_BEGIN(&both, "0", &one);
-    bool whole = list_match_search(&one, wish, m->id_field);
+    bool whole = list_match_search(&one, request, m->id_field);
     bson_append_document_end(&both, &one);
     BSON_APPEND_DOCUMENT_BEGIN(&both, "1", &one);
     if (!all) {
@@ -79,7 +80,7 @@ static bool append_filter(struct mongo *m, bson_t *to, const struct mongo_list_w
         bson_append_document_end(&either, &choice);
         if (m->metadata == MONGO_EMBEDDED) {
             BSON_APPEND_DOCUMENT_BEGIN(&either, "1", &choice);
-            list_match_status(&choice, wish, m->names, m->name_count);
+            list_match_status(&choice, request, m->names, m->name_count);
             bson_append_document_end(&either, &choice);
         }
         bson_append_array_end(&one, &either);
@@ -92,16 +93,16 @@ static bool append_filter(struct mongo *m, bson_t *to, const struct mongo_list_w
 
 /* Ids (and the records that stand in documents) of all candidates, sorted by id or name. False when memory is
  * out. */
-static bool walk_command(struct mongo *m, bson_t *command, const struct mongo_list_wish *wish,
+static bool walk_command(struct mongo *m, bson_t *command, const struct mongo_list_request *request,
                          const struct list_ids *named, bool all)
 {
-    struct mongo_list_wish order = *wish;
+    struct mongo_list_request order = *request;
     bson_t pipeline, stage, inner;
     if (order.sort == MONGO_SORT_UPDATED || order.sort == MONGO_SORT_STATUS) order.sort = MONGO_SORT_ID;
     BSON_APPEND_UTF8(command, "aggregate", m->collection);
     BSON_APPEND_ARRAY_BEGIN(command, "pipeline", &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "0", &stage);
-    bool whole = append_filter(m, &stage, wish, named, all);
+    bool whole = append_filter(m, &stage, request, named, all);
     bson_append_document_end(&pipeline, &stage);
     BSON_APPEND_DOCUMENT_BEGIN(&pipeline, "1", &stage);
     list_sort(m, &stage, &order);
@@ -130,35 +131,35 @@ struct sorted {
 struct walk {
     struct mongo *m;
     mongoc_client_t *client;
-    const struct mongo_list_wish *wish;
+    const struct mongo_list_request *request;
     struct list_ids *out;
-    struct source_doc docs[CHUNK];
+    struct source_document docs[CHUNK];
     size_t count;
     struct sorted *sorted; /* owned */
-    size_t sorted_count, sorted_room;
+    size_t sorted_count, sorted_capacity;
 };
 
-static bool sorts_here(const struct mongo_list_wish *wish)
+static bool sorts_here(const struct mongo_list_request *request)
 {
-    return wish->sort == MONGO_SORT_UPDATED || wish->sort == MONGO_SORT_STATUS;
+    return request->sort == MONGO_SORT_UPDATED || request->sort == MONGO_SORT_STATUS;
 }
 
-static enum lks_code keep_sorted(struct walk *w, const struct source_doc *doc, struct lks_err *err)
+static enum lks_code keep_sorted(struct walk *w, const struct source_document *doc, struct lks_err *err)
 {
     if (w->sorted_count == MOST_SORTED)
         return lks_fail(err, LKS_E_UNSUPPORTED,
                         "with records in the sidecar collection no more than %d documents can be sorted by "
                         "status or by update; filter them, or sort by id or name",
                         MOST_SORTED);
-    if (w->sorted_count == w->sorted_room) {
-        size_t room = w->sorted_room ? w->sorted_room * 2 : CHUNK;
-        struct sorted *grown = realloc(w->sorted, room * sizeof *grown);
+    if (w->sorted_count == w->sorted_capacity) {
+        size_t capacity = w->sorted_capacity ? w->sorted_capacity * 2 : CHUNK;
+        struct sorted *grown = realloc(w->sorted, capacity * sizeof *grown);
         if (!grown) return lks_fail(err, LKS_E_NOMEM, "out of memory");
         w->sorted = grown;
-        w->sorted_room = room;
+        w->sorted_capacity = capacity;
     }
-    int64_t key =
-        w->wish->sort == MONGO_SORT_STATUS ? list_rank_of(&doc->record, w->wish) : doc->record.updated_ms;
+    int64_t key = w->request->sort == MONGO_SORT_STATUS ? list_rank_of(&doc->record, w->request)
+                                                        : doc->record.updated_ms;
     struct docid *id = docid_copy(doc->id);
     if (!id) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     w->sorted[w->sorted_count] = (struct sorted){.id = id, .key = key, .place = w->sorted_count};
@@ -166,13 +167,13 @@ static enum lks_code keep_sorted(struct walk *w, const struct source_doc *doc, s
     return LKS_E_OK;
 }
 
-static enum lks_code keep(struct walk *w, const struct source_doc *doc, struct lks_err *err)
+static enum lks_code keep(struct walk *w, const struct source_document *doc, struct lks_err *err)
 {
     struct list_ids *out = w->out;
     int64_t place = out->total++;
-    if (sorts_here(w->wish)) return keep_sorted(w, doc, err);
-    if (place < (int64_t)w->wish->skip || out->count == w->wish->limit) return LKS_E_OK;
-    return ids_add(&out->ids, &out->count, &out->room, docid_copy(doc->id))
+    if (sorts_here(w->request)) return keep_sorted(w, doc, err);
+    if (place < (int64_t)w->request->skip || out->count == w->request->limit) return LKS_E_OK;
+    return ids_add(&out->ids, &out->count, &out->capacity, docid_copy(doc->id))
                ? LKS_E_OK
                : lks_fail(err, LKS_E_NOMEM, "out of memory");
 }
@@ -182,8 +183,8 @@ static enum lks_code judge(struct walk *w, struct lks_err *err)
 {
     enum lks_code code = reads_sidecar(w->m, w->client, w->docs, w->count, 0, err);
     for (size_t i = 0; i < w->count; i++) {
-        if (!code && list_has_status(&w->docs[i].record, w->wish)) code = keep(w, &w->docs[i], err);
-        source_doc_fini(&w->docs[i]);
+        if (!code && list_has_status(&w->docs[i].record, w->request)) code = keep(w, &w->docs[i], err);
+        source_document_fini(&w->docs[i]);
     }
     w->count = 0;
     return code;
@@ -192,7 +193,8 @@ static enum lks_code judge(struct walk *w, struct lks_err *err)
 /* The page is there and counting on takes too long. */
 static bool is_enough(const struct walk *w, int64_t since_ms)
 {
-    return !sorts_here(w->wish) && w->out->count == w->wish->limit && clock_ms() > since_ms + LIST_COUNT_MS;
+    return !sorts_here(w->request) && w->out->count == w->request->limit &&
+           clock_ms() > since_ms + LIST_COUNT_MS;
 }
 
 static enum lks_code walk(struct walk *w, const bson_t *command, struct lks_err *err)
@@ -203,8 +205,8 @@ static enum lks_code walk(struct walk *w, const bson_t *command, struct lks_err 
     w->out->exact = true;
     enum lks_code code = rows_open(w->m, w->client, &rows, command, LEVEL_MAJORITY, 0, what, err);
     while (!code && w->out->exact && rows_next(&rows, &row)) {
-        struct source_doc *doc = &w->docs[w->count++];
-        *doc = (struct source_doc){.id = NULL};
+        struct source_document *doc = &w->docs[w->count++];
+        *doc = (struct source_document){.id = NULL};
         if (!reads_fill(w->m, doc, row)) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
         if (code || w->count < CHUNK) continue;
         code = judge(w, err);
@@ -215,7 +217,7 @@ static enum lks_code walk(struct walk *w, const bson_t *command, struct lks_err 
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     if (!code) code = closed;
     if (!code) code = judge(w, err);
-    for (size_t i = 0; i < w->count; i++) source_doc_fini(&w->docs[i]);
+    for (size_t i = 0; i < w->count; i++) source_document_fini(&w->docs[i]);
     return code;
 }
 
@@ -237,19 +239,19 @@ static int by_key_descending(const void *a, const void *b)
 
 static bool take_page(struct walk *w)
 {
-    size_t end = w->wish->skip + w->wish->limit;
+    size_t end = w->request->skip + w->request->limit;
     bool ok = true;
     if (w->sorted_count > 1)
         qsort(w->sorted, w->sorted_count, sizeof *w->sorted,
-              w->wish->descending ? by_key_descending : by_key);
-    for (size_t i = w->wish->skip; ok && i < w->sorted_count && i < end; i++)
-        ok = ids_add(&w->out->ids, &w->out->count, &w->out->room, docid_copy(w->sorted[i].id));
+              w->request->descending ? by_key_descending : by_key);
+    for (size_t i = w->request->skip; ok && i < w->sorted_count && i < end; i++)
+        ok = ids_add(&w->out->ids, &w->out->count, &w->out->capacity, docid_copy(w->sorted[i].id));
     for (size_t i = 0; i < w->sorted_count; i++) docid_free(w->sorted[i].id);
     free(w->sorted);
     return ok;
 }
 
-enum lks_code list_join(struct mongo *m, mongoc_client_t *client, const struct mongo_list_wish *wish,
+enum lks_code list_join(struct mongo *m, mongoc_client_t *client, const struct mongo_list_request *request,
                         struct list_ids *out, struct lks_err *err)
 {
     struct list_ids named = {.ids = NULL};
@@ -257,9 +259,9 @@ enum lks_code list_join(struct mongo *m, mongoc_client_t *client, const struct m
     bson_t command = BSON_INITIALIZER;
     struct walk *w = calloc(1, sizeof *w);
     if (!w) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    *w = (struct walk){.m = m, .client = client, .wish = wish, .out = out};
-    enum lks_code code = candidates(m, client, wish, &named, &all, err);
-    bool whole = walk_command(m, &command, wish, &named, all);
+    *w = (struct walk){.m = m, .client = client, .request = request, .out = out};
+    enum lks_code code = candidates(m, client, request, &named, &all, err);
+    bool whole = walk_command(m, &command, request, &named, all);
     if (!code && !whole) code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     if (!code) code = walk(w, &command, err);
     if (!take_page(w) && !code) code = lks_fail(err, LKS_E_NOMEM, "out of memory");

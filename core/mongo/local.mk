@@ -4,7 +4,7 @@ libmongo_la_SOURCES = \
 	%D%/adopt.c \
 	%D%/ask.c \
 	%D%/beside.c \
-	%D%/command.c %D%/room.h \
+	%D%/command.c %D%/mongo_internal.h \
 	%D%/contradictions.c %D%/contradictions.h \
 	%D%/counts.c \
 	%D%/due.c \
@@ -29,7 +29,7 @@ libmongo_la_SOURCES = \
 	%D%/silence.c \
 	%D%/state.c \
 	%D%/stream.c \
-	%D%/tombs.c \
+	%D%/mongo_tombstones.c \
 	%D%/uri.c
 libmongo_la_CPPFLAGS = $(CORE_CPPFLAGS) $(MONGOC_CFLAGS)
 libmongo_la_LIBADD = libengine.la libbase.la $(MONGOC_LIBS) -lm

@@ -163,10 +163,10 @@ bool metadata_parse(const bson_t *doc, char *const *names, size_t count, struct 
     return true;
 }
 
-static bool read_names(bson_iter_t *list, char **names, size_t room)
+static bool read_names(bson_iter_t *list, char **names, size_t capacity)
 {
     size_t count = 0;
-    while (count < room && bson_iter_next(list)) {
+    while (count < capacity && bson_iter_next(list)) {
         if (!BSON_ITER_HOLDS_UTF8(list)) continue;
         names[count] = strdup(bson_iter_utf8(list, NULL));
         if (!names[count++]) return false;

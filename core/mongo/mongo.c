@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "mongo/mongo_internal.h"
 #include "mongo/pipeline.h"
-#include "mongo/room.h"
 
 /* Unless the URI says otherwise. The socket timeout must be far above any wait of the stream, and long enough
  * for a count over a big collection. */
@@ -23,17 +23,27 @@
 #define SOCKET_TIMEOUT_MS 120000
 #define POOL_MAX 16
 
-static const size_t lane_threads[LANE_COUNT] = {
-    [LANE_STREAM] = 1, [LANE_READ] = 2,   [LANE_LONG] = 1,
-    [LANE_WRITE] = 2,  [LANE_LEDGER] = 1, [LANE_TOMBS] = 1,
+static const size_t channel_threads[CHANNEL_COUNT] = {
+    [CHANNEL_STREAM] = 1, [CHANNEL_READ] = 2,   [CHANNEL_LONG] = 1,
+    [CHANNEL_WRITE] = 2,  [CHANNEL_LEDGER] = 1, [CHANNEL_TOMBSTONES] = 1,
 };
 
-static const enum lane_name lane_of[] = {
-    [REQ_STREAM_OPEN] = LANE_STREAM, [REQ_STREAM_NEXT] = LANE_STREAM, [REQ_READ] = LANE_READ,
-    [REQ_SCAN] = LANE_LONG,          [REQ_DUE] = LANE_LONG,           [REQ_HOLDERS] = LANE_READ,
-    [REQ_TALLY] = LANE_LONG,         [REQ_RECORD] = LANE_WRITE,       [REQ_STATE_LOAD] = LANE_LEDGER,
-    [REQ_STATE_SAVE] = LANE_LEDGER,  [REQ_TOMBS_PUT] = LANE_TOMBS,    [REQ_TOMBS_LIST] = LANE_TOMBS,
-    [REQ_TOMBS_DROP] = LANE_TOMBS,   [REQ_LEASE] = LANE_LEDGER,       [REQ_ORPHAN_RECORDS] = LANE_LONG,
+static const enum channel_name channel_of[] = {
+    [REQ_STREAM_OPEN] = CHANNEL_STREAM,
+    [REQ_STREAM_NEXT] = CHANNEL_STREAM,
+    [REQ_READ] = CHANNEL_READ,
+    [REQ_SCAN] = CHANNEL_LONG,
+    [REQ_DUE] = CHANNEL_LONG,
+    [REQ_DUPLICATES] = CHANNEL_READ,
+    [REQ_COUNT_RECORDS] = CHANNEL_LONG,
+    [REQ_RECORD] = CHANNEL_WRITE,
+    [REQ_STATE_LOAD] = CHANNEL_LEDGER,
+    [REQ_STATE_SAVE] = CHANNEL_LEDGER,
+    [REQ_TOMBSTONES_PUT] = CHANNEL_TOMBSTONES,
+    [REQ_TOMBSTONES_LIST] = CHANNEL_TOMBSTONES,
+    [REQ_TOMBSTONES_DROP] = CHANNEL_TOMBSTONES,
+    [REQ_LEASE] = CHANNEL_LEDGER,
+    [REQ_ORPHAN_RECORDS] = CHANNEL_LONG,
 };
 
 /* ---- doing requests ---- */
@@ -47,10 +57,10 @@ static enum lks_code run(struct mongo *m, mongoc_client_t *client, struct req *r
         return reads_scan(m, client, &m->poll, req);
     case REQ_DUE:
         return due_find(m, client, req);
-    case REQ_HOLDERS:
-        return keys_holders(m, client, req);
-    case REQ_TALLY:
-        return counts_tally(m, client, req);
+    case REQ_DUPLICATES:
+        return keys_duplicates(m, client, req);
+    case REQ_COUNT_RECORDS:
+        return counts_points(m, client, req);
     case REQ_ORPHAN_RECORDS:
         return beside_orphans(m, client, req);
     case REQ_RECORD:
@@ -59,12 +69,12 @@ static enum lks_code run(struct mongo *m, mongoc_client_t *client, struct req *r
         return state_load(m, client, req);
     case REQ_STATE_SAVE:
         return state_save(m, client, req);
-    case REQ_TOMBS_PUT:
-        return tombs_put(m, client, req);
-    case REQ_TOMBS_LIST:
-        return tombs_list(m, client, req);
-    case REQ_TOMBS_DROP:
-        return tombs_drop(m, client, req);
+    case REQ_TOMBSTONES_PUT:
+        return tombstones_put(m, client, req);
+    case REQ_TOMBSTONES_LIST:
+        return tombstones_list(m, client, req);
+    case REQ_TOMBSTONES_DROP:
+        return tombstones_drop(m, client, req);
     case REQ_LEASE:
         return lease_run(m, client, req);
     default:
@@ -84,7 +94,8 @@ static void do_request(struct mongo *m, struct req *req)
     } else if (req->kind == REQ_STREAM_NEXT) {
         req->err.code = stream_next(m, req);
     } else {
-        if (req->kind == REQ_SCAN || req->kind == REQ_DUE || req->kind == REQ_TALLY) mongo_prepare_once(m);
+        if (req->kind == REQ_SCAN || req->kind == REQ_DUE || req->kind == REQ_COUNT_RECORDS)
+            mongo_prepare_once(m);
         mongoc_client_t *client = mongo_pop(m);
         req->err.code = run(m, client, req);
         mongo_push(m, client);
@@ -95,16 +106,16 @@ static void do_request(struct mongo *m, struct req *req)
 
 bool mongo_meter(struct mongo *m, enum req_kind kind, struct meter_reading *out)
 {
-    if ((size_t)kind >= sizeof lane_of / sizeof *lane_of) return false;
+    if ((size_t)kind >= sizeof channel_of / sizeof *channel_of) return false;
     *out = meter_read(&m->meters[kind]);
     return true;
 }
 
-static void *lane_main(void *data)
+static void *channel_main(void *data)
 {
-    struct lane *lane = data;
+    struct channel *channel = data;
     struct req *req;
-    while ((req = queue_take(&lane->queue, -1))) do_request(lane->owner, req);
+    while ((req = queue_take(&channel->queue, -1))) do_request(channel->owner, req);
     return NULL;
 }
 
@@ -113,8 +124,9 @@ static void submit(void *self, struct req *req)
     struct mongo *m = self;
     size_t kind = (size_t)req->kind;
     /* a request that isn't ours goes through a lane too, so that its refusal is posted from a thread */
-    enum lane_name lane = kind < sizeof lane_of / sizeof *lane_of ? lane_of[kind] : LANE_READ;
-    queue_push(&m->lanes[lane].queue, req);
+    enum channel_name channel =
+        kind < sizeof channel_of / sizeof *channel_of ? channel_of[kind] : CHANNEL_READ;
+    queue_push(&m->channels[channel].queue, req);
 }
 
 struct port mongo_source_port(struct mongo *m)
@@ -258,15 +270,15 @@ static bool copy_config(struct mongo *m, const struct mongo_config *config)
     return true;
 }
 
-static bool open_lane(struct mongo *m, enum lane_name name)
+static bool open_channel(struct mongo *m, enum channel_name name)
 {
-    struct lane *lane = &m->lanes[name];
-    lane->owner = m;
-    if (!queue_init(&lane->queue, offsetof(struct req, next))) return false;
-    m->lane_count++;
-    for (size_t i = 0; i < lane_threads[name]; i++) {
-        if (pthread_create(&lane->threads[i], NULL, lane_main, lane)) return false;
-        lane->thread_count++;
+    struct channel *channel = &m->channels[name];
+    channel->owner = m;
+    if (!queue_init(&channel->queue, offsetof(struct req, next))) return false;
+    m->channel_count++;
+    for (size_t i = 0; i < channel_threads[name]; i++) {
+        if (pthread_create(&channel->threads[i], NULL, channel_main, channel)) return false;
+        channel->thread_count++;
     }
     return true;
 }
@@ -286,8 +298,8 @@ enum lks_code mongo_open(const struct mongo_config *config, struct inbox inbox, 
     pipeline_fingerprint(m->fingerprint);
     code = open_pool(m, config, err);
     if (code) goto out;
-    for (enum lane_name lane = 0; lane < LANE_COUNT; lane++)
-        if (!open_lane(m, lane)) {
+    for (enum channel_name channel = 0; channel < CHANNEL_COUNT; channel++)
+        if (!open_channel(m, channel)) {
             code = lks_fail(err, LKS_E_NOMEM, "no thread could be started");
             goto out;
         }
@@ -301,20 +313,21 @@ out:
 
 /* ---- closing ---- */
 
-static void stop_lanes(struct mongo *m)
+static void stop_channels(struct mongo *m)
 {
     atomic_store(&m->closing, true);
-    for (size_t i = 0; i < m->lane_count; i++) queue_close(&m->lanes[i].queue);
-    for (size_t i = 0; i < m->lane_count; i++) {
-        for (size_t t = 0; t < m->lanes[i].thread_count; t++) pthread_join(m->lanes[i].threads[t], NULL);
-        queue_fini(&m->lanes[i].queue);
+    for (size_t i = 0; i < m->channel_count; i++) queue_close(&m->channels[i].queue);
+    for (size_t i = 0; i < m->channel_count; i++) {
+        for (size_t t = 0; t < m->channels[i].thread_count; t++)
+            pthread_join(m->channels[i].threads[t], NULL);
+        queue_fini(&m->channels[i].queue);
     }
 }
 
 void mongo_close(struct mongo *m)
 {
     if (!m) return;
-    stop_lanes(m);
+    stop_channels(m);
     if (m->pool) {
         stream_close(m);
         pool_close(m->pool);

@@ -10,7 +10,7 @@
  *   long     1 thread    SCAN, DUE, TALLY (and the indexes, before the first of them)
  *   write    2 threads   RECORD
  *   ledger   1 thread    LEASE, STATE_LOAD, STATE_SAVE, in the order submitted
- *   tombs    1 thread    TOMBS_PUT, TOMBS_LIST, TOMBS_DROP, in the order submitted
+ *   tombstones    1 thread    TOMBSTONES_PUT, TOMBSTONES_LIST, TOMBSTONES_DROP, in the order submitted
  *
  * Order across lanes is whatever the engine makes it by waiting for one request before it submits the next.
  */
@@ -118,17 +118,17 @@ enum lks_code mongo_failures(struct mongo *m, const char *name, int64_t by_code[
  * Finds a document by what a person writes: the business id, else the `_id`, in canonical Extended JSON or in
  * its plain form (docid_plain()). Whole body, without syncMetadata; the record as the engine would see it.
  * LKS_E_NOT_FOUND; LKS_E_AMBIGUOUS where the plain form fits two ids, which the message names in Extended
- * JSON. To be freed by source_doc_fini(); `owner` isn't looked up.
+ * JSON. To be freed by source_document_fini(); `owner` isn't looked up.
  */
-enum lks_code mongo_find(struct mongo *m, const char *text, struct source_doc *doc, struct lks_err *err);
+enum lks_code mongo_find(struct mongo *m, const char *text, struct source_document *doc, struct lks_err *err);
 
 /* The same, and the `slug` is tried between the two. LKS_E_AMBIGUOUS where several documents have this slug;
  * the message names their ids. It scans the collection, for ten seconds at most, where the slug has no index.
  */
-enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_doc *doc,
+enum lks_code mongo_find_readable(struct mongo *m, const char *text, struct source_document *doc,
                                   struct lks_err *err);
 /* The document with exactly this `_id`. */
-enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct source_doc *doc,
+enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct source_document *doc,
                                struct lks_err *err);
 
 /* Calls `take` with each document that has one of these ids, cut down to `fields` (NULL-terminated). */
@@ -144,7 +144,7 @@ bool mongo_lacks_field(struct mongo *m, const char *path);
 enum mongo_sort { MONGO_SORT_ID, MONGO_SORT_NAME, MONGO_SORT_UPDATED, MONGO_SORT_STATUS };
 #define MONGO_OVERALL SIZE_MAX
 
-struct mongo_list_wish {
+struct mongo_list_request {
     const char
         *search;   /* in the business id, `name` and `slug`, whatever the case, or an id itself; NULL: all */
     bool filtered; /* only documents whose part in `collection` has this `status` */
@@ -157,7 +157,7 @@ struct mongo_list_wish {
 };
 
 struct mongo_list {
-    struct source_doc *docs; /* owned; mongo_docs_free(). Their records with modified_fields */
+    struct source_document *docs; /* owned; mongo_docs_free(). Their records with modified_fields */
     size_t count;
     int64_t total;
     bool exact; /* false: counting took too long; there are at least `total` */
@@ -168,7 +168,7 @@ struct mongo_list {
  * status, counts as pending. LKS_E_MONGO if it takes the server longer than some seconds, LKS_E_UNSUPPORTED
  * for a sort by what stands in the sidecar collection over too many documents.
  */
-enum lks_code mongo_list(struct mongo *m, const struct mongo_list_wish *wish, struct mongo_list *out,
+enum lks_code mongo_list(struct mongo *m, const struct mongo_list_request *request, struct mongo_list *out,
                          struct lks_err *err);
 
 /* ---- what is to be tried again: requeue.c ---- */
@@ -192,17 +192,17 @@ enum lks_code mongo_write_record(struct mongo *m, const struct docid *id, const 
  * two writers apart), or the same value in a unique index. */
 enum lks_code mongo_insert(struct mongo *m, const bson_t *doc, struct lks_err *err);
 /* Updates if each field of `unchanged` still is as it is there (undefined: missing); `doc` is how it came
- * out, to be freed by source_doc_fini(). LKS_E_MISSED if it isn't so, or there is no such document;
+ * out, to be freed by source_document_fini(). LKS_E_MISSED if it isn't so, or there is no such document;
  * LKS_E_EXISTS. */
 enum lks_code mongo_update(struct mongo *m, const struct docid *id, const bson_t *unchanged,
-                           const bson_t *update, struct source_doc *doc, struct lks_err *err);
-/* `doc` is what was deleted, to be freed by source_doc_fini(). LKS_E_NOT_FOUND. */
-enum lks_code mongo_delete(struct mongo *m, const struct docid *id, struct source_doc *doc,
+                           const bson_t *update, struct source_document *doc, struct lks_err *err);
+/* `doc` is what was deleted, to be freed by source_document_fini(). LKS_E_NOT_FOUND. */
+enum lks_code mongo_delete(struct mongo *m, const struct docid *id, struct source_document *doc,
                            struct lks_err *err);
 
 /* A page of documents in the order of `_id`, with their records and owners, as the engine scans them. */
 struct mongo_page {
-    struct source_doc *docs; /* owned; mongo_docs_free() */
+    struct source_document *docs; /* owned; mongo_docs_free() */
     size_t count;
     bool end;               /* there are no more */
     int64_t total_estimate; /* documents in the collection, roughly; -1: not known */
@@ -212,7 +212,7 @@ enum lks_code mongo_page(struct mongo *m, const struct docid *from, size_t max_d
                          struct mongo_page *page, struct lks_err *err);
 /* Documents by id, in the order of the ids, with majority; a `body` of NULL: not there. */
 enum lks_code mongo_read(struct mongo *m, const struct docid *const *ids, size_t count,
-                         struct source_doc **docs, struct lks_err *err);
+                         struct source_document **docs, struct lks_err *err);
 /* Up to `count` ids at random. mongo_ids_free() them. */
 enum lks_code mongo_sample(struct mongo *m, size_t count, struct docid ***ids, size_t *id_count,
                            struct lks_err *err);
@@ -220,7 +220,7 @@ enum lks_code mongo_sample(struct mongo *m, size_t count, struct docid ***ids, s
  */
 enum lks_code mongo_failed_ids(struct mongo *m, const bool *collections, const struct docid *from, size_t max,
                                struct docid ***ids, size_t *id_count, bool *end, struct lks_err *err);
-void mongo_docs_free(struct source_doc *docs, size_t count);
+void mongo_docs_free(struct source_document *docs, size_t count);
 void mongo_ids_free(struct docid **ids, size_t count);
 
 /*
@@ -245,7 +245,7 @@ enum lks_code mongo_lease_epochs(struct mongo *m, uint64_t *epoch, uint64_t *flo
 bool mongo_records_remain(struct mongo *m);
 
 /* Who holds the source's lease, as `mongo_config.owner` said; NULL if nobody does. free() it. */
-enum lks_code mongo_lease_holder(struct mongo *m, char **holder, struct lks_err *err);
+enum lks_code mongo_lease_holder(struct mongo *m, char **lease_holder, struct lks_err *err);
 
 /* What mongo_open() would refuse of a URI: LKS_E_CONFIG. Asks no server. */
 enum lks_code mongo_check_uri(const char *uri, struct lks_err *err);

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mongo/contradictions.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 /* After a failure, try again when somebody scans this much later. */
 #define AGAIN_MS 60000
@@ -126,7 +126,7 @@ static bool is_ours(struct mongo *m, const bson_t *index, const char *before)
 }
 
 static void drop_index(struct mongo *m, mongoc_client_t *client, const char *collection, const char *name,
-                       const char *why)
+                       const char *reason)
 {
     bson_t command = BSON_INITIALIZER, reply;
     bson_error_t error;
@@ -135,11 +135,11 @@ static void drop_index(struct mongo *m, mongoc_client_t *client, const char *col
     BSON_APPEND_UTF8(&command, "index", name);
     if (mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error)) {
         log_info("an index of ours is made anew", LOG_STR("collection", collection), LOG_STR("index", name),
-                 LOG_STR("reason", why));
+                 LOG_STR("reason", reason));
     } else {
         mongo_fail(&err, &error, "dropping an index");
         log_warn("an index of ours that serves nothing could not be dropped",
-                 LOG_STR("collection", collection), LOG_STR("index", name), LOG_STR("reason", why),
+                 LOG_STR("collection", collection), LOG_STR("index", name), LOG_STR("reason", reason),
                  LOG_STR("error", err.text));
     }
     bson_destroy(&command);

@@ -9,7 +9,7 @@
 #include "base/canonical.h"
 #include "base/clock.h"
 #include "mongo/metadata.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 /* How long a guess at the number of documents holds. */
 #define ESTIMATE_FOR_MS 10000
@@ -54,7 +54,7 @@ static bson_t *body_of(const bson_t *row)
     return body;
 }
 
-bool reads_fill(struct mongo *m, struct source_doc *doc, const bson_t *row)
+bool reads_fill(struct mongo *m, struct source_document *doc, const bson_t *row)
 {
     doc->body = body_of(row);
     if (!doc->id) doc->id = docid_of(row);
@@ -107,17 +107,17 @@ void reads_recorded_command(bson_t *command, const struct mongo *m, const struct
 
 /* ---- the sidecar ---- */
 
-static struct source_doc *find_doc(struct source_doc *docs, size_t count, const struct docid *id)
+static struct source_document *find_doc(struct source_document *docs, size_t count, const struct docid *id)
 {
     for (size_t i = 0; i < count; i++)
         if (docs[i].body && docid_equal(docs[i].id, id)) return &docs[i];
     return NULL;
 }
 
-static bool take_sidecar(struct mongo *m, struct source_doc *docs, size_t count, const bson_t *row)
+static bool take_sidecar(struct mongo *m, struct source_document *docs, size_t count, const bson_t *row)
 {
     struct docid *id = docid_of(row);
-    struct source_doc *doc = id ? find_doc(docs, count, id) : NULL;
+    struct source_document *doc = id ? find_doc(docs, count, id) : NULL;
     struct record record;
     docid_free(id);
     if (!doc) return id;
@@ -132,10 +132,10 @@ static bool take_sidecar(struct mongo *m, struct source_doc *docs, size_t count,
     return true;
 }
 
-enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
-                            cluster_time after, struct lks_err *err)
+enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
+                            size_t count, cluster_time after, struct lks_err *err)
 {
-    if (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->refuges)) return LKS_E_OK;
+    if (m->metadata == MONGO_EMBEDDED && !atomic_load(&m->sidecar_fallbacks)) return LKS_E_OK;
     struct rows rows;
     const bson_t *row;
     size_t present = 0;
@@ -167,7 +167,7 @@ enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct sou
 
 enum lks_code reads_refuges(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
-    if (m->metadata == MONGO_SIDECAR || atomic_load(&m->refuges)) return LKS_E_OK;
+    if (m->metadata == MONGO_SIDECAR || atomic_load(&m->sidecar_fallbacks)) return LKS_E_OK;
     struct rows rows;
     const bson_t *row;
     bson_t command = BSON_INITIALIZER;
@@ -175,7 +175,7 @@ enum lks_code reads_refuges(struct mongo *m, mongoc_client_t *client, struct lks
     BSON_APPEND_INT32(&command, "limit", 1);
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0,
                                    "looking for records outside documents", err);
-    if (!code && rows_next(&rows, &row)) atomic_store(&m->refuges, true);
+    if (!code && rows_next(&rows, &row)) atomic_store(&m->sidecar_fallbacks, true);
     enum lks_code closed = rows_close(&rows, "looking for records outside documents", code ? NULL : err);
     bson_destroy(&command);
     return code ? code : closed;
@@ -210,7 +210,7 @@ static bool read_place(struct mongo *m, struct req *req, const bson_t *row)
 static bool read_fill_absent(struct mongo *m, struct req *req)
 {
     for (size_t i = 0; i < req->read.count; i++) {
-        struct source_doc *doc = &req->read.docs[i];
+        struct source_document *doc = &req->read.docs[i];
         if (doc->body) continue;
         doc->bytes = sizeof *doc;
         if (!record_init(&doc->record, m->name_count)) return false;
@@ -465,7 +465,7 @@ static enum lks_code scan_rows(struct mongo *m, struct poll *p, struct req *req,
             break;
         }
         if (is_from(req->scan.from, row)) continue;
-        struct source_doc *doc = &req->scan.docs[req->scan.count++];
+        struct source_document *doc = &req->scan.docs[req->scan.count++];
         if (!reads_fill(m, doc, row)) return no_memory(req);
         note_poll_field(m, p, row);
         bytes += doc->bytes;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mongo/metadata.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 static const char what[] = "writing records";
 
@@ -347,7 +347,7 @@ static enum lks_code take_back(struct mongo *m, mongoc_client_t *client, struct 
 }
 
 /* Documents that refuse their record have it in the sidecar collection. */
-static void take_refuge(struct mongo *m, struct job *jobs, size_t count, const struct record *none)
+static void fall_back_to_sidecar(struct mongo *m, struct job *jobs, size_t count, const struct record *none)
 {
     for (size_t i = 0; i < count; i++) {
         if (jobs[i].fate != FATE_REFUSED || jobs[i].sidecar) continue;
@@ -355,7 +355,7 @@ static void take_refuge(struct mongo *m, struct job *jobs, size_t count, const s
         log_warn("a document can't take its record, which goes to the sidecar collection",
                  LOG_STR("collection", m->collection), LOG_STR("id", id), LOG_INT("code", jobs[i].error));
         free(id);
-        atomic_store(&m->refuges, true);
+        atomic_store(&m->sidecar_fallbacks, true);
         jobs[i].sidecar = true;
         jobs[i].before = none;
         jobs[i].fate = FATE_TODO;
@@ -386,7 +386,7 @@ enum lks_code records_write(struct mongo *m, mongoc_client_t *client, struct req
         jobs[i].sidecar = m->metadata == MONGO_SIDECAR || write->before->sidecar;
     }
     enum lks_code code = write_to(m, client, false, jobs, count, &req->err);
-    if (!code) take_refuge(m, jobs, count, &none);
+    if (!code) fall_back_to_sidecar(m, jobs, count, &none);
     if (!code) code = write_to(m, client, true, jobs, count, &req->err);
     if (!code) code = take_back(m, client, jobs, count, &req->err);
     finish(jobs, count);

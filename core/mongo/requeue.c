@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 #define PATH_BYTES 128 /* METADATA ".collections." NAME "." FIELD: names have at most 38 characters */
 
@@ -50,7 +50,7 @@ enum lks_code mongo_requeue(struct mongo *m, struct lks_err *err)
 {
     mongoc_client_t *client = mongo_pop(m);
     enum lks_code code = reads_refuges(m, client, err);
-    bool sidecar = m->metadata == MONGO_SIDECAR, both = !sidecar && atomic_load(&m->refuges);
+    bool sidecar = m->metadata == MONGO_SIDECAR, both = !sidecar && atomic_load(&m->sidecar_fallbacks);
     for (size_t i = 0; !code && i < m->name_count; i++) {
         if (!sidecar) code = requeue(m, client, m->collection, m->names[i], err);
         if (!code && (sidecar || both)) code = requeue(m, client, m->sidecar, m->names[i], err);

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 static bool same_peer(const struct sockaddr_storage *a, const struct sockaddr *b)
 {

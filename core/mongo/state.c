@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 static void append_id(bson_t *to, const char *key, const struct docid *id)
 {
@@ -70,7 +70,7 @@ static void append_state(struct mongo *m, bson_t *to, const struct engine_state 
     BSON_APPEND_UTF8(to, "pipeline", m->fingerprint);
     if (state->scan_after) append_id(to, "scanAfter", state->scan_after);
     BSON_APPEND_BOOL(to, "scanRunning", state->scan_running);
-    BSON_APPEND_BOOL(to, "scanDoubt", state->scan_doubt);
+    BSON_APPEND_BOOL(to, "scanDoubt", state->scan_verifies);
     if (state->replicas_known) append_replicas(m, to, state);
     append_texts(m, to, "digests", state->digests);
     append_texts(m, to, "places", state->places);
@@ -203,7 +203,7 @@ static bool load_fields(struct mongo *m, bson_iter_t *iter, struct engine_state 
         if (!strcmp(key, "tokenTime")) state->token_time = mongo_cluster_time(iter);
         if (!strcmp(key, "scanAfter") && !state->scan_after) ok = load_id(iter, &state->scan_after);
         if (!strcmp(key, "scanRunning")) state->scan_running = bson_iter_as_bool(iter);
-        if (!strcmp(key, "scanDoubt")) state->scan_doubt = bson_iter_as_bool(iter);
+        if (!strcmp(key, "scanDoubt")) state->scan_verifies = bson_iter_as_bool(iter);
         if (!strcmp(key, "held") && !state->held) ok = load_held(m, iter, state);
         if (!strcmp(key, "dropReported")) state->drop_reported = bson_iter_as_bool(iter);
         if (!strcmp(key, "replicas")) load_replicas(m, iter, state);
@@ -253,10 +253,10 @@ static enum lks_code check_source(struct mongo *m, mongoc_client_t *client, stru
 {
     struct mongo_facts facts;
     facts_of(m, client, &facts);
-    const char *why = mongo_facts_refused(m, &facts);
-    if (!why) return LKS_E_OK;
+    const char *reason = mongo_facts_refused(m, &facts);
+    if (!reason) return LKS_E_OK;
     facts_forget(m);
-    return lks_fail(err, LKS_E_MONGO, "%s.%s is %s", m->database, m->collection, why);
+    return lks_fail(err, LKS_E_MONGO, "%s.%s is %s", m->database, m->collection, reason);
 }
 
 /* Where it cannot be told in this time there are some. */
@@ -300,6 +300,6 @@ enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *r
     if (!code) code = closed;
     if (!code && first) code = adopt_check(m, client, &req->err);
     if (!code) req->state_load.state.no_documents = has_no_documents(m, client);
-    if (!code) code = tombs_adopt(m, client, &req->err);
+    if (!code) code = tombstones_adopt(m, client, &req->err);
     return code ? code : reads_refuges(m, client, &req->err);
 }

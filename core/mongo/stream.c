@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mongo/mongo_internal.h"
 #include "mongo/pipeline.h"
-#include "mongo/room.h"
 
 /* So that closing never waits longer. */
 #define MAX_WAIT_MS 5000
@@ -287,7 +287,7 @@ static void take_end(struct stream *s, struct change *change)
     change->token = NULL;
 }
 
-static enum lks_code take_event(struct stream *s, struct req *req, const bson_iter_t *event, size_t *room)
+static enum lks_code take_event(struct stream *s, struct req *req, const bson_iter_t *event, size_t *capacity)
 {
     struct change change = {0};
     bson_iter_t fields;
@@ -303,12 +303,12 @@ static enum lks_code take_event(struct stream *s, struct req *req, const bson_it
         return damaged ? lks_fail(&req->err, LKS_E_MONGO, "an event without its token or its document's key")
                        : LKS_E_OK;
     }
-    if (req->stream_next.change_count == *room) {
-        size_t more = *room ? *room * 2 : 64;
+    if (req->stream_next.change_count == *capacity) {
+        size_t more = *capacity ? *capacity * 2 : 64;
         struct change *grown = realloc(req->stream_next.changes, more * sizeof *grown);
         if (!grown) goto nomem;
         req->stream_next.changes = grown;
-        *room = more;
+        *capacity = more;
     }
     req->stream_next.changes[req->stream_next.change_count++] = change;
     return LKS_E_OK;
@@ -332,7 +332,7 @@ static enum lks_code take_batch(struct mongo *m, struct req *req, const bson_t *
 {
     struct stream *s = &m->stream;
     bson_iter_t iter, cursor, events;
-    size_t room = 0;
+    size_t capacity = 0;
     enum lks_code code = LKS_E_OK;
     bson_t *token = NULL;
     if (!bson_iter_init_find(&iter, reply, "cursor") || !bson_iter_recurse(&iter, &cursor))
@@ -342,7 +342,7 @@ static enum lks_code take_batch(struct mongo *m, struct req *req, const bson_t *
         if ((!strcmp(key, "firstBatch") || !strcmp(key, "nextBatch")) && BSON_ITER_HOLDS_ARRAY(&cursor) &&
             bson_iter_recurse(&cursor, &events)) {
             while (!code && bson_iter_next(&events))
-                if (BSON_ITER_HOLDS_DOCUMENT(&events)) code = take_event(s, req, &events, &room);
+                if (BSON_ITER_HOLDS_DOCUMENT(&events)) code = take_event(s, req, &events, &capacity);
         } else if (!strcmp(key, "postBatchResumeToken") && BSON_ITER_HOLDS_DOCUMENT(&cursor) && !token) {
             token = take_document(&cursor);
         }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 static _Thread_local unsigned warnings; /* of the driver, on this thread */
 static _Thread_local bool reading;

@@ -25,7 +25,7 @@ struct call {
     struct arena arena;
     lks_verdict refused; /* LKS_OK: nothing went wrong */
     char refusal[300];
-    char why[LKS_ERR_TEXT_BYTES];
+    char reason[LKS_ERR_TEXT_BYTES];
 };
 
 static const char *const call_names[] = {
@@ -147,10 +147,10 @@ static void host_weighted(struct lks_call *call)
 static void host_sentence(struct lks_call *call, const char *pattern)
 {
     struct call *c = of(call);
-    const char *why = "is NULL";
+    const char *reason = "is NULL";
     if (!may(c, "sentence", c->kind == HOST_TEXT)) return;
-    if (!pattern || !making_sentence(c->making, pattern, &why))
-        refuse(c, LKS_RETRY, "the sentence `%.100s` %s", pattern ? pattern : "", why);
+    if (!pattern || !making_sentence(c->making, pattern, &reason))
+        refuse(c, LKS_RETRY, "the sentence `%.100s` %s", pattern ? pattern : "", reason);
 }
 
 static void host_write(struct lks_call *call, const char *text, size_t bytes)
@@ -162,10 +162,10 @@ static void host_write(struct lks_call *call, const char *text, size_t bytes)
 static void host_put(struct lks_call *call, const char *name, const bson_value_t *value)
 {
     struct call *c = of(call);
-    const char *why;
+    const char *reason;
     if (!may(c, "put", c->kind == HOST_PAYLOAD_MORE)) return;
-    if (!making_put(c->making, name, value, &why))
-        refuse(c, LKS_RETRY, "put() was given %s: `%.60s`", why, name ? name : "");
+    if (!making_put(c->making, name, value, &reason))
+        refuse(c, LKS_RETRY, "put() was given %s: `%.60s`", reason, name ? name : "");
     else if (making_put_bytes(c->making) > HOST_PUT_MAX_BYTES)
         refuse(c, LKS_REJECT, "more than %zu MB were put into the payload", HOST_PUT_MAX_BYTES >> 20);
 }
@@ -186,14 +186,14 @@ static void host_put_string(struct lks_call *call, const char *name, const char 
     host_put(call, name, &boxed);
 }
 
-static void host_why(struct lks_call *call, const char *format, ...) BSON_GNUC_PRINTF(2, 3);
+static void host_reason(struct lks_call *call, const char *format, ...) BSON_GNUC_PRINTF(2, 3);
 
-static void host_why(struct lks_call *call, const char *format, ...)
+static void host_reason(struct lks_call *call, const char *format, ...)
 {
     struct call *c = of(call);
     va_list args;
     va_start(args, format);
-    vsnprintf(c->why, sizeof c->why, format, args);
+    vsnprintf(c->reason, sizeof c->reason, format, args);
     va_end(args);
 }
 
@@ -207,7 +207,7 @@ static const struct lks_host host = {
     .write = host_write,
     .put = host_put,
     .put_string = host_put_string,
-    .why = host_why,
+    .reason = host_reason,
 };
 
 static lks_verdict dispatch(const struct lks_plugin *plugin, struct call *c, void *self)
@@ -227,7 +227,7 @@ static void explain(const struct host_caller *caller, const struct call *c, lks_
                     struct lks_err *err)
 {
     struct buf id;
-    const char *why = c->refused != LKS_OK ? c->refusal : c->why;
+    const char *reason = c->refused != LKS_OK ? c->refusal : c->reason;
     buf_init(&id, 200);
     if (c->making) {
         buf_puts(&id, ", document ");
@@ -240,7 +240,7 @@ static void explain(const struct host_caller *caller, const struct call *c, lks_
     if (!known)
         snprintf(err->text + used, sizeof err->text - used, "answered %d, which is no verdict", (int)verdict);
     else
-        snprintf(err->text + used, sizeof err->text - used, "%s", *why ? why : "gave no reason");
+        snprintf(err->text + used, sizeof err->text - used, "%s", *reason ? reason : "gave no reason");
     lks_fail(err, LKS_E_PLUGIN, "%s", err->text); /* makes it valid UTF-8 again where it was cut */
     buf_fini(&id);
 }

@@ -65,8 +65,8 @@ static bool exists(struct load *load, const char *path)
 {
     struct stat status;
     if (path && stat(path, &status) == 0) return true;
-    int why = path ? errno : ENOMEM;
-    if (why != ENOENT && why != ENOTDIR) load->trouble = why;
+    int reason = path ? errno : ENOMEM;
+    if (reason != ENOENT && reason != ENOTDIR) load->trouble = reason;
     return false;
 }
 

@@ -22,7 +22,7 @@
 #define THREADS_MAX 64
 #define DEADLINE_MS 5000
 
-struct lane {
+struct channel {
     struct maker *maker; /* not to be touched by a thread that was given up */
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -31,15 +31,15 @@ struct lane {
     bool guarded;
     /* guarded lanes: what its thread is at */
     struct req *current;
-    size_t at;        /* the document */
-    int64_t since_ms; /* when it was begun; 0: none is */
-    bool hung;        /* given up */
-    char *hung_why;   /* owned */
-    const void *key;  /* collections with this key are served here */
+    size_t at;         /* the document */
+    int64_t since_ms;  /* when it was begun; 0: none is */
+    bool hung;         /* given up */
+    char *hung_reason; /* owned */
+    const void *key;   /* collections with this key are served here */
     pthread_t thread;
     bool started;
     bool kept; /* a hung thread may still come back to it */
-    struct lane *next_kept;
+    struct channel *next_kept;
 };
 
 struct maker {
@@ -47,9 +47,9 @@ struct maker {
     size_t count;
     struct inbox inbox;
     int64_t deadline_ms;
-    struct lane **lanes; /* the shared one first */
-    size_t lane_count;
-    size_t *lane_of; /* per collection */
+    struct channel **channels; /* the shared one first */
+    size_t channel_count;
+    size_t *channel_of; /* per collection */
     pthread_t *threads;
     size_t thread_count;
     pthread_t watchdog;
@@ -71,12 +71,12 @@ static bool prepare(struct req *req)
     return req->make.made != NULL;
 }
 
-static void make_fatal(struct made *made, const char *why)
+static void make_fatal(struct made *made, const char *reason)
 {
     made_fini(made);
     made->kind = MADE_FATAL;
     made->err = malloc(sizeof *made->err);
-    if (made->err) lks_fail(made->err, LKS_E_PLUGIN, "%s", why);
+    if (made->err) lks_fail(made->err, LKS_E_PLUGIN, "%s", reason);
 }
 
 static void cancel(const struct maker *m, struct req *req)
@@ -86,7 +86,7 @@ static void cancel(const struct maker *m, struct req *req)
 }
 
 /* The next request, or NULL when the lane closes. A guarded lane shows from now on what it is at. */
-static struct req *next(struct lane *l)
+static struct req *next(struct channel *l)
 {
     pthread_mutex_lock(&l->lock);
     while (!l->first && !l->closing) pthread_cond_wait(&l->work, &l->lock);
@@ -109,7 +109,7 @@ static void make_one(const struct collection *c, const bson_t *body, struct made
 
 static void *serve_shared(void *argument)
 {
-    struct lane *l = argument;
+    struct channel *l = argument;
     for (;;) {
         struct req *req = next(l);
         if (!req) return NULL;
@@ -123,11 +123,11 @@ static void *serve_shared(void *argument)
 
 /* ---- with callbacks ---- */
 
-static void lane_free(struct lane *l)
+static void channel_free(struct channel *l)
 {
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->work);
-    free(l->hung_why);
+    free(l->hung_reason);
     free(l);
 }
 
@@ -143,7 +143,7 @@ static void wake_watchdog(struct maker *m)
 
 /* One document of the request, on a copy: if this call is given up, its document may be freed meanwhile.
  * False if it was. */
-static bool make_guarded(struct lane *l, const struct collection *c, size_t i)
+static bool make_guarded(struct channel *l, const struct collection *c, size_t i)
 {
     struct made made;
     pthread_mutex_lock(&l->lock);
@@ -164,7 +164,7 @@ static bool make_guarded(struct lane *l, const struct collection *c, size_t i)
 }
 
 /* False if the lane was given up: then nothing of it is ours any more. */
-static bool serve_request(struct lane *l, struct req *req)
+static bool serve_request(struct channel *l, struct req *req)
 {
     struct maker *m = l->maker;
     const struct collection *c = m->collections[req->make.collection];
@@ -181,7 +181,7 @@ static bool serve_request(struct lane *l, struct req *req)
 
 static void *serve_guarded(void *argument)
 {
-    struct lane *l = argument;
+    struct channel *l = argument;
     for (;;) {
         struct req *req = next(l);
         if (!req) return NULL;
@@ -193,12 +193,12 @@ static void *serve_guarded(void *argument)
 
 /* ---- the watchdog ---- */
 
-static char *describe_hang(const struct maker *m, const struct lane *l)
+static char *describe_hang(const struct maker *m, const struct channel *l)
 {
     const struct req *req = l->current;
     const struct collection *c = m->collections[req->make.collection];
     const char *call = c->callbacks.running ? atomic_load(c->callbacks.running) : NULL;
-    const struct source_doc *doc = req->make.docs[l->at];
+    const struct source_document *doc = req->make.docs[l->at];
     char *id = doc->id ? docid_plain(doc->id) : NULL;
     struct lks_err text;
     lks_fail(&text, LKS_E_PLUGIN,
@@ -210,27 +210,27 @@ static char *describe_hang(const struct maker *m, const struct lane *l)
     return strdup(text.text);
 }
 
-static const char *why_hung(const struct lane *l)
+static const char *reason_hung(const struct channel *l)
 {
-    return l->hung_why ? l->hung_why : "a call of the plugin hangs";
+    return l->hung_reason ? l->hung_reason : "a call of the plugin hangs";
 }
 
 /* What was made before the hung call counts; the rest can't be made. */
-static void answer_fatal(const struct maker *m, struct req *req, size_t from, const char *why)
+static void answer_fatal(const struct maker *m, struct req *req, size_t from, const char *reason)
 {
     if (req->make.made || prepare(req))
-        for (size_t i = from; i < req->make.count; i++) make_fatal(&req->make.made[i], why);
+        for (size_t i = from; i < req->make.count; i++) make_fatal(&req->make.made[i], reason);
     post(m, req);
 }
 
 /* Takes all requests away from a lane whose call is over its time. True if anything of it still runs. */
-static bool watch(struct maker *m, struct lane *l)
+static bool watch(struct maker *m, struct channel *l)
 {
     struct req *taken = NULL, *waiting = NULL;
     pthread_mutex_lock(&l->lock);
     bool busy = l->current != NULL;
     if (!l->hung && l->since_ms && clock_ms() - l->since_ms > m->deadline_ms) {
-        l->hung_why = describe_hang(m, l);
+        l->hung_reason = describe_hang(m, l);
         l->hung = true;
         taken = l->current;
         l->current = NULL;
@@ -243,14 +243,14 @@ static bool watch(struct maker *m, struct lane *l)
     pthread_mutex_unlock(&l->lock);
     if (taken) {
         pthread_detach(l->thread);
-        log_error("plugin call hangs", LOG_STR("error", why_hung(l)));
-        answer_fatal(m, taken, l->at, why_hung(l));
+        log_error("plugin call hangs", LOG_STR("error", reason_hung(l)));
+        answer_fatal(m, taken, l->at, reason_hung(l));
     }
     while (waiting) {
         struct req *req = waiting;
         waiting = req->next;
         req->next = NULL;
-        answer_fatal(m, req, 0, why_hung(l));
+        answer_fatal(m, req, 0, reason_hung(l));
     }
     return busy;
 }
@@ -281,7 +281,7 @@ static void *watchdog(void *argument)
         m->busy = false; /* whoever begins during the round says so again */
         pthread_mutex_unlock(&m->lock);
         bool any = false;
-        for (size_t i = 1; i < m->lane_count; i++) any = watch(m, m->lanes[i]) || any;
+        for (size_t i = 1; i < m->channel_count; i++) any = watch(m, m->channels[i]) || any;
         pthread_mutex_lock(&m->lock);
         m->busy = m->busy || any;
         struct timespec until = watch_again(m);
@@ -351,16 +351,16 @@ void maker_make(const struct collection *c, const bson_t *doc, int64_t deadline_
 
 /* ---- opening, submitting, closing ---- */
 
-static struct lane *lane_new(struct maker *m, bool guarded, const void *key)
+static struct channel *channel_new(struct maker *m, bool guarded, const void *key)
 {
-    struct lane *l = calloc(1, sizeof *l);
+    struct channel *l = calloc(1, sizeof *l);
     if (!l) return NULL;
     l->maker = m;
     l->guarded = guarded;
     l->key = key;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->work, NULL);
-    m->lanes[m->lane_count++] = l;
+    m->channels[m->channel_count++] = l;
     return l;
 }
 
@@ -371,21 +371,21 @@ static bool assign(struct maker *m, size_t collection)
     const struct collection *c = m->collections[collection];
     if (!c->callbacks.text && !c->callbacks.payload_more) return true;
     const void *key = c->callbacks.serial ? c->callbacks.serial : (const void *)c;
-    for (size_t i = 1; i < m->lane_count; i++) {
-        if (m->lanes[i]->key != key) continue;
-        m->lane_of[collection] = i;
+    for (size_t i = 1; i < m->channel_count; i++) {
+        if (m->channels[i]->key != key) continue;
+        m->channel_of[collection] = i;
         return true;
     }
-    m->lane_of[collection] = m->lane_count;
-    return lane_new(m, true, key) != NULL;
+    m->channel_of[collection] = m->channel_count;
+    return channel_new(m, true, key) != NULL;
 }
 
 static bool allocate(struct maker *m, size_t threads)
 {
-    m->lanes = calloc(m->count + 1, sizeof *m->lanes);
-    m->lane_of = calloc(m->count + 1, sizeof *m->lane_of);
+    m->channels = calloc(m->count + 1, sizeof *m->channels);
+    m->channel_of = calloc(m->count + 1, sizeof *m->channel_of);
     m->threads = calloc(threads, sizeof *m->threads);
-    if (!m->lanes || !m->lane_of || !m->threads || !lane_new(m, false, NULL)) return false;
+    if (!m->channels || !m->channel_of || !m->threads || !channel_new(m, false, NULL)) return false;
     for (size_t i = 0; i < m->count; i++)
         if (!assign(m, i)) return false;
     return true;
@@ -395,13 +395,15 @@ static bool allocate(struct maker *m, size_t threads)
 static bool start(struct maker *m, size_t threads)
 {
     for (; m->thread_count < threads; m->thread_count++)
-        if (pthread_create(&m->threads[m->thread_count], NULL, serve_shared, m->lanes[0]) != 0) return false;
-    for (size_t i = 1; i < m->lane_count; i++) {
-        m->lanes[i]->started = pthread_create(&m->lanes[i]->thread, NULL, serve_guarded, m->lanes[i]) == 0;
-        if (!m->lanes[i]->started) return false;
+        if (pthread_create(&m->threads[m->thread_count], NULL, serve_shared, m->channels[0]) != 0)
+            return false;
+    for (size_t i = 1; i < m->channel_count; i++) {
+        m->channels[i]->started =
+            pthread_create(&m->channels[i]->thread, NULL, serve_guarded, m->channels[i]) == 0;
+        if (!m->channels[i]->started) return false;
     }
-    m->watching = m->lane_count > 1 && pthread_create(&m->watchdog, NULL, watchdog, m) == 0;
-    return m->watching || m->lane_count == 1;
+    m->watching = m->channel_count > 1 && pthread_create(&m->watchdog, NULL, watchdog, m) == 0;
+    return m->watching || m->channel_count == 1;
 }
 
 enum lks_code maker_open(const struct collection *const *collections, size_t count,
@@ -438,7 +440,7 @@ enum lks_code maker_open(const struct collection *const *collections, size_t cou
 static void submit(void *self, struct req *req)
 {
     struct maker *m = self;
-    struct lane *l = m->lanes[m->lane_of[req->make.collection]];
+    struct channel *l = m->channels[m->channel_of[req->make.collection]];
     req->next = NULL;
     pthread_mutex_lock(&l->lock);
     if (l->first) {
@@ -458,7 +460,7 @@ struct port maker_port(struct maker *m)
     return (struct port){m, submit};
 }
 
-static void close_lane(struct maker *m, struct lane *l)
+static void close_channel(struct maker *m, struct channel *l)
 {
     pthread_mutex_lock(&l->lock);
     struct req *waiting = l->first;
@@ -475,7 +477,7 @@ static void close_lane(struct maker *m, struct lane *l)
 }
 
 /* Waits until the lane's thread is on its way out, or was given up. True in the latter case. */
-static bool end_guarded(struct lane *l)
+static bool end_guarded(struct channel *l)
 {
     const struct timespec pause = {0, 2000000};
     if (!l->started) return false;
@@ -502,31 +504,31 @@ static void end_watchdog(struct maker *m)
 }
 
 /* Lanes whose threads hang: kept where whoever looks for leaks finds them. */
-static struct lane *_Atomic kept_lanes;
+static struct channel *_Atomic kept_channels;
 
-static void keep(struct lane *l)
+static void keep(struct channel *l)
 {
     l->kept = true;
-    l->next_kept = atomic_load(&kept_lanes);
-    while (!atomic_compare_exchange_weak(&kept_lanes, &l->next_kept, l)) continue;
+    l->next_kept = atomic_load(&kept_channels);
+    while (!atomic_compare_exchange_weak(&kept_channels, &l->next_kept, l)) continue;
 }
 
 size_t maker_close(struct maker *m)
 {
     size_t hung_count = 0;
     if (!m) return 0;
-    for (size_t i = 0; i < m->lane_count; i++) close_lane(m, m->lanes[i]);
+    for (size_t i = 0; i < m->channel_count; i++) close_channel(m, m->channels[i]);
     for (size_t i = 0; i < m->thread_count; i++) pthread_join(m->threads[i], NULL);
-    for (size_t i = 1; i < m->lane_count; i++) {
-        if (!end_guarded(m->lanes[i])) continue;
-        keep(m->lanes[i]);
+    for (size_t i = 1; i < m->channel_count; i++) {
+        if (!end_guarded(m->channels[i])) continue;
+        keep(m->channels[i]);
         hung_count++;
     }
     end_watchdog(m);
-    for (size_t i = 0; i < m->lane_count; i++)
-        if (!m->lanes[i]->kept) lane_free(m->lanes[i]);
-    free(m->lanes);
-    free(m->lane_of);
+    for (size_t i = 0; i < m->channel_count; i++)
+        if (!m->channels[i]->kept) channel_free(m->channels[i]);
+    free(m->channels);
+    free(m->channel_of);
     free(m->threads);
     pthread_mutex_destroy(&m->lock);
     pthread_cond_destroy(&m->wake);

@@ -155,13 +155,13 @@ static const char *store(const struct target *t, const struct value *value)
 
 static const char *store_fallback(const struct target *t)
 {
-    const char *why = NULL;
-    char **items = t->option->type == LKS_STRINGS ? ini_list(t->option->fallback, &why) : NULL;
-    if (t->option->type == LKS_STRINGS && !items && !why) return "can't be read: out of memory";
+    const char *reason = NULL;
+    char **items = t->option->type == LKS_STRINGS ? ini_list(t->option->fallback, &reason) : NULL;
+    if (t->option->type == LKS_STRINGS && !items && !reason) return "can't be read: out of memory";
     struct value value = {t->option->fallback, (const char *const *)items};
-    why = store(t, &value);
+    reason = store(t, &value);
     if (items) ini_list_free(items);
-    return why;
+    return reason;
 }
 
 void option_check_default(const char *file, const struct lks_option *o, struct problems *problems)
@@ -172,9 +172,9 @@ void option_check_default(const char *file, const struct lks_option *o, struct p
     if (number && o->allowed && !read_range(o->allowed, &low, &high))
         problem(problems, "%s: the option `%s` allows `%s`, which is no range; write it as 1..100", file,
                 o->key, o->allowed);
-    const char *why = o->fallback ? store_fallback(&check) : NULL;
-    if (why)
-        problem(problems, "%s: the default `%s` of the option `%s` %s%s%s", file, o->fallback, o->key, why,
+    const char *reason = o->fallback ? store_fallback(&check) : NULL;
+    if (reason)
+        problem(problems, "%s: the default `%s` of the option `%s` %s%s%s", file, o->fallback, o->key, reason,
                 o->allowed ? " " : "", o->allowed ? o->allowed : "");
 }
 
@@ -200,9 +200,9 @@ static const char *read_option(const struct target *t, const struct binding_sett
         return o->fallback;
     }
     struct value value = {given->value, given->items};
-    const char *why = store(t, &value);
-    if (why)
-        problem(problems, "%s: `%s` %s%s%s", given->where, o->key, why, o->allowed ? " " : "",
+    const char *reason = store(t, &value);
+    if (reason)
+        problem(problems, "%s: `%s` %s%s%s", given->where, o->key, reason, o->allowed ? " " : "",
                 o->allowed ? o->allowed : "");
     return given->value;
 }

@@ -62,7 +62,8 @@ static bool has_timestamp(const char *payload, size_t bytes)
 }
 
 /* The payload with `_lockstep` in it, and with `timestamp`, which no hash is over. */
-static void put_payload(struct buf *to, const struct stamp *stamp, const struct point_write *p, bool hashed)
+static void put_payload(struct buf *to, const struct stamp_fields *stamp, const struct point_write *p,
+                        bool hashed)
 {
     buf_put(to, p->payload, p->payload_bytes - 1);
     if (p->payload_bytes > 2) buf_putc(to, ',');
@@ -108,8 +109,8 @@ static void end_points(struct buf *to, const struct point_write *points, bool gu
     buf_putc(to, '}');
 }
 
-size_t body_upsert(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
-                   bool guarded, size_t max_bytes)
+size_t body_upsert(struct buf *to, const struct stamp_fields *stamp, const struct point_write *points,
+                   size_t count, bool guarded, size_t max_bytes)
 {
     size_t i;
     buf_puts(to, "{\"points\":[");
@@ -155,8 +156,8 @@ size_t body_vectors(struct buf *to, const struct point_write *points, size_t cou
     return i;
 }
 
-size_t body_payload(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
-                    bool guarded, bool hashed, size_t max_bytes)
+size_t body_payload(struct buf *to, const struct stamp_fields *stamp, const struct point_write *points,
+                    size_t count, bool guarded, bool hashed, size_t max_bytes)
 {
     size_t i;
     buf_puts(to, "{\"operations\":[");

@@ -14,7 +14,7 @@
 #include "engine/ports.h"
 
 /* What `_lockstep` says beyond the point itself. */
-struct stamp {
+struct stamp_fields {
     const char *source; /* "database.collection" */
     const char *model;  /* the embedder's fingerprint */
     int64_t written_ms; /* wall clock: the payload's `timestamp`, unless it has one of its own; 0: none */
@@ -31,8 +31,8 @@ bool body_payload_usable(const char *payload, size_t bytes);
  * the epoch of the first. Stops before the body would pass `max_bytes` (one point always goes in); returns
  * how many went in.
  */
-size_t body_upsert(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
-                   bool guarded, size_t max_bytes);
+size_t body_upsert(struct buf *to, const struct stamp_fields *stamp, const struct point_write *points,
+                   size_t count, bool guarded, size_t max_bytes);
 
 /* The same for /points/vectors: their vectors without a name alone. */
 size_t body_vectors(struct buf *to, const struct point_write *points, size_t count, bool guarded,
@@ -41,8 +41,8 @@ size_t body_vectors(struct buf *to, const struct point_write *points, size_t cou
 /* `{"operations":[...]}` for /points/batch: one overwrite_payload each, selected by a filter, which with
  * `guarded` has the epoch's condition too; without the content's hash unless `hashed`. Stops and returns like
  * body_upsert(). */
-size_t body_payload(struct buf *to, const struct stamp *stamp, const struct point_write *points, size_t count,
-                    bool guarded, bool hashed, size_t max_bytes);
+size_t body_payload(struct buf *to, const struct stamp_fields *stamp, const struct point_write *points,
+                    size_t count, bool guarded, bool hashed, size_t max_bytes);
 
 /* `{"points":[ids]}` */
 void body_delete(struct buf *to, const char *const *ids, size_t count);

@@ -26,7 +26,7 @@
 struct collection {
     char *name, *distance, *model; /* owned */
     char *url;                     /* owned: "…/collections/NAME" */
-    struct stamp stamp;
+    struct stamp_fields stamp;
     /* learned */
     size_t dimensions;   /* from ENSURE; 0: not yet */
     bool guarded;        /* the server knows update_filter */

@@ -1,5 +1,5 @@
 /*
- * look.c - calls that wait for witnesses: points by id or page by page, and deleting by id; for commands and
+ * look.c - calls that wait for stamps: points by id or page by page, and deleting by id; for commands and
  * the API.
  *
  * Like those of wait.c they use what is immutable in the adapter only. They own nothing after they return.
@@ -12,14 +12,14 @@
 #define IDS_MAX 1000
 #define WHOLE_IDS_MAX 64 /* whole payloads may be large */
 
-static void hand_over(struct witnesses *list, struct witness **found, size_t *count)
+static void hand_over(struct stamps *list, struct stamp **found, size_t *count)
 {
     *found = list->items;
     *count = list->count;
 }
 
 static enum lks_code look_at(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
-                             bool whole, const char *path, struct witnesses *list, struct lks_err *err)
+                             bool whole, const char *path, struct stamps *list, struct lks_err *err)
 {
     const struct collection *c = &q->collections[collection];
     size_t first = list->count;
@@ -27,14 +27,14 @@ static enum lks_code look_at(struct qdrant *q, size_t collection, const char *co
     ask_init(&a);
     body_retrieve(&a.body, ids, count, whole ? "true" : "[\"_lockstep\"]", whole);
     if (!ask_run(&a, q, "POST", c->url, path, "look into \"%s\"", c->name)) {
-        verdict_broken(&a.v, reply_witnesses(a.v.result, q->source, list, NULL), a.what);
+        verdict_broken(&a.v, reply_stamps(a.v.result, q->source, list, NULL), a.what);
         if (!a.v.code && whole)
             verdict_broken(&a.v, whole_check(a.v.result, list->items + first, list->count - first), a.what);
     }
     return ask_end(&a, err);
 }
 
-static bool found_since(const struct witnesses *list, size_t from, const char *id)
+static bool found_since(const struct stamps *list, size_t from, const char *id)
 {
     while (from < list->count && strcmp(list->items[from].point_id, id) != 0) from++;
     return from < list->count;
@@ -42,7 +42,7 @@ static bool found_since(const struct witnesses *list, size_t from, const char *i
 
 /* All replicas are asked; what they do not agree on, or where they can't all be asked, is what one says. */
 static enum lks_code look_at_all(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
-                                 struct witnesses *list, struct lks_err *err)
+                                 struct stamps *list, struct lks_err *err)
 {
     const char *rest[WHOLE_IDS_MAX];
     size_t first = list->count, n = 0;
@@ -58,9 +58,9 @@ static enum lks_code look_at_all(struct qdrant *q, size_t collection, const char
 }
 
 enum lks_code qdrant_look(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
-                          bool whole, struct witness **found, size_t *found_count, struct lks_err *err)
+                          bool whole, struct stamp **found, size_t *found_count, struct lks_err *err)
 {
-    struct witnesses list = {0};
+    struct stamps list = {0};
     size_t most = whole ? WHOLE_IDS_MAX : IDS_MAX;
     enum lks_code code = ask_collection(q, collection, err);
     *found = NULL;
@@ -71,17 +71,17 @@ enum lks_code qdrant_look(struct qdrant *q, size_t collection, const char *const
                      : look_at(q, collection, ids + i, n, false, "/points", &list, err);
     }
     if (code) {
-        witnesses_fini(&list);
+        stamps_fini(&list);
         return code;
     }
-    witnesses_unique(&list);
+    stamps_unique(&list);
     hand_over(&list, found, found_count);
     return LKS_E_OK;
 }
 
 /* One try; *limit is lowered if strict mode allows only smaller pages. */
 static enum lks_code page(struct qdrant *q, size_t collection, const char *const *docs, size_t doc_count,
-                          const char *from, size_t *limit, struct witnesses *list, char next[POINT_ID_BYTES],
+                          const char *from, size_t *limit, struct stamps *list, char next[POINT_ID_BYTES],
                           struct lks_err *err)
 {
     const struct collection *c = &q->collections[collection];
@@ -89,16 +89,16 @@ static enum lks_code page(struct qdrant *q, size_t collection, const char *const
     ask_init(&a);
     body_scroll(&a.body, q->source, docs, doc_count, from, *limit);
     if (!ask_run(&a, q, "POST", c->url, "/points/scroll", "scroll \"%s\"", c->name))
-        verdict_broken(&a.v, reply_witnesses(a.v.result, q->source, list, next), a.what);
+        verdict_broken(&a.v, reply_stamps(a.v.result, q->source, list, next), a.what);
     if (a.v.code && a.v.limit && a.v.limit < *limit) *limit = a.v.limit;
     return ask_end(&a, err);
 }
 
 enum lks_code qdrant_page(struct qdrant *q, size_t collection, const char *const *docs, size_t doc_count,
-                          const char *from, size_t max, struct witness **found, size_t *found_count,
+                          const char *from, size_t max, struct stamp **found, size_t *found_count,
                           char next[POINT_ID_BYTES], struct lks_err *err)
 {
-    struct witnesses list = {0};
+    struct stamps list = {0};
     size_t limit = max, before;
     char begin[POINT_ID_BYTES];
     enum lks_code code = ask_collection(q, collection, err);
@@ -108,21 +108,21 @@ enum lks_code qdrant_page(struct qdrant *q, size_t collection, const char *const
     if (code) return code;
     do {
         before = limit;
-        witnesses_fini(&list);
+        stamps_fini(&list);
         next[0] = '\0';
         code = page(q, collection, docs, doc_count, begin, &limit, &list, next, err);
     } while (code && limit < before);
     if (code)
-        witnesses_fini(&list);
+        stamps_fini(&list);
     else
         hand_over(&list, found, found_count);
     return code;
 }
 
-void qdrant_witnesses_free(struct witness *found, size_t count)
+void qdrant_stamps_free(struct stamp *found, size_t count)
 {
-    struct witnesses list = {.items = found, .count = count};
-    witnesses_fini(&list);
+    struct stamps list = {.items = found, .count = count};
+    stamps_fini(&list);
 }
 
 enum lks_code qdrant_delete(struct qdrant *q, size_t collection, const char *const *ids, size_t count,

@@ -164,7 +164,7 @@ static bool collection_init(struct collection *c, const char *url, const char *s
                              .page_limit = PAGE_POINTS_MAX};
     if (!c->name || !c->distance || !c->model) return false;
     c->url = collection_url(url, c->name);
-    c->stamp = (struct stamp){.source = source, .model = c->model};
+    c->stamp = (struct stamp_fields){.source = source, .model = c->model};
     return c->url != NULL;
 }
 

@@ -105,19 +105,19 @@ enum lks_code qdrant_epochs(struct qdrant *q, size_t collection, uint64_t floor,
  * What points say of themselves, by id, each once, sorted by id; those that aren't there are left out. With
  * `whole` the payloads that are really there are hashed: a point of ours whose payload isn't what its
  * `_lockstep` says has no payload_hash, and all replicas are asked, as far as they answer: a point that they
- * do not agree on `differs`. `*found` is to be freed by qdrant_witnesses_free().
+ * do not agree on `differs`. `*found` is to be freed by qdrant_stamps_free().
  */
 enum lks_code qdrant_look(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
-                          bool whole, struct witness **found, size_t *found_count, struct lks_err *err);
+                          bool whole, struct stamp **found, size_t *found_count, struct lks_err *err);
 /*
  * A page of our source's points, from the id `from` on ("": the first), in the order of ids; of these
  * documents only (canonical Extended JSON) if `doc_count` isn't 0. `next` gets where to go on, "" at the end;
  * it may be `from`.
  */
 enum lks_code qdrant_page(struct qdrant *q, size_t collection, const char *const *docs, size_t doc_count,
-                          const char *from, size_t max, struct witness **found, size_t *found_count,
+                          const char *from, size_t max, struct stamp **found, size_t *found_count,
                           char next[POINT_ID_BYTES], struct lks_err *err);
-void qdrant_witnesses_free(struct witness *found, size_t count);
+void qdrant_stamps_free(struct stamp *found, size_t count);
 
 /* Deletes points by id, confirmed. Those that aren't there are no error. For `forget` only: what the engine
  * writes, it deletes. */

@@ -30,13 +30,13 @@ static bool learn_page_limit(struct collection *c, const struct verdict *v)
 
 static void take_found(struct task *task, struct exchange *x, struct verdict *v, char *next)
 {
-    if (!v->code) verdict_broken(v, reply_witnesses(v->result, task->q->source, task->state, next), x->what);
+    if (!v->code) verdict_broken(v, reply_stamps(v->result, task->q->source, task->state, next), x->what);
     if (v->code) task_fail(task, &v->err);
 }
 
 static void take_points(struct task *task, struct exchange *x, struct verdict *v)
 {
-    struct witnesses *list = task->state;
+    struct stamps *list = task->state;
     size_t first = list->count;
     take_found(task, x, v, NULL);
     if (v->code || !task->req->lookup.whole) return;
@@ -52,7 +52,7 @@ static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
 /* Those that replicas do not agree on, as one of them has them. */
 static void rest_retrieved(struct task *task, struct exchange *x, struct verdict *v)
 {
-    struct witnesses *list = task->state;
+    struct stamps *list = task->state;
     size_t first = list->count;
     take_points(task, x, v);
     for (size_t i = first; i < list->count; i++) list->items[i].differs = true;
@@ -73,7 +73,7 @@ static void retrieve_ids(struct task *task, const char *const *ids, size_t first
 }
 
 /* Is one of the points found since `from` this one? */
-static bool among(const struct witnesses *list, size_t from, const char *id)
+static bool among(const struct stamps *list, size_t from, const char *id)
 {
     while (from < list->count && strcmp(list->items[from].point_id, id) != 0) from++;
     return from < list->count;
@@ -86,7 +86,7 @@ static bool among(const struct witnesses *list, size_t from, const char *id)
 static void agreed_retrieved(struct task *task, struct exchange *x, struct verdict *v)
 {
     struct req *req = task->req;
-    struct witnesses *list = task->state;
+    struct stamps *list = task->state;
     const char *ids[RETRIEVE_IDS_MAX];
     size_t from = list->count, count = 0;
     bool vectors = x->first < req->lookup.vector_count;
@@ -159,12 +159,12 @@ static void retrieve(struct task *task, size_t from, size_t to, bool vectors)
 
 static void lookup_finish(struct task *task)
 {
-    struct witnesses *list = task->state;
+    struct stamps *list = task->state;
     if (!list) return;
     if (task_failed(task)) {
-        witnesses_fini(list);
+        stamps_fini(list);
     } else {
-        witnesses_unique(list);
+        stamps_unique(list);
         task->req->lookup.found = list->items;
         task->req->lookup.found_count = list->count;
     }
@@ -178,7 +178,7 @@ void lookup_start(struct task *task)
     req->lookup.found = NULL;
     req->lookup.found_count = 0;
     task->finish = lookup_finish;
-    task->state = calloc(1, sizeof(struct witnesses));
+    task->state = calloc(1, sizeof(struct stamps));
     if (!task->state) {
         task_fail_nomem(task);
         return;
@@ -193,15 +193,15 @@ void lookup_start(struct task *task)
 static void scrolled(struct task *task, struct exchange *x, struct verdict *v)
 {
     struct req *req = task->req;
-    struct witnesses list = {0};
+    struct stamps list = {0};
     if (learn_page_limit(task->c, v)) {
         scroll_start(task);
         return;
     }
     if (!v->code)
-        verdict_broken(v, reply_witnesses(v->result, task->q->source, &list, req->scroll.next), x->what);
+        verdict_broken(v, reply_stamps(v->result, task->q->source, &list, req->scroll.next), x->what);
     if (v->code) {
-        witnesses_fini(&list);
+        stamps_fini(&list);
         req->scroll.next[0] = '\0';
         task_fail(task, &v->err);
     } else {

@@ -17,7 +17,7 @@ const struct reply_index reply_indexes[4] = {
     {"_lockstep.epoch", "integer"},
 };
 
-static void one_fini(struct witness *w)
+static void one_fini(struct stamp *w)
 {
     free(w->doc);
     free(w->key);
@@ -27,11 +27,11 @@ static void one_fini(struct witness *w)
     w->dimensions = 0;
 }
 
-void witnesses_fini(struct witnesses *list)
+void stamps_fini(struct stamps *list)
 {
     for (size_t i = 0; i < list->count; i++) one_fini(&list->items[i]);
     free(list->items);
-    *list = (struct witnesses){0};
+    *list = (struct stamps){0};
 }
 
 /* Of two that tell of one point, the one with its vector comes first and stays, so that what it says fits
@@ -39,14 +39,14 @@ void witnesses_fini(struct witnesses *list)
  * hash); else the one that replicas do not agree on. */
 static int by_id(const void *a, const void *b)
 {
-    const struct witness *x = a, *y = b;
-    int order = witness_compare(x, y);
+    const struct stamp *x = a, *y = b;
+    int order = stamp_compare(x, y);
     if (!order) order = (y->vector || y->further) - (x->vector || x->further);
     if (!order) order = strcmp(x->payload_hash, y->payload_hash);
     return order ? order : (int)y->differs - (int)x->differs;
 }
 
-void witnesses_unique(struct witnesses *list)
+void stamps_unique(struct stamps *list)
 {
     if (list->count < 2) return;
     qsort(list->items, list->count, sizeof *list->items, by_id);
@@ -60,17 +60,17 @@ void witnesses_unique(struct witnesses *list)
     list->count = kept;
 }
 
-static struct witness *witness_add(struct witnesses *list)
+static struct stamp *stamp_add(struct stamps *list)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 16;
-        struct witness *items = realloc(list->items, capacity * sizeof *items);
+        struct stamp *items = realloc(list->items, capacity * sizeof *items);
         if (!items) return NULL;
         list->items = items;
         list->capacity = capacity;
     }
-    struct witness *w = &list->items[list->count++];
-    *w = (struct witness){0};
+    struct stamp *w = &list->items[list->count++];
+    *w = (struct stamp){0};
     return w;
 }
 
@@ -87,7 +87,7 @@ static bool read_id(struct scan *s, char id[POINT_ID_BYTES])
     return true;
 }
 
-static void read_lockstep(struct scan *s, const char *source, struct witness *w)
+static void read_lockstep(struct scan *s, const char *source, struct stamp *w)
 {
     struct slice key;
     bool same_source = false;
@@ -120,7 +120,7 @@ static void read_lockstep(struct scan *s, const char *source, struct witness *w)
         s->nomem = true;
 }
 
-static void read_payload(struct scan *s, const char *source, struct witness *w)
+static void read_payload(struct scan *s, const char *source, struct stamp *w)
 {
     struct slice key;
     if (!scan_object(s)) return;
@@ -133,7 +133,7 @@ static void read_payload(struct scan *s, const char *source, struct witness *w)
 }
 
 /* A plain vector. One that holds what is no number can't be written again: none then. */
-static void read_floats(struct scan *s, struct witness *w)
+static void read_floats(struct scan *s, struct stamp *w)
 {
     size_t capacity = 0, count = 0;
     bool usable = true;
@@ -161,7 +161,7 @@ static void read_floats(struct scan *s, struct witness *w)
 }
 
 /* `[1,2]`, or one of several: `{"": [1,2], "image": [3]}`. */
-static void read_vector(struct scan *s, struct witness *w)
+static void read_vector(struct scan *s, struct stamp *w)
 {
     struct slice key;
     if (scan_peek(s) == '[') {
@@ -179,13 +179,13 @@ static void read_vector(struct scan *s, struct witness *w)
     }
 }
 
-static enum reply_state read_points(struct scan *s, const char *source, struct witnesses *list)
+static enum reply_state read_points(struct scan *s, const char *source, struct stamps *list)
 {
     struct slice key;
     if (!scan_array(s)) return REPLY_BROKEN;
     while (scan_element(s)) {
         bool has_id = false;
-        struct witness *w = witness_add(list);
+        struct stamp *w = stamp_add(list);
         if (!w) return REPLY_NOMEM;
         if (!scan_object(s)) return REPLY_BROKEN;
         while (scan_member(s, &key)) {
@@ -210,7 +210,7 @@ static enum reply_state read_points(struct scan *s, const char *source, struct w
     return s->bad ? REPLY_BROKEN : REPLY_OK;
 }
 
-enum reply_state reply_witnesses(struct slice result, const char *source, struct witnesses *list, char *next)
+enum reply_state reply_stamps(struct slice result, const char *source, struct stamps *list, char *next)
 {
     struct scan s;
     struct slice key;

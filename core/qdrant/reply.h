@@ -9,15 +9,15 @@
 #include "engine/ports.h"
 #include "qdrant/scan.h"
 
-/* A growing list of witnesses. */
-struct witnesses {
-    struct witness *items; /* owned, and what each owns */
+/* A growing list of stamps. */
+struct stamps {
+    struct stamp *items; /* owned, and what each owns */
     size_t count, capacity;
 };
 
-void witnesses_fini(struct witnesses *list);
+void stamps_fini(struct stamps *list);
 /* Sorts by point id and drops the second of two with the same. */
-void witnesses_unique(struct witnesses *list);
+void stamps_unique(struct stamps *list);
 
 /* What became of reading a reply. */
 enum reply_state { REPLY_OK, REPLY_BROKEN, REPLY_NOMEM };
@@ -28,7 +28,7 @@ enum reply_state { REPLY_OK, REPLY_BROKEN, REPLY_NOMEM };
  * document; anything else is `foreign`, whatever it holds. Hashes and epoch that are not what we write are
  * read as none. Its vector is read where the reply has it.
  */
-enum reply_state reply_witnesses(struct slice result, const char *source, struct witnesses *list, char *next);
+enum reply_state reply_stamps(struct slice result, const char *source, struct stamps *list, char *next);
 
 /* `result.count`. */
 enum reply_state reply_count(struct slice result, int64_t *count);

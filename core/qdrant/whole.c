@@ -123,8 +123,8 @@ enum reply_state whole_is(const char *payload, size_t bytes, const char *expecte
     return state;
 }
 
-/* One point of the result; the witness of the same place in the list is its own. */
-static enum reply_state check_point(struct scan *s, struct witness *w)
+/* One point of the result; the stamp of the same place in the list is its own. */
+static enum reply_state check_point(struct scan *s, struct stamp *w)
 {
     struct slice key, raw;
     bool same = false;
@@ -140,7 +140,7 @@ static enum reply_state check_point(struct scan *s, struct witness *w)
     return state;
 }
 
-enum reply_state whole_check(struct slice result, struct witness *items, size_t count)
+enum reply_state whole_check(struct slice result, struct stamp *items, size_t count)
 {
     struct scan s;
     size_t i = 0;

@@ -14,9 +14,9 @@
 enum reply_state whole_is(const char *payload, size_t bytes, const char *expected, bool *same);
 
 /*
- * Given the `result` of a retrieve with whole payloads and the witnesses that were read from it: one whose
+ * Given the `result` of a retrieve with whole payloads and the stamps that were read from it: one whose
  * payload isn't what it says of itself loses its payload_hash.
  */
-enum reply_state whole_check(struct slice result, struct witness *items, size_t count);
+enum reply_state whole_check(struct slice result, struct stamp *items, size_t count);
 
 #endif

@@ -19,9 +19,9 @@
 
 #define HALVES_MAX 64 /* of halving 2^32 points */
 
-enum mark {
-    MARK_TODO = 0,
-    MARK_FINAL /* its code says what became of it */
+enum point_state {
+    POINT_TODO = 0,
+    POINT_FINAL /* its code says what became of it */
 };
 
 /* Of points that keep further vectors. */
@@ -32,8 +32,8 @@ struct range {
 };
 
 struct write {
-    unsigned char *marks; /* enum mark, one per point; owned */
-    size_t cursor;        /* all points before it were sent, or are in `halves` */
+    unsigned char *states; /* enum mark, one per point; owned */
+    size_t cursor;         /* all points before it were sent, or are in `halves` */
     struct range halves[HALVES_MAX];
     size_t half_count;
     size_t confirmed;      /* points with LKS_E_OK */
@@ -50,7 +50,7 @@ static void point_final(struct task *task, size_t i, enum lks_code code, const c
     p->code = code;
     p->error = code ? strdup(error) : NULL; /* without memory it has a code alone */
     p->unknown = code && unknown;
-    w->marks[i] = MARK_FINAL;
+    w->states[i] = POINT_FINAL;
     if (!code) w->confirmed++;
 }
 
@@ -60,7 +60,7 @@ static void write_fail(struct task *task, struct range range, const struct verdi
     struct write *w = task->state;
     w->failed = v->err;
     for (size_t i = range.first; i < range.first + range.count; i++)
-        if (w->marks[i] != MARK_FINAL) {
+        if (w->states[i] != POINT_FINAL) {
             point_final(task, i, v->code, v->err.text, v->unknown);
             task->req->write.points[i].blame = v->err.blame;
         }
@@ -92,7 +92,7 @@ static size_t run_length(const struct task *task, struct range range)
     bool guarded = task->c->guarded;
     size_t limit = task->c->upsert_limit;
     size_t n = 1;
-    while (n < range.count && (!limit || n < limit) && w->marks[range.first + n] == MARK_TODO &&
+    while (n < range.count && (!limit || n < limit) && w->states[range.first + n] == POINT_TODO &&
            points[range.first + n].keeps == points[range.first].keeps &&
            (!guarded || points[range.first + n].epoch == points[range.first].epoch))
         n++;
@@ -155,9 +155,9 @@ static void rest_waits(struct task *task, struct exchange *x, struct range range
     }
 }
 
-static struct stamp stamp_now(const struct collection *c)
+static struct stamp_fields stamp_now(const struct collection *c)
 {
-    struct stamp stamp = c->stamp;
+    struct stamp_fields stamp = c->stamp;
     stamp.written_ms = clock_wall_ms();
     return stamp;
 }
@@ -166,7 +166,7 @@ static struct stamp stamp_now(const struct collection *c)
 static void keep_send(struct task *task, struct range range, enum step step)
 {
     struct collection *c = task->c;
-    struct stamp stamp = stamp_now(c);
+    struct stamp_fields stamp = stamp_now(c);
     const struct point_write *points = task->req->write.points + range.first;
     bool guarded = c->guarded, vector = step == STEP_VECTOR;
     struct exchange *x = vector ? exchange_new(task, "PUT", c->url, "/points/vectors?wait=true", written,
@@ -186,7 +186,7 @@ static void keep_send(struct task *task, struct range range, enum step step)
 static void write_send(struct task *task, struct range range)
 {
     struct collection *c = task->c;
-    struct stamp stamp = stamp_now(c);
+    struct stamp_fields stamp = stamp_now(c);
     const struct point_write *points = task->req->write.points + range.first;
     size_t run = run_length(task, range);
     if (points->keeps) {
@@ -218,7 +218,7 @@ static void write_next(struct task *task)
         write_send(task, w->halves[--w->half_count]);
         return;
     }
-    while (w->cursor < count && w->marks[w->cursor] != MARK_TODO) w->cursor++;
+    while (w->cursor < count && w->states[w->cursor] != POINT_TODO) w->cursor++;
     if (w->cursor < count) {
         struct range range = {w->cursor, count - w->cursor};
         range.count = run_length(task, range);
@@ -233,14 +233,14 @@ static void write_finish(struct task *task)
     struct write *w = task->state;
     struct req *req = task->req;
     if (!w) return;
-    const struct lks_err *why = w->failed.code ? &w->failed : &req->err;
+    const struct lks_err *reason = w->failed.code ? &w->failed : &req->err;
     for (size_t i = 0; i < req->write.count; i++)
-        if (w->marks[i] != MARK_FINAL) {
-            point_final(task, i, why->code ? why->code : LKS_E_UNKNOWN, why->text, false);
-            req->write.points[i].blame = why->blame;
+        if (w->states[i] != POINT_FINAL) {
+            point_final(task, i, reason->code ? reason->code : LKS_E_UNKNOWN, reason->text, false);
+            req->write.points[i].blame = reason->blame;
         }
     if (w->failed.code && (!w->confirmed || w->failed.code == LKS_E_NOT_FOUND)) task_fail(task, &w->failed);
-    free(w->marks);
+    free(w->states);
     free(w);
 }
 
@@ -248,15 +248,15 @@ void write_start(struct task *task)
 {
     struct req *req = task->req;
     struct write *w = calloc(1, sizeof *w);
-    unsigned char *marks = calloc(req->write.count + 1, 1);
-    if (!w || !marks) {
+    unsigned char *states = calloc(req->write.count + 1, 1);
+    if (!w || !states) {
         free(w);
-        free(marks);
+        free(states);
         task_fail_nomem(task);
         for (size_t i = 0; i < req->write.count; i++) req->write.points[i].code = LKS_E_NOMEM;
         return;
     }
-    w->marks = marks;
+    w->states = states;
     task->state = w;
     task->finish = write_finish;
     for (size_t i = 0; i < req->write.count; i++) point_usable(task, i);

@@ -9,7 +9,7 @@ bool compare_is_asked(const struct compare_source *s, size_t collection)
     return !s->only || (s->only >> collection & 1);
 }
 
-static void refuse_duplicate(const struct source_doc *doc, struct compare_wanted *out)
+static void refuse_duplicate(const struct source_document *doc, struct compare_wanted *out)
 {
     char *owner = docid_plain(doc->owner);
     lks_fail(&out->err, LKS_E_VALIDATION, "document %.200s has the same business id, and owns the point",
@@ -18,7 +18,7 @@ static void refuse_duplicate(const struct source_doc *doc, struct compare_wanted
     out->refused = true;
 }
 
-bool compare_judge(const struct source_doc *doc, const struct made *made, struct compare_wanted *out)
+bool compare_judge(const struct source_document *doc, const struct made *made, struct compare_wanted *out)
 {
     *out = (struct compare_wanted){.doc = docid_json(doc->id)};
     if (!out->doc) return false;
@@ -37,7 +37,7 @@ bool compare_judge(const struct source_doc *doc, const struct made *made, struct
     return true;
 }
 
-bool compare_want(const struct compare_source *s, size_t collection, const struct source_doc *doc,
+bool compare_want(const struct compare_source *s, size_t collection, const struct source_document *doc,
                   struct compare_wanted *out)
 {
     struct made made = {.kind = MADE_NOTHING};
@@ -55,7 +55,7 @@ void compare_wanted_free(struct compare_wanted *wanted, size_t count)
 
 enum lks_code compare_look(const struct compare_source *s, size_t collection,
                            const struct compare_wanted *wanted, size_t count, bool whole,
-                           struct witness **found, size_t *found_count, bool *exists, struct lks_err *err)
+                           struct stamp **found, size_t *found_count, bool *exists, struct lks_err *err)
 {
     const char **ids = calloc(count + 1, sizeof *ids);
     size_t n = 0;
@@ -72,7 +72,7 @@ enum lks_code compare_look(const struct compare_source *s, size_t collection,
     return LKS_E_OK;
 }
 
-const struct witness *compare_find(const struct witness *found, size_t count, const char *point_id)
+const struct stamp *compare_find(const struct stamp *found, size_t count, const char *point_id)
 {
     size_t low = 0, high = count;
     while (low < high) {
@@ -88,21 +88,21 @@ const struct witness *compare_find(const struct witness *found, size_t count, co
 }
 
 /* A document that is refused keeps what it had, unless another one owns its business id. */
-static enum compare_point judge(const struct witness *w, const struct source_doc *doc,
+static enum compare_point judge(const struct stamp *w, const struct source_document *doc,
                                 const struct compare_wanted *wanted)
 {
     if (!doc->body) return COMPARE_POINT_ORPHAN;
     if (wanted->refused && !doc->owner && wanted->point_id[0]) return COMPARE_POINT_RIGHT;
     return wanted->point && strcmp(wanted->point_id, w->point_id) == 0 ? COMPARE_POINT_RIGHT
-                                                                       : COMPARE_POINT_STRAY;
+                                                                       : COMPARE_POINT_STALE;
 }
 
-enum lks_code compare_points(const struct compare_source *s, size_t collection, const struct witness *found,
+enum lks_code compare_points(const struct compare_source *s, size_t collection, const struct stamp *found,
                              size_t count, enum compare_point *out, struct lks_err *err)
 {
     struct docid **ids = calloc(count + 1, sizeof *ids);
     size_t *places = calloc(count + 1, sizeof *places), n = 0;
-    struct source_doc *docs = NULL;
+    struct source_document *docs = NULL;
     enum lks_code code = ids && places ? LKS_E_OK : lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count && !code; i++) {
         out[i] = COMPARE_POINT_ORPHAN; /* also one whose document's id can't be read */
@@ -125,7 +125,7 @@ enum lks_code compare_points(const struct compare_source *s, size_t collection, 
     return code;
 }
 
-char *compare_plain_doc(const struct witness *w)
+char *compare_plain_doc(const struct stamp *w)
 {
     struct docid *id = w->doc ? docid_parse(w->doc) : NULL;
     char *plain = id ? docid_plain(id) : strdup(w->doc ? w->doc : "?");

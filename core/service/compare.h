@@ -43,33 +43,33 @@ struct compare_wanted {
 };
 
 /* `doc` was read; its body may be missing (then nothing is wanted). False when memory is out. */
-bool compare_want(const struct compare_source *s, size_t collection, const struct source_doc *doc,
+bool compare_want(const struct compare_source *s, size_t collection, const struct source_document *doc,
                   struct compare_wanted *out);
 /* The same of what was made of it elsewhere. */
-bool compare_judge(const struct source_doc *doc, const struct made *made, struct compare_wanted *out);
+bool compare_judge(const struct source_document *doc, const struct made *made, struct compare_wanted *out);
 void compare_wanted_free(struct compare_wanted *wanted, size_t count);
 
 /*
  * The points that are wanted, as they are: sorted by id. A Qdrant collection that isn't there has none, and
- * `*exists` (may be NULL) says so. To be freed by qdrant_witnesses_free().
+ * `*exists` (may be NULL) says so. To be freed by qdrant_stamps_free().
  */
 enum lks_code compare_look(const struct compare_source *s, size_t collection,
                            const struct compare_wanted *wanted, size_t count, bool whole,
-                           struct witness **found, size_t *found_count, bool *exists, struct lks_err *err);
+                           struct stamp **found, size_t *found_count, bool *exists, struct lks_err *err);
 /* NULL if there is none with this id. */
-const struct witness *compare_find(const struct witness *found, size_t count, const char *point_id);
+const struct stamp *compare_find(const struct stamp *found, size_t count, const char *point_id);
 
 /* The other way round: has a point of ours its document? */
 enum compare_point {
     COMPARE_POINT_RIGHT,
     COMPARE_POINT_ORPHAN, /* there is no such document */
-    COMPARE_POINT_STRAY   /* its document has its point elsewhere, or should have none */
+    COMPARE_POINT_STALE   /* its document has its point elsewhere, or should have none */
 };
 /* One verdict per point, in `out`; `found` are points of this collection. */
-enum lks_code compare_points(const struct compare_source *s, size_t collection, const struct witness *found,
+enum lks_code compare_points(const struct compare_source *s, size_t collection, const struct stamp *found,
                              size_t count, enum compare_point *out, struct lks_err *err);
 
 /* The `_id` in the point as a person writes it. free() it. */
-char *compare_plain_doc(const struct witness *w);
+char *compare_plain_doc(const struct stamp *w);
 
 #endif

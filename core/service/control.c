@@ -23,8 +23,8 @@ struct view {
 #define ABANDONED_MS 60000 /* an attempt that takes longer is not waited for by the next one */
 
 /* A wish that nobody waits for, or not any more. */
-struct nudge {
-    struct nudge *next;
+struct hint {
+    struct hint *next;
     size_t source;
     struct docid *id; /* owned; NULL: a cycle */
     uint64_t epoch;   /* of the engine that has it */
@@ -35,8 +35,8 @@ struct control {
     pthread_mutex_t lock;
     pthread_cond_t answered;
     struct control_order *orders; /* oldest first */
-    struct nudge *nudges;         /* newest first: their order doesn't matter */
-    struct nudge *abandoned;      /* documents that an engine is at, and whose outcome is nobody's */
+    struct hint *nudges;          /* newest first: their order doesn't matter */
+    struct hint *abandoned;       /* documents that an engine is at, and whose outcome is nobody's */
     struct view *views;
     size_t count;
     bool closed;
@@ -66,27 +66,27 @@ struct control *control_new(size_t source_count, void (*wake)(void *self), void 
 }
 
 /* NULL without memory. */
-static struct nudge *nudge_new(size_t source, const struct docid *id)
+static struct hint *hint_new(size_t source, const struct docid *id)
 {
-    struct nudge *nudge = calloc(1, sizeof *nudge);
-    if (!nudge) return NULL;
-    nudge->source = source;
-    if (!id || (nudge->id = docid_copy(id)) != NULL) return nudge;
-    free(nudge);
+    struct hint *hint = calloc(1, sizeof *hint);
+    if (!hint) return NULL;
+    hint->source = source;
+    if (!id || (hint->id = docid_copy(id)) != NULL) return hint;
+    free(hint);
     return NULL;
 }
 
-static void nudge_free(struct nudge *nudge)
+static void hint_free(struct hint *hint)
 {
-    docid_free(nudge->id);
-    free(nudge);
+    docid_free(hint->id);
+    free(hint);
 }
 
-static void nudges_free(struct nudge *list)
+static void nudges_free(struct hint *list)
 {
-    for (struct nudge *next; list; list = next) {
+    for (struct hint *next; list; list = next) {
         next = list->next;
-        nudge_free(list);
+        hint_free(list);
     }
 }
 
@@ -107,16 +107,16 @@ void control_free(struct control *c)
 static bool handed_already(const struct control *c, const struct control_order *order)
 {
     for (const struct control_order *o = c->orders; o && o != order; o = o->next)
-        if (o->state == ORDER_HANDED && o->source == order->source && o->kind == ORDER_TOUCH &&
+        if (o->state == ORDER_HANDED && o->source == order->source && o->kind == ORDER_RESYNC &&
             docid_equal(o->id, order->id))
             return true;
-    for (const struct nudge *n = c->abandoned; n; n = n->next)
+    for (const struct hint *n = c->abandoned; n; n = n->next)
         if (n->source == order->source && docid_equal(n->id, order->id)) return true;
     return false;
 }
 
 /* What comes back for this document is not for whoever asks next. */
-static void abandon(struct control *c, struct nudge *n, uint64_t epoch)
+static void abandon(struct control *c, struct hint *n, uint64_t epoch)
 {
     n->epoch = epoch;
     n->until_ms = clock_ms() + ABANDONED_MS;
@@ -128,14 +128,14 @@ static void abandon(struct control *c, struct nudge *n, uint64_t epoch)
 static void drop_abandoned(struct control *c, size_t source, const struct docid *id, uint64_t epoch)
 {
     int64_t now = clock_ms();
-    for (struct nudge **at = &c->abandoned, *n; (n = *at) != NULL;) {
+    for (struct hint **at = &c->abandoned, *n; (n = *at) != NULL;) {
         bool over = id ? docid_equal(n->id, id) : n->epoch != epoch || now >= n->until_ms;
         if (n->source != source || !over) {
             at = &n->next;
             continue;
         }
         *at = n->next;
-        nudge_free(n);
+        hint_free(n);
     }
 }
 
@@ -158,8 +158,8 @@ static bool hand_over(struct control_order *o, struct engine *e, const struct en
     o->state = ORDER_HANDED;
     o->epoch = s->epoch;
     switch (o->kind) {
-    case ORDER_TOUCH:
-        if (engine_touch(e, o->id, o->collections, o->force)) return true;
+    case ORDER_RESYNC:
+        if (engine_resync(e, o->id, o->collections, o->force)) return true;
         lks_fail(&o->err, LKS_E_NOMEM, "out of memory");
         return false;
     case ORDER_CYCLE:
@@ -187,7 +187,7 @@ static void begin(struct control *c, struct control_order *o, struct engine *e,
     } else if (o->kind == ORDER_CYCLE && s->cycle_running) {
         lks_fail(&o->err, LKS_E_MISSED, "a cycle is running already");
         finish(c, o);
-    } else if (o->kind != ORDER_TOUCH || !handed_already(c, o)) {
+    } else if (o->kind != ORDER_RESYNC || !handed_already(c, o)) {
         if (!hand_over(o, e, s)) finish(c, o);
     }
 }
@@ -215,22 +215,21 @@ static void follow(struct control *c, struct control_order *o, struct engine *e,
     }
 }
 
-static void pass_on_nudges(struct control *c, size_t source, struct engine *e,
-                           const struct engine_snapshot *s)
+static void forward_hints(struct control *c, size_t source, struct engine *e, const struct engine_snapshot *s)
 {
-    for (struct nudge **at = &c->nudges, *n; (n = *at) != NULL;) {
+    for (struct hint **at = &c->nudges, *n; (n = *at) != NULL;) {
         if (n->source != source) {
             at = &n->next;
             continue;
         }
         *at = n->next;
         if (s->phase == PHASE_RUN && n->id) {
-            engine_touch(e, n->id, 0, false); /* without memory: the record says that it is due */
+            engine_resync(e, n->id, 0, false); /* without memory: the record says that it is due */
             abandon(c, n, s->epoch);
             continue;
         }
         if (s->phase == PHASE_RUN) engine_cycle(e);
-        nudge_free(n);
+        hint_free(n);
     }
 }
 
@@ -264,11 +263,11 @@ void control_serve(struct control *c, size_t source, struct engine *e)
         else if (o->state == ORDER_HANDED)
             follow(c, o, e, &view->snapshot);
     }
-    pass_on_nudges(c, source, e, &view->snapshot);
+    forward_hints(c, source, e, &view->snapshot);
     pthread_mutex_unlock(&c->lock);
 }
 
-static bool copy_answer(struct control_answer *to, const struct engine_touched *what)
+static bool copy_answer(struct control_answer *to, const struct engine_resynced *what)
 {
     *to = (struct control_answer){.gone = what->gone, .overall = what->overall};
     to->outcomes = calloc(what->count + 1, sizeof *to->outcomes);
@@ -281,11 +280,11 @@ static bool copy_answer(struct control_answer *to, const struct engine_touched *
     return true;
 }
 
-void control_touched(struct control *c, size_t source, const struct engine_touched *what)
+void control_resynced(struct control *c, size_t source, const struct engine_resynced *what)
 {
     pthread_mutex_lock(&c->lock);
     for (struct control_order *o = c->orders; o; o = o->next) {
-        if (o->source != source || o->state != ORDER_HANDED || o->kind != ORDER_TOUCH ||
+        if (o->source != source || o->state != ORDER_HANDED || o->kind != ORDER_RESYNC ||
             !docid_equal(o->id, what->id))
             continue;
         if (!copy_answer(&o->answer, what)) lks_fail(&o->err, LKS_E_NOMEM, "out of memory");
@@ -371,19 +370,19 @@ static void open_order(struct control *c, struct control_order *order)
     c->wake(c->self);
 }
 
-void control_order_touch(struct control *c, struct control_order *order, size_t source,
-                         const struct docid *id, uint64_t collections, bool force)
+void control_order_resync(struct control *c, struct control_order *order, size_t source,
+                          const struct docid *id, uint64_t collections, bool force)
 {
     *order = (struct control_order){
-        .kind = ORDER_TOUCH, .source = source, .id = id, .collections = collections, .force = force};
+        .kind = ORDER_RESYNC, .source = source, .id = id, .collections = collections, .force = force};
     open_order(c, order);
 }
 
 void control_order_compare(struct control *c, struct control_order *order, size_t source,
-                           const struct engine_compare *wish, struct engine_snapshot span[2])
+                           const struct engine_compare *request, struct engine_snapshot span[2])
 {
     *order = (struct control_order){
-        .kind = ORDER_COMPARE, .source = source, .compare = *wish, .begin = &span[0], .end = &span[1]};
+        .kind = ORDER_COMPARE, .source = source, .compare = *request, .begin = &span[0], .end = &span[1]};
     open_order(c, order);
 }
 
@@ -412,8 +411,8 @@ static void take_out(struct control *c, struct control_order *order)
     pthread_mutex_lock(&c->lock);
     while (*at != order) at = &(*at)->next;
     *at = order->next;
-    if (order->kind == ORDER_TOUCH && order->state == ORDER_HANDED) {
-        struct nudge *n = nudge_new(order->source, order->id);
+    if (order->kind == ORDER_RESYNC && order->state == ORDER_HANDED) {
+        struct hint *n = hint_new(order->source, order->id);
         if (n) abandon(c, n, order->epoch); /* without memory the next one may get its outcome */
     }
     pthread_mutex_unlock(&c->lock);
@@ -435,11 +434,11 @@ static enum lks_code await(struct control *c, struct control_order *order, int64
     return order->err.code;
 }
 
-enum lks_code control_touch(struct control *c, size_t source, const struct docid *id, uint64_t collections,
-                            bool force, int64_t wait_ms, struct control_answer *answer, struct lks_err *err)
+enum lks_code control_resync(struct control *c, size_t source, const struct docid *id, uint64_t collections,
+                             bool force, int64_t wait_ms, struct control_answer *answer, struct lks_err *err)
 {
     struct control_order order;
-    control_order_touch(c, &order, source, id, collections, force);
+    control_order_resync(c, &order, source, id, collections, force);
     enum lks_code code = await(c, &order, wait_ms);
     *answer = order.answer;
     *err = order.err;
@@ -464,19 +463,19 @@ enum lks_code control_cycle(struct control *c, size_t source, int64_t wait_ms, s
     return code;
 }
 
-void control_nudge(struct control *c, size_t source, const struct docid *id)
+void control_hint(struct control *c, size_t source, const struct docid *id)
 {
-    struct nudge *nudge = nudge_new(source, id);
-    if (!nudge) return;
+    struct hint *hint = hint_new(source, id);
+    if (!hint) return;
     pthread_mutex_lock(&c->lock);
     bool taken = !c->closed && source < c->count && c->views[source].known;
     if (taken) {
-        nudge->next = c->nudges;
-        c->nudges = nudge;
+        hint->next = c->nudges;
+        c->nudges = hint;
     }
     pthread_mutex_unlock(&c->lock);
     if (taken)
         c->wake(c->self);
     else
-        nudge_free(nudge);
+        hint_free(hint);
 }

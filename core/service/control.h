@@ -27,7 +27,7 @@ void control_free(struct control *c);
  * (PHASE_RUN) or not; costs nearly nothing where nobody asks. */
 void control_serve(struct control *c, size_t source, struct engine *e);
 /* For engine_config.on_touched. */
-void control_touched(struct control *c, size_t source, const struct engine_touched *what);
+void control_resynced(struct control *c, size_t source, const struct engine_resynced *what);
 /* Everybody who waits is told that nothing will come any more (LKS_E_CANCELLED). */
 void control_close(struct control *c);
 
@@ -47,13 +47,13 @@ struct control_answer {
 /*
  * Compares a document with its points at once and does what follows, whatever backoff, retry counts and
  * circuits say; waits for the end. `collections` is a set; 0: all. LKS_E_LEASE if this process doesn't keep
- * the source in step now, LKS_E_CANCELLED if it took longer than `wait_ms` (it goes on) or the daemon ends.
+ * the source in sync now, LKS_E_CANCELLED if it took longer than `wait_ms` (it goes on) or the daemon ends.
  */
-enum lks_code control_touch(struct control *c, size_t source, const struct docid *id, uint64_t collections,
-                            bool force, int64_t wait_ms, struct control_answer *answer, struct lks_err *err);
+enum lks_code control_resync(struct control *c, size_t source, const struct docid *id, uint64_t collections,
+                             bool force, int64_t wait_ms, struct control_answer *answer, struct lks_err *err);
 void control_answer_fini(struct control_answer *answer);
 
-/* LKS_E_OK if this process keeps the source in step now; else LKS_E_LEASE, saying who does. `epoch` is that
+/* LKS_E_OK if this process keeps the source in sync now; else LKS_E_LEASE, saying who does. `epoch` is that
  * of the lease: another one says that it was lost meanwhile. */
 enum lks_code control_at_work(struct control *c, size_t source, uint64_t *epoch, struct lks_err *err);
 
@@ -64,7 +64,7 @@ enum lks_code control_at_work(struct control *c, size_t source, uint64_t *epoch,
  */
 struct control_order {
     struct control_order *next; /* control's own from here */
-    enum { ORDER_TOUCH, ORDER_CYCLE, ORDER_COMPARE } kind;
+    enum { ORDER_RESYNC, ORDER_CYCLE, ORDER_COMPARE } kind;
     enum { ORDER_NEW, ORDER_HANDED, ORDER_DONE } state;
     size_t source;
     const struct docid *id; /* borrowed */
@@ -77,12 +77,12 @@ struct control_order {
     struct lks_err err;
     struct control_answer answer;
 };
-void control_order_touch(struct control *c, struct control_order *order, size_t source,
-                         const struct docid *id, uint64_t collections, bool force);
+void control_order_resync(struct control *c, struct control_order *order, size_t source,
+                          const struct docid *id, uint64_t collections, bool force);
 /* engine_compare(); one of another order is waited for. What lies between `span[0]` and `span[1]` was done
  * while it ran; both are left as they are where it did not begin, and may be read when it is over. */
 void control_order_compare(struct control *c, struct control_order *order, size_t source,
-                           const struct engine_compare *wish, struct engine_snapshot span[2]);
+                           const struct engine_compare *request, struct engine_snapshot span[2]);
 /* Soon over, with LKS_E_CANCELLED. Not for a document, which goes on. */
 void control_order_stop(struct control *c, struct control_order *order);
 /* Waits until it is over, at most so long. True if it is. */
@@ -92,9 +92,9 @@ void control_order_fini(struct control *c, struct control_order *order);
 
 /*
  * The same without waiting: a document (NULL: whatever is due, by a cycle that begins now or after the one
- * that runs). Nothing happens if this process doesn't keep the source in step: who does comes to what is due.
+ * that runs). Nothing happens if this process doesn't keep the source in sync: who does comes to what is due.
  */
-void control_nudge(struct control *c, size_t source, const struct docid *id);
+void control_hint(struct control *c, size_t source, const struct docid *id);
 
 /*
  * A worker cycle now; waits for its end. LKS_E_MISSED while one is running, LKS_E_LEASE and LKS_E_CANCELLED

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum lks_code document_compare_read(const struct service_source *source, const struct docid *id,
-                                    struct source_doc **doc, struct lks_err *err)
+                                    struct source_document **doc, struct lks_err *err)
 {
     enum lks_code code = mongo_read(source->all.mongo, &id, 1, doc, err);
     if (code || (*doc)->body) return code;
@@ -71,7 +71,7 @@ json_t *document_differences(const struct compare_wanted *wanted, const char *wa
 /* ---- one collection ---- */
 
 /* Where to look: where the point should be, else where the record says that one is. */
-static void find_place(const struct source_doc *doc, size_t collection, struct document_compare *out)
+static void find_place(const struct source_document *doc, size_t collection, struct document_compare *out)
 {
     const struct record *r = &doc->record;
     memcpy(out->point_id, out->wanted.point_id, sizeof out->point_id);
@@ -104,8 +104,8 @@ static void drop_timestamp(struct document_compare *out)
     json_decref(wanted);
 }
 
-bool document_compare(const struct service_source *source, size_t collection, const struct source_doc *doc,
-                      struct document_compare *out)
+bool document_compare(const struct service_source *source, size_t collection,
+                      const struct source_document *doc, struct document_compare *out)
 {
     *out = (struct document_compare){.point = NULL};
     source->make(source->make_self, collection, doc, &out->made);

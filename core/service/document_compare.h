@@ -18,13 +18,13 @@ struct document_compare {
 
 /* `doc` was read with its owner (mongo_read()). To be freed by document_compare_fini(). False: out of memory.
  */
-bool document_compare(const struct service_source *source, size_t collection, const struct source_doc *doc,
-                      struct document_compare *out);
+bool document_compare(const struct service_source *source, size_t collection,
+                      const struct source_document *doc, struct document_compare *out);
 void document_compare_fini(struct document_compare *compare);
 
 /* Reads a document so that it can be compared. */
 enum lks_code document_compare_read(const struct service_source *source, const struct docid *id,
-                                    struct source_doc **doc, struct lks_err *err);
+                                    struct source_document **doc, struct lks_err *err);
 
 /* The names of what differs, as an array; pure. `payload` and `lockstep` are what the point has, NULL:
  * nothing. */

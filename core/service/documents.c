@@ -34,7 +34,7 @@ static bool is_empty(const bson_iter_t *value)
            bson_iter_recurse(value, &inner) && !bson_iter_next(&inner);
 }
 
-static uint64_t touched_by(const struct service_source *source, const char *path)
+static uint64_t resynced_by(const struct service_source *source, const char *path)
 {
     uint64_t set = 0;
     for (size_t i = 0; i < source->all.count; i++)
@@ -51,7 +51,7 @@ static uint64_t texts_of(const struct service_source *source, const bson_t *body
     if (!bson_iter_init(&iter, body)) return 0;
     while (bson_iter_next(&iter))
         if (!is_id(source, bson_iter_key(&iter)) && !is_empty(&iter))
-            set |= touched_by(source, bson_iter_key(&iter));
+            set |= resynced_by(source, bson_iter_key(&iter));
     return set;
 }
 
@@ -60,12 +60,12 @@ static uint64_t changed_texts(const struct service_source *source, const bson_t 
     bson_iter_t iter;
     uint64_t set = 0;
     if (!bson_iter_init(&iter, changed)) return 0;
-    while (bson_iter_next(&iter)) set |= touched_by(source, bson_iter_key(&iter));
+    while (bson_iter_next(&iter)) set |= resynced_by(source, bson_iter_key(&iter));
     return set;
 }
 
 /* The collections that have, or may have, a point of this document. */
-static uint64_t points_of(const struct service_source *source, const struct source_doc *doc)
+static uint64_t points_of(const struct service_source *source, const struct source_document *doc)
 {
     uint64_t set = 0, texts = texts_of(source, doc->body);
     for (size_t i = 0; i < doc->record.entry_count; i++) {
@@ -213,7 +213,7 @@ static enum lks_code check_same_id(const struct service_source *source, const bs
                       source->id_field);
 }
 
-static enum lks_code apply(const struct service_source *source, const struct source_doc *doc,
+static enum lks_code apply(const struct service_source *source, const struct source_document *doc,
                            const struct document_patch *patch, struct documents_written *out,
                            struct lks_err *err)
 {
@@ -232,7 +232,7 @@ static enum lks_code apply(const struct service_source *source, const struct sou
 static enum lks_code patch_once(const struct service_source *source, const char *id, const json_t *patch,
                                 struct documents_written *out, struct lks_err *err)
 {
-    struct source_doc doc;
+    struct source_document doc;
     struct document_patch merged;
     enum lks_code code = lookup_document(source, id, &doc, err);
     if (code) return code;
@@ -240,12 +240,12 @@ static enum lks_code patch_once(const struct service_source *source, const char 
         code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     } else if (bson_empty(&merged.set) && bson_empty(&merged.unset)) {
         out->doc = doc;
-        doc = (struct source_doc){.id = NULL};
+        doc = (struct source_document){.id = NULL};
     } else {
         code = apply(source, &doc, &merged, out, err);
     }
     document_patch_fini(&merged);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     return code;
 }
 
@@ -269,12 +269,12 @@ enum lks_code documents_patch(const struct service_source *source, const char *i
 enum lks_code documents_delete(const struct service_source *source, const char *id,
                                struct documents_written *out, struct lks_err *err)
 {
-    struct source_doc doc;
+    struct source_document doc;
     *out = (struct documents_written){.affects = 0};
     enum lks_code code = lookup_document(source, id, &doc, err);
     if (code) return code;
     code = mongo_delete(source->all.mongo, doc.id, &out->doc, err);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     if (!code) out->affects = points_of(source, &out->doc);
     return code;
 }

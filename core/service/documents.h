@@ -1,5 +1,5 @@
 /* documents.h - what a person does to documents and to their records. All of it blocks, and may be called
- * from any thread, whether this process keeps the source in step or not. */
+ * from any thread, whether this process keeps the source in sync or not. */
 #ifndef LOCKSTEP_SERVICE_DOCUMENTS_H
 #define LOCKSTEP_SERVICE_DOCUMENTS_H
 
@@ -11,8 +11,8 @@
 
 /* Documents are JSON; nothing here waits for Qdrant, an embedder or the lease, or fails because of them. */
 struct documents_written {
-    struct source_doc doc; /* as it is now, or was deleted; source_doc_fini() */
-    uint64_t affects;      /* set of collections: those that have to embed it anew, or lose its point */
+    struct source_document doc; /* as it is now, or was deleted; source_document_fini() */
+    uint64_t affects;           /* set of collections: those that have to embed it anew, or lose its point */
 };
 
 /*
@@ -33,7 +33,7 @@ enum lks_code documents_delete(const struct service_source *source, const char *
 
 /*
  * Everything that isn't synced is due now, and what failed starts over with its retry counts. `*queued`: how
- * many documents that are. Whoever keeps the source in step comes to them: this process at once, another at
+ * many documents that are. Whoever keeps the source in sync comes to them: this process at once, another at
  * its next cycle.
  */
 enum lks_code documents_requeue(const struct service *service, size_t source, int64_t *queued,
@@ -41,10 +41,11 @@ enum lks_code documents_requeue(const struct service *service, size_t source, in
 
 /*
  * A document, by its business id or `_id`, is pending in all collections, and is made anew (embedded, too),
- * at once if this process keeps the source in step. `doc` is the document with its new record; to be freed by
- * source_doc_fini(). LKS_E_NOT_FOUND; LKS_E_MISSED if its record was changed under our hands again and again.
+ * at once if this process keeps the source in sync. `doc` is the document with its new record; to be freed by
+ * source_document_fini(). LKS_E_NOT_FOUND; LKS_E_MISSED if its record was changed under our hands again and
+ * again.
  */
 enum lks_code documents_reset(const struct service *service, size_t source, const char *id,
-                              struct source_doc *doc, struct lks_err *err);
+                              struct source_document *doc, struct lks_err *err);
 
 #endif

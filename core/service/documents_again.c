@@ -17,7 +17,7 @@ enum lks_code documents_requeue(const struct service *service, size_t source, in
     if (code) return code;
     *queued = counts.total - counts.by_status[SYNC_SYNCED];
     mongo_counts_fini(&counts);
-    control_nudge(service->control, source, NULL);
+    control_hint(service->control, source, NULL);
     return LKS_E_OK;
 }
 
@@ -36,7 +36,7 @@ static bool reset(struct entry *e)
     return entry_set_error(e, LKS_E_OK, NULL);
 }
 
-static enum lks_code write_reset(struct mongo *mongo, struct source_doc *doc, struct lks_err *err)
+static enum lks_code write_reset(struct mongo *mongo, struct source_document *doc, struct lks_err *err)
 {
     struct record after;
     bool ok = record_copy(&after, &doc->record);
@@ -56,7 +56,7 @@ static enum lks_code write_reset(struct mongo *mongo, struct source_doc *doc, st
 }
 
 enum lks_code documents_reset(const struct service *service, size_t source, const char *id,
-                              struct source_doc *doc, struct lks_err *err)
+                              struct source_document *doc, struct lks_err *err)
 {
     const struct service_source *s = &service->sources[source];
     enum lks_code code = LKS_E_MISSED;
@@ -64,8 +64,8 @@ enum lks_code documents_reset(const struct service *service, size_t source, cons
         code = lookup_document(s, id, doc, err);
         if (code) return code;
         code = write_reset(s->all.mongo, doc, err);
-        if (code) source_doc_fini(doc);
+        if (code) source_document_fini(doc);
     }
-    if (!code) control_nudge(service->control, source, doc->id);
+    if (!code) control_hint(service->control, source, doc->id);
     return code;
 }

@@ -32,11 +32,11 @@ static size_t put_way(const struct way *way, char *out, size_t bytes)
     return at < bytes ? at : bytes;
 }
 
-static enum lks_code refuse(const struct way *way, struct lks_err *err, const char *why)
+static enum lks_code refuse(const struct way *way, struct lks_err *err, const char *reason)
 {
     char path[400];
     put_way(way, path, sizeof path);
-    return lks_fail(err, LKS_E_VALIDATION, "`%s`: %s", path, why);
+    return lks_fail(err, LKS_E_VALIDATION, "`%s`: %s", path, reason);
 }
 
 static enum lks_code check(const json_t *value, const struct way *up, int depth, struct lks_err *err);

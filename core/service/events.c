@@ -21,7 +21,7 @@
 
 struct stored {
     struct event event; /* first */
-    atomic_uint holders;
+    atomic_uint references;
     char text[]; /* the event's, then the source's name */
 };
 
@@ -61,7 +61,7 @@ struct events *events_new(void)
 void event_release(const struct event *event)
 {
     struct stored *s = (struct stored *)event;
-    if (s && atomic_fetch_sub(&s->holders, 1) == 1) free(s);
+    if (s && atomic_fetch_sub(&s->references, 1) == 1) free(s);
 }
 
 static void drop_oldest(struct events *e)
@@ -101,7 +101,7 @@ static struct stored *stored_new(const char *id, const char *kind, const char *s
     s->event.bytes = (size_t)snprintf(s->text, bytes, "id: %s\nevent: %s\ndata: %s\n\n", id, kind, data);
     s->event.text = s->text;
     s->event.source = memcpy(s->text + bytes, source, strlen(source) + 1);
-    atomic_init(&s->holders, 1);
+    atomic_init(&s->references, 1);
     return s;
 }
 
@@ -262,7 +262,7 @@ enum events_found events_next(struct events *e, const char *source, uint64_t *pl
     while (found == EVENTS_NONE && *place + 1 < e->next) {
         struct stored *s = e->ring[++*place % RING_EVENTS];
         if (source && strcmp(source, s->event.source) != 0) continue;
-        atomic_fetch_add(&s->holders, 1);
+        atomic_fetch_add(&s->references, 1);
         *out = &s->event;
         found = EVENTS_FOUND;
     }

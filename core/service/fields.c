@@ -72,7 +72,7 @@ static void ask(const struct compare_source *all, struct answers *a)
 }
 
 void fields_missing(struct fields *f, size_t source, const struct compare_source *all,
-                    void (*tell)(void *self, size_t collection, const char *field), void *self)
+                    void (*notify)(void *self, size_t collection, const char *field), void *self)
 {
     struct answers once = {.known = false}, *a = f ? &f->answers[source] : &once;
     if (f) pthread_mutex_lock(&f->lock);
@@ -81,5 +81,5 @@ void fields_missing(struct fields *f, size_t source, const struct compare_source
     if (f) pthread_mutex_unlock(&f->lock);
     for (size_t i = 0; i < all->count && i < ENGINE_MAX_COLLECTIONS; i++)
         for (size_t k = 0; k < MOST_FIELDS; k++)
-            if (once.missing[i] >> k & 1) tell(self, i, all->collections[i]->declaration->watched[k].path);
+            if (once.missing[i] >> k & 1) notify(self, i, all->collections[i]->declaration->watched[k].path);
 }

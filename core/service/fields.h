@@ -17,6 +17,6 @@ void fields_free(struct fields *f);
  * `f` may be NULL: nothing is remembered.
  */
 void fields_missing(struct fields *f, size_t source, const struct compare_source *all,
-                    void (*tell)(void *self, size_t collection, const char *field), void *self);
+                    void (*notify)(void *self, size_t collection, const char *field), void *self);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * forget.h - a collection that was switched off: its Qdrant collection and its entries in the metadata go.
  *
- * The caller has made sure that nobody keeps the collection in step any more. Doing it twice is doing it
+ * The caller has made sure that nobody keeps the collection in sync any more. Doing it twice is doing it
  * once.
  */
 #ifndef LOCKSTEP_SERVICE_FORGET_H
@@ -15,7 +15,7 @@
 #include "mongo/mongo.h"
 #include "qdrant/qdrant.h"
 
-struct forget_wish {
+struct forget_request {
     const struct config *config;
     const struct config_collection *collection; /* of `config`; switched off */
     struct mongo *mongo;
@@ -43,9 +43,9 @@ struct forget_sum {
  */
 bool forget_keeps(const struct forget_sum *sum, char *out, size_t bytes);
 
-enum lks_code forget_look(const struct forget_wish *wish, struct forget_sum *sum, struct lks_err *err);
+enum lks_code forget_look(const struct forget_request *request, struct forget_sum *sum, struct lks_err *err);
 /* `done` says what went (`exists`: the Qdrant collection), also with an error, and why the collection stayed.
  */
-enum lks_code forget(const struct forget_wish *wish, struct forget_sum *done, struct lks_err *err);
+enum lks_code forget(const struct forget_request *request, struct forget_sum *done, struct lks_err *err);
 
 #endif

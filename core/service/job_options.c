@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "service/jobs_room.h"
+#include "service/jobs_internal.h"
 
 #define MOST_IDS 1000
 #define MOST_SAMPLES 1000000
@@ -127,62 +127,62 @@ static enum lks_code no_such_collection(const struct jobs_config *config, size_t
     return err->code;
 }
 
-static enum lks_code read_collections(const struct jobs_config *config, struct job_wish *wish,
+static enum lks_code read_collections(const struct jobs_config *config, struct job_request *request,
                                       const char **code, struct lks_err *err)
 {
-    const struct compare_source *source = &config->service->sources[wish->source].all;
+    const struct compare_source *source = &config->service->sources[request->source].all;
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(wish->options, "collections"), i, item)
+    json_array_foreach(json_object_get(request->options, "collections"), i, item)
     {
         size_t k = 0;
         while (k < source->count && strcmp(source->names[k], json_string_value(item)) != 0) k++;
         *code = "INVALID_COLLECTION";
         if (k == source->count)
-            return no_such_collection(config, wish->source, true, json_string_value(item), err);
-        wish->collections |= (uint64_t)1 << k;
+            return no_such_collection(config, request->source, true, json_string_value(item), err);
+        request->collections |= (uint64_t)1 << k;
     }
-    if (source->count < 64 && wish->collections == ((uint64_t)1 << source->count) - 1)
-        wish->collections = 0; /* all of them are all */
+    if (source->count < 64 && request->collections == ((uint64_t)1 << source->count) - 1)
+        request->collections = 0; /* all of them are all */
     return LKS_E_OK;
 }
 
 /* ---- each kind ---- */
 
-static bool is_true(const struct job_wish *wish, const char *name)
+static bool is_true(const struct job_request *request, const char *name)
 {
-    return json_is_true(json_object_get(wish->options, name));
+    return json_is_true(json_object_get(request->options, name));
 }
 
-static enum lks_code read_sync(const struct jobs_config *config, struct job_wish *wish, const char **code,
-                               struct lks_err *err)
+static enum lks_code read_sync(const struct jobs_config *config, struct job_request *request,
+                               const char **code, struct lks_err *err)
 {
-    wish->ids = json_object_get(wish->options, "ids");
-    wish->failed = is_true(wish, "failed");
-    wish->force = is_true(wish, "force");
-    wish->dry_run = is_true(wish, "dryRun");
-    wish->allow_deletes = is_true(wish, "allowDeletes");
-    if (wish->failed && (wish->ids || wish->dry_run))
+    request->ids = json_object_get(request->options, "ids");
+    request->failed = is_true(request, "failed");
+    request->force = is_true(request, "force");
+    request->dry_run = is_true(request, "dryRun");
+    request->allow_deletes = is_true(request, "allowDeletes");
+    if (request->failed && (request->ids || request->dry_run))
         return lks_fail(err, LKS_E_CONFIG, "`options.failed` goes with neither `ids` nor `dryRun`");
-    if (wish->allow_deletes && (wish->ids || wish->failed || wish->dry_run))
+    if (request->allow_deletes && (request->ids || request->failed || request->dry_run))
         return lks_fail(err, LKS_E_CONFIG,
                         "`options.allowDeletes` goes with none of `ids`, `failed` and `dryRun`");
-    return read_collections(config, wish, code, err);
+    return read_collections(config, request, code, err);
 }
 
-static enum lks_code read_verify(const struct jobs_config *config, struct job_wish *wish, const char **code,
-                                 struct lks_err *err)
+static enum lks_code read_verify(const struct jobs_config *config, struct job_request *request,
+                                 const char **code, struct lks_err *err)
 {
-    wish->repair = is_true(wish, "repair");
-    wish->sample = (size_t)json_integer_value(json_object_get(wish->options, "sample"));
-    return read_collections(config, wish, code, err);
+    request->repair = is_true(request, "repair");
+    request->sample = (size_t)json_integer_value(json_object_get(request->options, "sample"));
+    return read_collections(config, request, code, err);
 }
 
 /* Its source is that of the collection, whether it was named or not. */
-static enum lks_code read_forget(const struct jobs_config *config, size_t source, struct job_wish *wish,
+static enum lks_code read_forget(const struct jobs_config *config, size_t source, struct job_request *request,
                                  const char **code, struct lks_err *err)
 {
-    const char *name = json_string_value(json_object_get(wish->options, "collection"));
+    const char *name = json_string_value(json_object_get(request->options, "collection"));
     const struct jobs_collection *found = NULL;
     if (!name)
         return lks_fail(err, LKS_E_CONFIG,
@@ -199,17 +199,17 @@ static enum lks_code read_forget(const struct jobs_config *config, size_t source
             "forget it then",
             name);
     *code = "BAD_REQUEST";
-    if (!is_true(wish, "confirm"))
+    if (!is_true(request, "confirm"))
         return lks_fail(err, LKS_E_CONFIG,
                         "`options.confirm` must be true: what %s has in Qdrant is deleted for good", name);
-    wish->source = found->source;
-    wish->collection = found->name;
+    request->source = found->source;
+    request->collection = found->name;
     return LKS_E_OK;
 }
 
 /* ---- all together ---- */
 
-static enum lks_code read_kind(const json_t *body, struct job_wish *wish, const char **code,
+static enum lks_code read_kind(const json_t *body, struct job_request *request, const char **code,
                                struct lks_err *err)
 {
     const json_t *job = json_object_get(body, "job");
@@ -222,8 +222,8 @@ static enum lks_code read_kind(const json_t *body, struct job_wish *wish, const 
     if (kind == JOB_KIND_COUNT)
         return lks_fail(err, LKS_E_CONFIG, "`job`: there is no %.60s; valid ones are: sync, verify, forget",
                         name);
-    wish->kind = (enum job_kind)kind;
-    if (wish->kind != JOB_MIGRATE) return LKS_E_OK;
+    request->kind = (enum job_kind)kind;
+    if (request->kind != JOB_MIGRATE) return LKS_E_OK;
     *code = "NOT_AVAILABLE";
     return lks_fail(
         err, LKS_E_CONFIG,
@@ -231,7 +231,7 @@ static enum lks_code read_kind(const json_t *body, struct job_wish *wish, const 
         "re-embeds in place when the daemon reads it");
 }
 
-static enum lks_code read_body(const json_t *body, struct job_wish *wish, const char **code,
+static enum lks_code read_body(const json_t *body, struct job_request *request, const char **code,
                                struct lks_err *err)
 {
     const char *name;
@@ -242,34 +242,34 @@ static enum lks_code read_body(const json_t *body, struct job_wish *wish, const 
             return lks_fail(err, LKS_E_CONFIG, "`%.60s` is no field of a job; valid ones are: job, options",
                             name);
     }
-    enum lks_code failed = read_kind(body, wish, code, err);
+    enum lks_code failed = read_kind(body, request, code, err);
     if (failed) return failed;
     const json_t *given = json_object_get(body, "options");
     if (given && !json_is_object(given)) return lks_fail(err, LKS_E_CONFIG, "`options` is no object");
-    wish->options = given ? json_deep_copy(given) : json_object();
-    if (!wish->options) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    return check_all(wish->kind, wish->options, err);
+    request->options = given ? json_deep_copy(given) : json_object();
+    if (!request->options) return lks_fail(err, LKS_E_NOMEM, "out of memory");
+    return check_all(request->kind, request->options, err);
 }
 
-enum lks_code job_wish_read(const struct jobs_config *config, size_t source, const json_t *body,
-                            struct job_wish *wish, const char **code, struct lks_err *err)
+enum lks_code job_request_read(const struct jobs_config *config, size_t source, const json_t *body,
+                               struct job_request *request, const char **code, struct lks_err *err)
 {
-    *wish = (struct job_wish){.source = source == JOBS_ANY_SOURCE ? 0 : source};
+    *request = (struct job_request){.source = source == JOBS_ANY_SOURCE ? 0 : source};
     *code = "BAD_REQUEST";
-    enum lks_code failed = read_body(body, wish, code, err);
+    enum lks_code failed = read_body(body, request, code, err);
     if (failed) return failed;
-    switch (wish->kind) {
+    switch (request->kind) {
     case JOB_SYNC:
-        return read_sync(config, wish, code, err);
+        return read_sync(config, request, code, err);
     case JOB_VERIFY:
-        return read_verify(config, wish, code, err);
+        return read_verify(config, request, code, err);
     default:
-        return read_forget(config, source, wish, code, err);
+        return read_forget(config, source, request, code, err);
     }
 }
 
-void job_wish_fini(struct job_wish *wish)
+void job_request_fini(struct job_request *request)
 {
-    json_decref(wish->options);
-    wish->options = NULL;
+    json_decref(request->options);
+    request->options = NULL;
 }

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "service/jobs_room.h"
+#include "service/jobs_internal.h"
 #include "service/report.h"
 
 #define LEASE_CHECK_MS 200
@@ -45,7 +45,7 @@ const struct jobs_config *job_config(const struct job *job)
 
 static void job_free(struct job *job)
 {
-    job_wish_fini(&job->wish);
+    job_request_fini(&job->request);
     json_decref(job->result);
     free(job->error);
     free(job);
@@ -89,20 +89,20 @@ static json_t *progress_json(const struct job *job)
 static json_t *job_json(const struct job *job)
 {
     static const char *const states[] = {"queued", "running", "done", "failed", "stopped"};
-    const struct service_source *source = &job->jobs->config.service->sources[job->wish.source];
+    const struct service_source *source = &job->jobs->config.service->sources[job->request.source];
     return json_pack("{s:s, s:s, s:s, s:O, s:s, s:o, s:o, s:o, s:o, s:O?, s:o, s:s?}", "id", job->id, "job",
-                     job_kind_name(job->wish.kind), "source", source->all.name, "options", job->wish.options,
-                     "state", states[job->state], "createdAt", report_date(job->created_ms), "startedAt",
-                     report_date(job->started_ms), "endedAt", report_date(job->ended_ms), "progress",
-                     progress_json(job), "result", job->result, "error", report_text(job->error), "errorCode",
-                     job->code);
+                     job_kind_name(job->request.kind), "source", source->all.name, "options",
+                     job->request.options, "state", states[job->state], "createdAt",
+                     report_date(job->created_ms), "startedAt", report_date(job->started_ms), "endedAt",
+                     report_date(job->ended_ms), "progress", progress_json(job), "result", job->result,
+                     "error", report_text(job->error), "errorCode", job->code);
 }
 
 /* Without the lock: publishing takes one of its own. */
 static void publish(struct job *job, json_t *object)
 {
     const struct service *service = job->jobs->config.service;
-    events_publish(service->events, "job", service->sources[job->wish.source].all.name, object);
+    events_publish(service->events, "job", service->sources[job->request.source].all.name, object);
 }
 
 /* What listeners are told of. Under the lock. */
@@ -125,8 +125,8 @@ bool job_progress(struct job *job, const char *text, uint64_t done, int64_t tota
     job->total = total;
     int64_t passed = now - job->began_ms;
     job->rate = passed < NO_RATE_MS ? -1 : (double)done * 1000 / (double)passed;
-    if (now >= job->told_ms + PUBLISH_MS) {
-        job->told_ms = now;
+    if (now >= job->reported_ms + PUBLISH_MS) {
+        job->reported_ms = now;
         object = news(job);
     }
     pthread_mutex_unlock(&j->lock);
@@ -134,7 +134,8 @@ bool job_progress(struct job *job, const char *text, uint64_t done, int64_t tota
     if (!job->lost.code && now >= job->checked_ms + LEASE_CHECK_MS) {
         uint64_t epoch;
         job->checked_ms = now;
-        if (control_at_work(j->config.service->control, job->wish.source, &epoch, &job->lost) == LKS_E_OK &&
+        if (control_at_work(j->config.service->control, job->request.source, &epoch, &job->lost) ==
+                LKS_E_OK &&
             epoch != job->epoch)
             lks_fail(&job->lost, LKS_E_LEASE, "the lease was lost meanwhile");
     }
@@ -171,8 +172,8 @@ static void end(struct job *job, enum lks_code code, const char *named, const st
         set_error(job, "STOPPING", "the daemon was ending");
     }
     LOG_WITH(job->state == JOB_DONE ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, says[job->state],
-             LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->wish.kind)),
-             LOG_STR("source", job->jobs->config.service->sources[job->wish.source].all.name),
+             LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->request.kind)),
+             LOG_STR("source", job->jobs->config.service->sources[job->request.source].all.name),
              LOG_STR("error", job->error ? job->error : ""));
 }
 
@@ -183,13 +184,13 @@ static void run(struct jobs *j, struct job *job)
     json_t *result = NULL;
     job->state = JOB_RUNNING;
     job->started_ms = clock_wall_ms();
-    job->began_ms = job->told_ms = job->checked_ms = clock_ms();
+    job->began_ms = job->reported_ms = job->checked_ms = clock_ms();
     json_t *object = news(job);
-    log_info("job begins", LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->wish.kind)),
-             LOG_STR("source", j->config.service->sources[job->wish.source].all.name));
+    log_info("job begins", LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->request.kind)),
+             LOG_STR("source", j->config.service->sources[job->request.source].all.name));
     pthread_mutex_unlock(&j->lock);
     if (object) publish(job, object);
-    enum lks_code code = control_at_work(j->config.service->control, job->wish.source, &job->epoch, &err);
+    enum lks_code code = control_at_work(j->config.service->control, job->request.source, &job->epoch, &err);
     if (!code) code = job_run(job, &result, &named, &err);
     pthread_mutex_lock(&j->lock);
     job->result = result;
@@ -205,7 +206,7 @@ static struct job *next_of(struct jobs *j, size_t source)
 {
     struct job *oldest = NULL;
     for (struct job *job = j->newest; job; job = job->next)
-        if (job->wish.source == source && job->state == JOB_QUEUED) oldest = job;
+        if (job->request.source == source && job->state == JOB_QUEUED) oldest = job;
     return oldest;
 }
 
@@ -252,11 +253,12 @@ static enum lks_code enqueue(struct jobs *j, struct job *job, struct lks_err *er
 {
     size_t waiting = 0;
     for (const struct job *other = j->newest; other; other = other->next)
-        waiting += other->wish.source == job->wish.source && other->state == JOB_QUEUED;
+        waiting += other->request.source == job->request.source && other->state == JOB_QUEUED;
     if (j->ending) return lks_fail(err, LKS_E_LEASE, "the daemon is ending");
     if (waiting >= JOBS_QUEUED)
         return lks_fail(err, LKS_E_MISSED, "%zu jobs wait for their turn already", waiting);
-    if (!start_line(&j->lines[job->wish.source])) return lks_fail(err, LKS_E_IO, "no thread left for jobs");
+    if (!start_line(&j->lines[job->request.source]))
+        return lks_fail(err, LKS_E_IO, "no thread left for jobs");
     snprintf(job->id, sizeof job->id, "%08x-%u", (unsigned)j->run, ++j->count);
     job->next = j->newest;
     j->newest = job;
@@ -278,8 +280,8 @@ enum lks_code jobs_add(struct jobs *j, size_t source, const json_t *body, json_t
                         .total = -1,
                         .rate = -1,
                         .text = "waiting"};
-    enum lks_code failed = job_wish_read(&j->config, source, body, &job->wish, code, err);
-    if (!failed) failed = control_at_work(j->config.service->control, job->wish.source, &epoch, err);
+    enum lks_code failed = job_request_read(&j->config, source, body, &job->request, code, err);
+    if (!failed) failed = control_at_work(j->config.service->control, job->request.source, &epoch, err);
     if (failed) {
         job_free(job);
         return failed;
@@ -304,7 +306,7 @@ json_t *jobs_list(struct jobs *j, size_t source)
     json_t *list = json_array();
     pthread_mutex_lock(&j->lock);
     for (const struct job *job = j->newest; job; job = job->next)
-        if (source == JOBS_ANY_SOURCE || job->wish.source == source)
+        if (source == JOBS_ANY_SOURCE || job->request.source == source)
             json_array_append_new(list, job_json(job));
     pthread_mutex_unlock(&j->lock);
     return list;
@@ -337,19 +339,19 @@ static void stop(struct job *job)
 json_t *jobs_stop(struct jobs *j, const char *id, int64_t wait_ms)
 {
     struct timespec deadline = clock_in_ms(wait_ms);
-    json_t *object = NULL, *told = NULL;
+    json_t *object = NULL, *reported = NULL;
     pthread_mutex_lock(&j->lock);
     struct job *job = find(j, id);
     bool waited = job && job->state == JOB_QUEUED;
     if (job) stop(job);
-    if (waited) told = news(job);
+    if (waited) reported = news(job);
     while ((job = find(j, id)) != NULL && job->state == JOB_RUNNING)
         if (pthread_cond_timedwait(&j->changed, &j->lock, &deadline) == ETIMEDOUT) break;
     if (job) object = job_json(job);
     pthread_mutex_unlock(&j->lock);
     if (waited)
-        events_publish(j->config.service->events, "job", json_string_value(json_object_get(told, "source")),
-                       told);
+        events_publish(j->config.service->events, "job",
+                       json_string_value(json_object_get(reported, "source")), reported);
     return object;
 }
 

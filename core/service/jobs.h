@@ -31,8 +31,9 @@ struct jobs_config {
     const struct jobs_collection *collections;
     size_t collection_count;
     /* Fills in what forget() needs for one that is switched off (but `progress`), and gives it back. */
-    enum lks_code (*open_forget)(void *self, const char *name, struct forget_wish *wish, struct lks_err *err);
-    void (*close_forget)(void *self, struct forget_wish *wish);
+    enum lks_code (*open_forget)(void *self, const char *name, struct forget_request *request,
+                                 struct lks_err *err);
+    void (*close_forget)(void *self, struct forget_request *request);
     void *self;
 };
 
@@ -48,7 +49,7 @@ void jobs_close(struct jobs *j);
 /*
  * A new job out of `{job, options}`; `source` is the one that was named, or JOBS_ANY_SOURCE. `*job` is its
  * object. LKS_E_CONFIG: it can't be asked for so, and `*code` is what the API calls that; LKS_E_LEASE: this
- * process doesn't keep the source in step; LKS_E_MISSED: too many wait already.
+ * process doesn't keep the source in sync; LKS_E_MISSED: too many wait already.
  */
 #define JOBS_ANY_SOURCE SIZE_MAX
 enum lks_code jobs_add(struct jobs *j, size_t source, const json_t *body, json_t **job, const char **code,

@@ -14,8 +14,8 @@ libservice_la_SOURCES = \
 	%D%/history.c %D%/history.h \
 	%D%/job_options.c \
 	%D%/job_run.c \
-	%D%/job_touch.c %D%/job_touch.h \
-	%D%/jobs.c %D%/jobs.h %D%/jobs_room.h \
+	%D%/job_resync.c %D%/job_touch.h \
+	%D%/jobs.c %D%/jobs.h %D%/jobs_internal.h \
 	%D%/lookup.c %D%/lookup.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/problems.c %D%/problems.h \

@@ -6,9 +6,9 @@
 
 enum lks_code lookup_servers(const struct service_source *source, struct lks_err *err)
 {
-    char *holder = NULL;
-    enum lks_code code = mongo_lease_holder(source->all.mongo, &holder, err);
-    free(holder);
+    char *lease_holder = NULL;
+    enum lks_code code = mongo_lease_holder(source->all.mongo, &lease_holder, err);
+    free(lease_holder);
     if (code != LKS_E_OK) {
         lks_err_prefix(err, "MongoDB");
         return code;
@@ -18,8 +18,8 @@ enum lks_code lookup_servers(const struct service_source *source, struct lks_err
     return code;
 }
 
-enum lks_code lookup_document(const struct service_source *source, const char *text, struct source_doc *doc,
-                              struct lks_err *err)
+enum lks_code lookup_document(const struct service_source *source, const char *text,
+                              struct source_document *doc, struct lks_err *err)
 {
     struct docid *id = NULL;
     if (strncmp(text, LOOKUP_BY_ID, sizeof LOOKUP_BY_ID - 1) == 0 &&
@@ -31,13 +31,13 @@ enum lks_code lookup_document(const struct service_source *source, const char *t
     return code;
 }
 
-enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_wish *wish,
+enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_request *request,
                           struct mongo_list *list, struct lks_err *err)
 {
-    return mongo_list(source->all.mongo, wish, list, err);
+    return mongo_list(source->all.mongo, request, list, err);
 }
 
-const char *lookup_text(const struct source_doc *doc, const char *field)
+const char *lookup_text(const struct source_document *doc, const char *field)
 {
     bson_iter_t iter;
     if (!doc->body || !bson_iter_init_find(&iter, doc->body, field) || !BSON_ITER_HOLDS_UTF8(&iter))
@@ -45,7 +45,7 @@ const char *lookup_text(const struct source_doc *doc, const char *field)
     return bson_iter_utf8(&iter, NULL);
 }
 
-char *lookup_id(const struct service_source *source, const struct source_doc *doc)
+char *lookup_id(const struct service_source *source, const struct source_document *doc)
 {
     bson_iter_t iter, value;
     if (doc->body && bson_iter_init(&iter, doc->body) &&

@@ -13,15 +13,15 @@ enum lks_code lookup_servers(const struct service_source *source, struct lks_err
 #define LOOKUP_BY_ID "_id:"
 
 /* A document by its business id, else its `slug`, else its `_id`; or by LOOKUP_BY_ID alone. To be freed by
- * source_doc_fini(). LKS_E_NOT_FOUND; LKS_E_AMBIGUOUS: several documents have this slug. */
-enum lks_code lookup_document(const struct service_source *source, const char *text, struct source_doc *doc,
-                              struct lks_err *err);
+ * source_document_fini(). LKS_E_NOT_FOUND; LKS_E_AMBIGUOUS: several documents have this slug. */
+enum lks_code lookup_document(const struct service_source *source, const char *text,
+                              struct source_document *doc, struct lks_err *err);
 /* A page of documents; see mongo_list(). */
-enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_wish *wish,
+enum lks_code lookup_list(const struct service_source *source, const struct mongo_list_request *request,
                           struct mongo_list *list, struct lks_err *err);
 /* The business id as a person writes it, else the `_id`. free() it. NULL when memory is out. */
-char *lookup_id(const struct service_source *source, const struct source_doc *doc);
+char *lookup_id(const struct service_source *source, const struct source_document *doc);
 /* A text at the top of the document; NULL if there is none. Borrowed from the document. */
-const char *lookup_text(const struct source_doc *doc, const char *field);
+const char *lookup_text(const struct source_document *doc, const char *field);
 
 #endif

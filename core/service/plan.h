@@ -20,8 +20,8 @@ enum plan_reason {
     PLAN_NO_COLLECTION, /* the Qdrant collection is missing */
     PLAN_FOREIGN,       /* somebody else's point is in its place */
     PLAN_FORCED,
-    PLAN_GONE,  /* the document was deleted */
-    PLAN_STRAY, /* the document has its point elsewhere, or has no text any more */
+    PLAN_GONE,        /* the document was deleted */
+    PLAN_STALE_POINT, /* the document has its point elsewhere, or has no text any more */
     PLAN_INVALID,
     PLAN_REASON_COUNT
 };
@@ -54,25 +54,25 @@ struct plan {
     size_t collection_count;
 };
 
-struct plan_wish {
+struct plan_request {
     struct compare_source source;
     bool force;
-    bool doubt;                     /* compare with the points even where the record says synced */
+    bool verify_points;             /* compare with the points even where the record says synced */
     const struct docid *const *ids; /* only these documents; NULL: all, and all points */
     size_t id_count;
     struct embedders *embedders; /* to ask for the size of vectors; NULL: nobody is asked */
     const size_t *embedder_of;   /* of each collection */
     /* May be NULL. Of each part that isn't unchanged; the strings are borrowed; `why` (may be NULL) with
      * PLAN_INVALID. */
-    void (*part)(void *self, size_t collection, const char *doc, enum plan_action action,
-                 enum plan_reason reason, const char *why);
+    void (*target)(void *self, size_t collection, const char *doc, enum plan_action action,
+                   enum plan_reason reason, const char *detail);
     /* May be NULL. False stops it (LKS_E_CANCELLED). */
     bool (*progress)(void *self, const char *noun, uint64_t done, int64_t total);
     void *self;
 };
 
 /* Goes through documents, then through points, a page at a time. `plan` is to be freed by plan_fini(). */
-enum lks_code plan_make(const struct plan_wish *wish, struct plan *plan, struct lks_err *err);
+enum lks_code plan_make(const struct plan_request *request, struct plan *plan, struct lks_err *err);
 void plan_fini(struct plan *plan);
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "service/fields.h"
 
-#define BEHIND_MIN_MS 60000 /* a change may take this long without being worth a word */
+#define LAG_MIN_MS 60000 /* a change may take this long without being worth a word */
 
 enum kind {
     MONGODB_UNAVAILABLE,
@@ -268,9 +268,9 @@ static bool find_refusal(struct finding *f)
 {
     struct mongo_facts facts;
     mongo_facts_known(f->source->all.mongo, &facts);
-    const char *why = mongo_facts_refused(f->source->all.mongo, &facts);
-    if (why) add(f, SOURCE_UNSUPPORTED, SIZE_MAX, why, 0, f->engine->mongo_broke_wall_ms);
-    return why;
+    const char *reason = mongo_facts_refused(f->source->all.mongo, &facts);
+    if (reason) add(f, SOURCE_UNSUPPORTED, SIZE_MAX, reason, 0, f->engine->mongo_broke_wall_ms);
+    return reason;
 }
 
 static void find_stream(struct finding *f)
@@ -313,7 +313,7 @@ static void find_epochs(struct finding *f)
     add(f, EPOCH_RAISED, SIZE_MAX, detail, 0, s->raised_wall_ms);
 }
 
-static bool told_of_embedder(const struct engine_snapshot *s, size_t collection)
+static bool reported_of_embedder(const struct engine_snapshot *s, size_t collection)
 {
     for (size_t i = 0; i < collection; i++)
         if (s->collections[i].embedder == s->collections[collection].embedder) return true;
@@ -331,7 +331,7 @@ static void find_providers(struct finding *f, const struct service *service)
             add(f, DELETES_HELD, i, detail, 0, NO_TIME);
         }
         if (c->fatal) add(f, PLUGIN_STOPPED, i, c->fatal_error, 0, NO_TIME);
-        if (c->embedder_circuit != CIRCUIT_CLOSED && !told_of_embedder(s, i)) {
+        if (c->embedder_circuit != CIRCUIT_CLOSED && !reported_of_embedder(s, i)) {
             snprintf(detail, sizeof detail, "`%s` does not answer as it should: %s",
                      service->embedder_names[c->embedder], c->embedder_error);
             struct problem *p = add(f, c->embedder_key_refused ? EMBEDDER_KEY : EMBEDDER_DOWN, SIZE_MAX,
@@ -347,8 +347,8 @@ static void find_providers(struct finding *f, const struct service *service)
 static void find_in_engine(struct finding *f, const struct service *service)
 {
     const struct engine_snapshot *s = f->engine;
-    int64_t patience = service->interval_ms * 2 > BEHIND_MIN_MS ? service->interval_ms * 2 : BEHIND_MIN_MS;
-    int64_t waited = s->behind_wall_ms == NO_TIME ? 0 : clock_wall_ms() - s->behind_wall_ms;
+    int64_t patience = service->interval_ms * 2 > LAG_MIN_MS ? service->interval_ms * 2 : LAG_MIN_MS;
+    int64_t waited = s->lag_since_wall_ms == NO_TIME ? 0 : clock_wall_ms() - s->lag_since_wall_ms;
     if (find_refusal(f)) return;
     if (s->mongo_error[0]) add(f, MONGODB_UNAVAILABLE, SIZE_MAX, s->mongo_error, 0, s->mongo_broke_wall_ms);
     if (!service->worker_enabled) add(f, WORKER_DISABLED, SIZE_MAX, "", 0, NO_TIME);
@@ -366,7 +366,7 @@ static void find_in_engine(struct finding *f, const struct service *service)
     if (s->refused_records > 0)
         add(f, RECORDS_REFUSED, SIZE_MAX, s->refused_doc, (int64_t)s->refused_records, NO_TIME);
     if (mongo_records_remain(f->source->all.mongo)) add(f, RECORDS_REMAIN, SIZE_MAX, "", 0, NO_TIME);
-    if (waited > patience) add(f, CHANGES_WAIT, SIZE_MAX, "", waited / 1000, s->behind_wall_ms);
+    if (waited > patience) add(f, CHANGES_WAIT, SIZE_MAX, "", waited / 1000, s->lag_since_wall_ms);
 }
 
 /* ---- what MongoDB counts ---- */

@@ -57,7 +57,7 @@ json_t *report_work(const char *const *names, const struct engine_snapshot *befo
         put_count(one, "deleted", a->deleted, b->deleted);
         put_count(one, "unchanged", a->unchanged, b->unchanged);
         put_count(one, "failed", a->failed, b->failed);
-        put_count(one, "waiting", a->parked, b->parked);
+        put_count(one, "waiting", a->deferred, b->deferred);
         if (a->held.orphans)
             json_object_set_new(one, "deletesHeld",
                                 json_pack("{s:I,s:I}", "withoutDocument", (json_int_t)a->held.orphans,
@@ -79,7 +79,7 @@ json_t *report_engine(const char *const *names, struct engine *e)
     return work;
 }
 
-uint64_t report_not_in_step(const json_t *work)
+uint64_t report_not_in_sync(const json_t *work)
 {
     json_int_t sum = 0;
     const char *name;
@@ -139,20 +139,20 @@ static json_t *outcome(const char *collection, const struct engine_outcome *o, b
     return out;
 }
 
-json_t *report_touched(const char *const *names, const char *id, const struct engine_touched *touched)
+json_t *report_resynced(const char *const *names, const char *id, const struct engine_resynced *resynced)
 {
     json_t *collections = json_array();
     int64_t longest = 0; /* they go side by side */
     bool success = true;
-    for (size_t i = 0; i < touched->count; i++) {
-        const struct engine_outcome *o = &touched->outcomes[i];
+    for (size_t i = 0; i < resynced->count; i++) {
+        const struct engine_outcome *o = &resynced->outcomes[i];
         if (!o->asked) continue;
         success &= o->success;
         if (o->duration_ms > longest) longest = o->duration_ms;
-        json_array_append_new(collections, outcome(names[i], o, touched->gone));
+        json_array_append_new(collections, outcome(names[i], o, resynced->gone));
     }
     return json_pack("{s:o,s:b,s:I,s:s,s:o}", "toolId", report_text(id), "success", success, "totalDuration",
-                     (json_int_t)longest, "overallStatus", sync_status_name(touched->overall), "collections",
+                     (json_int_t)longest, "overallStatus", sync_status_name(resynced->overall), "collections",
                      collections);
 }
 
@@ -218,12 +218,12 @@ json_t *report_plan(const struct compare_source *source, const struct plan *plan
     return json_pack("{s:I,s:o}", "documents", (json_int_t)plan->documents, "collections", collections);
 }
 
-json_t *report_part(const char *collection, const char *doc, enum plan_action a, enum plan_reason reason,
-                    const char *why)
+json_t *report_target(const char *collection, const char *doc, enum plan_action a, enum plan_reason reason,
+                      const char *detail)
 {
     json_t *out = json_pack("{s:o,s:s,s:s,s:s}", "id", report_id(doc), "collection", collection, "action",
                             plan_action_name(a), "reason", plan_reason_name(reason));
-    if (why) json_object_set_new(out, "error", report_text(why));
+    if (detail) json_object_set_new(out, "error", report_text(detail));
     return out;
 }
 
@@ -231,7 +231,7 @@ json_t *report_part(const char *collection, const char *doc, enum plan_action a,
 
 static json_t *counts(const struct verify_counts *c)
 {
-    json_t *out = json_pack("{s:I,s:I,s:I}", "inStep", (json_int_t)c->in_step, "refused",
+    json_t *out = json_pack("{s:I,s:I,s:I}", "inStep", (json_int_t)c->in_sync, "refused",
                             (json_int_t)c->refused, "pointsOfOthers", (json_int_t)c->others);
     for (size_t k = 0; k < VERIFY_KIND_COUNT; k++)
         json_object_set_new(out, verify_kind_name((enum verify_kind)k),
@@ -262,11 +262,11 @@ json_t *report_finding(const char *collection, const struct verify_finding *f)
 
 json_t *report_forget(const char *name, const struct forget_sum *done)
 {
-    char why[400];
-    bool kept = forget_keeps(done, why, sizeof why);
+    char detail[400];
+    bool kept = forget_keeps(done, detail, sizeof detail);
     return json_pack("{s:s,s:I,s:I,s:b,s:I,s:o}", "collection", name, "entries", (json_int_t)done->entries,
                      "points", (json_int_t)done->points, "collectionDeleted", done->exists, "pointsOfOthers",
-                     (json_int_t)done->others, "kept", kept ? report_text(why) : json_null());
+                     (json_int_t)done->others, "kept", kept ? report_text(detail) : json_null());
 }
 
 /* ---- problems ---- */

@@ -23,11 +23,11 @@ json_t *report_work(const char *const *names, const struct engine_snapshot *befo
 /* The same of an engine on the calling thread, since it began. */
 json_t *report_engine(const char *const *names, struct engine *e);
 /* How many parts of documents failed or were put aside, by such a report. */
-uint64_t report_not_in_step(const json_t *work);
+uint64_t report_not_in_sync(const json_t *work);
 /* How many points have no document and are not deleted, by such a report: the largest of its collections. */
 uint64_t report_held(const json_t *work);
 /* `{toolId, success, totalDuration, overallStatus, collections: [...]}` */
-json_t *report_touched(const char *const *names, const char *id, const struct engine_touched *touched);
+json_t *report_resynced(const char *const *names, const char *id, const struct engine_resynced *resynced);
 /* The same fields for a document that could not be worked on: `id` as it was named. */
 json_t *report_untouched(const char *id, const struct lks_err *err);
 /* What a sync would do: `{documents, collections: {NAME: {ACTION: {count, reasons: {REASON: count}},
@@ -37,8 +37,8 @@ json_t *report_plan(const struct compare_source *source, const struct plan *plan
 json_t *report_id(const char *doc);
 /* `{id, collection, action, reason, error}`; `doc` is the `_id` in canonical Extended JSON; no error where
  * `why` is NULL. */
-json_t *report_part(const char *collection, const char *doc, enum plan_action action, enum plan_reason reason,
-                    const char *why);
+json_t *report_target(const char *collection, const char *doc, enum plan_action action,
+                      enum plan_reason reason, const char *detail);
 /* `{documents, points, findings, collections: {NAME: {inStep, refused, KIND...}}, list}`; `list` (may be
  * NULL) is borrowed. */
 json_t *report_verify(const struct compare_source *source, const struct verify_report *report, json_t *list);

@@ -16,7 +16,7 @@ struct service_source {
     const char *id_field;                   /* where the business id stands; dotted paths allowed */
     const struct search_collection *search; /* one per collection */
     /* What a collection makes of a document, by the thread that its plugin expects. made_fini() it. */
-    void (*make)(void *self, size_t collection, const struct source_doc *doc, struct made *out);
+    void (*make)(void *self, size_t collection, const struct source_document *doc, struct made *out);
     void *make_self;
 };
 

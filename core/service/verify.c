@@ -24,7 +24,7 @@ struct suspect {
 };
 
 struct check {
-    const struct verify_wish *wish;
+    const struct verify_request *request;
     struct verify_report *report;
     struct suspect suspects[MOST_SUSPECTS];
     size_t suspect_count;
@@ -47,7 +47,7 @@ static enum lks_code out_of_memory(struct lks_err *err)
 static enum lks_code go_on(const struct check *c, const char *noun, uint64_t done, int64_t total,
                            struct lks_err *err)
 {
-    if (!c->wish->progress || c->wish->progress(c->wish->self, noun, done, total)) return LKS_E_OK;
+    if (!c->request->progress || c->request->progress(c->request->self, noun, done, total)) return LKS_E_OK;
     return lks_fail(err, LKS_E_CANCELLED, "stopped");
 }
 
@@ -102,7 +102,7 @@ static void judge_record(struct fault *f, const struct compare_wanted *w, const 
 }
 
 static void judge(struct fault *f, const struct compare_wanted *w, const struct entry *entry,
-                  const struct witness *point)
+                  const struct stamp *point)
 {
     f->wrong = false;
     if (w->refused) {
@@ -146,14 +146,14 @@ static void judge_overall(struct fault *f, const struct compare_source *s, size_
 
 /* ---- suspects ---- */
 
-static void tell(struct check *c, size_t collection, enum verify_kind kind, const char *id,
-                 const char *point_id, const char *detail)
+static void notify(struct check *c, size_t collection, enum verify_kind kind, const char *id,
+                   const char *point_id, const char *detail)
 {
     struct verify_finding finding = {
         .kind = kind, .collection = collection, .id = id ? id : "?", .point_id = point_id, .detail = detail};
     c->report->collections[collection].found[kind]++;
     c->report->findings++;
-    if (c->wish->found) c->wish->found(c->wish->self, &finding);
+    if (c->request->found) c->request->found(c->request->self, &finding);
 }
 
 static bool suspect(struct check *c, size_t collection, const struct docid *id, const char *point_id)
@@ -169,34 +169,34 @@ static bool suspect(struct check *c, size_t collection, const struct docid *id, 
 
 /* ---- documents ---- */
 
-static enum lks_code take_verdict(struct check *c, size_t collection, const struct source_doc *doc,
-                                  const struct compare_wanted *w, const struct witness *point,
+static enum lks_code take_verdict(struct check *c, size_t collection, const struct source_document *doc,
+                                  const struct compare_wanted *w, const struct stamp *point,
                                   struct lks_err *err)
 {
     struct fault f;
     struct verify_counts *counts = &c->report->collections[collection];
     judge(&f, w, &doc->record.entries[collection], point);
-    if (!f.wrong) judge_overall(&f, &c->wish->source, collection, &doc->record);
+    if (!f.wrong) judge_overall(&f, &c->request->source, collection, &doc->record);
     if (!f.wrong) {
         if (w->refused)
             counts->refused++;
         else
-            counts->in_step++;
+            counts->in_sync++;
         return LKS_E_OK;
     }
     if (!c->again) return suspect(c, collection, doc->id, NULL) ? LKS_E_OK : out_of_memory(err);
     char *plain = docid_plain(doc->id);
-    tell(c, collection, f.kind, plain, w->point ? w->point_id : "", f.detail);
+    notify(c, collection, f.kind, plain, w->point ? w->point_id : "", f.detail);
     free(plain);
     return LKS_E_OK;
 }
 
-static enum lks_code check_documents_in(struct check *c, size_t collection, const struct source_doc *docs,
-                                        size_t count, struct lks_err *err)
+static enum lks_code check_documents_in(struct check *c, size_t collection,
+                                        const struct source_document *docs, size_t count, struct lks_err *err)
 {
-    const struct compare_source *s = &c->wish->source;
+    const struct compare_source *s = &c->request->source;
     struct compare_wanted *wanted = calloc(count + 1, sizeof *wanted);
-    struct witness *found = NULL;
+    struct stamp *found = NULL;
     size_t found_count = 0;
     enum lks_code code = wanted ? LKS_E_OK : out_of_memory(err);
     for (size_t i = 0; i < count && !code; i++)
@@ -206,19 +206,19 @@ static enum lks_code check_documents_in(struct check *c, size_t collection, cons
         if (docs[i].body) /* else it is gone, and its points are found among the points */
             code = take_verdict(c, collection, &docs[i], &wanted[i],
                                 compare_find(found, found_count, wanted[i].point_id), err);
-    qdrant_witnesses_free(found, found_count);
+    qdrant_stamps_free(found, found_count);
     compare_wanted_free(wanted, wanted ? count : 0);
     return code;
 }
 
 /* ---- points ---- */
 
-static enum lks_code check_points_in(struct check *c, size_t collection, const struct witness *found,
+static enum lks_code check_points_in(struct check *c, size_t collection, const struct stamp *found,
                                      size_t count, struct lks_err *err)
 {
     enum compare_point *verdicts = calloc(count + 1, sizeof *verdicts);
     if (!verdicts) return out_of_memory(err);
-    enum lks_code code = compare_points(&c->wish->source, collection, found, count, verdicts, err);
+    enum lks_code code = compare_points(&c->request->source, collection, found, count, verdicts, err);
     for (size_t i = 0; i < count && !code; i++) {
         if (verdicts[i] == COMPARE_POINT_RIGHT) continue;
         if (!c->again) {
@@ -226,9 +226,9 @@ static enum lks_code check_points_in(struct check *c, size_t collection, const s
             continue;
         }
         char *plain = compare_plain_doc(&found[i]);
-        tell(c, collection, VERIFY_ORPHAN, plain, found[i].point_id,
-             verdicts[i] == COMPARE_POINT_ORPHAN ? "its document is gone"
-                                                 : "its document has its point elsewhere, or needs none");
+        notify(c, collection, VERIFY_ORPHAN, plain, found[i].point_id,
+               verdicts[i] == COMPARE_POINT_ORPHAN ? "its document is gone"
+                                                   : "its document has its point elsewhere, or needs none");
         free(plain);
     }
     free(verdicts);
@@ -241,7 +241,7 @@ static enum lks_code check_points_in(struct check *c, size_t collection, const s
 static enum lks_code check_epochs_in(struct check *c, size_t collection, uint64_t *points, char detail[200],
                                      struct lks_err *err)
 {
-    const struct compare_source *s = &c->wish->source;
+    const struct compare_source *s = &c->request->source;
     uint64_t epoch, floor, highest;
     int64_t found = 0;
     enum lks_code code = mongo_lease_epochs(s->mongo, &epoch, &floor, err);
@@ -261,7 +261,7 @@ static enum lks_code wait_for_others(const struct check *c, struct lks_err *err)
 
 static enum lks_code check_epochs(struct check *c, struct lks_err *err)
 {
-    const struct compare_source *s = &c->wish->source;
+    const struct compare_source *s = &c->request->source;
     int version = 0;
     enum lks_code code = qdrant_ping(s->qdrant, &version, err);
     for (size_t i = 0; i < s->count && !code && version >= QDRANT_GUARDS; i++) {
@@ -274,7 +274,7 @@ static enum lks_code check_epochs(struct check *c, struct lks_err *err)
         code = wait_for_others(c, err);
         if (!code) code = check_epochs_in(c, i, &points, detail, err);
         if (!points || code) continue;
-        tell(c, i, VERIFY_EPOCH, "", "", detail);
+        notify(c, i, VERIFY_EPOCH, "", "", detail);
         c->report->collections[i].found[VERIFY_EPOCH] += points - 1;
         c->report->findings += points - 1;
     }
@@ -285,8 +285,8 @@ static enum lks_code check_epochs(struct check *c, struct lks_err *err)
 
 static enum lks_code wait_for_others(const struct check *c, struct lks_err *err)
 {
-    int64_t until_ms = c->newest_ms + c->wish->settle_ms;
-    while (c->wish->settle_ms > 0 && clock_ms() < until_ms) {
+    int64_t until_ms = c->newest_ms + c->request->settle_ms;
+    while (c->request->settle_ms > 0 && clock_ms() < until_ms) {
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
         enum lks_code code = go_on(c, "suspects", 0, (int64_t)c->suspect_count, err);
         if (code) return code;
@@ -311,9 +311,9 @@ static enum lks_code documents_again(struct check *c, const struct suspect *susp
                                      struct lks_err *err)
 {
     const struct docid *ids[COMPARE_PAGE_DOCS];
-    struct source_doc *docs = NULL;
+    struct source_document *docs = NULL;
     for (size_t i = 0; i < count; i++) ids[i] = suspects[i].id;
-    enum lks_code code = mongo_read(c->wish->source.mongo, ids, count, &docs, err);
+    enum lks_code code = mongo_read(c->request->source.mongo, ids, count, &docs, err);
     if (!code) code = check_documents_in(c, suspects[0].collection, docs, count, err);
     mongo_docs_free(docs, docs ? count : 0);
     return code;
@@ -323,20 +323,20 @@ static enum lks_code points_again(struct check *c, const struct suspect *suspect
                                   struct lks_err *err)
 {
     const char *ids[COMPARE_PAGE_DOCS];
-    struct witness *found;
+    struct stamp *found;
     size_t found_count, ours = 0;
     for (size_t i = 0; i < count; i++) ids[i] = suspects[i].point_id;
-    enum lks_code code = qdrant_look(c->wish->source.qdrant, suspects[0].collection, ids, count, false,
+    enum lks_code code = qdrant_look(c->request->source.qdrant, suspects[0].collection, ids, count, false,
                                      &found, &found_count, err);
     if (code == LKS_E_NOT_FOUND) return LKS_E_OK;
     for (size_t i = 0; i < found_count && !code; i++) { /* somebody else's by now: no longer our matter */
-        struct witness w = found[i];
+        struct stamp w = found[i];
         if (!w.ours) continue;
         found[i] = found[ours];
         found[ours++] = w;
     }
     if (!code && ours) code = check_points_in(c, suspects[0].collection, found, ours, err);
-    qdrant_witnesses_free(found, found_count);
+    qdrant_stamps_free(found, found_count);
     return code;
 }
 
@@ -357,21 +357,21 @@ static enum lks_code look_again(struct check *c, struct lks_err *err)
 }
 
 /* So that a page finds room for whatever it finds. */
-static enum lks_code make_room(struct check *c, size_t count, struct lks_err *err)
+static enum lks_code make_space(struct check *c, size_t count, struct lks_err *err)
 {
     return c->suspect_count + count > MOST_SUSPECTS ? look_again(c, err) : LKS_E_OK;
 }
 
 /* ---- all together ---- */
 
-static enum lks_code check_documents(struct check *c, const struct source_doc *docs, size_t count,
+static enum lks_code check_documents(struct check *c, const struct source_document *docs, size_t count,
                                      int64_t total, struct lks_err *err)
 {
-    const struct compare_source *s = &c->wish->source;
+    const struct compare_source *s = &c->request->source;
     enum lks_code code = LKS_E_OK;
     for (size_t i = 0; i < s->count && !code; i++) {
         if (!compare_is_asked(s, i)) continue;
-        code = make_room(c, count, err);
+        code = make_space(c, count, err);
         if (!code) code = check_documents_in(c, i, docs, count, err);
     }
     for (size_t i = 0; i < count; i++)
@@ -386,7 +386,7 @@ static enum lks_code all_documents(struct check *c, struct lks_err *err)
     enum lks_code code = LKS_E_OK;
     while (!end && !code) {
         struct mongo_page page;
-        code = mongo_page(c->wish->source.mongo, from, COMPARE_PAGE_DOCS, COMPARE_PAGE_BYTES, &page, err);
+        code = mongo_page(c->request->source.mongo, from, COMPARE_PAGE_DOCS, COMPARE_PAGE_BYTES, &page, err);
         if (code) break;
         code = check_documents(c, page.docs, page.count, page.total_estimate, err);
         end = page.end || page.count == 0;
@@ -407,16 +407,16 @@ static enum lks_code check_points(struct check *c, size_t collection, const char
     uint64_t seen = 0;
     enum lks_code code;
     do {
-        struct witness *found;
+        struct stamp *found;
         size_t found_count;
-        code = make_room(c, COMPARE_PAGE_POINTS, err);
+        code = make_space(c, COMPARE_PAGE_POINTS, err);
         if (code) return code;
-        code = qdrant_page(c->wish->source.qdrant, collection, docs, doc_count, next, COMPARE_PAGE_POINTS,
+        code = qdrant_page(c->request->source.qdrant, collection, docs, doc_count, next, COMPARE_PAGE_POINTS,
                            &found, &found_count, next, err);
         if (code == LKS_E_NOT_FOUND) return LKS_E_OK; /* no collection, no points */
         if (code) return code;
         code = check_points_in(c, collection, found, found_count, err);
-        qdrant_witnesses_free(found, found_count);
+        qdrant_stamps_free(found, found_count);
         seen += found_count;
         c->report->points += found_count;
         if (!code && !docs) code = go_on(c, "points", seen, total, err);
@@ -427,15 +427,15 @@ static enum lks_code check_points(struct check *c, size_t collection, const char
 static enum lks_code count_others(struct check *c, size_t collection, struct lks_err *err)
 {
     int64_t all = 0, ours = 0;
-    enum lks_code code = qdrant_count(c->wish->source.qdrant, collection, NULL, &all, err);
-    if (!code) code = qdrant_count(c->wish->source.qdrant, collection, "", &ours, err);
+    enum lks_code code = qdrant_count(c->request->source.qdrant, collection, NULL, &all, err);
+    if (!code) code = qdrant_count(c->request->source.qdrant, collection, "", &ours, err);
     if (!code && all > ours) c->report->collections[collection].others = (uint64_t)(all - ours);
     return code == LKS_E_NOT_FOUND ? LKS_E_OK : code;
 }
 
 static enum lks_code all_points(struct check *c, struct lks_err *err)
 {
-    const struct compare_source *s = &c->wish->source;
+    const struct compare_source *s = &c->request->source;
     enum lks_code code = LKS_E_OK;
     for (size_t i = 0; i < s->count && !code; i++) {
         struct qdrant_info info;
@@ -451,9 +451,9 @@ static enum lks_code all_points(struct check *c, struct lks_err *err)
 static enum lks_code check_some(struct check *c, struct docid **ids, size_t count, int64_t total,
                                 struct lks_err *err)
 {
-    const struct compare_source *s = &c->wish->source;
+    const struct compare_source *s = &c->request->source;
     char *texts[COMPARE_PAGE_DOCS] = {NULL};
-    struct source_doc *docs = NULL;
+    struct source_document *docs = NULL;
     enum lks_code code = mongo_read(s->mongo, (const struct docid *const *)ids, count, &docs, err);
     if (!code) code = check_documents(c, docs, count, total, err);
     for (size_t i = 0; i < count && !code; i++)
@@ -469,7 +469,7 @@ static enum lks_code sample(struct check *c, struct lks_err *err)
 {
     struct docid **ids;
     size_t count;
-    enum lks_code code = mongo_sample(c->wish->source.mongo, c->wish->sample, &ids, &count, err);
+    enum lks_code code = mongo_sample(c->request->source.mongo, c->request->sample, &ids, &count, err);
     if (code) return code;
     for (size_t first = 0; first < count && !code; first += COMPARE_PAGE_DOCS) {
         size_t n = count - first < COMPARE_PAGE_DOCS ? count - first : COMPARE_PAGE_DOCS;
@@ -479,16 +479,16 @@ static enum lks_code sample(struct check *c, struct lks_err *err)
     return code;
 }
 
-enum lks_code verify(const struct verify_wish *wish, struct verify_report *report, struct lks_err *err)
+enum lks_code verify(const struct verify_request *request, struct verify_report *report, struct lks_err *err)
 {
     *report = (struct verify_report){.documents = 0};
-    report->collections = calloc(wish->source.count + 1, sizeof *report->collections);
+    report->collections = calloc(request->source.count + 1, sizeof *report->collections);
     struct check *c = calloc(1, sizeof *c);
     enum lks_code code = report->collections && c ? LKS_E_OK : out_of_memory(err);
     if (code) goto out;
-    c->wish = wish;
+    c->request = request;
     c->report = report;
-    if (wish->sample) {
+    if (request->sample) {
         code = sample(c, err);
     } else {
         code = all_documents(c, err);

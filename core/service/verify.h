@@ -1,5 +1,5 @@
 /*
- * verify.h - is every document in step? Compares documents, their points (what `_lockstep` says, and the
+ * verify.h - is every document in sync? Compares documents, their points (what `_lockstep` says, and the
  * payload that is really there) and their records. Reads only, needs no lease, and may run beside a daemon.
  */
 #ifndef LOCKSTEP_SERVICE_VERIFY_H
@@ -30,7 +30,7 @@ struct verify_finding {
 };
 
 struct verify_counts {
-    uint64_t in_step, refused; /* documents; `refused`: not valid, and the record says so */
+    uint64_t in_sync, refused; /* documents; `refused`: not valid, and the record says so */
     uint64_t others;           /* points of other writers; not counted with `sample` */
     uint64_t found[VERIFY_KIND_COUNT];
 };
@@ -41,7 +41,7 @@ struct verify_report {
     struct verify_counts *collections; /* owned; one per collection of the source */
 };
 
-struct verify_wish {
+struct verify_request {
     struct compare_source source;
     size_t sample; /* so many documents at random, and their points; 0: all of both */
     /*
@@ -57,7 +57,7 @@ struct verify_wish {
 
 /* Memory is bounded whatever it finds. `report` is to be freed by verify_report_fini(), also after an error.
  */
-enum lks_code verify(const struct verify_wish *wish, struct verify_report *report, struct lks_err *err);
+enum lks_code verify(const struct verify_request *request, struct verify_report *report, struct lks_err *err);
 void verify_report_fini(struct verify_report *report);
 
 #endif

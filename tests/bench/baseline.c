@@ -69,7 +69,7 @@ static void send_points(struct worker *w, size_t k, const struct point *points, 
 {
     struct point_write writes[BATCH];
     char path[128];
-    struct stamp stamp = {.source = "bench.tools", .model = w->collections[k]->fingerprint};
+    struct stamp_fields stamp = {.source = "bench.tools", .model = w->collections[k]->fingerprint};
     for (size_t i = 0; i < count; i++) {
         const struct point *p = &points[i * COLLECTIONS];
         writes[i] = (struct point_write){.point_id = p->made.point_id,

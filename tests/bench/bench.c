@@ -24,9 +24,9 @@
 #include <string.h>
 #include <time.h>
 
-void die(const char *what, const char *why)
+void die(const char *what, const char *reason)
 {
-    fprintf(stderr, "bench: %s: %s\n", what, why);
+    fprintf(stderr, "bench: %s: %s\n", what, reason);
     exit(EXIT_FAILURE);
 }
 
@@ -118,12 +118,13 @@ int main(int argc, char **argv)
         const char *name;
         int args;
         int (*run)(char **args);
-    } parts[] = {{"load", 3, load},         {"change", 2, change},       {"upsert", 5, bench_upsert},
-                 {"whole", 6, bench_whole}, {"rescan", 3, bench_rescan}, {"latency", 5, bench_latency}};
+    } pieces[] = {{"load", 3, load},         {"change", 2, change},       {"upsert", 5, bench_upsert},
+                  {"whole", 6, bench_whole}, {"rescan", 3, bench_rescan}, {"latency", 5, bench_latency}};
     int status = 2;
     mongoc_init();
-    for (size_t i = 0; argc > 1 && i < sizeof parts / sizeof *parts; i++)
-        if (strcmp(argv[1], parts[i].name) == 0 && argc == parts[i].args + 2) status = parts[i].run(argv + 2);
+    for (size_t i = 0; argc > 1 && i < sizeof pieces / sizeof *pieces; i++)
+        if (strcmp(argv[1], pieces[i].name) == 0 && argc == pieces[i].args + 2)
+            status = pieces[i].run(argv + 2);
     if (status == 2) fputs("usage: see the head of tests/bench/bench.c; tests/bench/run uses it\n", stderr);
     mongoc_cleanup();
     return status;

@@ -14,7 +14,7 @@
 #define COLLECTIONS 4
 extern const char *const bench_names[COLLECTIONS];
 
-_Noreturn void die(const char *what, const char *why);
+_Noreturn void die(const char *what, const char *reason);
 double now_s(void);
 double cpu_s(void); /* of the whole process */
 

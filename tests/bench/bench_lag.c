@@ -172,15 +172,15 @@ static void question(struct probe *p)
 {
     size_t before = first_missing(p);
     double lag = before < p->writes ? seconds_since(p->written_ms[before]) : 0;
-    double told = said(p);
+    double reported = said(p);
     look(p);
     bool still = is_missing(p, before); /* else it came meanwhile, and who knows when */
     p->asked++;
     if (lag > p->most_true) p->most_true = lag;
-    if (told > p->most_said) p->most_said = told;
-    if (still && lag - told > p->most_hidden) p->most_hidden = lag - told;
-    if (still && lag - told > 1) p->lies++;
-    printf("lag %.1f s, said %.1f s\n", lag, told);
+    if (reported > p->most_said) p->most_said = reported;
+    if (still && lag - reported > p->most_hidden) p->most_hidden = lag - reported;
+    if (still && lag - reported > 1) p->lies++;
+    printf("lag %.1f s, said %.1f s\n", lag, reported);
     fflush(stdout);
 }
 

@@ -211,7 +211,7 @@ static void *minimal_client(void *context)
 {
     (void)context;
     struct buf head, body;
-    struct stamp stamp = {.source = "db.tools", .model = "bench"};
+    struct stamp_fields stamp = {.source = "db.tools", .model = "bench"};
     struct point_write *points = calloc((size_t)batch, sizeof *points);
     int fd = dial();
     buf_init(&head, 0);

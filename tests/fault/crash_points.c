@@ -38,11 +38,12 @@ static void step(const struct req *req, const char *moment)
     kill(getpid(), SIGKILL);
 }
 
-__attribute__((constructor)) static void read_wish(void)
+__attribute__((constructor)) static void read_request(void)
 {
-    const char *wish = getenv("LOCKSTEP_TEST_CRASH");
-    if (!wish || sscanf(wish, "%31[a-z_]:%15[a-z]:%u", wanted.kind, wanted.moment, &wanted.left) == 3) return;
-    fprintf(stderr, "LOCKSTEP_TEST_CRASH: KIND:MOMENT:COUNT is wanted, not %s\n", wish);
+    const char *request = getenv("LOCKSTEP_TEST_CRASH");
+    if (!request || sscanf(request, "%31[a-z_]:%15[a-z]:%u", wanted.kind, wanted.moment, &wanted.left) == 3)
+        return;
+    fprintf(stderr, "LOCKSTEP_TEST_CRASH: KIND:MOMENT:COUNT is wanted, not %s\n", request);
     exit(2);
 }
 

@@ -107,9 +107,9 @@ void network_break(struct network *n, struct chance *c)
     proxy_set(n->to[chance_draw(c, NETWORK_SERVERS)], mode, amount);
 }
 
-void network_heal(struct network *n)
+void network_restore(struct network *n)
 {
-    for (int i = 0; i < NETWORK_SERVERS; i++) proxy_set(n->to[i], PROXY_PASS, 0);
+    for (int i = 0; i < NETWORK_SERVERS; i++) proxy_set(n->to[i], PROXY_FORWARD, 0);
 }
 
 uint64_t network_hits(struct network *n)

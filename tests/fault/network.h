@@ -23,7 +23,7 @@ void network_close(struct network *n);
 /* One of the proxies in one of its modes. */
 void network_break(struct network *n, struct chance *c);
 /* All of them pass everything. */
-void network_heal(struct network *n);
+void network_restore(struct network *n);
 uint64_t network_hits(struct network *n);
 
 #endif

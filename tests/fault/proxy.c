@@ -228,7 +228,7 @@ static void forget_ended(struct proxy *p)
 }
 
 /* What a flow waits for: to be filled, or to be emptied. */
-static short wish(const struct flow *in, const struct flow *out)
+static short request(const struct flow *in, const struct flow *out)
 {
     return (short)((is_empty(in) ? POLLIN : 0) | (is_empty(out) || out->due_ms > now_ms() ? 0 : POLLOUT));
 }
@@ -251,9 +251,9 @@ static void *run(void *self)
             pair->held = pair->held && mode == PROXY_HOLD;
             bool deaf = hole || pair->held;
             fds[1 + 2 * i] =
-                (struct pollfd){.fd = deaf ? -1 : pair->client, .events = wish(&pair->up, &pair->down)};
+                (struct pollfd){.fd = deaf ? -1 : pair->client, .events = request(&pair->up, &pair->down)};
             fds[2 + 2 * i] =
-                (struct pollfd){.fd = deaf ? -1 : pair->server, .events = wish(&pair->down, &pair->up)};
+                (struct pollfd){.fd = deaf ? -1 : pair->server, .events = request(&pair->down, &pair->up)};
         }
         if (poll(fds, (nfds_t)(1 + 2 * count), TICK_MS) < 0 && errno != EINTR) break;
         if (hole && count) hit(p);
@@ -329,7 +329,7 @@ uint64_t proxy_hits(struct proxy *p)
 const char *proxy_mode_name(enum proxy_mode mode)
 {
     static const char *const names[PROXY_MODE_COUNT] = {
-        [PROXY_PASS] = "pass",     [PROXY_DELAY] = "delay",     [PROXY_CUT] = "cut",
+        [PROXY_FORWARD] = "pass",  [PROXY_DELAY] = "delay",     [PROXY_CUT] = "cut",
         [PROXY_RESET] = "reset",   [PROXY_HOLE] = "black hole", [PROXY_REFUSE] = "refuse",
         [PROXY_GARBLE] = "garble", [PROXY_HOLD] = "hold",
     };

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum proxy_mode {
-    PROXY_PASS,
+    PROXY_FORWARD,
     PROXY_DELAY,  /* every reply comes `amount` milliseconds late */
     PROXY_CUT,    /* a connection ends after `amount` bytes of replies */
     PROXY_RESET,  /* likewise, by a reset */

@@ -1,7 +1,7 @@
 /*
  * test_calls.c - the daemon whose one call fails, or one allocation, at each place that makes one: a first
  * scan, some changes, a stop. It may end, saying why; it may not crash or hang, and with its next life at the
- * latest everything is in step.
+ * latest everything is in sync.
  *
  * tests/fault/tortured is the program for it (torture.h). A place is a call with what called it, so that what
  * many use, as buffers, counts for each of them. LOCKSTEP_TEST_PLACES says how many are taken,
@@ -53,18 +53,18 @@ static bool struck(const struct live *w)
     return log_has(&w->daemon, "torture: ");
 }
 
-/* Waits until everything is in step, by a new daemon if this one has ended, which it has to explain. True if
+/* Waits until everything is in sync, by a new daemon if this one has ended, which it has to explain. True if
  * it had. */
-static bool come_into_step(struct live *w)
+static bool come_into_sync(struct live *w)
 {
     char *difference = NULL;
     int64_t until_ms = live_now_ms() + LIVE_PATIENCE_MS;
-    for (bool in_step = false; process_runs(&w->daemon) && !in_step;) {
+    for (bool in_sync = false; process_runs(&w->daemon) && !in_sync;) {
         difference = live_difference(w);
-        in_step = !difference;
-        if (!in_step && live_now_ms() > until_ms) FAIL(w, "not in step: %s", difference);
+        in_sync = !difference;
+        if (!in_sync && live_now_ms() > until_ms) FAIL(w, "not in step: %s", difference);
         free(difference);
-        if (!in_step) live_pause();
+        if (!in_sync) live_pause();
     }
     ends_look(w);
     if (process_runs(&w->daemon)) return false;
@@ -72,7 +72,7 @@ static bool come_into_step(struct live *w)
     if (!log_has(&w->daemon, "lockstep: ") && !log_has(&w->daemon, " error "))
         FAIL(w, "it ended without a word");
     daemon_start(w);
-    live_in_step(w);
+    live_in_sync(w);
     return true;
 }
 
@@ -85,25 +85,25 @@ static void stop(struct live *w)
 }
 
 /* False if the place was never come by. */
-static bool live_without(struct live *w, const char *wish)
+static bool live_without(struct live *w, const char *request)
 {
     daemon_start(w);
     unsetenv("LOCKSTEP_TEST_TORTURE");
-    come_into_step(w);
+    come_into_sync(w);
     update(w, J("id" : "made-0"), J("$set" : {"description" : "another text"}));
     delete_one(w, J("id" : "made-1"));
     insert_made(w, DOCUMENTS, 1);
-    come_into_step(w);
+    come_into_sync(w);
     bool before = struck(w);
     stop(w);
     if (!struck(w)) return false;
     if (!before) { /* at its end: does the next one find what came meanwhile? */
         update(w, J("id" : "made-0"), J("$set" : {"description" : "the text before last"}));
         daemon_start(w);
-        live_in_step(w);
+        live_in_sync(w);
         daemon_kill(w);
     }
-    printf("# %s: kept its promise\n", wish);
+    printf("# %s: kept its promise\n", request);
     return true;
 }
 
@@ -125,28 +125,28 @@ static void find_places(void)
     setenv("LOCKSTEP_TEST_TORTURE_SITES", path, 1);
     daemon_start(&w);
     unsetenv("LOCKSTEP_TEST_TORTURE_SITES");
-    live_in_step(&w);
+    live_in_sync(&w);
     update(&w, J("id" : "made-0"), J("$set" : {"description" : "another text"}));
     delete_one(&w, J("id" : "made-1"));
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     read_places(&w, path);
     live_close(&w);
 }
 
-static bool try_place(const char *wish, const char *name)
+static bool try_place(const char *request, const char *name)
 {
     struct live w;
     open_world(&w);
-    printf("# LOCKSTEP_TEST_PLACE=%s (%s)\n", wish, name);
+    printf("# LOCKSTEP_TEST_PLACE=%s (%s)\n", request, name);
     fflush(stdout);
-    setenv("LOCKSTEP_TEST_TORTURE", wish, 1);
-    bool met = live_without(&w, wish);
+    setenv("LOCKSTEP_TEST_TORTURE", request, 1);
+    bool met = live_without(&w, request);
     live_close(&w);
     return met;
 }
 
-START_TEST(whatever_call_fails_everything_comes_into_step)
+START_TEST(whatever_call_fails_everything_comes_into_sync)
 {
     struct chance chance = {.state = chance_seed(1)};
     const char *only = getenv("LOCKSTEP_TEST_PLACE"), *asked = getenv("LOCKSTEP_TEST_PLACES");
@@ -159,13 +159,13 @@ START_TEST(whatever_call_fails_everything_comes_into_step)
     printf("# seed %llu, %zu places\n", (unsigned long long)chance.state, place_count);
     ck_assert_uint_gt(place_count, 200);
     for (size_t i = 0; i < place_count && (!wanted || met < wanted); i++) {
-        char wish[64];
+        char request[64];
         size_t other = i + chance_draw(&chance, place_count - i);
         struct place place = places[other];
         places[other] = places[i];
-        snprintf(wish, sizeof wish, "%s:%llu:%x", place.kind,
+        snprintf(request, sizeof request, "%s:%llu:%x", place.kind,
                  1 + (unsigned long long)chance_draw(&chance, 2) * chance_draw(&chance, 3), place.site);
-        met += try_place(wish, place.name);
+        met += try_place(request, place.name);
     }
     printf("# %zu places failed\n", met);
     ck_assert_uint_gt(met, 0);
@@ -174,6 +174,6 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {whatever_call_fails_everything_comes_into_step};
+    const TTest *const tests[] = {whatever_call_fails_everything_comes_into_sync};
     return live_main("calls", tests, sizeof tests / sizeof *tests);
 }

@@ -45,17 +45,17 @@ START_TEST(of_two_daemons_one_always_works)
     struct writer *writer = writer_start(&w, 4, IDS, 8);
     for (int i = 0; i < 6; i++) {
         WAIT_UNTIL(&w, holds_lease(&w, &w.daemon) || holds_lease(&w, &w.second));
-        struct live_process *holder = holds_lease(&w, &w.daemon) ? &w.daemon : &w.second;
-        struct live_process *other = holder == &w.daemon ? &w.second : &w.daemon;
-        process_kill(holder);
+        struct live_process *lease_holder = holds_lease(&w, &w.daemon) ? &w.daemon : &w.second;
+        struct live_process *other = lease_holder == &w.daemon ? &w.second : &w.daemon;
+        process_kill(lease_holder);
         WAIT_UNTIL(&w, holds_lease(&w, other));
-        if (holder == &w.daemon)
+        if (lease_holder == &w.daemon)
             daemon_start(&w);
         else
             second_start(&w);
     }
     writer_stop(writer);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
     network_close(&n);
 }
@@ -79,7 +79,7 @@ static void join_in(struct live *w, struct member *m)
     static unsigned lives;
     char name[24];
     snprintf(name, sizeof name, "crew-%u", ++lives);
-    network_heal(&m->network);
+    network_restore(&m->network);
     network_use(&m->network, w);
     m->process.pid = 0;
     m->paused = false;
@@ -103,18 +103,18 @@ static void strike(struct live *w, struct member *m, struct chance *c)
         network_break(&m->network, c);
         break;
     default:
-        network_heal(&m->network);
+        network_restore(&m->network);
     }
 }
 
 static void recover(struct live *w, struct member *m)
 {
-    network_heal(&m->network);
+    network_restore(&m->network);
     process_signal(&m->process, SIGCONT);
     EXPECT(w, process_runs(&m->process));
 }
 
-static size_t holders(struct live *w, const struct member *crew)
+static size_t duplicates(struct live *w, const struct member *crew)
 {
     size_t count = 0;
     for (size_t i = 0; i < CREW; i++) count += holds_lease(w, &crew[i].process);
@@ -139,13 +139,13 @@ START_TEST(of_many_daemons_that_are_killed_paused_and_cut_off_one_always_works)
     }
     writer_stop(writer);
     for (size_t i = 0; i < CREW; i++) recover(&w, &crew[i]);
-    live_in_step(&w);
-    WAIT_UNTIL(&w, holders(&w, crew) == 1);
+    live_in_sync(&w);
+    WAIT_UNTIL(&w, duplicates(&w, crew) == 1);
     insert_made(&w, 0, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     counters_reset(&w);
     update(&w, J("id" : "made-0"), J("$set" : {"categories" : ["Whose work is this"]}));
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, counters(&w).texts, 1); /* one of them embeds it, and the others don't */
     for (size_t i = 0; i < CREW; i++) {
         process_kill(&crew[i].process);
@@ -171,7 +171,7 @@ static int64_t requests(struct live *w, const char *kind)
     return count;
 }
 
-/* Two daemons in step; only the first one's way to Qdrant has a proxy. */
+/* Two daemons in sync; only the first one's way to Qdrant has a proxy. */
 static void open_pair(struct pair *p, const char *name)
 {
     char qdrant[64];
@@ -183,7 +183,7 @@ static void open_pair(struct pair *p, const char *name)
     live_set(w, "worker", "lease_ms", "3000");
     insert_made(w, 0, 20);
     daemon_start(w);
-    live_in_step(w);
+    live_in_sync(w);
     snprintf(qdrant, sizeof qdrant, "http://127.0.0.1:%d", w->qdrant.port);
     live_set(w, "qdrant", "url", qdrant);
     second_start(w);
@@ -208,7 +208,7 @@ static void pause_the_sender(struct pair *p)
 static void let_it_arrive(struct pair *p, const char *kind)
 {
     int64_t before = requests(&p->w, kind);
-    network_heal(&p->network);
+    network_restore(&p->network);
     WAIT_UNTIL(&p->w, requests(&p->w, kind) > before);
 }
 
@@ -218,7 +218,7 @@ static void close_pair(struct pair *p)
     process_signal(&w->daemon, SIGCONT);
     WAIT_UNTIL(w, log_has(&w->daemon, "the lease was lost"));
     update(w, J("id" : "made-3"), J("$set" : {"categories" : ["At the end"]}));
-    live_in_step(w);
+    live_in_sync(w);
     EXPECT(w, process_runs(&w->daemon) && process_runs(&w->second));
     live_close(w);
     network_close(&p->network);
@@ -226,7 +226,7 @@ static void close_pair(struct pair *p)
 
 static void nothing_changes_by(struct pair *p, const char *kind)
 {
-    live_in_step(&p->w);
+    live_in_sync(&p->w);
     let_it_arrive(p, kind);
     char *difference = live_difference(&p->w);
     if (difference) FAIL(&p->w, "the late request did something: %s", difference);
@@ -266,11 +266,11 @@ START_TEST(a_delete_of_a_paused_holder_that_arrives_late_is_made_good)
     hold(&p, "/points/delete?wait=true");
     delete_one(&p.w, J("id" : "made-1"));
     pause_the_sender(&p);
-    live_in_step(&p.w);
+    live_in_sync(&p.w);
     insert_made(&p.w, 1, 1);
-    live_in_step(&p.w);
+    live_in_sync(&p.w);
     let_it_arrive(&p, "delete");
-    live_in_step(&p.w);
+    live_in_sync(&p.w);
     EXPECT_INT(&p.w, points(&p.w, "tools"), 20);
     close_pair(&p);
 }

@@ -31,7 +31,7 @@ static void open_world(struct live *w, const char *test)
 static void close_world(struct live *w)
 {
     EXPECT(w, process_runs(&w->daemon));
-    live_in_step(w);
+    live_in_sync(w);
     daemon_stop(w);
     live_close(w);
 }
@@ -39,7 +39,7 @@ static void close_world(struct live *w)
 /* ---- MongoDB ---- */
 
 /* What the application wrote and no majority had is gone; some of it the daemon's own records. */
-START_TEST(elections_that_undo_writes_leave_what_is_left_in_step)
+START_TEST(elections_that_undo_writes_leave_what_is_left_in_sync)
 {
     struct live w = {.folder = "", .stand_ins = true};
     struct chance c = {chance_seed(1)};
@@ -168,7 +168,7 @@ START_TEST(a_qdrant_of_an_earlier_day_is_put_right_by_a_repair)
     struct live w = {.folder = "", .keep_data = true};
     open_world(&w, "earlier-day");
     insert_made(&w, 0, 20);
-    live_in_step(&w);
+    live_in_sync(&w);
     off_t bytes = file_bytes(&w);
     struct writer *writer = writer_start(&w, 6, IDS, 8);
     for (int pauses = 0; pauses < 100; pauses++) live_pause();
@@ -176,11 +176,11 @@ START_TEST(a_qdrant_of_an_earlier_day_is_put_right_by_a_repair)
     update(&w, J("id" : "made-2"), J("$set" : {"website" : "https://today.example"}));
     delete_one(&w, J("id" : "made-3"));
     writer_stop(writer);
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     put_back(&w, bytes);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", "--repair", NULL), 0);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -188,7 +188,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        elections_that_undo_writes_leave_what_is_left_in_step,
+        elections_that_undo_writes_leave_what_is_left_in_sync,
         a_primary_that_steps_down_again_and_again_loses_nothing,
         history_that_is_lost_under_a_reader_that_was_away_loses_nothing,
         a_qdrant_that_loses_what_it_only_acknowledged_is_written_again,

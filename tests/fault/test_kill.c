@@ -44,10 +44,10 @@ static unsigned kills_wanted(void)
 /* One life of the daemon, to its end at this step. */
 static void kill_at(struct campaign *c, size_t step)
 {
-    char wish[80];
-    snprintf(wish, sizeof wish, "%s:%s:%llu", kinds[step / MOMENTS], moments[step % MOMENTS],
+    char request[80];
+    snprintf(request, sizeof request, "%s:%s:%llu", kinds[step / MOMENTS], moments[step % MOMENTS],
              1 + (unsigned long long)chance_draw(&c->chance, 3));
-    setenv("LOCKSTEP_TEST_CRASH", wish, 1);
+    setenv("LOCKSTEP_TEST_CRASH", request, 1);
     daemon_start(&c->w);
     unsetenv("LOCKSTEP_TEST_CRASH");
     int64_t until_ms = live_now_ms() + STEP_PATIENCE_MS + (int64_t)chance_draw(&c->chance, 500);
@@ -72,9 +72,9 @@ static size_t next_step(struct campaign *c)
 
 static void compare(struct campaign *c)
 {
-    network_heal(&c->network);
+    network_restore(&c->network);
     daemon_start(&c->w);
-    live_in_step(&c->w);
+    live_in_sync(&c->w);
     daemon_kill(&c->w);
 }
 
@@ -102,7 +102,7 @@ START_TEST(killed_at_every_step_it_loses_nothing)
         for (unsigned i = 0; i < KILLS_PER_LOOK && c.kills < wanted; i++) {
             if (chance_draw(&c.chance, 3) == 0) network_break(&c.network, &c.chance);
             kill_at(&c, next_step(&c));
-            network_heal(&c.network);
+            network_restore(&c.network);
         }
         writer_stop(writer);
         compare(&c);

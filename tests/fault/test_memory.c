@@ -30,24 +30,24 @@
 #define SCANNED 4
 #define REFUSED 2 /* of the scanned */
 #define OWNER 1   /* has the business id of LOSER by now, whose record says that it is synced */
-#define LOSER 3
-#define LOSER_POINT "00000000-0000-5000-8000-000000000003"
+#define DUPLICATE 3
+#define DUPLICATE_POINT "00000000-0000-5000-8000-000000000003"
 #define CHANGES 3
-#define HOLDER 20 /* waits for the business id of the first that is deleted */
-#define STRAY "00000000-0000-5000-8000-000000000010"
+#define LEASE_HOLDER 20 /* waits for the business id of the first that is deleted */
+#define STALE "00000000-0000-5000-8000-000000000010"
 #define REFUSED_POINT "00000000-0000-5000-8000-000000000002"
-#define REFUSED_STRAY "00000000-0000-5000-8000-000000000012"
+#define REFUSED_STALE "00000000-0000-5000-8000-000000000012"
 #define ORPHAN 30 /* is gone, and nobody tells */
 #define ORPHAN_POINT "00000000-0000-5000-8000-000000000030"
 #define PATIENCE 4000 /* steps of 10 virtual milliseconds */
 
 struct small_world {
     struct idle_world idle; /* answers what this one has nothing to say about */
-    int told;               /* changes that the stream has brought */
+    int reported;           /* changes that the stream has brought */
     bool made[SCANNED], read[CHANGES];
-    bool holder_read, stray_gone;
-    bool refused_due, refused_stray_gone, orphan_asked;
-    bool loser_due, loser_claimed, loser_point_gone;
+    bool lease_holder_read, stale_point_gone;
+    bool refused_due, refused_stale_gone, orphan_asked;
+    bool duplicate_due, duplicate_taken_over, duplicate_point_gone;
     bool all_saved; /* the position behind the last change */
 };
 
@@ -62,32 +62,32 @@ static void answer_open(struct small_world *w, struct req *req)
 {
     bson_iter_t n;
     bool resumed = req->stream_open.token && bson_iter_init_find(&n, req->stream_open.token, "n");
-    w->told = resumed ? bson_iter_int32(&n) : 0;
+    w->reported = resumed ? bson_iter_int32(&n) : 0;
     req->stream_open.opened_at = req->stream_open.now = 1;
     req->stream_open.proven = true;
 }
 
 static void answer_next(struct small_world *w, struct req *req)
 {
-    size_t count = (size_t)(CHANGES - w->told);
+    size_t count = (size_t)(CHANGES - w->reported);
     req->stream_next.proven = true;
     if (!count) return;
     req->stream_next.changes = calloc(count, sizeof *req->stream_next.changes);
     ck_assert_ptr_nonnull(req->stream_next.changes);
     for (size_t i = 0; i < count; i++) {
         req->stream_next.changes[i] = (struct change){.op = CHANGE_DELETE,
-                                                      .id = idle_id(10 + w->told),
-                                                      .token = token_of(w->told + 1),
-                                                      .at = (cluster_time)(2 + w->told)};
-        w->told++;
+                                                      .id = idle_id(10 + w->reported),
+                                                      .token = token_of(w->reported + 1),
+                                                      .at = (cluster_time)(2 + w->reported)};
+        w->reported++;
     }
     req->stream_next.change_count = count;
 }
 
-static void lose(struct source_doc *doc)
+static void lose(struct source_document *doc)
 {
     idle_synced(doc);
-    memcpy(doc->record.entries[0].point_id, LOSER_POINT, sizeof LOSER_POINT);
+    memcpy(doc->record.entries[0].point_id, DUPLICATE_POINT, sizeof DUPLICATE_POINT);
     doc->owner = idle_id(OWNER);
 }
 
@@ -102,9 +102,9 @@ static void answer_scan(struct req *req)
             docid_free(id);
             continue;
         }
-        struct source_doc *doc = &req->scan.docs[req->scan.count++];
-        *doc = (struct source_doc){.id = id, .bytes = 1};
-        if (i == LOSER)
+        struct source_document *doc = &req->scan.docs[req->scan.count++];
+        *doc = (struct source_document){.id = id, .bytes = 1};
+        if (i == DUPLICATE)
             lose(doc);
         else
             doc->body = bson_new();
@@ -129,10 +129,10 @@ static void answer_read(struct small_world *w, struct req *req)
         bool scanned[SCANNED] = {false};
         note(req->read.ids[i], 0, scanned, SCANNED);
         note(req->read.ids[i], 10, w->read, CHANGES);
-        note(req->read.ids[i], HOLDER, &w->holder_read, 1);
-        if (scanned[LOSER]) lose(&req->read.docs[i]);
+        note(req->read.ids[i], LEASE_HOLDER, &w->lease_holder_read, 1);
+        if (scanned[DUPLICATE]) lose(&req->read.docs[i]);
         for (int k = 0; k < SCANNED; k++)
-            if (scanned[k] && k != LOSER) req->read.docs[i].body = bson_new();
+            if (scanned[k] && k != DUPLICATE) req->read.docs[i].body = bson_new();
     }
 }
 
@@ -146,12 +146,12 @@ static bool asks(const struct req *req, const char *point_id, const char *doc)
     return false;
 }
 
-static void found_point(struct witness **found, size_t *count, const char *point_id, const char *doc)
+static void found_point(struct stamp **found, size_t *count, const char *point_id, const char *doc)
 {
-    struct witness *more = realloc(*found, (*count + 1) * sizeof *more);
+    struct stamp *more = realloc(*found, (*count + 1) * sizeof *more);
     ck_assert_ptr_nonnull(more);
     *found = more;
-    more[*count] = (struct witness){.ours = true, .doc = strdup(doc), .key = strdup("freed")};
+    more[*count] = (struct stamp){.ours = true, .doc = strdup(doc), .key = strdup("freed")};
     memcpy(more[(*count)++].point_id, point_id, POINT_ID_BYTES);
 }
 
@@ -159,32 +159,33 @@ static void found_point(struct witness **found, size_t *count, const char *point
 static void answer_lookup(struct small_world *w, struct req *req)
 {
     static const char deleted[] = "{\"$numberInt\":\"10\"}", refused[] = "{\"$numberInt\":\"2\"}",
-                      orphan[] = "{\"$numberInt\":\"30\"}", loser[] = "{\"$numberInt\":\"3\"}";
+                      orphan[] = "{\"$numberInt\":\"30\"}", duplicate[] = "{\"$numberInt\":\"3\"}";
     w->orphan_asked |= asks(req, ORPHAN_POINT, orphan);
-    if (!w->stray_gone && asks(req, STRAY, deleted))
-        found_point(&req->lookup.found, &req->lookup.found_count, STRAY, deleted);
-    if (!w->loser_point_gone && asks(req, LOSER_POINT, loser))
-        found_point(&req->lookup.found, &req->lookup.found_count, LOSER_POINT, loser);
-    if (!w->refused_stray_gone && asks(req, REFUSED_STRAY, refused))
-        found_point(&req->lookup.found, &req->lookup.found_count, REFUSED_STRAY, refused);
+    if (!w->stale_point_gone && asks(req, STALE, deleted))
+        found_point(&req->lookup.found, &req->lookup.found_count, STALE, deleted);
+    if (!w->duplicate_point_gone && asks(req, DUPLICATE_POINT, duplicate))
+        found_point(&req->lookup.found, &req->lookup.found_count, DUPLICATE_POINT, duplicate);
+    if (!w->refused_stale_gone && asks(req, REFUSED_STALE, refused))
+        found_point(&req->lookup.found, &req->lookup.found_count, REFUSED_STALE, refused);
 }
 
 /* Somebody has to come back to the loser, or nobody knows of its record when its point is gone. */
-static void answer_tombs(struct small_world *w, const struct req *req)
+static void answer_tombstones(struct small_world *w, const struct req *req)
 {
-    for (size_t i = 0; i < req->tombs.count; i++)
-        if (req->tombs.tombs[i].claim) note(req->tombs.tombs[i].id, LOSER, &w->loser_claimed, 1);
+    for (size_t i = 0; i < req->tombstones.count; i++)
+        if (req->tombstones.tombstones[i].takeover)
+            note(req->tombstones.tombstones[i].id, DUPLICATE, &w->duplicate_taken_over, 1);
 }
 
 static void answer_delete(struct small_world *w, const struct req *req)
 {
     for (size_t i = 0; i < req->del.count; i++) {
-        if (strcmp(req->del.point_ids[i], STRAY) == 0) w->stray_gone = true;
-        if (strcmp(req->del.point_ids[i], REFUSED_STRAY) == 0) w->refused_stray_gone = true;
-        if (strcmp(req->del.point_ids[i], LOSER_POINT) != 0) continue;
-        ck_assert_msg(w->loser_claimed,
+        if (strcmp(req->del.point_ids[i], STALE) == 0) w->stale_point_gone = true;
+        if (strcmp(req->del.point_ids[i], REFUSED_STALE) == 0) w->refused_stale_gone = true;
+        if (strcmp(req->del.point_ids[i], DUPLICATE_POINT) != 0) continue;
+        ck_assert_msg(w->duplicate_taken_over,
                       "the loser's point is deleted before anybody is told to come back to it");
-        w->loser_point_gone = true;
+        w->duplicate_point_gone = true;
     }
 }
 
@@ -211,8 +212,8 @@ static struct docid **alone(int number)
 static void answer_due(const struct small_world *w, struct req *req)
 {
     req->due.end = true;
-    if (!req->due.rejected_too && !w->refused_due && !w->loser_due) return;
-    req->due.ids = alone(req->due.rejected_too ? HOLDER : w->refused_due ? REFUSED : LOSER);
+    if (!req->due.rejected_too && !w->refused_due && !w->duplicate_due) return;
+    req->due.ids = alone(req->due.rejected_too ? LEASE_HOLDER : w->refused_due ? REFUSED : DUPLICATE);
     req->due.count = 1;
 }
 
@@ -222,10 +223,10 @@ static void answer_make(struct small_world *w, struct req *req)
     for (size_t i = 0; i < req->make.count; i++) {
         bool refused = false, loses = false;
         note(req->make.docs[i]->id, REFUSED, &refused, 1);
-        note(req->make.docs[i]->id, LOSER, &loses, 1);
+        note(req->make.docs[i]->id, DUPLICATE, &loses, 1);
         req->make.made[i].kind = MADE_NOTHING;
         if (refused) idle_point(&req->make.made[i], REFUSED_POINT);
-        if (loses) idle_point(&req->make.made[i], LOSER_POINT);
+        if (loses) idle_point(&req->make.made[i], DUPLICATE_POINT);
         note(req->make.docs[i]->id, 0, w->made, SCANNED);
     }
 }
@@ -238,10 +239,10 @@ static void answer_record(struct small_world *w, const struct req *req)
         bool refused = false, loses = false,
              due = after->status == SYNC_FAILED && after->next_retry_ms != NO_TIME;
         note(req->record.writes[i].id, REFUSED, &refused, 1);
-        note(req->record.writes[i].id, LOSER, &loses, 1);
+        note(req->record.writes[i].id, DUPLICATE, &loses, 1);
         if (after->status == SYNC_FAILED) note(req->record.writes[i].id, 0, w->made, SCANNED);
         if (refused) w->refused_due = due;
-        if (loses) w->loser_due = due;
+        if (loses) w->duplicate_due = due;
     }
 }
 
@@ -275,12 +276,12 @@ static void answer(struct small_world *w, struct req *req)
     case REQ_DELETE:
         answer_delete(w, req);
         break;
-    case REQ_HOLDERS:
-        req->holders.ids = alone(HOLDER);
-        req->holders.id_count = 1;
+    case REQ_DUPLICATES:
+        req->duplicates.ids = alone(LEASE_HOLDER);
+        req->duplicates.id_count = 1;
         break;
-    case REQ_TOMBS_PUT:
-        answer_tombs(w, req);
+    case REQ_TOMBSTONES_PUT:
+        answer_tombstones(w, req);
         break;
     case REQ_DUE:
         answer_due(w, req);
@@ -304,8 +305,8 @@ static void answer(struct small_world *w, struct req *req)
 
 static bool everything_seen(const struct small_world *w)
 {
-    bool all =
-        w->all_saved && w->holder_read && w->refused_stray_gone && w->orphan_asked && w->loser_point_gone;
+    bool all = w->all_saved && w->lease_holder_read && w->refused_stale_gone && w->orphan_asked &&
+               w->duplicate_point_gone;
     for (int i = 0; i < SCANNED; i++) all &= w->made[i];
     for (int i = 0; i < CHANGES; i++) all &= w->read[i];
     return all;
@@ -342,8 +343,9 @@ static bool live_without(long n)
                   "without allocation %ld: documents %d%d%d made, %d%d%d read, holder %d, point of the "
                   "refused text gone "
                   "%d, loser's %d, orphan asked for %d, position %s",
-                  n, w.made[0], w.made[1], w.made[2], w.read[0], w.read[1], w.read[2], w.holder_read,
-                  w.refused_stray_gone, w.loser_point_gone, w.orphan_asked, w.all_saved ? "saved" : "kept");
+                  n, w.made[0], w.made[1], w.made[2], w.read[0], w.read[1], w.read[2], w.lease_holder_read,
+                  w.refused_stale_gone, w.duplicate_point_gone, w.orphan_asked,
+                  w.all_saved ? "saved" : "kept");
     engine_stop(e);
     for (int i = 0; i < PATIENCE && !engine_done(e); i++) step(&w, e);
     ck_assert_msg(engine_done(e), "without allocation %ld it never ends", n);
@@ -374,7 +376,7 @@ END_TEST
 
 /* ---- events ---- */
 
-START_TEST(an_event_that_cannot_be_made_is_told_or_missed)
+START_TEST(an_event_that_cannot_be_made_is_reported_or_missed)
 {
     static const char wanted[] = "event: document\ndata: {\"name\":\"one\",\"n\":1}\n\n";
     long n = 1;
@@ -461,7 +463,7 @@ int main(void)
     tcase_set_timeout(tc, 150);
     tcase_add_test(tc, the_engine_looks_at_every_document_all_the_same);
     tcase_add_test(tc, a_failure_whose_text_cannot_be_kept_has_its_own_code);
-    tcase_add_test(tc, an_event_that_cannot_be_made_is_told_or_missed);
+    tcase_add_test(tc, an_event_that_cannot_be_made_is_reported_or_missed);
     tcase_add_test(tc, a_filter_that_cannot_be_made_lets_nothing_through);
     tcase_add_test(tc, a_patch_that_cannot_be_read_changes_nothing);
     suite_add_tcase(suite, tc);

@@ -84,7 +84,7 @@ static bool stream_without(int n, bson_t **token)
     return struck;
 }
 
-START_TEST(a_change_is_told_of_or_the_request_fails)
+START_TEST(a_change_is_reported_or_the_request_fails)
 {
     bson_t *token = NULL;
     fixture_start(&f, 0, NULL);
@@ -111,15 +111,15 @@ static struct req *due_req(void)
     return req;
 }
 
-static struct req *holders_req(void)
+static struct req *duplicates_req(void)
 {
     static const char *const keys[] = {"{\"$oid\":\"0123456789abcdef01234567\"}", "one"};
-    struct req *req = req_new(REQ_HOLDERS, NULL);
-    req->holders.keys = calloc(2, sizeof *req->holders.keys);
-    ck_assert_ptr_nonnull(req->holders.keys);
-    memcpy(req->holders.keys, keys, sizeof keys);
-    req->holders.count = 2;
-    req->holders.max_ids = 10;
+    struct req *req = req_new(REQ_DUPLICATES, NULL);
+    req->duplicates.keys = calloc(2, sizeof *req->duplicates.keys);
+    ck_assert_ptr_nonnull(req->duplicates.keys);
+    memcpy(req->duplicates.keys, keys, sizeof keys);
+    req->duplicates.count = 2;
+    req->duplicates.max_ids = 10;
     return req;
 }
 
@@ -131,11 +131,11 @@ static struct req *scan_req(void)
     return req;
 }
 
-static struct req *tombs_req(void)
+static struct req *tombstones_req(void)
 {
-    struct req *req = req_new(REQ_TOMBS_LIST, NULL);
-    req->tombs.due_by_ms = 5000;
-    req->tombs.max = 10;
+    struct req *req = req_new(REQ_TOMBSTONES_LIST, NULL);
+    req->tombstones.due_by_ms = 5000;
+    req->tombstones.max = 10;
     return req;
 }
 
@@ -172,27 +172,27 @@ static char *answer_of(const struct req *req)
         put_ids(&out, req->due.ids, req->due.count);
         buf_puts(&out, req->due.end ? "end" : "more");
         break;
-    case REQ_HOLDERS:
-        put_ids(&out, req->holders.ids, req->holders.id_count);
+    case REQ_DUPLICATES:
+        put_ids(&out, req->duplicates.ids, req->duplicates.id_count);
         break;
     case REQ_SCAN:
         for (size_t i = 0; i < req->scan.count; i++) {
-            const struct source_doc *doc = &req->scan.docs[i];
+            const struct source_document *doc = &req->scan.docs[i];
             put_ids(&out, &doc->id, 1);
             buf_printf(&out, "%s%s ", doc->owner ? "owned" : "", doc->contested ? "contested" : "");
         }
         buf_puts(&out, req->scan.end ? "end" : "more");
         break;
-    case REQ_TOMBS_LIST:
-        for (size_t i = 0; i < req->tombs.count; i++) {
-            const struct tomb *tomb = &req->tombs.tombs[i];
-            put_ids(&out, &tomb->id, 1);
-            buf_printf(&out, "%s %d, ", tomb->key ? tomb->key : "-", (int)tomb->since_ms);
+    case REQ_TOMBSTONES_LIST:
+        for (size_t i = 0; i < req->tombstones.count; i++) {
+            const struct tombstone *tombstone = &req->tombstones.tombstones[i];
+            put_ids(&out, &tombstone->id, 1);
+            buf_printf(&out, "%s %d, ", tombstone->key ? tombstone->key : "-", (int)tombstone->since_ms);
         }
         break;
     case REQ_LEASE:
         buf_printf(&out, "%s %s", req->lease.held ? "mine" : "not mine",
-                   req->lease.holder ? req->lease.holder : "nobody's");
+                   req->lease.lease_holder ? req->lease.lease_holder : "nobody's");
         break;
     default: {
         const struct engine_state *state = &req->state_load.state;
@@ -213,7 +213,7 @@ static struct req *asked_without(struct req *req, long n, bool *struck)
     return req;
 }
 
-/* Documents, rivals among them, two tombs, a lease that somebody else has, and a state. */
+/* Documents, duplicates among them, two tombstones, a lease that somebody else has, and a state. */
 static void fill_mongodb(void)
 {
     fixture_insert(
@@ -231,12 +231,13 @@ static void fill_mongodb(void)
     req->state_save.state.scan_running = true;
     req->state_save.state.scan_after = fixture_id("{'$oid':'000000000000000000000001'}");
     req_free(fixture_ok(&f, req));
-    req = req_new(REQ_TOMBS_PUT, NULL);
-    req->tombs.tombs = calloc(2, sizeof *req->tombs.tombs);
-    ck_assert_ptr_nonnull(req->tombs.tombs);
-    req->tombs.count = 2;
-    req->tombs.tombs[0] = (struct tomb){.id = fixture_id("7"), .key = strdup("key"), .since_ms = 1000};
-    req->tombs.tombs[1] = (struct tomb){.id = fixture_id("'x'"), .since_ms = 2000};
+    req = req_new(REQ_TOMBSTONES_PUT, NULL);
+    req->tombstones.tombstones = calloc(2, sizeof *req->tombstones.tombstones);
+    ck_assert_ptr_nonnull(req->tombstones.tombstones);
+    req->tombstones.count = 2;
+    req->tombstones.tombstones[0] =
+        (struct tombstone){.id = fixture_id("7"), .key = strdup("key"), .since_ms = 1000};
+    req->tombstones.tombstones[1] = (struct tombstone){.id = fixture_id("'x'"), .since_ms = 2000};
     req_free(fixture_ok(&f, req));
 }
 
@@ -244,11 +245,11 @@ static void fill_mongodb(void)
  * are beside them and decide. */
 START_TEST(a_search_of_the_list_finds_its_document_or_fails)
 {
-    const struct mongo_list_wish wish = {.search =
-                                             _i & 1 ? "\"two\"" : "{\"$oid\":\"0123456789abcdef01234567\"}",
-                                         .collection = MONGO_OVERALL,
-                                         .sort = _i & 2 ? MONGO_SORT_UPDATED : MONGO_SORT_ID,
-                                         .limit = 5};
+    const struct mongo_list_request request = {.search = _i & 1 ? "\"two\""
+                                                                : "{\"$oid\":\"0123456789abcdef01234567\"}",
+                                               .collection = MONGO_OVERALL,
+                                               .sort = _i & 2 ? MONGO_SORT_UPDATED : MONGO_SORT_ID,
+                                               .limit = 5};
     bool struck = true;
     long n = 1;
     fixture_start(&f, 0, NULL);
@@ -258,7 +259,7 @@ START_TEST(a_search_of_the_list_finds_its_document_or_fails)
         struct mongo_list list;
         struct lks_err err = {.code = LKS_E_OK};
         torture_arm(TORTURE_ALLOCATION, n);
-        enum lks_code code = mongo_list(f.mongo, &wish, &list, &err);
+        enum lks_code code = mongo_list(f.mongo, &request, &list, &err);
         struck = torture_disarm();
         ck_assert_msg(struck || !code, "%s", err.text);
         if (!code) ck_assert_uint_eq(list.count, 1);
@@ -271,7 +272,8 @@ START_TEST(a_search_of_the_list_finds_its_document_or_fails)
 }
 END_TEST
 
-static struct req *(*const asked[])(void) = {due_req, holders_req, scan_req, tombs_req, lease_req, state_req};
+static struct req *(*const asked[])(void) = {due_req,        duplicates_req, scan_req,
+                                             tombstones_req, lease_req,      state_req};
 
 static struct req *orphans_req(void)
 {
@@ -492,7 +494,7 @@ int main(void)
     Suite *suite = suite_create("memory_adapters");
     TCase *tc = tcase_create("memory_adapters");
     tcase_set_timeout(tc, 150);
-    tcase_add_test(tc, a_change_is_told_of_or_the_request_fails);
+    tcase_add_test(tc, a_change_is_reported_or_the_request_fails);
     tcase_add_loop_test(tc, what_mongodb_is_asked_is_answered_whole_or_not_at_all, 0, 2 * COUNT(asked));
     tcase_add_test(tc, records_without_a_document_are_listed_whole_or_not_at_all);
     tcase_add_loop_test(tc, a_search_of_the_list_finds_its_document_or_fails, 0, 4);

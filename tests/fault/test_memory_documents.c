@@ -17,12 +17,12 @@ static const char soup[] = "{\"_id\":1,\"id\":\"soup\",\"title\":\"Leek soup\",\
                            "\"ingredients\":[{\"name\":\"leek\",\"grams\":300},{\"name\":\"potato\"}],"
                            "\"steps\":[{\"minutes\":10},{\"minutes\":25}],\"state\":\"public\"}";
 
-static char told[2000];
+static char reported[2000];
 
 static void report(void *context, const char *problem)
 {
     (void)context;
-    snprintf(told, sizeof told, "%s", problem);
+    snprintf(reported, sizeof reported, "%s", problem);
 }
 
 static const struct built {
@@ -44,9 +44,9 @@ static const char *folder_of(const struct built *built)
 static enum lks_code load(const char *folder, const char *plugin, struct plugin_set **set)
 {
     struct lks_err err;
-    *told = '\0';
+    *reported = '\0';
     enum lks_code code = plugins_load(LIST(folder), LIST(plugin), 1, set, report, NULL, &err);
-    if (code && !*told) snprintf(told, sizeof told, "%s", err.text);
+    if (code && !*reported) snprintf(reported, sizeof reported, "%s", err.text);
     return code;
 }
 
@@ -83,7 +83,7 @@ START_TEST(a_document_of_a_plugin_is_not_refused_for_good)
     struct plugin_set *set;
     struct binding *b;
     struct lks_err err;
-    ck_assert_msg(load(folder_of(&guide), guide.plugin, &set) == LKS_E_OK, "%s", told);
+    ck_assert_msg(load(folder_of(&guide), guide.plugin, &set) == LKS_E_OK, "%s", reported);
     struct binding_settings s = {.name = "meals",
                                  .plugin = "recipes",
                                  .where = "test.ini:1",
@@ -92,7 +92,7 @@ START_TEST(a_document_of_a_plugin_is_not_refused_for_good)
                                  .id_namespace = "6ba7b811-9dad-11d1-80b4-00c04fd430c8",
                                  .max_text_bytes = 1000,
                                  .fingerprint = "f"};
-    ck_assert_msg(binding_open(set, &s, &b, report, NULL, &err) == LKS_E_OK, "%s", told);
+    ck_assert_msg(binding_open(set, &s, &b, report, NULL, &err) == LKS_E_OK, "%s", reported);
     make_without_each(binding_collection(b), soup);
     binding_close(b);
     plugins_free(set);
@@ -112,12 +112,12 @@ START_TEST(a_declaration_that_cannot_be_read_is_not_said_to_be_wrong)
     long n = 1;
     for (bool struck = true; struck && n < MOST; n++) {
         struct declaration *d;
-        *told = '\0';
+        *reported = '\0';
         torture_arm(TORTURE_ALLOCATION, n);
         enum lks_code code = declaration_new(&d, &model_lists[TOOLS], "id", 0, report, NULL);
         struck = torture_disarm();
         ck_assert_int_eq(code, struck ? LKS_E_NOMEM : LKS_E_OK);
-        ck_assert_msg(!*told || strstr(told, "out of memory"), "%s", told);
+        ck_assert_msg(!*reported || strstr(reported, "out of memory"), "%s", reported);
         declaration_free(d);
     }
     ck_assert_int_gt(n, 5);
@@ -138,9 +138,9 @@ START_TEST(a_plugin_that_cannot_be_read_is_not_said_to_be_missing_or_wrong)
         struck = torture_disarm();
         ck_assert(struck || code == LKS_E_OK);
         bool honest = kind == TORTURE_ALLOCATION
-                          ? strstr(told, "out of memory") != NULL
-                          : *told && !strstr(told, "there is no") && !strstr(told, "which is no");
-        ck_assert_msg(code == LKS_E_OK || honest, "%s", told);
+                          ? strstr(reported, "out of memory") != NULL
+                          : *reported && !strstr(reported, "there is no") && !strstr(reported, "which is no");
+        ck_assert_msg(code == LKS_E_OK || honest, "%s", reported);
         plugins_free(set);
     }
     ck_assert_int_gt(n, 4);

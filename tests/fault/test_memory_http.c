@@ -172,7 +172,7 @@ static char *answer_of(const struct req *req)
 {
     struct buf out;
     buf_init(&out, 0);
-    const struct witness *found = req->kind == REQ_LOOKUP ? req->lookup.found : req->scroll.found;
+    const struct stamp *found = req->kind == REQ_LOOKUP ? req->lookup.found : req->scroll.found;
     size_t count = req->kind == REQ_LOOKUP ? req->lookup.found_count : req->scroll.found_count;
     if (req->kind == REQ_COUNT)
         buf_printf(&out, "%d points", (int)req->count.points);

@@ -1,6 +1,6 @@
 /*
  * test_network.c - what networks do to connections, one thing at a time, to each server: while it lasts the
- * daemon lives on, and when it is over everything is in step.
+ * daemon lives on, and when it is over everything is in sync.
  */
 #include <stdio.h>
 
@@ -41,7 +41,7 @@ static void suffer(struct live *w, struct network *n, enum network_server server
                  proxy_mode_name(fault->mode));
         live_pause();
     }
-    network_heal(n);
+    network_restore(n);
     for (int pauses = 0; pauses < 20; pauses++) live_pause(); /* what is garbled and still on its way */
     if (!lives_on(w)) FAIL(w, "the daemon ended after %s", proxy_mode_name(fault->mode));
 }
@@ -60,26 +60,26 @@ static void try_all(enum network_server server, const char *name)
         struct writer *writer = writer_start(&w, 100 + i, IDS, 8);
         suffer(&w, &n, server, &faults[i]);
         writer_stop(writer);
-        live_in_step(&w);
+        live_in_sync(&w);
     }
     daemon_stop(&w);
     network_close(&n);
     live_close(&w);
 }
 
-START_TEST(whatever_the_network_does_to_mongodb_ends_in_step)
+START_TEST(whatever_the_network_does_to_mongodb_ends_in_sync)
 {
     try_all(TO_MONGODB, "network-mongodb");
 }
 END_TEST
 
-START_TEST(whatever_the_network_does_to_qdrant_ends_in_step)
+START_TEST(whatever_the_network_does_to_qdrant_ends_in_sync)
 {
     try_all(TO_QDRANT, "network-qdrant");
 }
 END_TEST
 
-START_TEST(whatever_the_network_does_to_the_embedder_ends_in_step)
+START_TEST(whatever_the_network_does_to_the_embedder_ends_in_sync)
 {
     try_all(TO_EMBEDDER, "network-embedder");
 }
@@ -88,9 +88,9 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        whatever_the_network_does_to_mongodb_ends_in_step,
-        whatever_the_network_does_to_qdrant_ends_in_step,
-        whatever_the_network_does_to_the_embedder_ends_in_step,
+        whatever_the_network_does_to_mongodb_ends_in_sync,
+        whatever_the_network_does_to_qdrant_ends_in_sync,
+        whatever_the_network_does_to_the_embedder_ends_in_sync,
     };
     return live_main("network", tests, sizeof tests / sizeof *tests);
 }

@@ -1,6 +1,6 @@
 /*
  * test_refused.c - MongoDB refuses: each command that the daemon uses fails by itself, in every way in which
- * commands fail, while an application goes on writing; when it is over everything is in step.
+ * commands fail, while an application goes on writing; when it is over everything is in sync.
  *
  * Which commands these are is not left to memory: the stand-in counts them, and the list here must be theirs.
  */
@@ -29,7 +29,7 @@ static const struct command {
     {.name = "count", .unknown_source = true},
     {.name = "update", .writes = true},
     {.name = "findAndModify", .writes = true},
-    {.name = "delete", .writes = true}, /* of tombs */
+    {.name = "delete", .writes = true}, /* of tombstones */
     {.name = "listCollections"},
     {.name = "listIndexes"},
     {.name = "createIndexes", .writes = true},
@@ -50,12 +50,12 @@ static void open_world(struct live *w, const char *test)
 
 #define MOST_NAMES 40
 
-struct tally {
+struct record_counts {
     char names[MOST_NAMES][32];
     size_t count;
 };
 
-static bool is_asked(const struct tally *t, const char *name)
+static bool is_asked(const struct record_counts *t, const char *name)
 {
     for (size_t i = 0; i < t->count; i++)
         if (strcmp(t->names[i], name) == 0) return true;
@@ -63,7 +63,7 @@ static bool is_asked(const struct tally *t, const char *name)
 }
 
 /* Adds what was asked for since the counters began. */
-static void add_asked(struct live *w, struct tally *t)
+static void add_asked(struct live *w, struct record_counts *t)
 {
     bson_t reply, *what = BCON_NEW("lockstepDouble", "counters");
     bson_error_t error;
@@ -80,7 +80,7 @@ static void add_asked(struct live *w, struct tally *t)
 
 static bool is_asked_now(struct live *w, const char *name)
 {
-    struct tally t = {.count = 0};
+    struct record_counts t = {.count = 0};
     add_asked(w, &t);
     return is_asked(&t, name);
 }
@@ -100,19 +100,19 @@ static void prepare_work(struct live *w)
 }
 
 /* Two lives, in which the test itself writes nothing. */
-static void tally_lives(struct live *w, struct tally *t)
+static void record_counts_lives(struct live *w, struct record_counts *t)
 {
     insert_made(w, 0, 30);
     admin(w, J("lockstepDouble" : "resetCounters"));
     daemon_start(w);
-    live_in_step(w);
+    live_in_sync(w);
     daemon_stop(w);
     add_asked(w, t);
     prepare_work(w);
     admin(w, J("lockstepDouble" : "resetCounters"));
     daemon_start(w);
-    live_in_step(w);
-    WAIT_UNTIL(w, is_asked_now(w, "delete")); /* the tombs are over */
+    live_in_sync(w);
+    WAIT_UNTIL(w, is_asked_now(w, "delete")); /* the tombstones are over */
     daemon_stop(w);
     add_asked(w, t);
 }
@@ -120,9 +120,9 @@ static void tally_lives(struct live *w, struct tally *t)
 START_TEST(the_commands_that_are_made_to_fail_are_all_that_the_daemon_uses)
 {
     struct live w = {.folder = "", .stand_ins = true};
-    struct tally asked = {.count = 0};
+    struct record_counts asked = {.count = 0};
     open_world(&w, "commands-used");
-    tally_lives(&w, &asked);
+    record_counts_lives(&w, &asked);
     for (size_t i = 0; i < asked.count; i++) {
         bool known = strcmp(asked.names[i], "lockstepDouble") == 0;
         for (size_t k = 0; k < COMMANDS; k++) known |= strcmp(commands[k].name, asked.names[i]) == 0;
@@ -184,7 +184,7 @@ static void refuse(struct live *w, const struct command *command, const char *fa
         set_fail_point(w, NULL, NULL);
         writer_stop(writer);
         EXPECT(w, process_runs(&w->daemon));
-        live_in_step(w);
+        live_in_sync(w);
         writer = writer_start(w, seed + 1000, IDS, 8);
     }
     daemon_stop(w);
@@ -201,7 +201,7 @@ static void refuse_each(const char *name, const char *fault, bool writes_only)
     for (size_t i = 0; i < COMMANDS; i++)
         if (commands[i].writes || !writes_only) refuse(&w, &commands[i], fault, 100 + i);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     live_close(&w);
 }
@@ -239,14 +239,14 @@ END_TEST
 
 /* ---- what a person asks for ---- */
 
-START_TEST(a_document_that_cannot_be_inserted_is_told_so_and_a_later_one_is)
+START_TEST(a_document_that_cannot_be_inserted_is_reported_so_and_a_later_one_is)
 {
     static const char *const faults[] = {"\"closeConnection\":true", "\"errorCode\":91", "\"errorCode\":8"};
     struct live w = {.folder = ""};
     open_world(&w, "refused-insert");
     live_set(&w, "api", "listen", "127.0.0.1:0");
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         char body[100];
         struct live_process server = api(&w);
@@ -257,7 +257,7 @@ START_TEST(a_document_that_cannot_be_inserted_is_told_so_and_a_later_one_is)
         set_fail_point(&w, NULL, NULL);
         EXPECT_INT(&w, ask(&w, &server, "POST", "/api/tools", body, NULL), 201);
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), 3);
     live_close(&w);
 }
@@ -272,7 +272,7 @@ int main(void)
         each_command_may_be_refused_by_one_that_is_no_primary_any_more,
         each_command_may_be_refused_for_a_reason_that_no_repetition_cures,
         each_write_may_be_done_without_a_majority_that_confirms_it,
-        a_document_that_cannot_be_inserted_is_told_so_and_a_later_one_is,
+        a_document_that_cannot_be_inserted_is_reported_so_and_a_later_one_is,
     };
     return live_main("refused", tests, sizeof tests / sizeof *tests);
 }

@@ -22,7 +22,7 @@ START_TEST(a_log_that_cannot_be_written_stops_nothing)
     fault(&w, &w.qdrant, "{\"kind\": \"upsert\", \"count\": 5, \"status\": 500, \"body\": \"no\"}");
     WAIT_UNTIL(&w, points(&w, "tools") > 3);
     writer_stop(writer);
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     live_close(&w);
 }
@@ -46,17 +46,17 @@ START_TEST(without_file_descriptors_it_waits_until_there_are_some)
     network_open(&n, &w);
     insert_sample(&w);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     limit_files(&w.daemon, 5);
     for (int i = 0; i < NETWORK_SERVERS; i++) proxy_set(n.to[i], PROXY_REFUSE, 0);
     struct writer *writer = writer_start(&w, 2, IDS, 8);
     WAIT_UNTIL(&w, log_has(&w.daemon, "change stream broke"));
-    network_heal(&n); /* now it is the descriptors alone */
+    network_restore(&n); /* now it is the descriptors alone */
     for (int pauses = 0; pauses < 100; pauses++) live_pause();
     writer_stop(writer);
     EXPECT(&w, process_runs(&w.daemon));
     limit_files(&w.daemon, 256);
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     network_close(&n);
     live_close(&w);
@@ -78,7 +78,7 @@ START_TEST(stopped_and_continued_again_and_again_it_goes_on)
         process_signal(&w.daemon, SIGCONT);
     }
     writer_stop(writer);
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     network_close(&n);
     live_close(&w);

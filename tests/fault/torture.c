@@ -18,12 +18,12 @@
 
 #define FRAMES 24     /* jansson's and our own before one of the program's */
 #define SITE_FRAMES 4 /* of these a site is made: buffers grow in one place, for many */
-#define TOLD_FRAMES 12
+#define REPORTED_FRAMES 12
 #define MOST_SPARED 64
 #define MOST_SITES 8192 /* a power of two */
 
 struct site {
-    uintptr_t at[TOLD_FRAMES]; /* offsets in the program, as in its file */
+    uintptr_t at[REPORTED_FRAMES]; /* offsets in the program, as in its file */
     int count;
     uint32_t number, path; /* path: of all told frames */
     bool spared;
@@ -118,17 +118,17 @@ pid_t torture_fork_test(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-    const char *wish = getenv("LOCKSTEP_TEST_TORTURE"), *program = getenv("LOCKSTEP_TEST_TORTURE_PROGRAM");
+    const char *request = getenv("LOCKSTEP_TEST_TORTURE"), *program = getenv("LOCKSTEP_TEST_TORTURE_PROGRAM");
     const char *sites = getenv("LOCKSTEP_TEST_TORTURE_SITES");
     const char *each = getenv("LOCKSTEP_TEST_TORTURE_EACH");
     char kind[16] = "";
     dl_iterate_phdr(find_program, NULL);
-    if ((!wish && !sites) || (program && strcmp(program, program_invocation_short_name) != 0)) return;
+    if ((!request && !sites) || (program && strcmp(program, program_invocation_short_name) != 0)) return;
     read_spared(getenv("LOCKSTEP_TEST_TORTURE_SPARE"));
     if (sites) torture.record = open(sites, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (!wish) return;
-    if (sscanf(wish, "%15[a-z]:%ld:%x", kind, &torture.left, &torture.site) < 2) {
-        fprintf(stderr, "LOCKSTEP_TEST_TORTURE: KIND:N[:SITE] is wanted, not %s\n", wish);
+    if (!request) return;
+    if (sscanf(request, "%15[a-z]:%ld:%x", kind, &torture.left, &torture.site) < 2) {
+        fprintf(stderr, "LOCKSTEP_TEST_TORTURE: KIND:N[:SITE] is wanted, not %s\n", request);
         _exit(2);
     }
     torture.kind = strcmp(kind, "call") == 0 ? TORTURE_CALL : TORTURE_ALLOCATION;
@@ -145,7 +145,7 @@ __attribute__((noinline)) static struct site here(void)
     for (int i = 3; i < count; i++) {                           /* here(), torture_strikes(), __wrap_NAME() */
         uintptr_t at = (uintptr_t)frames[i] - torture.base - 1; /* of the call, not of what follows it */
         site.spared |= is_spared(at);
-        if (at >= torture.end || site.count == TOLD_FRAMES) continue;
+        if (at >= torture.end || site.count == REPORTED_FRAMES) continue;
         if (site.count < SITE_FRAMES) site.number = (site.number ^ (uint32_t)at) * 16777619u;
         site.path = (site.path ^ (uint32_t)at) * 16777619u;
         site.at[site.count++] = at;

@@ -26,10 +26,10 @@
 static __thread FILE *spoiled;      /* whose ferror() must say so */
 static __thread bool loader_failed; /* the next who asks the loader why gets an answer of ours */
 
-static void spoil(FILE *file, int why)
+static void spoil(FILE *file, int reason)
 {
     spoiled = file;
-    errno = why;
+    errno = reason;
 }
 
 int __real_ferror(FILE *file);

@@ -88,9 +88,9 @@ static void check_passage(const struct guard *guard, const struct call *call)
 {
     const char *shown = call_header(call, "Authorization");
     enum access access = call->route->access;
-    must(call->part_count <= CALL_MAX_SEGMENTS);
-    for (size_t i = 0; i < call->part_count; i++)
-        must(*call->parts[i] && utf8_valid(call->parts[i], strlen(call->parts[i])));
+    must(call->segment_count <= CALL_MAX_SEGMENTS);
+    for (size_t i = 0; i < call->segment_count; i++)
+        must(*call->segments[i] && utf8_valid(call->segments[i], strlen(call->segments[i])));
     for (size_t i = 0; i < call->query_count; i++)
         must(utf8_valid(call->query[i].value, strlen(call->query[i].value)));
     if (!*guard->token || access == ACCESS_OPEN || (access == ACCESS_COUNTS && guard->public_counts) ||

@@ -48,17 +48,16 @@ static void check_message(const struct lks_err *err)
 
 static void read_result(uint8_t what, struct slice result, struct verdict *v)
 {
-    struct witnesses list = {.count = 0};
+    struct stamps list = {.count = 0};
     struct reply_info info;
     char next[POINT_ID_BYTES], *target;
     int64_t count;
     switch (what % 6) {
     case 0:
-        if (reply_witnesses(result, "db.c", &list, NULL) == REPLY_OK) witnesses_unique(&list);
+        if (reply_stamps(result, "db.c", &list, NULL) == REPLY_OK) stamps_unique(&list);
         break;
     case 1:
-        if (reply_witnesses(result, "db.c", &list, next) == REPLY_OK && !memchr(next, 0, sizeof next))
-            abort();
+        if (reply_stamps(result, "db.c", &list, next) == REPLY_OK && !memchr(next, 0, sizeof next)) abort();
         break;
     case 2:
         if (reply_count(result, &count) == REPLY_OK && count < 0) abort();
@@ -74,7 +73,7 @@ static void read_result(uint8_t what, struct slice result, struct verdict *v)
         verdict_operations(v, 1 + what % 3, "upsert into \"tools\"");
         check_message(&v->err);
     }
-    witnesses_fini(&list);
+    stamps_fini(&list);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

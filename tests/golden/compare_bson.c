@@ -65,12 +65,12 @@ static const char *type_name(const bson_iter_t *v)
     return "other type";
 }
 
-static void add_values(struct comparison *c, const char *why, const bson_iter_t *recorded,
+static void add_values(struct comparison *c, const char *reason, const bson_iter_t *recorded,
                        const bson_iter_t *got)
 {
     char *r = ejson_show(recorded), *g = ejson_show(got);
 
-    diffs_add(c->out, "%s%sexpected %s, got %s", why, *why ? ": " : "", r ? r : "?", g ? g : "?");
+    diffs_add(c->out, "%s%sexpected %s, got %s", reason, *reason ? ": " : "", r ? r : "?", g ? g : "?");
     free(r);
     free(g);
 }
@@ -108,9 +108,9 @@ static void compare_token(struct comparison *c, const char *parent, const bson_i
                           const bson_iter_t *g)
 {
     bool is_event = strcmp(parent, "_id") == 0;
-    const char *why = known_token(c->known, bson_iter_utf8(r, NULL), bson_iter_utf8(g, NULL), is_event);
+    const char *reason = known_token(c->known, bson_iter_utf8(r, NULL), bson_iter_utf8(g, NULL), is_event);
 
-    if (why) add_values(c, why, r, g);
+    if (reason) add_values(c, reason, r, g);
 }
 
 static void compare_int64(struct comparison *c, const char *parent, const bson_iter_t *r,
@@ -130,7 +130,7 @@ static void compare_int64(struct comparison *c, const char *parent, const bson_i
 static void compare_values(struct comparison *c, const char *parent, const bson_iter_t *r,
                            const bson_iter_t *g)
 {
-    const char *key = bson_iter_key(r), *why;
+    const char *key = bson_iter_key(r), *reason;
     bson_iter_t r_inner, g_inner;
 
     if (bson_iter_type(r) != bson_iter_type(g)) {
@@ -154,7 +154,7 @@ static void compare_values(struct comparison *c, const char *parent, const bson_
     } else if (BSON_ITER_HOLDS_INT64(r)) {
         compare_int64(c, parent, r, g);
     } else if (known_judges(r) && known_judges(g)) {
-        if ((why = known_value(c->known, r, g))) add_values(c, why, r, g);
+        if ((reason = known_value(c->known, r, g))) add_values(c, reason, r, g);
     } else if ((c->extent == COMPARE_ALL || strcmp(key, "ok") == 0) && !same_value(r, g)) {
         add_values(c, "", r, g);
     }
@@ -208,7 +208,7 @@ static void compare_documents(struct comparison *c, const char *name, const bson
     while (bson_iter_next(&r)) {
         size_t mark;
 
-        if (same) { /* in step, so that keys that stand there twice meet their own kind */
+        if (same) { /* in sync, so that keys that stand there twice meet their own kind */
             bson_iter_next(&g);
         } else {
             g = *got;

@@ -47,21 +47,21 @@ int64_t wire_now_ms(void)
 enum lks_code wire_open(struct wire **w, const char *host, const char *port, struct lks_err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    int fd = -1, why;
+    int fd = -1, reason;
 
     *w = NULL;
-    why = getaddrinfo(host, port, &hints, &found);
-    if (why != 0) return lks_fail(err, LKS_E_IO, "%s:%s: %s", host, port, gai_strerror(why));
+    reason = getaddrinfo(host, port, &hints, &found);
+    if (reason != 0) return lks_fail(err, LKS_E_IO, "%s:%s: %s", host, port, gai_strerror(reason));
     for (struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
         if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
-            why = errno;
+            reason = errno;
             close(fd);
             fd = -1;
         }
     }
     freeaddrinfo(found);
-    if (fd < 0) return lks_fail(err, LKS_E_IO, "%s:%s: %s", host, port, strerror(why));
+    if (fd < 0) return lks_fail(err, LKS_E_IO, "%s:%s: %s", host, port, strerror(reason));
     *w = calloc(1, sizeof **w);
     if (!*w) {
         close(fd);

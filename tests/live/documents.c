@@ -24,10 +24,11 @@ static bson_t *parse(struct live *w, const char *json)
 /* Again after what passes: nobody to write to, a connection that is cut. Others end the test. */
 static bool try_again(struct live *w, const bson_error_t *error, int64_t until_ms, const char *what)
 {
-    bool passes = error->domain == MONGOC_ERROR_STREAM || error->domain == MONGOC_ERROR_SERVER_SELECTION ||
-                  error->code == 10107 || error->code == 13435 || error->code == 189 ||
-                  error->code == 11600 || error->code == 11602 || error->code == 91;
-    if (!passes || live_now_ms() > until_ms) FAIL(w, "%s: %s (%u)", what, error->message, error->code);
+    bool matches_all = error->domain == MONGOC_ERROR_STREAM ||
+                       error->domain == MONGOC_ERROR_SERVER_SELECTION || error->code == 10107 ||
+                       error->code == 13435 || error->code == 189 || error->code == 11600 ||
+                       error->code == 11602 || error->code == 91;
+    if (!matches_all || live_now_ms() > until_ms) FAIL(w, "%s: %s (%u)", what, error->message, error->code);
     live_pause();
     return true;
 }
@@ -116,11 +117,11 @@ size_t insert_sample(struct live *w)
     char path[1024], *line = NULL;
     const char *top = getenv("top_srcdir");
     bson_t *docs[SAMPLE_BATCH];
-    size_t room = 0, held = 0, total = 0;
+    size_t space = 0, held = 0, total = 0;
     snprintf(path, sizeof path, "%s/tests/data/tools.jsonl", top ? top : ".");
     FILE *file = fopen(path, "re");
     if (!file) FAIL(w, "%s can't be read", path);
-    while (getline(&line, &room, file) > 0) {
+    while (getline(&line, &space, file) > 0) {
         if (line[strspn(line, " \t\r\n")] == '\0') continue;
         docs[held++] = parse(w, line);
         total++;
@@ -190,15 +191,15 @@ static bool of_record(const bson_iter_t *condition)
 }
 
 /* The filter's conditions of the record, or those of the document. */
-static bson_t *part_of(const bson_t *filter, bool record)
+static bson_t *target_of(const bson_t *filter, bool record)
 {
-    bson_t *part = bson_new();
+    bson_t *target = bson_new();
     bson_iter_t iter;
     if (bson_iter_init(&iter, filter))
         while (bson_iter_next(&iter))
             if (of_record(&iter) == record)
-                bson_append_iter(part, bson_iter_key(&iter), (int)bson_iter_key_len(&iter), &iter);
-    return part;
+                bson_append_iter(target, bson_iter_key(&iter), (int)bson_iter_key_len(&iter), &iter);
+    return target;
 }
 
 /* The record beside a document: a document whose `syncMetadata` it is; NULL if none fits the conditions. */
@@ -224,7 +225,7 @@ static bson_t *record_beside(struct live *w, const bson_t *document, const bson_
 /* Documents that fit the one half of the filter, and whose record fits the other. */
 static size_t count_beside(struct live *w, const bson_t *filter)
 {
-    bson_t *of_document = part_of(filter, false), *conditions = part_of(filter, true);
+    bson_t *of_document = target_of(filter, false), *conditions = target_of(filter, true);
     const bson_t *row;
     bson_error_t error;
     size_t count = 0;
@@ -282,7 +283,7 @@ void on_database(struct live *w, const char *command)
 static bson_t *with_record(struct live *w, const bson_t *doc)
 {
     if (!w->beside) return bson_copy(doc);
-    bson_t *copy = part_of(doc, false), *record = record_beside(w, doc, NULL);
+    bson_t *copy = target_of(doc, false), *record = record_beside(w, doc, NULL);
     bson_iter_t iter;
     if (record && bson_iter_init_find(&iter, record, RECORD)) bson_append_iter(copy, RECORD, -1, &iter);
     if (record) bson_destroy(record);

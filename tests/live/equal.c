@@ -60,9 +60,9 @@ static bool read_collection(struct comparison *c, const char *name, bson_t ***do
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, all, NULL, NULL);
     const bson_t *doc;
     bson_error_t error;
-    size_t room = 0;
+    size_t space = 0;
     while (mongoc_cursor_next(cursor, &doc)) {
-        if (*count == room) *docs = realloc(*docs, (room = room ? 2 * room : 256) * sizeof **docs);
+        if (*count == space) *docs = realloc(*docs, (space = space ? 2 * space : 256) * sizeof **docs);
         if (*docs) (*docs)[(*count)++] = bson_copy(doc);
     }
     bool good = !mongoc_cursor_error(cursor, &error);
@@ -375,7 +375,7 @@ char *live_difference(struct live *w)
     return said.bytes ? buf_take(&said, NULL) : NULL;
 }
 
-void live_in_step_at(struct live *w, const char *file, int line)
+void live_in_sync_at(struct live *w, const char *file, int line)
 {
     int64_t until = live_now_ms() + LIVE_PATIENCE_MS;
     for (;;) {

@@ -2,7 +2,7 @@
  * harness.h - the daemon as a process over the wire: what the tests in this folder are written with.
  *
  * A test opens a world of its own (stand-ins on ports of their choice, a folder for the INI file and the
- * logs), plays the application in MongoDB, and ends with live_in_step(): everything in Qdrant and every
+ * logs), plays the application in MongoDB, and ends with live_in_sync(): everything in Qdrant and every
  * document's metadata is what the documents call for. Nothing is ever asserted by the clock: WAIT_UNTIL waits
  * for what must come, and what must not come is shown by counters after something later did.
  *
@@ -217,8 +217,8 @@ int64_t points(struct live *w, const char *collection);
  */
 char *live_difference(struct live *w);
 /* Waits until nothing differs. */
-void live_in_step_at(struct live *w, const char *file, int line);
-#define live_in_step(w) live_in_step_at(w, __FILE__, __LINE__)
+void live_in_sync_at(struct live *w, const char *file, int line);
+#define live_in_sync(w) live_in_sync_at(w, __FILE__, __LINE__)
 
 /* Runs these test functions, each in a process of its own. For main(). */
 int live_main(const char *suite, const TTest *const *tests, size_t count);

@@ -15,7 +15,7 @@ void run_among_neighbours(struct live *w)
 {
     insert_made(w, NEIGHBOURS / 2, NEIGHBOURS / 2);
     daemon_start(w);
-    live_in_step(w);
+    live_in_sync(w);
     EXPECT(w, process_runs(&w->daemon));
 }
 
@@ -39,11 +39,12 @@ void says(struct live *w, const char *id, const char *path, const char *text)
     free(found);
 }
 
-void mentions(struct live *w, const char *id, const char *path, const char *part)
+void mentions(struct live *w, const char *id, const char *path, const char *target)
 {
     char filter[100];
     snprintf(filter, sizeof filter, "{\"_id\":\"%s\"}", id);
     char *found = document_text(w, filter, path);
-    if (!strstr(found, part)) FAIL(w, "%s of %s is \"%.300s\": not a word of \"%s\"", path, id, found, part);
+    if (!strstr(found, target))
+        FAIL(w, "%s of %s is \"%.300s\": not a word of \"%s\"", path, id, found, target);
     free(found);
 }

@@ -16,6 +16,6 @@ void run_among_neighbours(struct live *w);
 void neighbours_are_undisturbed(struct live *w);
 /* What a document (by `_id`, a string) has at this path, or a part of it. */
 void says(struct live *w, const char *id, const char *path, const char *text);
-void mentions(struct live *w, const char *id, const char *path, const char *part);
+void mentions(struct live *w, const char *id, const char *path, const char *target);
 
 #endif

@@ -35,7 +35,7 @@ live_tests = \
 	%D%/tombs
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
-%C%_tombs_SOURCES = %D%/test_tombs.c
+%C%_tombs_SOURCES = %D%/test_tombstones.c
 %C%_tombs_CPPFLAGS = $(live_cppflags)
 %C%_tombs_LDADD = $(live_libs)
 %C%_api_SOURCES = %D%/test_api.c

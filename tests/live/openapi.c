@@ -99,7 +99,7 @@ static json_t *check_body(struct live *w, const struct openapi *o, const struct 
                           const json_t *response, const struct http_call *http)
 {
     const json_t *content = json_object_get(response, "content");
-    char why[600];
+    char reason[600];
     json_error_t error;
     if (!content) {
         if (http->reply.bytes > 0)
@@ -114,8 +114,8 @@ static json_t *check_body(struct live *w, const struct openapi *o, const struct 
     json_t *body = json_loadb(http->reply.data, http->reply.bytes,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
     if (!body) FAIL(w, "%s %s %ld: no JSON: %s", call->method, call->path, http->status, error.text);
-    if (!schema_fits(o->document, json_object_get(media, "schema"), body, why, sizeof why))
-        FAIL(w, "%s %s %ld: %s", call->method, call->path, http->status, why);
+    if (!schema_fits(o->document, json_object_get(media, "schema"), body, reason, sizeof reason))
+        FAIL(w, "%s %s %ld: %s", call->method, call->path, http->status, reason);
     return body;
 }
 

@@ -11,7 +11,7 @@
 /* Where we are, for the message. */
 struct check {
     const json_t *document;
-    char *why;
+    char *reason;
     size_t bytes;
     char path[256];
 };
@@ -24,7 +24,7 @@ static bool bad(struct check *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    snprintf(c->why, c->bytes, "%s: %s", *c->path ? c->path : "the whole", text);
+    snprintf(c->reason, c->bytes, "%s: %s", *c->path ? c->path : "the whole", text);
     return false;
 }
 
@@ -178,9 +178,10 @@ static bool fits(struct check *c, const json_t *schema, const json_t *value, int
     return fits_numbers(c, s, value) && fits_array(c, s, value, depth) && fits_object(c, s, value, depth);
 }
 
-bool schema_fits(const json_t *document, const json_t *schema, const json_t *value, char *why, size_t bytes)
+bool schema_fits(const json_t *document, const json_t *schema, const json_t *value, char *reason,
+                 size_t bytes)
 {
-    struct check c = {.document = document, .why = why, .bytes = bytes};
+    struct check c = {.document = document, .reason = reason, .bytes = bytes};
     return fits(&c, schema, value, 0);
 }
 
@@ -234,8 +235,8 @@ static bool sound(struct check *c, const json_t *schema, int depth)
     return sound_members(c, json_object_get(schema, "properties"), depth);
 }
 
-bool schema_sound(const json_t *document, const json_t *schema, char *why, size_t bytes)
+bool schema_sound(const json_t *document, const json_t *schema, char *reason, size_t bytes)
 {
-    struct check c = {.document = document, .why = why, .bytes = bytes};
+    struct check c = {.document = document, .reason = reason, .bytes = bytes};
     return sound(&c, schema, 0);
 }

@@ -19,7 +19,7 @@ START_TEST(the_status_counts_documents_of_each_collection)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-status");
     insert_made(&w, 0, 30);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, synced(&w, &server, NULL) == 30);
     json_t *status = answer(&w, &server, 200, "GET", "/api/sync/status", NULL);
     EXPECT_INT(&w, number(status, "total"), 30);
@@ -47,7 +47,7 @@ START_TEST(a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once)
     live_set(&w, "worker", "max_backoff_ms", "600000");
     insert_made(&w, 0, 3);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct live_process server = api(&w);
     fault(&w, &w.qdrant, J("collection" : "tools*", "count" : 0, "status" : 500));
     update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
@@ -68,7 +68,7 @@ START_TEST(a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once)
     EXPECT(&w, strcmp(text(retried, "overallStatus"), "synced") == 0);
     EXPECT_INT(&w, json_array_size(json_object_get(retried, "collections")), 1);
     json_decref(retried);
-    live_in_step(&w);
+    live_in_sync(&w);
     json_t *again = answer(&w, &server, 200, "POST", "/api/sync/tools/made-1/retry", NULL);
     const json_t *first = json_array_get(json_object_get(again, "collections"), 0);
     EXPECT_INT(&w, json_array_size(json_object_get(again, "collections")), 4);
@@ -80,7 +80,7 @@ START_TEST(a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once)
     EXPECT_INT(&w, counters(&w).texts, 4); /* the model is asked, though the cache knows these texts */
     json_decref(answer(&w, &server, 200, "POST", "/api/sync/reset/made-2", NULL));
     WAIT_UNTIL(&w, counters(&w).texts == 8);
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     live_close(&w);
 }
@@ -91,7 +91,7 @@ START_TEST(a_batch_answers_for_each_document_by_itself)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-batch");
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     counters_reset(&w);
     json_t *batch = answer(&w, &server, 200, "POST", "/api/sync/batch",
                            "{\"toolIds\":[\"made-0\",\"no-such\",\"made-2\"],\"force\":true,"
@@ -117,7 +117,7 @@ START_TEST(a_batch_answers_for_each_document_by_itself)
 }
 END_TEST
 
-START_TEST(the_worker_runs_a_cycle_when_it_is_told_to)
+START_TEST(the_worker_runs_a_cycle_when_it_is_reported_to)
 {
     struct live w = {.folder = ""};
     live_open(&w, "api-worker");
@@ -125,7 +125,7 @@ START_TEST(the_worker_runs_a_cycle_when_it_is_told_to)
     live_set(&w, "worker", "interval_ms", "3600000");
     insert_made(&w, 0, 5);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct live_process server = api(&w);
     json_t *run = answer(&w, &server, 200, "POST", "/api/sync/worker/run", NULL);
     EXPECT_INT(&w, number(json_object_get(run, "stats"), "failed"), 0);
@@ -145,7 +145,7 @@ START_TEST(a_search_answers_by_collection_and_fused)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-search");
     insert_made(&w, 0, 12);
-    live_in_step(&w);
+    live_in_sync(&w);
     json_t *found =
         answer(&w, &server, 200, "GET", "/api/search?q=made&collections=tools,usecases&limit=3", NULL);
     const json_t *collections = json_object_get(found, "collections");
@@ -192,7 +192,7 @@ START_TEST(a_filter_finds_nested_fields_and_says_which_field_no_point_has)
                  : {"city" : "Ulm", "zip" : 89073}, "ingredients"
                  : [ {"name" : "leek", "qty" : 2}, {"name" : "tofu", "qty" : 1} ]));
     insert(&w, J("id" : "bare", "name" : "Nothing else"));
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, found_with(&w, &server, "address.city:Ulm", note, sizeof note), 1);
     EXPECT_INT(&w, found_with(&w, &server, "ingredients[].name:tofu", note, sizeof note), 1);
     EXPECT_INT(&w, found_with(&w, &server, "amounts:2", note, sizeof note), 1);
@@ -248,7 +248,7 @@ START_TEST(bad_calls_get_a_status_and_a_reason)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-bad");
     insert_made(&w, 0, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         json_t *reply = answer(&w, &server, calls[i].status, calls[i].method, calls[i].path, calls[i].body);
         if (strcmp(text(reply, "code"), calls[i].code) != 0 || !*text(reply, "error"))
@@ -265,7 +265,7 @@ START_TEST(bad_calls_get_a_status_and_a_reason)
     free(valid);
     json_decref(reply);
     insert_made(&w, 2, 3); /* and it still does its work */
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     live_close(&w);
 }
@@ -353,7 +353,7 @@ START_TEST(without_a_token_pages_of_other_sites_get_nothing)
                                     foreign_origin = {"Origin", "https://evil.example"};
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-origin");
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, with_headers(&w, &server, "GET", "/api/sync/status", &foreign_host, 1), 403);
     EXPECT_INT(&w, with_headers(&w, &server, "POST", "/api/sync/worker/run", &foreign_origin, 1), 403);
     WAIT_UNTIL(&w, ask(&w, &server, "POST", "/api/sync/worker/run", "{}", NULL) == 200);
@@ -394,7 +394,7 @@ START_TEST(the_status_command_adds_what_the_daemon_says)
     live_set(&w, "api", "public_status", "no");
     insert_made(&w, 0, 2);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, says_running(&w));
     struct buf out;
     buf_init(&out, 0);
@@ -414,7 +414,7 @@ START_TEST(it_answers_while_the_servers_do_not)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-outage");
     insert_made(&w, 0, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     process_kill(&w.qdrant);
     WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 503);
     EXPECT_INT(&w, ask(&w, &server, "GET", "/healthz", NULL, NULL), 200);
@@ -427,7 +427,7 @@ START_TEST(it_answers_while_the_servers_do_not)
     json_decref(reply);
     qdrant_start(&w);
     WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 200);
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     live_close(&w);
 }
@@ -439,7 +439,7 @@ int main(void)
         the_status_counts_documents_of_each_collection,
         a_failure_is_shown_with_its_code_and_a_retry_heals_it_at_once,
         a_batch_answers_for_each_document_by_itself,
-        the_worker_runs_a_cycle_when_it_is_told_to,
+        the_worker_runs_a_cycle_when_it_is_reported_to,
         a_search_answers_by_collection_and_fused,
         a_filter_finds_nested_fields_and_says_which_field_no_point_has,
         bad_calls_get_a_status_and_a_reason,

@@ -85,7 +85,7 @@ START_TEST(a_document_is_created_read_changed_and_deleted)
     EXPECT(&w, has_header(&reply, "Lockstep-Affects: tools, functionality, interface"));
     EXPECT(&w, strcmp(text(reply.json, "name"), "Figma") == 0 && strlen(text(reply.json, "_id")) == 24);
     reply_fini(&reply);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "interface"), 1);
     EXPECT_INT(&w, points(&w, "usecases"), 0);
     /* read: by id, by slug, by _id; without what is Lockstep's */
@@ -114,13 +114,13 @@ START_TEST(a_document_is_created_read_changed_and_deleted)
     bson_t *doc = find_one(&w, J("id" : "figma"));
     EXPECT(&w, doc && !bson_has_field(doc, "description") && bson_has_field(doc, "contributor"));
     bson_destroy(doc);
-    live_in_step(&w);
+    live_in_sync(&w);
     /* deleted: who loses a point is told */
     EXPECT_REPLY(&w, 204, "Lockstep-Affects: tools, functionality, interface", &server, "DELETE",
                  "/api/tools/figma", NULL, NULL);
     EXPECT_REPLY(&w, 404, NULL, &server, "DELETE", "/api/tools/figma", NULL, NULL);
     EXPECT_REPLY(&w, 404, NULL, &server, "GET", "/api/tools/figma", NULL, NULL);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), 0);
     live_close(&w);
 }
@@ -131,7 +131,7 @@ START_TEST(a_write_waits_for_nobody_but_mongodb)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "crud-down");
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     process_kill(&w.qdrant);
     process_kill(&w.embedder);
     EXPECT_REPLY(&w, 201, "Location: /api/tools/figma", &server, "POST", "/api/tools", NULL, figma);
@@ -145,17 +145,17 @@ START_TEST(a_write_waits_for_nobody_but_mongodb)
     EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/tools/figma", NULL, NULL);
     qdrant_start(&w);
     embedder_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
 
-START_TEST(a_write_that_asks_to_wait_is_told_whether_the_points_are_there)
+START_TEST(a_write_that_asks_to_wait_is_reported_whether_the_points_are_there)
 {
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "crud-wait");
     insert_made(&w, 0, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct reply reply = call(&w, &server, "POST", "/api/tools", "Prefer: respond-async, wait=40\r\n", figma);
     EXPECT(&w, reply.status == 201 && has_header(&reply, "Lockstep-Synced: yes"));
     EXPECT(&w, has_header(&reply, "Preference-Applied: wait=40"));
@@ -182,7 +182,7 @@ START_TEST(a_write_that_asks_to_wait_is_told_whether_the_points_are_there)
     reply_fini(&reply);
     EXPECT_REPLY(&w, 400, NULL, &server, "POST", "/api/tools?wait=soon", NULL, J("id" : "third"));
     EXPECT_INT(&w, count_documents(&w, J("id" : "third")), 0);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -252,7 +252,7 @@ START_TEST(bad_writes_are_refused_with_the_field_named_and_change_nothing)
     }
     EXPECT_INT(&w, count_documents(&w, J()), 6);
     EXPECT_INT(&w, count_documents(&w, J("tagline" : "x")), 0);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -277,7 +277,7 @@ START_TEST(a_slug_is_taken_for_an_id_that_no_document_has)
     EXPECT_INT(&w, count_documents(&w, J("_id" : 3)), 0);
     EXPECT_REPLY(&w, 404, NULL, &server, "GET", "/api/tools/_id:%7B%22$numberInt%22:%223%22%7D", NULL, NULL);
     EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/tools/_id:%7B%22$numberInt%22:%222%22%7D", NULL, NULL);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -299,7 +299,7 @@ START_TEST(a_plain_id_that_two_documents_have_means_neither)
     struct live_process server = open_with_api(&w, "crud-ambiguous");
     insert(&w, J("_id" : "a", "id" : 5, "name" : "A number"));
     insert(&w, J("_id" : "b", "id" : "5", "name" : "A text"));
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         struct reply reply = call(&w, &server, asked[i][0], asked[i][1], NULL, asked[i][2]);
         if (reply.status != 409 || strcmp(text(reply.json, "code"), "AMBIGUOUS") != 0 ||
@@ -328,7 +328,7 @@ START_TEST(a_plain_id_that_two_documents_have_means_neither)
     EXPECT_REPLY(&w, 200, NULL, &server, "POST", "/api/sync/reset/" TEXT_FIVE, NULL, "{}");
     EXPECT_REPLY(&w, 204, "Lockstep-Affects: tools", &server, "DELETE", "/api/tools/" TEXT_FIVE, NULL, NULL);
     EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/tools/5", NULL, NULL); /* one is left */
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -358,7 +358,7 @@ START_TEST(a_patch_leaves_alone_what_it_does_not_name_also_when_it_was_read_befo
                               : {"$date" : "2026-01-01T00:00:00Z"}, "by"
                               : {"who" : {"$oid" : "0123456789abcdef01234568"}, "note" : "y", "at" : 5})),
         1);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -379,7 +379,7 @@ START_TEST(ids_of_any_kind_have_their_place)
                  J("id" : 42, "name"
                    : "Still"));
     EXPECT_REPLY(&w, 204, "Lockstep-Affects: tools", &server, "DELETE", "/api/tools/mine", NULL, NULL);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), 1);
     live_close(&w);
 }
@@ -393,7 +393,7 @@ START_TEST(documents_are_listed_whole_and_without_what_is_lockstep_s)
     insert_made(&w, 0, 25);
     insert(&w, J("id" : "odd", "_lockstep" : 1, "name" : "Odd"));
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct live_process server = api(&w);
     struct reply reply = call(&w, &server, "GET", "/api/tools?page=2", NULL, NULL);
     EXPECT_INT(&w, json_array_size(json_object_get(reply.json, "data")), 6);
@@ -431,7 +431,7 @@ START_TEST(unique_indexes_and_validators_of_the_collection_are_obeyed)
     struct reply reply = call(&w, &server, "PATCH", "/api/tools/made-1", NULL, J("status" : "odd"));
     EXPECT(&w, reply.status == 400 && strcmp(text(reply.json, "code"), "REFUSED") == 0);
     reply_fini(&reply);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -463,7 +463,7 @@ START_TEST(a_process_without_the_lease_writes_as_well)
     live_set(&w, "mongodb", "metadata", "sidecar");
     insert_made(&w, 0, 3);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     second_start(&w);
     struct live_process second = api_of(&w, &w.second);
     struct reply reply = call(&w, &second, "POST", "/api/tools?wait=10", NULL, figma);
@@ -474,7 +474,7 @@ START_TEST(a_process_without_the_lease_writes_as_well)
     EXPECT_REPLY(&w, 200, "Lockstep-Affects: tools", &second, "PATCH", "/api/tools/made-1", NULL,
                  J("name"
                    : "Another"));
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), 3);
     live_close(&w);
 }
@@ -516,7 +516,7 @@ START_TEST(patches_that_meet_lose_nothing)
     bson_iter_document(&iter, &bytes, &data);
     EXPECT(&w, bson_init_static(&marks, data, bytes) && bson_count_keys(&marks) == 48);
     bson_destroy(doc);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -526,7 +526,7 @@ int main(void)
     const TTest *const tests[] = {
         a_document_is_created_read_changed_and_deleted,
         a_write_waits_for_nobody_but_mongodb,
-        a_write_that_asks_to_wait_is_told_whether_the_points_are_there,
+        a_write_that_asks_to_wait_is_reported_whether_the_points_are_there,
         bad_writes_are_refused_with_the_field_named_and_change_nothing,
         a_slug_is_taken_for_an_id_that_no_document_has,
         a_plain_id_that_two_documents_have_means_neither,

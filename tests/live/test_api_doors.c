@@ -98,7 +98,7 @@ START_TEST(with_a_certificate_it_speaks_tls_alone)
     daemon_start(&w);
     struct live_process server = api(&w);
     insert_made(&w, 0, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, over_tls(&w, &server, "/healthz", "ours.crt"), 200);
     EXPECT_INT(&w, over_tls(&w, &server, "/api/sync/tools/made-1", "ours.crt"), 200);
     EXPECT_INT(&w, over_tls(&w, &server, "/healthz", "theirs.crt"), 0);
@@ -111,17 +111,17 @@ START_TEST(with_a_certificate_it_speaks_tls_alone)
 END_TEST
 
 /* The daemon must not start; what it says holds `why`. */
-static void is_refused(struct live *w, const char *why)
+static void is_refused(struct live *w, const char *reason)
 {
     struct buf err;
     buf_init(&err, 0);
     int status = live_command(w, NULL, NULL, &err, "run", NULL);
-    if (status == 0 || !strstr(err.data ? err.data : "", why))
-        FAIL(w, "not refused because of \"%s\" but: %s", why, err.data ? err.data : "nothing");
+    if (status == 0 || !strstr(err.data ? err.data : "", reason))
+        FAIL(w, "not refused because of \"%s\" but: %s", reason, err.data ? err.data : "nothing");
     buf_fini(&err);
 }
 
-START_TEST(a_certificate_that_is_no_good_is_told_at_the_start)
+START_TEST(a_certificate_that_is_no_good_is_reported_at_the_start)
 {
     struct live w = {.folder = ""};
     char path[600];
@@ -194,7 +194,7 @@ START_TEST(a_unix_socket_needs_the_token_unless_it_is_trusted)
     live_set(&w, "api", "public_status", "no");
     insert_made(&w, 0, 2);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT(&w, stat(in_folder(&w, "api.sock", path, sizeof path), &info) == 0);
     EXPECT_INT(&w, info.st_mode & 0777, 0660);
     EXPECT_INT(&w, over_socket(&w, "GET", "/healthz", NULL), 200);
@@ -209,7 +209,7 @@ START_TEST(a_unix_socket_needs_the_token_unless_it_is_trusted)
     live_set(&w, "api", "socket_trust", "yes");
     daemon_start(&w);
     WAIT_UNTIL(&w, over_socket(&w, "GET", "/healthz", NULL) == 200);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, over_socket(&w, "GET", "/metrics", NULL), 200);
     EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", NULL), 200);
     EXPECT_INT(&w, over_socket(&w, "POST", "/api/sync/tools/made-1/retry", "open-sesame"), 200);
@@ -280,7 +280,7 @@ START_TEST(pages_of_sites_that_are_named_may_call)
     live_set(&w, "api", "allow_origins", "https://admin.example, http://localhost:3000");
     daemon_start(&w);
     struct live_process server = api(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct buf asked = said(&w, &server,
                             "OPTIONS /api/sync/worker/run HTTP/1.1\r\nAccess-Control-Request-Method: POST\r\n"
                             "Access-Control-Request-Headers: authorization" OURS);
@@ -315,7 +315,7 @@ START_TEST(large_answers_are_compressed_for_those_who_take_that)
 {
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-gzip");
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT(&w,
            says(&w, &server, "GET /metrics HTTP/1.1\r\nAccept-Encoding: gzip", "Content-Encoding: gzip\r\n"));
     EXPECT(&w, !says(&w, &server, "GET /metrics HTTP/1.1", "Content-Encoding"));
@@ -338,7 +338,7 @@ START_TEST(a_list_that_did_not_change_is_not_sent_again)
     struct live_process server = open_with_api(&w, "api-tag");
     char again[256];
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct buf list = said(&w, &server, "GET /api/sync/tools?limit=50 HTTP/1.1");
     const char *tag = strstr(list.data, "ETag: ");
     EXPECT(&w, tag != NULL && strstr(list.data, "\"made-2\""));
@@ -349,7 +349,7 @@ START_TEST(a_list_that_did_not_change_is_not_sent_again)
     EXPECT(&w, strncmp(same.data, "HTTP/1.1 304", 12) == 0 && !strstr(same.data, "made-2"));
     buf_fini(&same);
     insert_made(&w, 3, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct buf other = said(&w, &server, again);
     EXPECT(&w, strncmp(other.data, "HTTP/1.1 200", 12) == 0 && strstr(other.data, "made-3"));
     buf_fini(&other);
@@ -363,7 +363,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         with_a_certificate_it_speaks_tls_alone,
-        a_certificate_that_is_no_good_is_told_at_the_start,
+        a_certificate_that_is_no_good_is_reported_at_the_start,
         a_unix_socket_needs_the_token_unless_it_is_trusted,
         the_socket_of_a_daemon_that_is_gone_is_replaced,
         pages_of_sites_that_are_named_may_call,

@@ -61,7 +61,7 @@ START_TEST(a_listener_hears_what_becomes_of_documents)
 {
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "events-document");
-    live_in_step(&w);
+    live_in_sync(&w);
     struct listener l = listen_to(&w, &server, "?source=tools", "");
     WAIT_UNTIL(&w, hears(&l, "retry: "));
     EXPECT(&w, hears(&l, "Content-Type: text/event-stream\r\n") && hears(&l, "HTTP/1.1 200"));
@@ -88,7 +88,7 @@ START_TEST(who_comes_back_hears_what_was_missed)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "events-replay");
     char id[64], header[128];
-    live_in_step(&w);
+    live_in_sync(&w);
     struct listener first = listen_to(&w, &server, "", "");
     WAIT_UNTIL(&w, hears(&first, "retry: "));
     insert_made(&w, 0, 1);
@@ -96,7 +96,7 @@ START_TEST(who_comes_back_hears_what_was_missed)
     id_before(&w, &first, "\"id\":\"made-0\"", id, sizeof id);
     stop_listening(&first);
     insert_made(&w, 1, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     snprintf(header, sizeof header, "Last-Event-ID: %s\r\n", id);
     struct listener back = listen_to(&w, &server, "", header);
     WAIT_UNTIL(&w, hears(&back, "\"id\":\"made-1\""));
@@ -155,7 +155,7 @@ START_TEST(many_listeners_leave_room_for_others)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "events-many");
     struct listener *all = calloc(MOST_STREAMS, sizeof *all);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < MOST_STREAMS; i++) {
         all[i] = listen_to(&w, &server, "", "");
         WAIT_UNTIL(&w, hears(&all[i], "retry: "));
@@ -168,7 +168,7 @@ START_TEST(many_listeners_leave_room_for_others)
     }
     json_decref(answer(&w, &server, 200, "GET", "/api/sync/status", NULL));
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < MOST_STREAMS; i++) WAIT_UNTIL(&w, hears(&all[i], "\"id\":\"made-2\""));
     for (size_t i = 0; i < MOST_STREAMS / 2; i++) stop_listening(&all[i]);
     /* that they left is noticed although nothing is sent to them */
@@ -186,7 +186,7 @@ static struct live_process open_with_documents(struct live *w, const char *test)
 {
     struct live_process server = open_with_api(w, test);
     insert_made(w, 0, 12);
-    live_in_step(w);
+    live_in_sync(w);
     return server;
 }
 
@@ -214,7 +214,7 @@ START_TEST(a_job_says_where_it_is_found_and_what_it_did)
     EXPECT(&w, json_is_null(json_object_get(job, "error")));
     json_decref(job);
     buf_fini(&reply);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST

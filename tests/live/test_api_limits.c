@@ -56,7 +56,7 @@ START_TEST(many_that_ask_nothing_lock_nobody_out)
     struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
     int *fds = calloc(HALF_OPEN, sizeof *fds);
     if (setrlimit(RLIMIT_NOFILE, &files) != 0) FAIL(&w, "no files");
-    live_in_step(&w);
+    live_in_sync(&w);
     for (int i = 0; i < HALF_OPEN; i++) {
         fds[i] = raw_open(&w, &server);
         raw_send(fds[i], "GET / HT", 8);
@@ -64,7 +64,7 @@ START_TEST(many_that_ask_nothing_lock_nobody_out)
     }
     json_decref(answer(&w, &server, 200, "GET", "/api/sync/status", NULL));
     insert_made(&w, 0, 5);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, is_over(fds[0])); /* the oldest made room */
     for (int i = 0; i < HALF_OPEN; i++) close(fds[i]);
     free(fds);
@@ -91,7 +91,7 @@ START_TEST(clients_that_leave_in_the_middle_do_no_harm)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-leave");
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (int round = 0; round < 20; round++)
         for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
             int fd = raw_open(&w, &server);
@@ -102,7 +102,7 @@ START_TEST(clients_that_leave_in_the_middle_do_no_harm)
             close(fd);
         }
     insert_made(&w, 3, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, ask(&w, &server, "GET", "/healthz", NULL, NULL), 200);
     daemon_stop(&w);
     live_close(&w);
@@ -117,7 +117,7 @@ START_TEST(who_closes_its_half_is_waited_for_no_longer)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-half-closed");
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (int i = 0; i < 20; i++) {
         int fd = raw_open(&w, &server);
         raw_send(fd, request, sizeof request - 1);
@@ -125,7 +125,7 @@ START_TEST(who_closes_its_half_is_waited_for_no_longer)
         WAIT_UNTIL(&w, is_over(fd)); /* with an answer or without */
         close(fd);
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, ask(&w, &server, "GET", "/healthz", NULL, NULL), 200);
     daemon_stop(&w);
     live_close(&w);

@@ -23,7 +23,7 @@ static void open_place(struct live *w, const char *test, int place)
                       : "strict", "validator"
                       : {"$or" : [ {"status" : {"$ne" : "beta"}}, {"syncMetadata" : {"$exists" : false}} ]}));
     daemon_start(w);
-    live_in_step(w);
+    live_in_sync(w);
 }
 
 static int64_t total(struct live *w, const struct live_process *server, const char *path)
@@ -55,21 +55,21 @@ static json_t *entry_of(struct live *w, const struct live_process *server, const
     return answer(w, server, 200, "GET", path, NULL);
 }
 
-static const json_t *part_of(const json_t *entry, const char *collection)
+static const json_t *target_of(const json_t *entry, const char *collection)
 {
     return json_object_get(json_object_get(json_object_get(entry, "syncMetadata"), "collections"),
                            collection);
 }
 
 /* What one part of a document's record says under a name, as text or as a number. */
-static bool part_says(struct live *w, const struct live_process *server, const char *id,
-                      const char *collection, const char *name, const char *value)
+static bool target_says(struct live *w, const struct live_process *server, const char *id,
+                        const char *collection, const char *name, const char *value)
 {
     json_t *entry = entry_of(w, server, id);
-    const json_t *part = part_of(entry, collection);
+    const json_t *target = target_of(entry, collection);
     char digits[32];
-    snprintf(digits, sizeof digits, "%lld", (long long)number(part, name));
-    const char *says = json_is_integer(json_object_get(part, name)) ? digits : text(part, name);
+    snprintf(digits, sizeof digits, "%lld", (long long)number(target, name));
+    const char *says = json_is_integer(json_object_get(target, name)) ? digits : text(target, name);
     bool same = strcmp(says, value) == 0;
     json_decref(entry);
     return same;
@@ -138,7 +138,7 @@ static void lists_agree(int place)
     json_decref(worst);
     faults_clear_all(&w, &w.qdrant);
     json_decref(answer(&w, &server, 200, "POST", "/api/sync/all-pending", NULL));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 
@@ -154,7 +154,7 @@ START_TEST(a_list_has_pages_and_a_search_and_an_order)
     struct live_process server = open_with_api(&w, "list-pages");
     insert_made(&w, 0, 45);
     insert(&w, J("id" : 4711, "name" : "Odd (one)", "slug" : "odd.one"));
-    live_in_step(&w);
+    live_in_sync(&w);
     json_t *list = answer(&w, &server, 200, "GET", "/api/sync/tools", NULL);
     const json_t *pages = json_object_get(list, "pagination");
     EXPECT_INT(&w, json_array_size(json_object_get(list, "data")), 20);
@@ -198,14 +198,15 @@ START_TEST(a_list_has_pages_and_a_search_and_an_order)
     EXPECT(&w, lists(&w, &server, "/api/sync/tools?search=4711", "4711"));
     EXPECT(&w, lists(&w, &server, "/api/sync/tools?search=d.*1", ""));
     json_t *odd = answer(&w, &server, 200, "GET", "/api/sync/tools/odd.one", NULL); /* by its slug */
-    const json_t *part = part_of(odd, "interface");
+    const json_t *target = target_of(odd, "interface");
     EXPECT(&w, strcmp(text(odd, "id"), "4711") == 0 && strcmp(text(odd, "name"), "Odd (one)") == 0);
     EXPECT(&w, json_object_size(json_object_get(json_object_get(odd, "syncMetadata"), "collections")) == 4);
-    EXPECT(&w, strcmp(text(part, "status"), "synced") == 0 && json_is_null(json_object_get(part, "pointId")));
+    EXPECT(&w,
+           strcmp(text(target, "status"), "synced") == 0 && json_is_null(json_object_get(target, "pointId")));
     EXPECT(&w, *text(json_object_get(odd, "syncMetadata"), "updatedAt"));
     json_decref(odd);
     update(&w, J("id" : 4711), J("$set" : {"tagline" : "new", "contributor" : "x"}));
-    live_in_step(&w);
+    live_in_sync(&w);
     odd = answer(&w, &server, 200, "GET", "/api/sync/tools/4711", NULL);
     const json_t *modified = json_object_get(json_object_get(odd, "syncMetadata"), "lastModifiedFields");
     EXPECT(&w, json_array_size(modified) > 0);
@@ -248,7 +249,7 @@ START_TEST(bad_questions_are_answered_with_what_is_wrong)
     insert(&w, J("id" : "a", "slug" : "slug-only", "name" : "A"));
     insert(&w, J("id" : "b", "slug" : "shared"));
     insert(&w, J("id" : "c", "slug" : "shared"));
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         json_t *reply = answer(&w, &server, bad[i].status, bad[i].method, bad[i].path, NULL);
         if (strcmp(text(reply, "code"), bad[i].code) != 0 || !strstr(text(reply, "error"), bad[i].names))
@@ -273,15 +274,15 @@ static void all_is_queued(int place)
     open_place(&w, "all-pending", place);
     struct live_process server = api(&w);
     make_trouble(&w, &server);
-    WAIT_UNTIL(&w, part_says(&w, &server, "made-3", "tools", "retryCount", "1"));
+    WAIT_UNTIL(&w, target_says(&w, &server, "made-3", "tools", "retryCount", "1"));
     json_t *reply = answer(&w, &server, 200, "POST", "/api/sync/all-pending", NULL);
     EXPECT_INT(&w, number(reply, "queued"), 8);
     EXPECT(&w, strstr(text(reply, "message"), "8 documents are queued") != NULL);
     json_decref(reply);
     faults_clear_all(&w, &w.qdrant);
     /* what failed waits for nothing but the circuit by now, not for its backoff of ten minutes */
-    live_in_step(&w);
-    EXPECT(&w, part_says(&w, &server, "made-3", "tools", "retryCount", "0"));
+    live_in_sync(&w);
+    EXPECT(&w, target_says(&w, &server, "made-3", "tools", "retryCount", "0"));
     reply = answer(&w, &server, 200, "POST", "/api/sync/all-pending", NULL);
     EXPECT_INT(&w, number(reply, "queued"), 0);
     json_decref(reply);
@@ -299,17 +300,17 @@ START_TEST(what_was_rejected_is_tried_again_when_a_person_asks)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "rejected");
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     fault(&w, &w.embedder,
           J("text"
             : "poison", "count" : 0, "status" : 400, "body"
             : {"error" : {"message" : "this input can't be embedded"}}));
     update(&w, J("id" : "made-1"), J("$set" : {"description" : "poison"}));
-    WAIT_UNTIL(&w, part_says(&w, &server, "made-1", "tools", "errorCode", "EMBEDDING_REJECTED"));
+    WAIT_UNTIL(&w, target_says(&w, &server, "made-1", "tools", "errorCode", "EMBEDDING_REJECTED"));
     faults_clear_all(&w, &w.embedder);
-    EXPECT(&w, part_says(&w, &server, "made-1", "tools", "nextRetryAt", "")); /* waits for a change */
+    EXPECT(&w, target_says(&w, &server, "made-1", "tools", "nextRetryAt", "")); /* waits for a change */
     json_decref(answer(&w, &server, 200, "POST", "/api/sync/all-pending?source=tools", NULL));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -327,24 +328,24 @@ static void reset_makes_anew(int place)
     EXPECT(&w, strcmp(text(tool, "name"), "Made 2") == 0);
     EXPECT(&w, strcmp(text(metadata, "overallStatus"), "pending") == 0);
     for (size_t i = 0; i < LIVE_COLLECTIONS; i++) {
-        const json_t *part = part_of(tool, live_collections[i]);
-        EXPECT(&w, strcmp(text(part, "status"), "pending") == 0 && number(part, "retryCount") == 0);
-        EXPECT(&w, json_is_null(json_object_get(part, "contentHash")));
+        const json_t *target = target_of(tool, live_collections[i]);
+        EXPECT(&w, strcmp(text(target, "status"), "pending") == 0 && number(target, "retryCount") == 0);
+        EXPECT(&w, json_is_null(json_object_get(target, "contentHash")));
     }
     json_decref(reply);
-    WAIT_UNTIL(&w, part_says(&w, &server, "made-2", "tools", "vectorVersion", "2"));
-    live_in_step(&w);
+    WAIT_UNTIL(&w, target_says(&w, &server, "made-2", "tools", "vectorVersion", "2"));
+    live_in_sync(&w);
     EXPECT_INT(&w, counters(&w).upserted, 4); /* all of this document's points, and nobody else's */
     json_decref(answer(&w, &server, 200, "POST", "/api/sync/reset/made-1", NULL));
-    WAIT_UNTIL(&w, part_says(&w, &server, "made-1", "interface", "vectorVersion", "2"));
-    live_in_step(&w);
+    WAIT_UNTIL(&w, target_says(&w, &server, "made-1", "interface", "vectorVersion", "2"));
+    live_in_sync(&w);
     EXPECT_INT(&w, counters(&w).upserted, 8);
     /* it has failed before: everything starts over */
     make_trouble(&w, &server);
     faults_clear_all(&w, &w.qdrant);
     json_decref(answer(&w, &server, 200, "POST", "/api/sync/reset/made-3", NULL));
-    WAIT_UNTIL(&w, part_says(&w, &server, "made-3", "tools", "status", "synced"));
-    EXPECT(&w, part_says(&w, &server, "made-3", "tools", "retryCount", "0"));
+    WAIT_UNTIL(&w, target_says(&w, &server, "made-3", "tools", "status", "synced"));
+    EXPECT(&w, target_says(&w, &server, "made-3", "tools", "retryCount", "0"));
     live_close(&w);
 }
 
@@ -360,7 +361,7 @@ START_TEST(resets_meet_changes_of_the_same_documents_and_nothing_is_lost)
     struct live_process server = open_with_api(&w, "reset-race");
     char path[64], filter[64], change[96];
     insert_made(&w, 0, 10);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (int i = 0; i < 60; i++) {
         snprintf(path, sizeof path, "/api/sync/reset/made-%d", i % 10);
         snprintf(filter, sizeof filter, "{\"id\": \"made-%d\"}", i % 10);
@@ -369,7 +370,7 @@ START_TEST(resets_meet_changes_of_the_same_documents_and_nothing_is_lost)
         json_decref(answer(&w, &server, 200, "POST", path, NULL));
         if (i % 20 == 0) json_decref(answer(&w, &server, 200, "POST", "/api/sync/all-pending", NULL));
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, total(&w, &server, "/api/sync/tools?status=synced") == 10);
     live_close(&w);
 }
@@ -382,14 +383,14 @@ START_TEST(a_process_without_the_lease_lists_resets_and_queues_for_the_one_that_
     live_set(&w, "api", "listen", "127.0.0.1:0");
     insert_made(&w, 0, 5);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     second_start(&w);
     struct live_process first = api(&w), second = api_of(&w, &w.second);
     WAIT_UNTIL(&w, total(&w, &second, "/api/sync/tools?status=synced") == 5);
     json_t *reply = answer(&w, &second, 200, "POST", "/api/sync/reset/made-4", NULL);
     json_decref(reply);
-    WAIT_UNTIL(&w, part_says(&w, &first, "made-4", "tools", "vectorVersion", "2"));
-    live_in_step(&w);
+    WAIT_UNTIL(&w, target_says(&w, &first, "made-4", "tools", "vectorVersion", "2"));
+    live_in_sync(&w);
     reply = answer(&w, &second, 200, "POST", "/api/sync/all-pending", NULL);
     EXPECT_INT(&w, number(reply, "queued"), 0);
     json_decref(reply);
@@ -413,7 +414,7 @@ START_TEST(each_source_has_its_own_list)
                       : "people", "documents"
                       : [ {"_id" : 1, "id" : "ada", "name" : "Ada", "skills" : ["engines"]} ]));
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct live_process server = api(&w);
     EXPECT(&w, lists(&w, &server, "/api/sync/people", "ada"));
     EXPECT(&w, lists(&w, &server, "/api/sync/tools", "made-0 made-1 made-2"));
@@ -421,7 +422,7 @@ START_TEST(each_source_has_its_own_list)
     json_decref(answer(&w, &server, 400, "GET", "/api/sync/people?collection=tools", NULL));
     json_decref(answer(&w, &server, 404, "POST", "/api/sync/reset/ada", NULL));
     json_decref(answer(&w, &server, 200, "POST", "/api/sync/reset/ada?source=people", NULL));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST

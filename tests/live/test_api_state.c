@@ -34,7 +34,7 @@ START_TEST(the_state_says_what_the_engine_does)
     insert_made(&w, 0, 29);
     WAIT_UNTIL(&w, log_has(&w.daemon, "following the change stream"));
     insert_made(&w, 29, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, !state_null(&w, &server, "stream.lagMs"));
     WAIT_UNTIL(&w, state_int(&w, &server, "documentsInWork") == 0);
     json_t *s = state(&w, &server);
@@ -67,13 +67,13 @@ START_TEST(what_waits_for_an_embedder_is_seen_to_wait)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "state-waits");
     insert_made(&w, 0, 5);
-    live_in_step(&w);
+    live_in_sync(&w);
     fault(&w, &w.embedder, J("count" : 0, "status" : 503, "body" : "busy"));
     update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
     WAIT_UNTIL(&w, document_says(&w, J("id" : "made-1"), "syncMetadata.collections.tools.status", "failed"));
     WAIT_UNTIL(&w, state_int(&w, &server, "oldestUnsyncedSeconds") >= 2);
     faults_clear_all(&w, &w.embedder);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, state_null(&w, &server, "oldestUnsyncedSeconds"));
     EXPECT(&w, state_int(&w, &server, "collections.tools.retried") > 0);
     daemon_stop(&w);
@@ -103,7 +103,7 @@ START_TEST(the_history_keeps_what_was_done_and_how_long_changes_took)
     json_decref(before);
     insert_made(&w, 0, 20);
     WAIT_UNTIL(&w, in_history(&w, &server, "events") >= 20);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, in_history(&w, &server, "synced") >= 20);
     EXPECT_INT(&w, in_history(&w, &server, "upserted"), 80);
     EXPECT_INT(&w, in_history(&w, &server, "failed"), 0);
@@ -151,12 +151,12 @@ static bool no_problems(struct live *w, const struct live_process *server)
     return count == 0;
 }
 
-START_TEST(a_problem_is_told_while_it_lasts_and_no_longer)
+START_TEST(a_problem_is_reported_while_it_lasts_and_no_longer)
 {
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "problems");
     insert_made(&w, 0, 6);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, no_problems(&w, &server));
 
     fault(&w, &w.embedder, J("count" : 0, "status" : 503, "body" : "busy"));
@@ -169,7 +169,7 @@ START_TEST(a_problem_is_told_while_it_lasts_and_no_longer)
     }
     EXPECT(&w, !problem(&w, &server, "QDRANT_DOWN", "tools"));
     faults_clear_all(&w, &w.embedder);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, no_problems(&w, &server));
 
     process_kill(&w.qdrant);
@@ -182,7 +182,7 @@ START_TEST(a_problem_is_told_while_it_lasts_and_no_longer)
     }
     EXPECT(&w, !problem(&w, &server, "EMBEDDER_DOWN", NULL));
     qdrant_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, no_problems(&w, &server));
 
     process_kill(&w.mongod);
@@ -196,7 +196,7 @@ START_TEST(documents_that_failed_are_counted_by_error_code)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "problems-failed");
     insert_made(&w, 0, 4);
-    live_in_step(&w);
+    live_in_sync(&w);
     fault(&w, &w.qdrant, J("collection" : "interface*", "count" : 0, "status" : 400));
     update(&w, J("id" : "made-1"), J("$set" : {"interface" : ["Telepathy"]}));
     update(&w, J("id" : "made-3"), J("$set" : {"interface" : ["Telegraph"]}));
@@ -224,12 +224,12 @@ START_TEST(documents_that_failed_are_counted_by_error_code)
 }
 END_TEST
 
-START_TEST(a_collection_without_points_is_told_of)
+START_TEST(a_collection_without_points_is_reported)
 {
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "problems-empty");
     insert(&w, J("id" : "bare", "name" : "Bare"));
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, problem(&w, &server, "NO_POINTS", "usecases"));
     EXPECT(&w, !problem(&w, &server, "NO_POINTS", "tools"));
     daemon_stop(&w);
@@ -237,7 +237,7 @@ START_TEST(a_collection_without_points_is_told_of)
 }
 END_TEST
 
-START_TEST(a_worker_that_is_switched_off_and_a_watch_that_is_off_are_told_of)
+START_TEST(a_worker_that_is_switched_off_and_a_watch_that_is_off_are_reported)
 {
     struct live w = {.folder = ""};
     live_open(&w, "problems-off");
@@ -256,7 +256,7 @@ START_TEST(a_worker_that_is_switched_off_and_a_watch_that_is_off_are_told_of)
 }
 END_TEST
 
-START_TEST(a_server_without_change_streams_is_told_of)
+START_TEST(a_server_without_change_streams_is_reported)
 {
     struct live w = {.folder = "", .standalone = true};
     struct live_process server = open_with_api(&w, "problems-standalone");
@@ -274,7 +274,7 @@ START_TEST(a_daemon_that_stands_by_says_who_is_at_work)
     struct live w = {.folder = ""};
     struct live_process first = open_with_api(&w, "problems-second");
     insert_made(&w, 0, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     second_start(&w);
     struct live_process server = api_of(&w, &w.second);
     WAIT_UNTIL(&w, problem(&w, &server, "LEASE_ELSEWHERE", NULL));
@@ -287,7 +287,7 @@ START_TEST(a_daemon_that_stands_by_says_who_is_at_work)
 }
 END_TEST
 
-static int64_t told_lag_ms(struct live *w, const struct live_process *server)
+static int64_t reported_lag_ms(struct live *w, const struct live_process *server)
 {
     json_t *state = answer(w, server, 200, "GET", "/api/sync/worker/state", NULL);
     json_t *lag = value_at(state, "stream.lagMs");
@@ -299,7 +299,7 @@ static int64_t told_lag_ms(struct live *w, const struct live_process *server)
 static bool hears_of_a_change(struct live *w, const struct live_process *server)
 {
     update(w, J("id" : "made-0"), J("$inc" : {"changes" : 1}));
-    return told_lag_ms(w, server) < 3000;
+    return reported_lag_ms(w, server) < 3000;
 }
 
 /* The last change that it heard of was young; the one that it can't hear of isn't. */
@@ -310,10 +310,10 @@ START_TEST(a_stream_that_gets_no_answer_says_how_far_behind_it_may_be)
     live_set(&w, "api", "listen", "127.0.0.1:0");
     insert_made(&w, 0, 3);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct live_process server = api(&w);
     insert_made(&w, 3, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     admin(&w, J("configureFailPoint"
                 : "failCommand", "mode"
                 : {"times" : 1}, "data"
@@ -323,9 +323,9 @@ START_TEST(a_stream_that_gets_no_answer_says_how_far_behind_it_may_be)
                     "blockConnection" : true,
                     "blockTimeMS" : 12000
                 }));
-    WAIT_UNTIL(&w, told_lag_ms(&w, &server) > 5000);
+    WAIT_UNTIL(&w, reported_lag_ms(&w, &server) > 5000);
     WAIT_UNTIL(&w, hears_of_a_change(&w, &server));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -337,11 +337,11 @@ int main(void)
         the_state_says_what_the_engine_does,
         what_waits_for_an_embedder_is_seen_to_wait,
         the_history_keeps_what_was_done_and_how_long_changes_took,
-        a_problem_is_told_while_it_lasts_and_no_longer,
+        a_problem_is_reported_while_it_lasts_and_no_longer,
         documents_that_failed_are_counted_by_error_code,
-        a_collection_without_points_is_told_of,
-        a_worker_that_is_switched_off_and_a_watch_that_is_off_are_told_of,
-        a_server_without_change_streams_is_told_of,
+        a_collection_without_points_is_reported,
+        a_worker_that_is_switched_off_and_a_watch_that_is_off_are_reported,
+        a_server_without_change_streams_is_reported,
         a_daemon_that_stands_by_says_who_is_at_work,
     };
     return live_main("api_state", tests, sizeof tests / sizeof *tests);

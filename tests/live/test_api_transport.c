@@ -18,7 +18,7 @@ START_TEST(who_has_the_read_token_reads_and_changes_nothing)
     live_set(&w, "api", "public_status", "no");
     daemon_start(&w);
     struct live_process server = api(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, with_headers(&w, &server, "GET", "/metrics", &reads, 1), 200);
     EXPECT_INT(&w, with_headers(&w, &server, "HEAD", "/metrics", &reads, 1), 200);
     EXPECT_INT(&w, with_headers(&w, &server, "GET", "/api/sync/status", &reads, 1), 200);
@@ -68,7 +68,7 @@ START_TEST(a_slash_in_an_id_is_written_with_percent_signs)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-slash");
     insert(&w, J("id" : "a/b c", "name" : "A", "slug" : "a"));
-    live_in_step(&w);
+    live_in_sync(&w);
     json_t *entry = answer(&w, &server, 200, "GET", "/api/sync/tools/a%2Fb%20c", NULL);
     EXPECT(&w, strcmp(text(entry, "id"), "a/b c") == 0);
     json_decref(entry);
@@ -129,7 +129,7 @@ START_TEST(odd_requests_are_answered_with_a_reason)
         buf_fini(&request);
     }
     insert_made(&w, 0, 2); /* and it still does its work */
-    live_in_step(&w);
+    live_in_sync(&w);
     daemon_stop(&w);
     live_close(&w);
 }
@@ -159,7 +159,7 @@ static int call_of(struct live *w, const struct live_process *server, size_t pat
     return status;
 }
 
-START_TEST(a_request_that_is_too_large_is_told_what_is_allowed)
+START_TEST(a_request_that_is_too_large_is_reported_what_is_allowed)
 {
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "api-large");
@@ -227,7 +227,7 @@ int main(void)
         a_path_says_which_methods_it_takes,
         a_slash_in_an_id_is_written_with_percent_signs,
         odd_requests_are_answered_with_a_reason,
-        a_request_that_is_too_large_is_told_what_is_allowed,
+        a_request_that_is_too_large_is_reported_what_is_allowed,
         the_dashboard_is_served_to_anybody_and_kept_by_browsers,
     };
     return live_main("api transport", tests, sizeof tests / sizeof *tests);

@@ -1,6 +1,6 @@
 /*
  * test_chaos.c - an application that does everything at once, over servers that fail at random, under a
- * daemon that is killed at random. Then the faults stop, and within patience everything must be in step.
+ * daemon that is killed at random. Then the faults stop, and within patience everything must be in sync.
  *
  * Each round prints its seed; LOCKSTEP_TEST_SEED=N repeats its choices (not their timing).
  */
@@ -123,33 +123,33 @@ static void one_round(struct live *w, const char *name, uint64_t by_default)
     }
     faults_clear_all(w, &w->qdrant);
     faults_clear_all(w, &w->embedder);
-    live_in_step(w);
+    live_in_sync(w);
     daemon_stop(w);
     live_close(w);
 }
 
-START_TEST(after_chaos_everything_is_in_step)
+START_TEST(after_chaos_everything_is_in_sync)
 {
     struct live w = {.folder = ""};
     one_round(&w, "chaos", 1);
 }
 END_TEST
 
-START_TEST(after_another_chaos_everything_is_in_step)
+START_TEST(after_another_chaos_everything_is_in_sync)
 {
     struct live w = {.folder = ""};
     one_round(&w, "chaos", 2);
 }
 END_TEST
 
-START_TEST(after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_step)
+START_TEST(after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_sync)
 {
     struct live w = {.folder = "", .qdrant_version = "1.10.1"};
     one_round(&w, "chaos-old", 3);
 }
 END_TEST
 
-START_TEST(after_chaos_on_kept_data_everything_is_in_step)
+START_TEST(after_chaos_on_kept_data_everything_is_in_sync)
 {
     struct live w = {.folder = "", .keep_data = true};
     one_round(&w, "chaos-kept", 4);
@@ -176,7 +176,7 @@ START_TEST(what_is_deleted_and_moved_during_the_first_scan_leaves_no_stale_point
         if (count_documents(&w, filter)) update(&w, filter, change);
     }
     faults_clear_all(&w, &w.embedder);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), 260);
     live_close(&w);
 }
@@ -236,7 +236,7 @@ START_TEST(vectors_that_are_none_or_too_few_are_not_written)
     live_open(&w, "distort");
     insert_made(&w, 0, 60);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         fault(&w, &w.embedder, ways[i]);
         make_changes(&w, i);
@@ -248,11 +248,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {after_chaos_everything_is_in_step,
-                                  after_chaos_on_kept_data_everything_is_in_step,
+    const TTest *const tests[] = {after_chaos_everything_is_in_sync,
+                                  after_chaos_on_kept_data_everything_is_in_sync,
                                   what_is_deleted_and_moved_during_the_first_scan_leaves_no_stale_point};
-    const TTest *const embedded[] = {after_another_chaos_everything_is_in_step,
-                                     after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_step,
+    const TTest *const embedded[] = {after_another_chaos_everything_is_in_sync,
+                                     after_chaos_with_a_qdrant_without_guarded_writes_everything_is_in_sync,
                                      vectors_that_are_none_or_too_few_are_not_written};
     return live_main_both("chaos", tests, sizeof tests / sizeof *tests, embedded,
                           sizeof embedded / sizeof *embedded);

@@ -24,7 +24,7 @@ static struct live_process open_at_work(struct live *w, const char *test)
                    ask(w, &server, "GET", "/api/sync/worker/state", NULL, &state) == 200 &&
                        strcmp(text(state, "phase"), "run") == 0));
     json_decref(state);
-    live_in_step(w);
+    live_in_sync(w);
     return server;
 }
 
@@ -58,7 +58,7 @@ START_TEST(an_interrupt_stops_the_job)
     faults_clear_all(&w, &w.embedder);
     /* what hung had no good answer, and who comes early hears of that */
     WAIT_UNTIL(&w, live_command(&w, "", NULL, NULL, "retry", "--id", "made-1", "--url", url, NULL) == 0);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST

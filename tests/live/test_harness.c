@@ -48,7 +48,7 @@ static void crash(struct live *w)
     live_open(w, "crash");
     insert_made(w, 0, 3);
     daemon_start(w);
-    live_in_step(w);
+    live_in_sync(w);
     process_signal(&w->daemon, SIGSEGV);
     WAIT_UNTIL(w, !process_runs(&w->daemon));
 }

@@ -46,7 +46,7 @@ static const char *const values[] = {
 };
 #define VALUES (sizeof values / sizeof *values)
 
-START_TEST(every_type_in_every_watched_field_is_in_step)
+START_TEST(every_type_in_every_watched_field_is_in_sync)
 {
     struct live w = {.folder = ""};
     char text[300];
@@ -71,7 +71,7 @@ START_TEST(every_type_in_every_watched_field_is_in_step)
         snprintf(filter, sizeof filter, "{\"_id\":\"t-%zu-1\"}", v);
         update(&w, filter, text);
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -113,7 +113,7 @@ START_TEST(documents_of_16_megabytes_are_synced_with_their_record_beside_them)
                           : "synced")),
                2);
     update(&w, J("_id" : "full"), J("$set" : {"name" : "fuller"}));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -131,7 +131,7 @@ START_TEST(a_payload_that_qdrant_could_not_take_is_refused_before_it_is_sent)
     says(&w, "escapes", ENTRY("usecases", "status"), "synced");
     says(&w, "long", "syncMetadata.overallStatus", "synced");
     update(&w, J("_id" : "escapes"), J("$set" : {"description" : "short by now"}));
-    live_in_step(&w);
+    live_in_sync(&w);
     says(&w, "escapes", "syncMetadata.overallStatus", "synced");
     live_close(&w);
 }
@@ -217,7 +217,7 @@ START_TEST(what_is_huge_is_synced_whichever_watched_field_it_is_in)
                                      : "synced")),
                NEIGHBOURS + 3 * (int64_t)WATCHED - 2);
     update(&w, J("_id" : "list-5"), J("$set" : {"categories" : ["short by now"]}));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -304,7 +304,8 @@ START_TEST(bytes_that_are_no_text_and_keys_that_come_twice_are_synced)
 {
     struct live w = {.folder = ""};
     open_among_neighbours(&w, "bytes");
-    insert_bytes(&w, "invalid", "a\xff\xc3(\xed\xa0\x80z", 8); /* a stray byte, a cut pair, a surrogate */
+    insert_bytes(&w, "invalid", "a\xff\xc3(\xed\xa0\x80z",
+                 8); /* a stale point byte, a cut pair, a surrogate */
     insert_bytes(&w, "nul", "a\0b", 3);
     insert_bytes(&w, "controls", "\001\t\n\x7f\xc2\x80", 6);
     bson_t twice = BSON_INITIALIZER;
@@ -353,7 +354,7 @@ START_TEST(something_under_sync_metadata_that_is_no_record_is_replaced)
         snprintf(filter, sizeof filter, "{\"_id\":\"m-%zu\"}", i);
         update(&w, filter, text);
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -470,12 +471,12 @@ START_TEST(messy_documents_neither_crash_nor_block_the_others)
     for (size_t i = 0; i < sizeof messy / sizeof *messy / 2; i++) insert(&w, messy[i]);
     insert_made(&w, 0, 10);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = sizeof messy / sizeof *messy / 2; i < sizeof messy / sizeof *messy; i++)
         insert(&w, messy[i]);
     insert_monsters(&w);
     insert_made(&w, 10, 10);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT(&w, document_says(&w,
                              J("name"
                                : "No id"),
@@ -484,7 +485,7 @@ START_TEST(messy_documents_neither_crash_nor_block_the_others)
     daemon_stop(&w);
     daemon_start(&w);
     insert_made(&w, 20, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -492,7 +493,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        every_type_in_every_watched_field_is_in_step,
+        every_type_in_every_watched_field_is_in_sync,
         documents_of_16_megabytes_are_synced_with_their_record_beside_them,
         a_payload_that_qdrant_could_not_take_is_refused_before_it_is_sent,
         long_lists_and_deep_ones_are_synced,

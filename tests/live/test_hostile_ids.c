@@ -58,7 +58,7 @@ START_TEST(ids_that_are_none_are_refused_and_others_of_any_type_are_ids)
         snprintf(text, sizeof text, "{\"$set\":{\"id\":\"good-%zu\"}}", i);
         update(&w, filter, text);
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS + IDS);
     for (size_t i = 0; i < IDS; i++) {
         char filter[64];
@@ -66,8 +66,8 @@ START_TEST(ids_that_are_none_are_refused_and_others_of_any_type_are_ids)
         snprintf(text, sizeof text, i % 2 ? "{\"$unset\":{\"id\":1}}" : "{\"$set\":{\"id\":[%zu]}}", i);
         update(&w, filter, text);
     }
-    live_in_step(&w);
-    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS); /* the point of an id that is none is no ghost */
+    live_in_sync(&w);
+    EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS); /* the point of an id that is none is no orphan */
     live_close(&w);
 }
 END_TEST
@@ -106,12 +106,12 @@ START_TEST(an_id_that_is_no_text_or_huge_or_there_twice_is_an_id)
         delete_one(&w, J("_id" : "invalid"));
         delete_one(&w, J("_id" : "huge"));
         delete_one(&w, J("_id" : "twice"));
-        live_in_step(&w);
+        live_in_sync(&w);
         EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS + 1);
         insert_with_ids(&w, "invalid", invalid, 1, -1);
         insert_with_ids(&w, "huge", huge, 1, -1);
         insert_with_ids(&w, "twice", twice, 2, -1);
-        live_in_step(&w);
+        live_in_sync(&w);
     }
     free(long_id);
     live_close(&w);
@@ -134,7 +134,7 @@ START_TEST(of_an_id_that_is_there_twice_the_first_one_counts)
     mentions(&w, "b", ENTRY("tools", "lastError"), "also held by document a");
     says(&w, "c", "syncMetadata.overallStatus", "synced");
     delete_one(&w, J("_id" : "a"));
-    live_in_step(&w);
+    live_in_sync(&w);
     says(&w, "b", "syncMetadata.overallStatus", "synced");
     live_close(&w);
 }
@@ -183,13 +183,13 @@ START_TEST(documents_with_keys_of_any_type_are_synced_changed_and_deleted)
         snprintf(text, sizeof text, "{\"$set\":{\"id\":\"other-%zu\",\"name\":\"Other\"}}", i);
         update(&w, filter, text);
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS + KEYS);
     for (size_t i = 0; i < KEYS; i++) {
         snprintf(filter, sizeof filter, "{\"id\":\"other-%zu\"}", i);
         delete_one(&w, filter);
     }
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), NEIGHBOURS);
     live_close(&w);
 }

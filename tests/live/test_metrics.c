@@ -91,7 +91,7 @@ START_TEST(what_happened_is_counted)
     struct live_process server = api(&w);
     WAIT_UNTIL(&w, log_has(&w.daemon, "following the change stream"));
     insert_made(&w, 0, 30);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w,
                value(&w, &server, "lockstep_documents", "collection=\"usecases\",status=\"synced\"") == 30);
     WAIT_UNTIL(&w, value(&w, &server, "lockstep_in_work_documents", "") == 0);
@@ -120,11 +120,11 @@ START_TEST(counters_only_rise)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "metrics-rise");
     insert_made(&w, 0, 10);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct exposition before = metrics(&w, &server);
     insert_made(&w, 10, 10);
     update(&w, J("id" : "made-1"), J("$set" : {"website" : "https://new.example"}));
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, value(&w, &server, "lockstep_payloads_written_total", "collection=\"tools\"") == 1);
     struct exposition after = metrics(&w, &server);
     size_t compared = 0;
@@ -150,7 +150,7 @@ START_TEST(what_fails_is_seen_and_metrics_answer_all_the_same)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "metrics-fails");
     insert_made(&w, 0, 5);
-    live_in_step(&w);
+    live_in_sync(&w);
     fault(&w, &w.embedder, J("count" : 0, "status" : 503, "body" : "busy"));
     update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
     WAIT_UNTIL(&w, value(&w, &server, "lockstep_oldest_unsynced_seconds", "") > 0);
@@ -158,7 +158,7 @@ START_TEST(what_fails_is_seen_and_metrics_answer_all_the_same)
     WAIT_UNTIL(&w, value(&w, &server, "lockstep_failures_total", "collection=\"tools\"") > 0);
     WAIT_UNTIL(&w, value(&w, &server, "lockstep_documents", "collection=\"tools\",status=\"failed\"") == 1);
     faults_clear_all(&w, &w.embedder);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, value(&w, &server, "lockstep_oldest_unsynced_seconds", "") == 0);
     WAIT_UNTIL(&w, value(&w, &server, "lockstep_retries_total", "collection=\"tools\"") > 0);
     process_kill(&w.mongod);
@@ -179,8 +179,8 @@ static char *read_file(struct live *w, const char *name)
     FILE *f = fopen(path, "re");
     if (!f) FAIL(w, "%s can't be read", path);
     buf_init(&text, 0);
-    char part[4096];
-    for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0;) buf_put(&text, part, n);
+    char target[4096];
+    for (size_t n; (n = fread(target, 1, sizeof target, f)) > 0;) buf_put(&text, target, n);
     fclose(f);
     buf_putc(&text, '\0');
     return buf_take(&text, NULL);
@@ -227,7 +227,7 @@ START_TEST(the_dashboard_and_the_alerts_ask_for_what_is_there)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "metrics-names");
     insert_made(&w, 0, 1);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct exposition e = metrics(&w, &server);
     EXPECT(&w, check_names(&w, &e, "etc/grafana-dashboard.json") > 15);
     EXPECT(&w, check_names(&w, &e, "etc/alerts.yml") > 5);
@@ -249,7 +249,7 @@ START_TEST(the_metrics_are_written_to_a_file)
     struct live w = {.folder = ""};
     struct live_process server = open_with_api(&w, "metrics-file");
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     char *text = metrics_text(&w, &server);
     FILE *f = fopen(getenv("LOCKSTEP_TEST_METRICS_FILE"), "we");
     EXPECT(&w, f && fputs(text, f) >= 0 && fclose(f) == 0);

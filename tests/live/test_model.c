@@ -121,7 +121,7 @@ START_TEST(a_real_model_finds_the_sample_in_two_languages)
     }
     int64_t count = (int64_t)insert_sample(&w);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "tools"), count);
     EXPECT(&w, log_has(&w.daemon, "dimensions=384"));
     expect_among_first(&w, "design user interfaces together with others", "figma");
@@ -139,7 +139,7 @@ START_TEST(a_real_model_finds_the_sample_in_two_languages)
                  "longDescription" : "",
                  "tagline" : ""
              }));
-    live_in_step(&w);
+    live_in_sync(&w);
     expect_among_first(&w, "bake bread", "figma"); /* its new text, in the other language */
     live_close(&w);
 }

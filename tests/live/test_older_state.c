@@ -55,8 +55,8 @@ static int64_t points_of_living(struct live *w, const char *collection)
     return status == 200 ? count : -1;
 }
 
-/* Waits until everything is in step; in between no collection may have fewer points than at the start. */
-static void in_step_without_a_gap(struct live *w)
+/* Waits until everything is in sync; in between no collection may have fewer points than at the start. */
+static void in_sync_without_a_gap(struct live *w)
 {
     int64_t before[COLLECTIONS], until = live_now_ms() + LIVE_PATIENCE_MS;
     for (size_t i = 0; i < COLLECTIONS; i++) before[i] = points_of_living(w, all_collections[i]);
@@ -78,7 +78,7 @@ static void takes_over(const char *left, int64_t texts)
     struct live w = {.folder = "", .keep_data = true};
     open_older(&w, left);
     int64_t most = 0;
-    in_step_without_a_gap(&w);
+    in_sync_without_a_gap(&w);
     for (size_t i = 0; i < COLLECTIONS; i++) most += points(&w, all_collections[i]);
     struct counters c = counters(&w);
     printf("# %s: %lld texts embedded, %lld points upserted, %lld payloads, %lld deleted\n", left,
@@ -90,7 +90,7 @@ static void takes_over(const char *left, int64_t texts)
     counters_reset(&w);
     daemon_start(&w);
     update(&w, J("_id" : "eleven"), J("$set" : {"website" : "https://odd.example/later"}));
-    live_in_step(&w);
+    live_in_sync(&w);
     c = counters(&w);
     EXPECT_INT(&w, c.texts, 0);
     EXPECT(&w, c.upserted + c.payloads <= 4);

@@ -89,7 +89,7 @@ static void check_parameters(struct live *w, const struct openapi *o, const char
                              const json_t *item, const json_t *operation)
 {
     const json_t *lists[] = {json_object_get(item, "parameters"), json_object_get(operation, "parameters")};
-    char why[600];
+    char reason[600];
     size_t braces = 0, in_path = 0;
     for (const char *at = template; (at = strchr(at, '{')) != NULL; at++) braces++;
     for (size_t l = 0; l < 2; l++)
@@ -102,8 +102,8 @@ static void check_parameters(struct live *w, const struct openapi *o, const char
                 in_path++;
                 if (!strstr(template, brace)) FAIL(w, "%s has no %s", template, brace);
             }
-            if (!schema_sound(o->document, json_object_get(p, "schema"), why, sizeof why))
-                FAIL(w, "%s, parameter %s: %s", template, text(p, "name"), why);
+            if (!schema_sound(o->document, json_object_get(p, "schema"), reason, sizeof reason))
+                FAIL(w, "%s, parameter %s: %s", template, text(p, "name"), reason);
         }
     if (braces != in_path) FAIL(w, "%s: not every part has its parameter", template);
 }
@@ -112,11 +112,11 @@ static void check_contents(struct live *w, const struct openapi *o, const char *
 {
     const char *type;
     json_t *media;
-    char why[600];
+    char reason[600];
     json_object_foreach((json_t *)content, type, media)
     {
-        if (!schema_sound(o->document, json_object_get(media, "schema"), why, sizeof why))
-            FAIL(w, "%s, %s: %s", where, type, why);
+        if (!schema_sound(o->document, json_object_get(media, "schema"), reason, sizeof reason))
+            FAIL(w, "%s, %s: %s", where, type, reason);
     }
 }
 
@@ -126,12 +126,12 @@ START_TEST(the_document_is_sound)
     struct openapi o;
     const char *name, *method, *status;
     json_t *item, *operation, *response;
-    char why[600];
+    char reason[600];
     openapi_open(&w, &o);
     EXPECT(&w, strncmp(text(o.document, "openapi"), "3.1", 3) == 0);
     json_object_foreach(value_at(o.document, "components.schemas"), name, item)
     {
-        if (!schema_sound(o.document, item, why, sizeof why)) FAIL(&w, "%s%s", name, why);
+        if (!schema_sound(o.document, item, reason, sizeof reason)) FAIL(&w, "%s%s", name, reason);
     }
     json_object_foreach(json_object_get(o.document, "paths"), name, item)
     {
@@ -181,21 +181,22 @@ START_TEST(the_schemas_refuse_what_does_not_fit)
         {"{\"$ref\":\"#/defs/x\"}", "\"text\"", "1"},
     };
     json_t *document = json_pack("{s:{s:{s:s}}}", "defs", "x", "type", "string");
-    char why[300];
+    char reason[300];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *schema = json_loads(cases[i].schema, 0, NULL);
         json_t *good = json_loads(cases[i].good, JSON_DECODE_ANY, NULL);
         json_t *bad = json_loads(cases[i].bad, JSON_DECODE_ANY, NULL);
-        ck_assert_msg(schema_fits(document, schema, good, why, sizeof why), "case %zu: %s", i, why);
-        ck_assert_msg(!schema_fits(document, schema, bad, why, sizeof why), "case %zu: nothing was said", i);
+        ck_assert_msg(schema_fits(document, schema, good, reason, sizeof reason), "case %zu: %s", i, reason);
+        ck_assert_msg(!schema_fits(document, schema, bad, reason, sizeof reason),
+                      "case %zu: nothing was said", i);
         json_decref(schema);
         json_decref(good);
         json_decref(bad);
     }
     json_t *odd = json_loads("{\"type\":\"string\",\"pattern\":\"^a\"}", 0, NULL);
     json_t *nowhere = json_loads("{\"$ref\":\"#/defs/y\"}", 0, NULL);
-    ck_assert(!schema_sound(document, odd, why, sizeof why));
-    ck_assert(!schema_sound(document, nowhere, why, sizeof why));
+    ck_assert(!schema_sound(document, odd, reason, sizeof reason));
+    ck_assert(!schema_sound(document, nowhere, reason, sizeof reason));
     json_decref(odd);
     json_decref(nowhere);
     json_decref(document);
@@ -319,7 +320,7 @@ START_TEST(every_answer_of_a_walk_is_as_documented)
     struct live_process server = open_with_api(&w, "openapi");
     openapi_open(&w, &o);
     insert_made(&w, 0, 12);
-    live_in_step(&w);
+    live_in_sync(&w);
     fault(&w, &w.qdrant, J("collection" : "interface*", "count" : 0, "status" : 400));
     update(&w, J("id" : "made-3"), J("$set" : {"interface" : ["Telepathy"]}));
     WAIT_UNTIL(&w, document_says(&w, J("id" : "made-3"), "syncMetadata.overallStatus", "failed"));
@@ -349,7 +350,7 @@ START_TEST(answers_without_servers_and_without_the_right_are_as_documented)
     struct live_process server = api(&w);
     openapi_open(&w, &o);
     insert_made(&w, 0, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (size_t i = 0; i < route_count; i++) { /* each route, without and with too little */
         char path[256] = "";
         for (const char *at = routes[i].path; *at; at++)

@@ -7,7 +7,7 @@
 #include "live/harness.h"
 
 /* How often its daemon said this. */
-static size_t told(struct live *w, const char *text)
+static size_t reported(struct live *w, const char *text)
 {
     struct buf log;
     size_t count = 0;
@@ -68,7 +68,7 @@ START_TEST(two_installations_on_one_qdrant_notice_each_other)
     live_set(&a, "api", "listen", "127.0.0.1:0");
     insert_made(&a, 0, 20);
     daemon_start(&a);
-    live_in_step(&a);
+    live_in_sync(&a);
     live_open(&b, "two-b");
     live_set(&b, "api", "listen", "127.0.0.1:0");
     share(&b, &a);
@@ -78,18 +78,18 @@ START_TEST(two_installations_on_one_qdrant_notice_each_other)
     daemon_start(&b);
     struct live *knows = write_until_noticed(&a, &b), *other = knows == &a ? &b : &a;
     WAIT_UNTIL(&a, shows_problem(other, "EPOCH_RAISED"));
-    size_t scans = told(knows, "scan done"), sweeps = told(knows, "sweep done");
+    size_t scans = reported(knows, "scan done"), sweeps = reported(knows, "sweep done");
     insert(other, J("id" : "new", "name" : "New, and no document of the first one"));
     WAIT_UNTIL(&a, has_point(&a, "new"));
-    WAIT_UNTIL(&a, told(knows, "scan done") > scans);  /* everything is compared, */
-    EXPECT_INT(&a, told(knows, "sweep done"), sweeps); /* and nothing swept */
+    WAIT_UNTIL(&a, reported(knows, "scan done") > scans);  /* everything is compared, */
+    EXPECT_INT(&a, reported(knows, "sweep done"), sweeps); /* and nothing swept */
     EXPECT(&a, has_point(&a, "new"));
     EXPECT(&a, shows_problem(knows, "ANOTHER_WRITER"));
     daemon_kill(other); /* found, and stopped */
     daemon_stop(knows);
     EXPECT_INT(&a, live_command(knows, NULL, NULL, NULL, "verify", "--repair", NULL), 0);
     daemon_start(knows);
-    live_in_step(knows);
+    live_in_sync(knows);
     live_close(&b);
     live_close(&a);
 }

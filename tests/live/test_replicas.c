@@ -51,16 +51,16 @@ static void open_cluster(struct live *w, const char *test, int needed, size_t as
     live_set(w, "qdrant", "url", url);
     insert_made(w, 0, 30);
     daemon_start(w);
-    live_in_step(w);
+    live_in_sync(w);
 }
 
-static void in_step_everywhere(struct live *w)
+static void in_sync_everywhere(struct live *w)
 {
     int ports[3], first = w->qdrant.port;
     for (size_t i = 0; i < 3; i++) ports[i] = port_of(w, i);
     for (size_t i = 0; i < 3; i++) {
         w->qdrant.port = ports[i];
-        live_in_step(w);
+        live_in_sync(w);
     }
     w->qdrant.port = first;
 }
@@ -118,7 +118,7 @@ static void a_node_goes_and_comes(size_t asked, bool killed)
             daemon_start(&w);
         }
         node(&w, 1, "start");
-        in_step_everywhere(&w);
+        in_sync_everywhere(&w);
     }
     live_close(&w);
 }
@@ -147,12 +147,12 @@ START_TEST(replicas_that_were_not_all_active_are_compared_when_they_are)
     open_cluster(&w, "replicas-dead", 1, 0);
     node(&w, 1, "stop");
     write_a_little(&w, 0);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, log_has(&w.daemon, "not all replicas of a Qdrant collection are active"));
     EXPECT(&w, !log_has(&w.daemon, "everything is compared on all of them"));
     node(&w, 1, "start");
     WAIT_UNTIL(&w, log_has(&w.daemon, "everything is compared on all of them"));
-    in_step_everywhere(&w);
+    in_sync_everywhere(&w);
     live_close(&w);
 }
 END_TEST
@@ -191,7 +191,7 @@ START_TEST(verify_asks_all_replicas_and_repairs_where_they_differ)
     buf_fini(&out);
     EXPECT_INT(&w, counters(&w).texts, 0); /* its vector was there */
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "verify", NULL), 0);
-    in_step_everywhere(&w);
+    in_sync_everywhere(&w);
     free(id);
     live_close(&w);
 }

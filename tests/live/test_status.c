@@ -30,7 +30,7 @@ START_TEST(status_prints_what_is_wrong_and_fails_for_errors_alone)
     daemon_start(&w);
     WAIT_UNTIL(&w, says(&w, 0, "warning NO_DOCUMENTS: The source `tools` has no documents"));
     insert_made(&w, 0, 3);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, says(&w, 0, "3 documents"));
     fault(&w, &w.embedder,
           J("text"
@@ -136,7 +136,7 @@ static void leaves_nothing(const char *metadata, const char *records)
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "sync", NULL), 0);
     EXPECT_INT(&w, qdrant_collections(&w), 0);
     insert_made(&w, 0, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, has_index(&w, records, "syncMetadata.overallStatus_1"));
     daemon_stop(&w);
     live_close(&w);
@@ -160,7 +160,7 @@ START_TEST(a_sync_of_nothing_makes_no_collection)
     insert_made(&w, 0, 2);
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "sync", NULL), 0);
     EXPECT_INT(&w, qdrant_collections(&w), LIVE_COLLECTIONS);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -210,7 +210,7 @@ START_TEST(points_of_another_server_are_compared)
     listen_on_free_port(&w);
     insert_made(&w, 0, 3);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, log_has(&w.daemon, "sweep done")); /* nothing is left to compare */
     daemon_stop(&w);
     spoil_a_point(&w);
@@ -227,7 +227,7 @@ START_TEST(points_of_another_server_are_compared)
     snprintf(url, sizeof url, "http://lockstep:open-sesame@localhost:%d/", w.qdrant.port);
     live_set(&w, "qdrant", "url", url);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT(&w, log_has(&w.daemon, "in another place than before"));
     EXPECT(&w, !log_has(&w.daemon, "sesame"));
     EXPECT(&w, counters(&w).texts <= 1); /* what was equal is not embedded */
@@ -255,7 +255,7 @@ START_TEST(a_standby_does_not_count_documents_again)
     struct live w = {.folder = ""};
     struct live_process first = open_with_api(&w, "status-standby");
     insert_made(&w, 0, 2);
-    live_in_step(&w);
+    live_in_sync(&w);
     second_start(&w);
     struct live_process second = api_of(&w, &w.second);
     WAIT_UNTIL(&w, ask(&w, &second, "GET", "/readyz", NULL, NULL) == 200); /* ready to take over */

@@ -44,7 +44,7 @@ START_TEST(a_stop_ends_in_time_though_mongodb_swallows_everything)
     open_two(&w, "stop-swallowed");
     insert_made(&w, 0, 20);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     mongoc_client_t *second = live_second_member(&w, &port);
     update(&w, J("id" : "made-1"), J("$set" : {"name" : "Changed"}));
     ask_member(&w, second, swallow);
@@ -64,7 +64,7 @@ START_TEST(a_second_stop_does_not_wait)
     open_two(&w, "stop-twice");
     insert_made(&w, 0, 20);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     mongoc_client_t *second = live_second_member(&w, &port);
     ask_member(&w, second, swallow);
     int64_t at_ms = live_now_ms();
@@ -225,7 +225,7 @@ START_TEST(sighup_never_ends_the_daemon)
     live_set(&w, "log", "format", "json");
     insert_made(&w, 0, 5);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     for (int i = 0; i < BAD_COUNT; i++) {
         struct live tried = w; /* with settings of its own */
         tried.app = NULL;
@@ -243,7 +243,7 @@ START_TEST(sighup_never_ends_the_daemon)
     process_signal(&w.daemon, SIGHUP);
     WAIT_UNTIL(&w, log_has(&w.daemon, "the new configuration is good"));
     update(&w, J("id" : "made-1"), J("$set" : {"name" : "Renamed"}));
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT(&w, process_runs(&w.daemon));
     EXPECT_INT(&w, live_command(&w, NULL, NULL, NULL, "config", "check", NULL), 0);
     daemon_stop(&w);

@@ -39,9 +39,9 @@ START_TEST(qdrant_is_reached_by_tls_and_only_with_a_certificate_that_is_trusted)
     snprintf(path, sizeof path, "%s/qdrant.pem", w.folder);
     setenv("SSL_CERT_FILE", path, 1);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     update(&w, J("id" : "made-3"), J("$set" : {"categories" : ["Through TLS"]}));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -54,7 +54,7 @@ START_TEST(an_embedder_is_reached_by_tls)
     live_set(&w, "embedding", "api_key", "hush");
     through_tls(&w, "embedding", &w.embedder, "embedder.pem");
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
@@ -99,7 +99,7 @@ START_TEST(a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothi
     live_set(&w, "collection:growing", "plugin", "growing");
     insert_made(&w, 0, 30);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     counters_reset(&w);
     /* somebody meddled with a point; only a comparison with the points themselves finds that */
     char *id = document_text(&w, J("id" : "made-3"), "syncMetadata.collections.growing.pointId"), body[200];
@@ -110,7 +110,7 @@ START_TEST(a_raised_version_of_a_plugin_compares_every_document_and_embeds_nothi
                ask(&w, &w.qdrant, "POST", "/collections/growing/points/payload/clear?wait=true", body, NULL),
                200);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     WAIT_UNTIL(&w, log_has(&w.daemon, "declaration changed"));
     EXPECT_INT(&w, counters(&w).collection_upserted[0], 0);
     EXPECT(&w, counters(&w).texts <= 1);
@@ -138,25 +138,25 @@ START_TEST(a_plugin_built_outside_of_the_tree_is_loaded_by_one_section)
     live_set(&w, "collection:outside", "plugin", "outside");
     insert_made(&w, 0, 10);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     EXPECT_INT(&w, points(&w, "outside"), 10);
     update(&w, J("id" : "made-1"), J("$set" : {"status" : "deprecated"}));
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST
 
 /* The API tells of a plugin that can't go on. */
-static bool told_of_stopped(struct live *w, const struct live_process *server)
+static bool reported_of_stopped(struct live *w, const struct live_process *server)
 {
     json_t *problems = answer(w, server, 200, "GET", "/api/sync/worker/problems", NULL), *p;
     size_t i;
-    bool told = false;
-    json_array_foreach(value_at(problems, "problems"), i, p) told |=
+    bool reported = false;
+    json_array_foreach(value_at(problems, "problems"), i, p) reported |=
         strcmp(text(p, "code"), "PLUGIN_STOPPED") == 0 && strcmp(text(p, "collection"), "hanging") == 0 &&
         *text(p, "cure");
     json_decref(problems);
-    return told;
+    return reported;
 }
 
 START_TEST(a_plugin_that_hangs_stops_its_own_collection_alone)
@@ -187,7 +187,7 @@ START_TEST(a_plugin_that_hangs_stops_its_own_collection_alone)
     update(&w, J("id" : "made-7"), J("$set" : {"website" : "https://goes-on.example"}));
     insert_made(&w, 60, 10);
     WAIT_UNTIL(&w, count_documents(&w, J("syncMetadata.collections.tools.status" : "synced")) == 70);
-    WAIT_UNTIL(&w, told_of_stopped(&w, &server));
+    WAIT_UNTIL(&w, reported_of_stopped(&w, &server));
     daemon_stop(&w);
     live_set(&w, "collection:hanging", "enabled", "no");
     daemon_start(&w);
@@ -219,7 +219,7 @@ START_TEST(a_backlog_of_an_outage_waits_in_mongodb_and_not_in_memory)
     live_set(&w, "api", "listen", "127.0.0.1:0");
     insert_made(&w, 0, 200);
     daemon_start(&w);
-    live_in_step(&w);
+    live_in_sync(&w);
     struct live_process server = api(&w);
     int64_t before = resident_kb(w.daemon.pid), most_docs = 0, most_bytes = 0, most_kb = 0;
     process_kill(&w.qdrant);
@@ -256,7 +256,7 @@ START_TEST(a_backlog_of_an_outage_waits_in_mongodb_and_not_in_memory)
            (long long)most_kb);
     qdrant_start(&w);
     WAIT_UNTIL(&w, points(&w, "tools") == 200 + 1000 * ROUNDS);
-    live_in_step(&w);
+    live_in_sync(&w);
     live_close(&w);
 }
 END_TEST

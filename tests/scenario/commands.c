@@ -242,10 +242,10 @@ static void do_fail(struct run *r)
     struct live_process *p = process_named(r, r->words[1]);
     json_t *rule = json_object();
     for (size_t i = 2; i < r->word_count; i++) {
-        json_t *part = json_loads(r->words[i], 0, NULL);
-        if (!json_is_object(part)) STOP(r, "not a rule in JSON: %s", r->words[i]);
-        json_object_update(rule, part);
-        json_decref(part);
+        json_t *piece = json_loads(r->words[i], 0, NULL);
+        if (!json_is_object(piece)) STOP(r, "not a rule in JSON: %s", r->words[i]);
+        json_object_update(rule, piece);
+        json_decref(piece);
     }
     char *text = json_dumps(rule, JSON_COMPACT);
     if (p == &r->w.mongod)
@@ -325,14 +325,15 @@ static char *let_value(struct run *r)
     bool is_text;
     if (strchr("{[\"", *r->words[2])) return word_text(r, r->words[2]);
     if (strcmp(r->words[2], "document") == 0 && r->word_count == 4) return document_json(r, r->words[3]);
-    json_t *value = subject_value(r, &at, &is_text), *part = value;
-    if (at < r->word_count && !strchr("+-", *r->words[at])) part = value_at_path(value, r->words[at++]);
-    if (!part || json_is_null(part)) STOP(r, "%s: there is no such value", r->text);
-    if (at + 2 == r->word_count && json_is_integer(part)) {
+    json_t *value = subject_value(r, &at, &is_text), *piece = value;
+    if (at < r->word_count && !strchr("+-", *r->words[at])) piece = value_at_path(value, r->words[at++]);
+    if (!piece || json_is_null(piece)) STOP(r, "%s: there is no such value", r->text);
+    if (at + 2 == r->word_count && json_is_integer(piece)) {
         json_int_t more = strtoll(r->words[at + 1], NULL, 10);
-        json_integer_set(part, json_integer_value(part) + (*r->words[at] == '+' ? more : -more));
+        json_integer_set(piece, json_integer_value(piece) + (*r->words[at] == '+' ? more : -more));
     }
-    char *text = json_is_string(part) ? strdup(json_string_value(part)) : json_dumps(part, JSON_ENCODE_ANY);
+    char *text =
+        json_is_string(piece) ? strdup(json_string_value(piece)) : json_dumps(piece, JSON_ENCODE_ANY);
     json_decref(value);
     return text;
 }
@@ -415,12 +416,12 @@ static size_t end_of_repeat(const struct run *r, size_t at)
 
 static void repeat(struct run *r, size_t first, size_t end)
 {
-    size_t turn = r->turn, times = strtoul(r->words[1], NULL, 10);
+    size_t point_lock = r->point_lock, times = strtoul(r->words[1], NULL, 10);
     for (size_t i = 0; i < times; i++) {
-        r->turn = i;
+        r->point_lock = i;
         block_run(r, first, end);
     }
-    r->turn = turn;
+    r->point_lock = point_lock;
 }
 
 static void line_run(struct run *r, const struct line *line)

@@ -76,11 +76,11 @@ static bool continues(struct scenario_file *f, const char *text, int *open)
 static void read_lines(struct scenario_file *f)
 {
     char *text = NULL;
-    size_t room = 0;
+    size_t space = 0;
     int number = 0, open = 0;
     FILE *file = fopen(f->path, "re");
     if (!file) malformed(f->path, 0, "%s", strerror(errno));
-    while (getline(&text, &room, file) > 0) {
+    while (getline(&text, &space, file) > 0) {
         number++;
         trim(text);
         if (!*text || *text == '#') continue;
@@ -214,7 +214,7 @@ static const char *variable(struct run *r, const char *name, char *some, size_t 
     if (strcmp(name, "folder") == 0) return r->w.folder;
     if (strcmp(name, "database") == 0) return r->w.database;
     *some = '\0';
-    if (strcmp(name, "n") == 0) snprintf(some, bytes, "%zu", r->turn);
+    if (strcmp(name, "n") == 0) snprintf(some, bytes, "%zu", r->point_lock);
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
         if (strcmp(name, servers[i]) != 0) continue;
         struct live_process *p = process_named(r, name);

@@ -52,8 +52,8 @@ struct run {
     struct live_process api; /* of the daemon that started last */
     bool opened;             /* the servers run */
     const struct scenario_file *file;
-    const char *arguments[WORDS_MAX]; /* %1, %2, ... of the procedure that runs */
-    size_t argument_count, turn;      /* `turn`: %n of the innermost `repeat` */
+    const char *arguments[WORDS_MAX];  /* %1, %2, ... of the procedure that runs */
+    size_t argument_count, point_lock; /* `turn`: %n of the innermost `repeat` */
     struct variable variables[VARIABLES_MAX];
     size_t variable_count;
     struct buf output, errors; /* of the last `lockstep` */

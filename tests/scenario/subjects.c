@@ -349,10 +349,10 @@ void expectation(struct run *r, bool wait)
     for (from += not ;; live_pause()) {
         at = from;
         *wrong.path = '\0';
-        json_t *value = subject_value(r, &at, &is_text), *part = value;
-        if (at < r->word_count && is_path(r->words[at])) part = value_at_path(value, r->words[at++]);
+        json_t *value = subject_value(r, &at, &is_text), *piece = value;
+        if (at < r->word_count && is_path(r->words[at])) piece = value_at_path(value, r->words[at++]);
         json_t *expected = pattern(r, at);
-        bool so = value_matches(part, expected, is_text, &wrong) != not ;
+        bool so = value_matches(piece, expected, is_text, &wrong) != not ;
         json_decref(expected);
         json_decref(value);
         if (so) break;

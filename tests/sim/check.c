@@ -12,7 +12,7 @@ static bool left_out(const struct world *w, size_t collection)
 }
 
 static bool point_is(struct world *w, int id, size_t collection, const struct made *made,
-                     const struct sim_doc *doc)
+                     const struct sim_document *doc)
 {
     const struct sim_point *p = qdrant_point(&w->qdrant[collection], doc->key);
     const struct entry *en = doc->record.entries ? &doc->record.entries[collection] : NULL;
@@ -38,7 +38,7 @@ static bool point_is(struct world *w, int id, size_t collection, const struct ma
 static void entry_is(struct world *w, int id, size_t collection, enum sync_status status,
                      const struct made *made)
 {
-    const struct sim_doc *doc = mongo_doc(w, id);
+    const struct sim_document *doc = mongo_doc(w, id);
     const struct entry *en = doc->record.entries ? &doc->record.entries[collection] : NULL;
     bool point = status == SYNC_SYNCED && made->kind == MADE_POINT;
     if (!en || !en->present)
@@ -61,7 +61,7 @@ static void entry_is(struct world *w, int id, size_t collection, enum sync_statu
                  id, collection);
 }
 
-static bool document_in_step(struct world *w, int id, const struct sim_doc *doc, size_t collection)
+static bool document_in_sync(struct world *w, int id, const struct sim_document *doc, size_t collection)
 {
     struct made made;
     sim_make(&w->setup, doc, collection, &made);
@@ -73,7 +73,7 @@ static bool document_in_step(struct world *w, int id, const struct sim_doc *doc,
 }
 
 /* The record as a whole says the worst of what it says of each collection. */
-static void overall_is(struct world *w, int id, const struct sim_doc *doc)
+static void overall_is(struct world *w, int id, const struct sim_document *doc)
 {
     static const int badness[] = {[SYNC_SYNCED] = 0, [SYNC_STALE] = 1, [SYNC_PENDING] = 2, [SYNC_FAILED] = 3};
     enum sync_status worst = SYNC_SYNCED;
@@ -88,13 +88,14 @@ static void overall_is(struct world *w, int id, const struct sim_doc *doc)
 }
 
 /* The record names the field that changed last, as long as every change is told of and every record taken.
- * (One beside the document may go with a tomb that an earlier holder puts late, and is made again without.)
+ * (One beside the document may go with a tombstone that an earlier holder puts late, and is made again
+ * without.)
  */
-static void names_are(struct world *w, int id, const struct sim_doc *doc)
+static void names_are(struct world *w, int id, const struct sim_document *doc)
 {
     static const enum fault untold[] = {FAULT_PAUSE,      FAULT_TRUNCATE, FAULT_INVALIDATE,
                                         FAULT_STATE_LOST, FAULT_SWAP,     FAULT_REFUSE};
-    size_t at = mongo_told(w, id, w->mongo.count);
+    size_t at = mongo_reported(w, id, w->mongo.count);
     const struct entry_log *en = at ? &w->mongo.log[at - 1] : NULL;
     for (size_t i = 0; i < sizeof untold / sizeof *untold; i++)
         if (w->rate[untold[i]]) return;
@@ -119,19 +120,19 @@ static void epochs_are_met(struct world *w, size_t collection)
 /* Is it there and wants this point? One whose new text never embeds keeps what it had, under its own id. */
 static bool wanted(const struct world *w, size_t collection, const struct sim_point *p)
 {
-    const struct sim_doc *doc = mongo_doc(w, p->doc);
+    const struct sim_document *doc = mongo_doc(w, p->doc);
     if (!doc || doc->key == SIM_NO_KEY || mongo_owner(w, doc->key, w->mongo.count) != p->doc) return false;
     return doc->text[collection] && doc->key == p->key;
 }
 
-bool check_in_step(struct world *w)
+bool check_in_sync(struct world *w)
 {
     bool trace = w->trace;
     w->trace = false;
     for (int id = 0; id < w->ids && !w->failure[0]; id++) {
-        const struct sim_doc *doc = mongo_doc(w, id);
+        const struct sim_document *doc = mongo_doc(w, id);
         for (size_t c = 0; doc && c < SIM_COLLECTIONS && !w->failure[0]; c++)
-            if (!left_out(w, c)) document_in_step(w, id, doc, c);
+            if (!left_out(w, c)) document_in_sync(w, id, doc, c);
         if (doc && !w->failure[0]) overall_is(w, id, doc);
         if (doc && !w->failure[0]) names_are(w, id, doc);
     }

@@ -108,7 +108,7 @@ static void note_points(struct run *run, const struct req *req)
             run->sure[run->which[req->write.collection]][sim_doc_number(req->write.points[i].doc)] = in_time;
     if (req->kind == REQ_LOOKUP)
         for (size_t i = 0; i < req->lookup.found_count; i++) {
-            const struct witness *found = &req->lookup.found[i];
+            const struct stamp *found = &req->lookup.found[i];
             if (!found->doc) continue;
             run->sure[run->which[req->lookup.collection]][sim_doc_number(found->doc)] = true;
             if (in_time && found->epoch > run->epoch) run->met_epoch = found->epoch;
@@ -448,7 +448,7 @@ static void ask(struct world *w, struct run *run)
         break;
     default:
         if (engine_phase(run->engine) == PHASE_RUN && !w->mongo.swapped)
-            engine_touch(run->engine, id, 0, false);
+            engine_resync(run->engine, id, 0, false);
         break;
     }
     docid_free(id);

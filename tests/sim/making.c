@@ -50,7 +50,7 @@ int sim_key(const char *point_id)
     return (int)strtol(point_id + 24, NULL, 10);
 }
 
-void sim_make(const struct setup *setup, const struct sim_doc *doc, size_t collection, struct made *made)
+void sim_make(const struct setup *setup, const struct sim_document *doc, size_t collection, struct made *made)
 {
     int payload = payload_of(setup, collection, doc->payload);
     *made = (struct made){.kind = doc->text[collection] ? MADE_POINT : MADE_NOTHING};
@@ -66,7 +66,7 @@ void sim_make(const struct setup *setup, const struct sim_doc *doc, size_t colle
 }
 
 /* With what it owns. */
-static void make(const struct setup *setup, const struct sim_doc *doc, int id, size_t collection,
+static void make(const struct setup *setup, const struct sim_document *doc, int id, size_t collection,
                  struct made *made)
 {
     sim_make(setup, doc, collection, made);
@@ -94,11 +94,11 @@ static void make(const struct setup *setup, const struct sim_doc *doc, int id, s
     made->payload_bytes = used;
 }
 
-static int doc_is(const bson_t *body, struct sim_doc *doc)
+static int doc_is(const bson_t *body, struct sim_document *doc)
 {
     bson_iter_t iter;
     int id = -1;
-    *doc = (struct sim_doc){.exists = true, .key = SIM_NO_KEY};
+    *doc = (struct sim_document){.exists = true, .key = SIM_NO_KEY};
     if (!bson_iter_init(&iter, body)) abort();
     while (bson_iter_next(&iter)) {
         const char *key = bson_iter_key(&iter);
@@ -118,7 +118,7 @@ void maker_submit(struct trip *trip)
     struct req *req = trip->req;
     req->make.made = calloc(req->make.count, sizeof *req->make.made);
     for (size_t i = 0; i < req->make.count; i++) {
-        struct sim_doc doc;
+        struct sim_document doc;
         int id = doc_is(req->make.docs[i]->body, &doc);
         struct made *made = &req->make.made[i];
         make(&run->setup, &doc, id, run->which[req->make.collection], made);
@@ -172,7 +172,7 @@ bool embedder_ever_refused(const struct world *w, int id, size_t collection)
 {
     if (w->mongo.elections) return true; /* it may have been in what an election undid */
     for (size_t i = 0; i <= w->mongo.count; i++) {
-        const struct sim_doc *doc = mongo_doc_at(w, id, i);
+        const struct sim_document *doc = mongo_doc_at(w, id, i);
         if (doc && w->text_kinds[collection % SIM_EMBEDDERS] >> doc->text[collection] % 4 & 1) return true;
     }
     return false;

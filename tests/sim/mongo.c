@@ -31,26 +31,26 @@ int sim_id_number(const struct docid *id)
     return bson_iter_int32(&iter);
 }
 
-const struct sim_doc *mongo_doc_at(const struct world *w, int id, size_t entries)
+const struct sim_document *mongo_doc_at(const struct world *w, int id, size_t entries)
 {
     size_t at = w->mongo.last_of[id];
     while (at > entries) at = w->mongo.log[at - 1].before;
     return at && w->mongo.log[at - 1].doc.exists ? &w->mongo.log[at - 1].doc : NULL;
 }
 
-const struct sim_doc *mongo_recorded_at(const struct world *w, int id, size_t entries)
+const struct sim_document *mongo_recorded_at(const struct world *w, int id, size_t entries)
 {
     size_t at = w->mongo.last_of[id];
     while (at > entries) at = w->mongo.log[at - 1].before;
     return at && w->mongo.log[at - 1].doc.record.entries ? &w->mongo.log[at - 1].doc : NULL;
 }
 
-const struct sim_doc *mongo_doc(const struct world *w, int id)
+const struct sim_document *mongo_doc(const struct world *w, int id)
 {
     return mongo_doc_at(w, id, w->mongo.count);
 }
 
-size_t mongo_told(const struct world *w, int id, size_t entries)
+size_t mongo_reported(const struct world *w, int id, size_t entries)
 {
     size_t at = w->mongo.last_of[id];
     while (at > 0 && (at > entries || w->mongo.log[at - 1].own)) at = w->mongo.log[at - 1].before;
@@ -60,7 +60,7 @@ size_t mongo_told(const struct world *w, int id, size_t entries)
 int mongo_owner(const struct world *w, int key, size_t entries)
 {
     for (int id = 0; id < w->ids && key != SIM_NO_KEY; id++) {
-        const struct sim_doc *doc = mongo_doc_at(w, id, entries);
+        const struct sim_document *doc = mongo_doc_at(w, id, entries);
         if (doc && doc->key == key) return id;
     }
     return -1;
@@ -99,10 +99,10 @@ void mongo_init(struct world *w)
 }
 
 /* Appends an entry; `doc` is copied, its record too. */
-struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const struct sim_doc *doc)
+struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const struct sim_document *doc)
 {
     struct sim_mongo *m = &w->mongo;
-    struct sim_doc copy = *doc; /* it may lie in the log, which moves */
+    struct sim_document copy = *doc; /* it may lie in the log, which moves */
     struct record record = {.present = false};
     if (doc->record.entries && !record_copy(&record, &doc->record)) abort();
     struct entry_log *en = next_entry(w);
@@ -116,9 +116,9 @@ struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const
 }
 
 /* An entry that changes what a document says; a record beside it stays as it is. */
-static struct entry_log *append_change(struct world *w, int id, enum change_op op, struct sim_doc *doc)
+static struct entry_log *append_change(struct world *w, int id, enum change_op op, struct sim_document *doc)
 {
-    const struct sim_doc *beside = w->beside ? mongo_recorded_at(w, id, w->mongo.count) : NULL;
+    const struct sim_document *beside = w->beside ? mongo_recorded_at(w, id, w->mongo.count) : NULL;
     if (w->beside) doc->record = beside ? beside->record : (struct record){.present = false};
     if (beside) doc->overall = beside->overall;
     doc->version = (int64_t)w->mongo.count + 1;
@@ -132,9 +132,9 @@ static uint64_t app(struct world *w, uint64_t n)
     return sim_below(w, BY_APP, n);
 }
 
-static struct sim_doc random_doc(struct world *w)
+static struct sim_document random_doc(struct world *w)
 {
-    struct sim_doc doc = {.exists = true, .key = (int)app(w, SIM_KEYS), .payload = (int)app(w, 100)};
+    struct sim_document doc = {.exists = true, .key = (int)app(w, SIM_KEYS), .payload = (int)app(w, 100)};
     for (int i = 0; i < SIM_COLLECTIONS; i++) doc.text[i] = (int)app(w, SIM_TEXTS);
     if (app(w, 20) == 0) doc.key = SIM_NO_KEY;
     return doc;
@@ -142,7 +142,7 @@ static struct sim_doc random_doc(struct world *w)
 
 static void insert(struct world *w, int id, int key)
 {
-    struct sim_doc doc = random_doc(w);
+    struct sim_document doc = random_doc(w);
     if (key != SIM_NO_KEY) doc.key = key;
     append_change(w, id, CHANGE_UPSERT, &doc);
     sim_trace(w, "app inserts %d with id %d", id, doc.key);
@@ -150,13 +150,13 @@ static void insert(struct world *w, int id, int key)
 
 static void delete (struct world *w, int id)
 {
-    struct sim_doc gone = {.exists = false};
+    struct sim_document gone = {.exists = false};
     append_change(w, id, CHANGE_DELETE, &gone);
     sim_trace(w, "app deletes %d", id);
 }
 
 /* What the document was some writes ago, as somebody has it who read it then. */
-static const struct sim_doc *earlier_doc(struct world *w, int id)
+static const struct sim_document *earlier_doc(struct world *w, int id)
 {
     const struct sim_mongo *m = &w->mongo;
     size_t at = m->last_of[id];
@@ -165,9 +165,9 @@ static const struct sim_doc *earlier_doc(struct world *w, int id)
 }
 
 /* An update of other fields also sets overallStatus, or the whole record to what it was when it was read. */
-static bool touch_record(struct world *w, int id, struct sim_doc *doc)
+static bool resync_record(struct world *w, int id, struct sim_document *doc)
 {
-    const struct sim_doc *old = earlier_doc(w, id);
+    const struct sim_document *old = earlier_doc(w, id);
     if (!doc->record.entries) return false;
     doc->overall = (enum sync_status)app(w, 4);
     if (!old || !old->record.entries || app(w, 2)) return true;
@@ -178,9 +178,9 @@ static bool touch_record(struct world *w, int id, struct sim_doc *doc)
 
 /* Of updates of nothing but records no event tells. A status that says less than is so is looked into; one
  * that says more would be believed. */
-static void write_record_alone(struct world *w, int id, const struct sim_doc *now)
+static void write_record_alone(struct world *w, int id, const struct sim_document *now)
 {
-    struct sim_doc doc = *now;
+    struct sim_document doc = *now;
     struct record record = {.present = false};
     if (!now->record.entries) return;
     if (!record_copy(&record, &now->record)) abort();
@@ -195,9 +195,9 @@ static void write_record_alone(struct world *w, int id, const struct sim_doc *no
     record_fini(&record);
 }
 
-static void update(struct world *w, int id, const struct sim_doc *now)
+static void update(struct world *w, int id, const struct sim_document *now)
 {
-    struct sim_doc doc = *now;
+    struct sim_document doc = *now;
     char key[8] = "x";
     uint64_t what = app(w, 9);
     if (what < 5) {
@@ -211,7 +211,7 @@ static void update(struct world *w, int id, const struct sim_doc *now)
         doc.key = app(w, 10) ? (int)app(w, SIM_KEYS) : SIM_NO_KEY;
         snprintf(key, sizeof key, "k");
     }
-    bool record_too = sim_chance(w, FAULT_APP_RECORD) && touch_record(w, id, &doc);
+    bool record_too = sim_chance(w, FAULT_APP_RECORD) && resync_record(w, id, &doc);
     struct entry_log *en = append_change(w, id, CHANGE_UPDATE, &doc);
     memcpy(en->key, key, sizeof key);
     en->record_too = record_too;
@@ -230,9 +230,9 @@ static void take_back(struct world *w, int which)
     int id = m->log[at - 1].id;
     size_t before = m->log[at - 1].before;
     while (before > 0 && m->log[before - 1].own) before = m->log[before - 1].before;
-    const struct sim_doc *now = mongo_doc(w, id);
+    const struct sim_document *now = mongo_doc(w, id);
     if (!now || !before || !m->log[before - 1].doc.exists) return;
-    struct sim_doc doc = m->log[before - 1].doc;
+    struct sim_document doc = m->log[before - 1].doc;
     bool record_too = doc.record.entries && sim_chance(w, FAULT_APP_RECORD); /* as it was then, too */
     if (!record_too) {
         doc.record = now->record;
@@ -245,10 +245,10 @@ static void take_back(struct world *w, int which)
               doc.key, doc.payload);
 }
 
-static void replace(struct world *w, int id, const struct sim_doc *now)
+static void replace(struct world *w, int id, const struct sim_document *now)
 {
-    struct sim_doc doc = *now;
-    const struct sim_doc *old = sim_chance(w, FAULT_OLD_RECORD) ? earlier_doc(w, id) : NULL;
+    struct sim_document doc = *now;
+    const struct sim_document *old = sim_chance(w, FAULT_OLD_RECORD) ? earlier_doc(w, id) : NULL;
     if (old) {
         doc = *old;
     } else { /* the record is gone with it */
@@ -263,7 +263,7 @@ static void replace(struct world *w, int id, const struct sim_doc *now)
 void mongo_app_write(struct world *w)
 {
     int id = (int)app(w, (uint64_t)w->ids);
-    const struct sim_doc *now = mongo_doc(w, id);
+    const struct sim_document *now = mongo_doc(w, id);
     if (app(w, 8) == 0) {
         take_back(w, NEWEST_DOC);
         return;
@@ -295,7 +295,7 @@ void mongo_app_write(struct world *w)
 void mongo_requeue(struct world *w)
 {
     for (int id = 0; id < w->ids; id++) {
-        const struct sim_doc *now = mongo_doc(w, id);
+        const struct sim_document *now = mongo_doc(w, id);
         struct record record = {.present = false};
         bool any = false;
         if (!now || !now->record.entries) continue;
@@ -307,7 +307,7 @@ void mongo_requeue(struct world *w)
             entry->next_retry_ms = mongo_wall(w);
             any = true;
         }
-        struct sim_doc doc = *now;
+        struct sim_document doc = *now;
         doc.record = record;
         if (any) mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
         record_fini(&record);
@@ -370,7 +370,7 @@ static void invalidate(struct world *w)
     sim_trace(w, "the collection is %s", rename ? "replaced by another that is renamed" : "dropped");
     size_t first = w->mongo.count;
     for (int id = 0; id < w->ids; id++) {
-        struct sim_doc doc = {.exists = false};
+        struct sim_document doc = {.exists = false};
         if (rename && app(w, 2)) doc = random_doc(w);
         if (doc.exists || mongo_doc(w, id)) append_change(w, id, CHANGE_DELETE, &doc)->silent = true;
     }
@@ -390,8 +390,8 @@ static void forget_state(struct world *w)
     m->lease_until = 0;
     m->lease_released = m->lease_clean = false;
     for (int id = 0; id < SIM_MAX_IDS; id++) {
-        if (m->tombed[id]) tomb_fini(&m->tombs[id]);
-        m->tombed[id] = false;
+        if (m->with_tombstone[id]) tombstone_fini(&m->tombstones[id]);
+        m->with_tombstone[id] = false;
     }
     /* Nobody drops it while daemons write: they are stopped, and start when their requests are over. */
     m->down_until = w->now + w->index_timeout_ms + w->lease_ms;
@@ -409,14 +409,14 @@ static void restored(struct world *w, void *arg, uint64_t number)
         m->away[id].version = (int64_t)m->count + 1;
         if (m->away[id].exists) mongo_append(w, id, CHANGE_UPSERT, &m->away[id]);
         record_fini(&m->away[id].record);
-        m->away[id] = (struct sim_doc){.exists = false};
+        m->away[id] = (struct sim_document){.exists = false};
     }
 }
 
 /* The documents that are restored there later; without, they are gone for good. */
-static void keep_away(struct world *w, int id, const struct sim_doc *doc)
+static void keep_away(struct world *w, int id, const struct sim_document *doc)
 {
-    struct sim_doc *away = &w->mongo.away[id];
+    struct sim_document *away = &w->mongo.away[id];
     *away = *doc;
     memset(&away->record, 0, sizeof away->record);
     if (doc->record.entries && !record_copy(&away->record, &doc->record)) abort();
@@ -426,7 +426,7 @@ static void keep_away(struct world *w, int id, const struct sim_doc *doc)
 static void swap(struct world *w)
 {
     struct sim_mongo *m = &w->mongo;
-    const struct sim_doc gone = {.exists = false};
+    const struct sim_document gone = {.exists = false};
     bool returns = sim_below(w, FAULT_SWAP, 3) > 0;
     if (m->swapped) return;
     daemons_crash(w);
@@ -434,7 +434,7 @@ static void swap(struct world *w)
     sim_trace(w, "an empty MongoDB answers instead of the right one");
     m->swapped = true;
     for (int id = 0; id < w->ids; id++) {
-        const struct sim_doc *doc = mongo_doc(w, id);
+        const struct sim_document *doc = mongo_doc(w, id);
         if (doc && returns) keep_away(w, id, doc);
         if (doc || mongo_recorded_at(w, id, m->count))
             mongo_append(w, id, CHANGE_DELETE, &gone)->silent = true;
@@ -477,5 +477,5 @@ void mongo_free(struct world *w)
     free(m->log);
     engine_state_fini(&m->saved.state);
     for (int i = 0; i < SIM_MAX_IDS; i++)
-        if (m->tombed[i]) tomb_fini(&m->tombs[i]);
+        if (m->with_tombstone[i]) tombstone_fini(&m->tombstones[i]);
 }

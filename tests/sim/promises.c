@@ -2,7 +2,7 @@
  * promises.c - what must be true at every step, checked where it can be seen: each failure names the promise.
  *
  * Token: nothing before the saved position is undone. Hash: a record says `synced` only of what the point
- * held. Order: what is written of a document never gets older. Deletes: no ghosts, and tombs stay long
+ * held. Order: what is written of a document never gets older. Deletes: no orphans, and tombstones stay long
  * enough. One writer. Others: points of others stay. Self-healing: its triggers. Retry: failures are counted.
  * Memory: credits. Needless: no embedding that is there already.
  */
@@ -13,7 +13,7 @@
 #include "sim.h"
 
 #define REST_EVERY_MS 200
-#define TOMB_LATE_MS 10000 /* a round may fail, and MongoDB is given up to five seconds then */
+#define TOMBSTONE_LATE_MS 10000 /* a round may fail, and MongoDB is given up to five seconds then */
 
 /* ---- what each document and its points say, as of some moment of the oplog ---- */
 
@@ -41,13 +41,13 @@ static void find_hot(const struct world *w, size_t from, struct hot *hot)
 }
 
 /* A point made from this document that it should not have; NULL if there is none. */
-static const struct sim_point *ghost_of(const struct world *w, const struct sim_collection *c, int id,
-                                        int own_key)
+static const struct sim_point *orphan_of(const struct world *w, const struct sim_collection *c, int id,
+                                         int own_key)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct sim_point *p = &c->points[i];
         if (!p->foreign && p->doc == id && p->key != own_key && !qdrant_excused(w, c, p) &&
-            !qdrant_told(w, (size_t)(c - w->qdrant), p->key))
+            !qdrant_reported(w, (size_t)(c - w->qdrant), p->key))
             return p;
     }
     return NULL;
@@ -68,8 +68,8 @@ static bool found(struct finding *f, const char *promise, int id, size_t collect
 /* It is written down that somebody has to come back to this document. */
 static bool open_business(const struct world *w, int id, size_t collection, size_t at)
 {
-    const struct sim_doc *doc = mongo_doc_at(w, id, at);
-    if (!doc) return w->mongo.tombed[id];
+    const struct sim_document *doc = mongo_doc_at(w, id, at);
+    if (!doc) return w->mongo.with_tombstone[id];
     return !doc->record.entries || doc->record.entries[collection].status != SYNC_SYNCED;
 }
 
@@ -79,12 +79,12 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
 {
     struct sim_collection *c = &w->qdrant[collection];
     size_t at = mongo_committed(w);
-    const struct sim_doc *doc = mongo_doc_at(w, id, at);
+    const struct sim_document *doc = mongo_doc_at(w, id, at);
     struct made made;
-    if (hot->doc[id] || w->mongo.tombed[id]) return false;
+    if (hot->doc[id] || w->mongo.with_tombstone[id]) return false;
     if (!doc) {
-        const struct sim_point *ghost = ghost_of(w, c, id, SIM_NO_KEY);
-        return ghost && !hot->key[ghost->key] &&
+        const struct sim_point *orphan = orphan_of(w, c, id, SIM_NO_KEY);
+        return orphan && !hot->key[orphan->key] &&
                found(f, "Deletes", id, collection, "it is gone, has no tomb, and its point is there");
     }
     const struct entry *en = doc->record.entries ? &doc->record.entries[collection] : NULL;
@@ -97,7 +97,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     const struct sim_point *p = qdrant_point(c, doc->key);
     if (!owner)
         bad = found(f, "Order", id, collection, "synced, although another document owns its business id");
-    else if (ghost_of(w, c, id, made.kind == MADE_POINT ? doc->key : SIM_NO_KEY))
+    else if (orphan_of(w, c, id, made.kind == MADE_POINT ? doc->key : SIM_NO_KEY))
         bad = found(f, "Deletes", id, collection, "synced, and a point is left that it should not have");
     else if (made.kind == MADE_POINT && (!p || p->foreign))
         bad = found(f, "Hash", id, collection, "synced, and there is no point");
@@ -123,7 +123,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
  */
 static void nothing_skipped(struct world *w, const struct run *run, const struct engine_state *state)
 {
-    if (state->scan_running && state->scan_doubt) return;
+    if (state->scan_running && state->scan_verifies) return;
     for (size_t i = run->skipped_from; i < run->skipped_until && i < state->token_time; i++)
         if (!w->mongo.log[i].own)
             sim_fail(w, "Token: %s saved position %llu, although nobody has heard of the change before %zu",
@@ -144,7 +144,7 @@ static bool passed_over(struct world *w, const struct run *run, const struct eng
                         struct finding *f)
 {
     int scanned = state->scan_after ? sim_id_number(state->scan_after) : -1;
-    const struct sim_doc *doc = mongo_doc_at(w, id, mongo_committed(w));
+    const struct sim_document *doc = mongo_doc_at(w, id, mongo_committed(w));
     if (!run->setup.on[collection] || w->qdrant[collection].damaged) return false;
     if (!doc && held->orphans) return false;                         /* it is held, and said so */
     if (state->scan_running && (!doc || id > scanned)) return false; /* the scan comes by, and the sweep */
@@ -182,7 +182,7 @@ void promise_crash(struct world *w, const struct trip *trip, int key, int doc, s
         return;
     find_hot(w, (size_t)state->token_time, &hot);
     for (int id = 0; id < w->ids; id++) {
-        const struct sim_doc *is = mongo_doc(w, id);
+        const struct sim_document *is = mongo_doc(w, id);
         if ((id == doc || (is && is->key == key)) &&
             passed_over(w, trip->run, state, &w->mongo.saved.held[collection], &hot, id, collection, &f))
             sim_fail(w, "Token: if %s died now, nobody would come back: %s", trip->run->owner, f.text);
@@ -369,7 +369,7 @@ static bool known_to_be_there(const struct world *w, const struct run *run, cons
                               size_t collection)
 {
     int id = point->doc;
-    const struct sim_doc *doc = point->foreign ? NULL : mongo_doc(w, id);
+    const struct sim_document *doc = point->foreign ? NULL : mongo_doc(w, id);
     struct made made;
     struct hot hot;
     if (!doc || !doc->record.entries || doc->record.entries[collection].status != SYNC_SYNCED) return false;
@@ -431,12 +431,12 @@ void promise_delete(struct world *w, struct trip *trip, const struct sim_point *
                  collection);
 }
 
-void promise_tomb_dropped(struct world *w, const struct run *run, int id)
+void promise_tombstone_dropped(struct world *w, const struct run *run, int id)
 {
     size_t last = w->mongo.last_of[id];
-    int64_t age = w->now - w->mongo.tombed_ms[id];
+    int64_t age = w->now - w->mongo.tombstone_ms[id];
     if (w->clocks_jumped || mongo_doc(w, id) || !last) return;
-    if (w->mongo.log[last - 1].commit_ms > w->mongo.tombed_ms[id]) return; /* deleted again since */
+    if (w->mongo.log[last - 1].commit_ms > w->mongo.tombstone_ms[id]) return; /* deleted again since */
     if ((int64_t)last > run->received) return; /* a read before that finds it, and the event is yet to come */
     if (age < run->config.lease_ms + run->config.index_timeout_ms)
         sim_fail(w, "Deletes: the tomb of document %d is dropped after %lld ms", id, (long long)age);
@@ -470,7 +470,7 @@ void promise_needed(struct world *w, const struct run *run, const char *text)
     int vector = number_after(text, "model ") * 100 + number_after(text, "text ");
     int doc = number_after(text, "doc ");
     const struct sim_point *p = qdrant_point(&w->qdrant[collection], key);
-    const struct sim_doc *is = mongo_doc(w, doc);
+    const struct sim_document *is = mongo_doc(w, doc);
     if (!p || p->foreign || p->vector != vector || p->doc != doc) return;
     bool recorded = is && is->record.entries && is->record.entries[collection].present;
     if (run->was_empty[collection] && !recorded) return; /* a first scan asks no points */
@@ -492,7 +492,7 @@ void promise_heals(struct world *w, struct run *run, const char *because)
     enum engine_phase phase = engine_phase(run->engine);
     if (phase != PHASE_RUN && phase != PHASE_PROBE) return;
     engine_snapshot(run->engine, &s);
-    if (!s.scanning || !s.scan_doubt)
+    if (!s.scanning || !s.scan_verifies)
         sim_fail(w, "Self-healing: %s compares nothing, although %s", run->owner, because);
 }
 
@@ -551,29 +551,29 @@ static bool any_down(const struct world *w, const struct run *run)
 
 /* Nothing else was to be done, and it has not come back to a document when its time had come. (What an
  * earlier holder put late it finds by and by.) */
-static void check_tombs(struct world *w, struct run *run)
+static void check_tombstones(struct world *w, struct run *run)
 {
     if (any_down(w, run)) run->busy_ms = w->now;
-    if (w->clocks_jumped || w->now < run->busy_ms + TOMB_LATE_MS) return;
+    if (w->clocks_jumped || w->now < run->busy_ms + TOMBSTONE_LATE_MS) return;
     for (int id = 0; id < w->ids; id++) {
-        const struct tomb *tomb = &w->mongo.tombs[id];
-        int64_t due = tomb->due_ms - SIM_EPOCH_MS;
-        bool own = w->mongo.tomb_epoch[id] == run->epoch;
-        if (w->mongo.tombed[id] && own && w->now > due + TOMB_LATE_MS)
+        const struct tombstone *tombstone = &w->mongo.tombstones[id];
+        int64_t due = tombstone->due_ms - SIM_EPOCH_MS;
+        bool own = w->mongo.tombstone_epoch[id] == run->epoch;
+        if (w->mongo.with_tombstone[id] && own && w->now > due + TOMBSTONE_LATE_MS)
             sim_fail(w, "Deletes: at rest: the tomb of %d has been due for %lld ms", id,
                      (long long)(w->now - due));
     }
 }
 
 /* Documents whose business id another one holds too. */
-static size_t rivals(const struct world *w)
+static size_t duplicate_ids(const struct world *w)
 {
-    size_t count = 0, holders[SIM_KEYS] = {0};
+    size_t count = 0, duplicates[SIM_KEYS] = {0};
     for (int id = 0; id < w->ids; id++) {
-        const struct sim_doc *doc = mongo_doc(w, id);
-        if (doc && doc->key != SIM_NO_KEY) holders[doc->key]++;
+        const struct sim_document *doc = mongo_doc(w, id);
+        if (doc && doc->key != SIM_NO_KEY) duplicates[doc->key]++;
     }
-    for (int key = 0; key < SIM_KEYS; key++) count += holders[key] > 1 ? holders[key] : 0;
+    for (int key = 0; key < SIM_KEYS; key++) count += duplicates[key] > 1 ? duplicates[key] : 0;
     return count;
 }
 
@@ -585,7 +585,7 @@ static size_t rivals(const struct world *w)
 static void check_memory(struct world *w, size_t documents)
 {
     size_t most = w->max_docs + w->batch_size + 16;
-    if (documents > most && documents > most + rivals(w))
+    if (documents > most && documents > most + duplicate_ids(w))
         sim_fail(w, "Memory: %zu documents in work, %zu are allowed", documents, w->max_docs);
 }
 
@@ -616,5 +616,5 @@ void promise_rest(struct world *w, struct run *run)
     run->rest_checked_ms = w->now;
     if (!idle(w, run)) return;
     check_rest(w, run);
-    check_tombs(w, run);
+    check_tombstones(w, run);
 }

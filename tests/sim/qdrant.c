@@ -94,7 +94,7 @@ static void recover(struct world *w, struct sim_collection *c)
 }
 
 /* What confirmed is looked at as the collection; the other one is its twin, and dead. */
-static void mark_dead(struct world *w, struct sim_collection *c, struct sim_collection *missed)
+static void note_dead(struct world *w, struct sim_collection *c, struct sim_collection *missed)
 {
     sim_trace(w, "a replica of collection %zu is marked dead", number_of(w, c));
     if (missed == c) {
@@ -142,11 +142,11 @@ void qdrant_calm(struct world *w)
     }
 }
 
-bool qdrant_told(const struct world *w, size_t collection, int key)
+bool qdrant_reported(const struct world *w, size_t collection, int key)
 {
     for (int id = 0; id < w->ids; id++) {
-        const struct owed_points *owed = &w->mongo.tombs[id].owed;
-        for (size_t i = 0; w->mongo.tombed[id] && i < owed->count; i++)
+        const struct owed_points *owed = &w->mongo.tombstones[id].owed;
+        for (size_t i = 0; w->mongo.with_tombstone[id] && i < owed->count; i++)
             if (owed->items[i].collection == collection && sim_key(owed->items[i].id) == key) return true;
     }
     return false;
@@ -172,7 +172,7 @@ void qdrant_noted(struct world *w, const struct run *run, const struct owed_poin
 /* One whose new text never embeds is not written any more. */
 static bool keeps_what_it_had(const struct world *w, size_t collection, const struct sim_point *p)
 {
-    const struct sim_doc *doc = mongo_doc(w, p->doc);
+    const struct sim_document *doc = mongo_doc(w, p->doc);
     return doc && doc->text[collection] == SIM_POISON;
 }
 
@@ -257,7 +257,7 @@ static bool only_stamps(const struct world *w, size_t collection, const struct s
                         const struct point_write *p)
 {
     int id = sim_doc_number(p->doc);
-    const struct sim_doc *doc = mongo_doc(w, id);
+    const struct sim_document *doc = mongo_doc(w, id);
     bool left = doc && doc->record.entries && doc->record.entries[collection].status != SYNC_SYNCED;
     return left && !point->foreign && point->doc == id && strcmp(point->content_hash, p->content_hash) == 0 &&
            strcmp(point->payload_hash, p->payload_hash) == 0;
@@ -373,10 +373,10 @@ static void write_some(struct world *w, struct sim_collection *c, struct trip *t
 
 /* ---- reads ---- */
 
-static void see(const struct sim_point *p, bool vector, struct witness *out)
+static void see(const struct sim_point *p, bool vector, struct stamp *out)
 {
     char text[32];
-    *out = (struct witness){.ours = !p->foreign, .foreign = p->foreign, .epoch = p->epoch};
+    *out = (struct stamp){.ours = !p->foreign, .foreign = p->foreign, .epoch = p->epoch};
     sim_point_id(p->key, out->point_id);
     out->further = vector && p->further;
     if (vector && !p->foreign && p->vector != NULLS_VECTOR) {
@@ -417,14 +417,14 @@ static void do_lookup(struct world *w, struct sim_collection *c, const struct tr
     req->lookup.found = calloc(c->count + 1, sizeof *req->lookup.found);
     for (size_t i = 0; i < c->count; i++) {
         if (!asked_for(req, &c->points[i])) continue;
-        struct witness *found = &req->lookup.found[req->lookup.found_count++];
+        struct stamp *found = &req->lookup.found[req->lookup.found_count++];
         see(&c->points[i], vector_asked_for(req, &c->points[i]), found);
         const struct sim_point *other = c->twin ? qdrant_point(c->twin, c->points[i].key) : NULL;
         found->differs = req->lookup.agreed && c->twin && (!other || !same_point(&c->points[i], other));
         if (req->lookup.whole && found->ours) /* what is really there, whatever it says of itself */
             sim_text(found->payload_hash, sizeof found->payload_hash, "payload-", c->points[i].payload);
     }
-    qsort(req->lookup.found, req->lookup.found_count, sizeof *req->lookup.found, witness_compare);
+    qsort(req->lookup.found, req->lookup.found_count, sizeof *req->lookup.found, stamp_compare);
 }
 
 static void do_scroll(struct sim_collection *c, struct req *req)
@@ -533,7 +533,7 @@ static void write_all(struct world *w, struct sim_collection *c, struct trip *tr
     if (!c->twin || (first && (second || c->twin->dead))) {
         settled(c, req);
     } else if ((first || second) && !w->strict) {
-        mark_dead(w, c, first ? c->twin : c);
+        note_dead(w, c, first ? c->twin : c);
         unsettled(c, req, NULL);
     } else {
         lks_fail(&req->err, LKS_E_QDRANT_UNAVAILABLE, "1 out of 1 shards failed to apply operation");
@@ -781,7 +781,7 @@ static struct sim_point *some_point(struct world *w, struct sim_collection **of)
         if (hides_a_loss(w, *of)) continue;
         for (size_t k = 0; k < (*of)->count && w->setup.on[i]; k++) {
             struct sim_point *p = &(*of)->points[k];
-            const struct sim_doc *doc = p->foreign ? NULL : mongo_doc(w, p->doc);
+            const struct sim_document *doc = p->foreign ? NULL : mongo_doc(w, p->doc);
             if (doc && doc->text[i] != SIM_POISON) return p;
         }
     }

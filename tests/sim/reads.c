@@ -9,7 +9,7 @@
 #include "sim.h"
 
 #define PAGE_DOCS 5 /* small pages, so that much happens between two */
-#define PAGE_HOLDERS 3
+#define PAGE_DUPLICATES 3
 
 static size_t snapshot(struct world *w, const struct run *run, cluster_time after)
 {
@@ -21,7 +21,7 @@ static size_t snapshot(struct world *w, const struct run *run, cluster_time afte
     return stale + sim_below(w, FAULT_STALE_READ, newest - stale + 1);
 }
 
-static bson_t *body_of(const struct sim_doc *doc, int id)
+static bson_t *body_of(const struct sim_document *doc, int id)
 {
     bson_t *b = bson_new();
     char name[16];
@@ -37,7 +37,7 @@ static bson_t *body_of(const struct sim_doc *doc, int id)
 }
 
 /* The record's entries of the collections that this run has enabled. */
-static void read_record(const struct run *run, const struct sim_doc *doc, struct record *out)
+static void read_record(const struct run *run, const struct sim_document *doc, struct record *out)
 {
     if (!doc || !doc->record.entries) return;
     if (!record_init(out, run->config.collection_count)) abort();
@@ -56,20 +56,20 @@ static size_t read_later(struct world *w, size_t at)
     return at + sim_below(w, FAULT_STALE_READ, newest - at + 1);
 }
 
-static void read_doc(struct world *w, struct run *run, int id, size_t at, struct source_doc *out)
+static void read_doc(struct world *w, struct run *run, int id, size_t at, struct source_document *out)
 {
-    const struct sim_doc *doc = mongo_doc_at(w, id, at);
+    const struct sim_document *doc = mongo_doc_at(w, id, at);
     memset(out, 0, sizeof *out);
     out->id = sim_id(id);
     out->bytes = 100;
-    run->ahead[id] = (int64_t)mongo_told(w, id, at) > run->received;
+    run->ahead[id] = (int64_t)mongo_reported(w, id, at) > run->received;
     if (!doc) return;
     out->body = body_of(doc, id);
     read_record(run, w->beside ? mongo_recorded_at(w, id, read_later(w, at)) : doc, &out->record);
     int owner = mongo_owner(w, doc->key, at);
     if (owner >= 0 && owner < id) out->owner = sim_id(owner);
     for (int other = id + 1; other < w->ids && doc->key != SIM_NO_KEY; other++) {
-        const struct sim_doc *higher = mongo_doc_at(w, other, at);
+        const struct sim_document *higher = mongo_doc_at(w, other, at);
         if (higher && higher->key == doc->key) out->contested = true;
     }
 }
@@ -132,7 +132,7 @@ static bool entry_due(const struct req *req, size_t i, const struct entry *en, i
     return false;
 }
 
-static bool contradicts(const struct run *run, const struct sim_doc *doc)
+static bool contradicts(const struct run *run, const struct sim_document *doc)
 {
     struct record record = {.present = false};
     read_record(run, doc, &record);
@@ -152,7 +152,7 @@ static void do_due(struct world *w, const struct run *run, struct req *req)
     req->due.next_ms = NO_TIME;
     req->due.end = true;
     for (int id = req->due.from ? sim_id_number(req->due.from) + 1 : 0; id < w->ids; id++) {
-        const struct sim_doc *doc = mongo_recorded_at(w, id, at);
+        const struct sim_document *doc = mongo_recorded_at(w, id, at);
         bool due = false;
         if (!mongo_doc_at(w, id, at)) continue;
         if (req->due.contradicting) due = doc && contradicts(run, doc);
@@ -169,34 +169,34 @@ static void do_due(struct world *w, const struct run *run, struct req *req)
     }
 }
 
-static void do_holders(struct world *w, const struct run *run, struct req *req)
+static void do_duplicates(struct world *w, const struct run *run, struct req *req)
 {
     size_t at = snapshot(w, run, 0);
-    if (req->holders.max_ids > PAGE_HOLDERS) req->holders.max_ids = PAGE_HOLDERS;
-    req->holders.ids = calloc(req->holders.max_ids, sizeof *req->holders.ids);
-    int id = req->holders.from ? sim_id_number(req->holders.from) + 1 : 0;
-    for (; id < w->ids && req->holders.id_count < req->holders.max_ids; id++) {
-        const struct sim_doc *doc = mongo_doc_at(w, id, at);
+    if (req->duplicates.max_ids > PAGE_DUPLICATES) req->duplicates.max_ids = PAGE_DUPLICATES;
+    req->duplicates.ids = calloc(req->duplicates.max_ids, sizeof *req->duplicates.ids);
+    int id = req->duplicates.from ? sim_id_number(req->duplicates.from) + 1 : 0;
+    for (; id < w->ids && req->duplicates.id_count < req->duplicates.max_ids; id++) {
+        const struct sim_document *doc = mongo_doc_at(w, id, at);
         char key[16];
         if (!doc || doc->key == SIM_NO_KEY) continue;
         snprintf(key, sizeof key, "k%d", doc->key);
-        for (size_t i = 0; i < req->holders.count; i++)
-            if (strcmp(req->holders.keys[i], key) == 0) {
-                req->holders.ids[req->holders.id_count++] = sim_id(id);
+        for (size_t i = 0; i < req->duplicates.count; i++)
+            if (strcmp(req->duplicates.keys[i], key) == 0) {
+                req->duplicates.ids[req->duplicates.id_count++] = sim_id(id);
                 break;
             }
     }
 }
 
-static void do_tally(struct world *w, const struct run *run, struct req *req)
+static void do_record_counts(struct world *w, const struct run *run, struct req *req)
 {
     size_t at = snapshot(w, run, 0);
-    req->tally.with_point = calloc(SIM_COLLECTIONS, sizeof *req->tally.with_point);
+    req->record_counts.with_point = calloc(SIM_COLLECTIONS, sizeof *req->record_counts.with_point);
     for (int id = 0; id < w->ids; id++) {
-        const struct sim_doc *doc = mongo_recorded_at(w, id, at);
+        const struct sim_document *doc = mongo_recorded_at(w, id, at);
         if (!w->beside && !mongo_doc_at(w, id, at)) continue;
         for (size_t i = 0; i < run->config.collection_count && doc; i++)
-            if (doc->record.entries[run->which[i]].point_id[0]) req->tally.with_point[i]++;
+            if (doc->record.entries[run->which[i]].point_id[0]) req->record_counts.with_point[i]++;
     }
 }
 
@@ -227,14 +227,14 @@ void mongo_read(struct world *w, struct trip *trip)
     case REQ_DUE:
         do_due(w, trip->run, trip->req);
         break;
-    case REQ_HOLDERS:
-        do_holders(w, trip->run, trip->req);
+    case REQ_DUPLICATES:
+        do_duplicates(w, trip->run, trip->req);
         break;
     case REQ_ORPHAN_RECORDS:
         do_orphan_records(w, trip->run, trip->req);
         break;
     default:
-        do_tally(w, trip->run, trip->req);
+        do_record_counts(w, trip->run, trip->req);
         break;
     }
 }

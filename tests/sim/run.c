@@ -53,7 +53,7 @@ static uint64_t fault_set(const char *names)
     return set;
 }
 
-static bool world_passes(uint64_t seed, const struct plan *plan)
+static bool world_holds(uint64_t seed, const struct plan *plan)
 {
     struct world summary;
     bool good = sim_world(seed, &plan->limits, plan->trace, &summary);
@@ -81,7 +81,7 @@ static int run_lines(const struct plan *plan, uint64_t first_line)
         uint64_t first = plan->from + line * PER_LINE, last = first + PER_LINE, bad = 0;
         if (last > plan->from + plan->seeds) last = plan->from + plan->seeds;
         for (uint64_t seed = first; seed < last; seed++) {
-            bad += !world_passes(seed, plan);
+            bad += !world_holds(seed, plan);
             if (bad && plan->first_only) break;
         }
         /* without a number: the jobs end in any order */
@@ -176,10 +176,10 @@ static void read_options(int argc, char **argv, struct plan *plan)
 int main(int argc, char **argv)
 {
     struct plan plan = {.from = 1, .seeds = DEFAULT_SEEDS, .limits = no_limits};
-    const char *wish = getenv("LOCKSTEP_TEST_SEEDS");
+    const char *request = getenv("LOCKSTEP_TEST_SEEDS");
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     plan.jobs = cores > 1 ? (int)cores : 1;
-    if (wish && *wish) plan.seeds = number(wish);
+    if (request && *request) plan.seeds = number(request);
     read_options(argc, argv, &plan);
     if (plan.trace || plan.first_only || plan.jobs < 1) plan.jobs = 1;
     log_setup(plan.trace ? LOG_LEVEL_DEBUG : LOG_LEVEL_OFF, false);

@@ -101,7 +101,7 @@ struct setup {
 };
 
 /* What a document says; f() of it is what Qdrant must hold. */
-struct sim_doc {
+struct sim_document {
     bool exists;
     int key;                   /* SIM_NO_KEY: the field is missing */
     int text[SIM_COLLECTIONS]; /* 0: nothing to embed */
@@ -121,7 +121,7 @@ struct entry_log {
     bool replaced;
     bool record_too; /* an update that also wrote to the record */
     char key[8];     /* the field an update changed */
-    struct sim_doc doc;
+    struct sim_document doc;
     int64_t commit_ms; /* majority-committed from here on */
     int64_t wall_ms;
     size_t before; /* the previous entry of this document plus one; 0: none */
@@ -137,25 +137,25 @@ struct sim_mongo {
     struct entry_log *log;
     size_t count, capacity;
     size_t first;                /* older ones are forgotten by the stream */
-    size_t told;                 /* some stream has told of all before */
+    size_t reported;             /* some stream has told of all before */
     size_t last_of[SIM_MAX_IDS]; /* plus one; 0: never there */
     struct sim_state saved;
     uint64_t epoch, unproven;
     char owner[24];
     int64_t lease_until; /* by the server's wall clock */
     bool lease_clean, lease_released;
-    struct tomb tombs[SIM_MAX_IDS];
-    bool tombed[SIM_MAX_IDS];
-    uint64_t tomb_epoch[SIM_MAX_IDS]; /* of who put it */
-    int64_t tombed_ms[SIM_MAX_IDS];
+    struct tombstone tombstones[SIM_MAX_IDS];
+    bool with_tombstone[SIM_MAX_IDS];
+    uint64_t tombstone_epoch[SIM_MAX_IDS]; /* of who put it */
+    int64_t tombstone_ms[SIM_MAX_IDS];
     int64_t down_until;
     int64_t clock_off_ms;
     int64_t last_commit_ms;
     uint64_t elections; /* that undid writes */
     int64_t refuses_until[SIM_MAX_IDS];
-    bool swapped;                     /* it is another server, and has no documents */
-    size_t oldest;                    /* no member of it has an older state than this */
-    struct sim_doc away[SIM_MAX_IDS]; /* what the right one had */
+    bool swapped;                          /* it is another server, and has no documents */
+    size_t oldest;                         /* no member of it has an older state than this */
+    struct sim_document away[SIM_MAX_IDS]; /* what the right one had */
 };
 
 /* What a point said for a while. */
@@ -246,7 +246,7 @@ struct run {
     char digests[SIM_COLLECTIONS][32];
     size_t which[SIM_COLLECTIONS]; /* the world's number of each enabled collection */
     int64_t started_ms, paused_until, clock_off_ms, rest_checked_ms;
-    int64_t busy_ms; /* until then it had something else to do than to come back to tombs */
+    int64_t busy_ms; /* until then it had something else to do than to come back to tombstones */
     uint64_t epoch;
     size_t outstanding;              /* requests in the world's hands */
     uint64_t tick;                   /* number of the timer that counts */
@@ -267,7 +267,7 @@ struct run {
     uint64_t met_epoch;           /* a look showed one above its own, and no count came since; 0: none */
     bool allowed;                 /* a person has allowed it to delete what it holds */
     bool lists_refused;           /* it has listed the documents whose record was refused */
-    bool unclean;                 /* the last holder did not end well, and not all tombs were listed since */
+    bool unclean; /* the last holder did not end well, and not all tombstones were listed since */
     bool sure[SIM_COLLECTIONS]
              [SIM_MAX_IDS]; /* what it heard last of a document's point came in time, or was seen */
 };
@@ -294,7 +294,7 @@ struct world {
     int64_t pause_ms; /* the application writes as long, and is silent as long; 0: never silent */
     uint64_t writes;
     int64_t silent_until;
-    bool strike, tamper; /* what others still do to our points when everything is in step */
+    bool strike, tamper; /* what others still do to our points when everything is in sync */
     bool replicated;     /* collections have two replicas */
     bool strict;         /* and a write must reach both */
     bool polls;          /* no change streams here */
@@ -382,16 +382,16 @@ void mongo_put_back(struct world *w, int id);
 void mongo_fault(struct world *w);
 void mongo_truncate(struct world *w);
 /* The document now; NULL if there is none. */
-const struct sim_doc *mongo_doc(const struct world *w, int id);
+const struct sim_document *mongo_doc(const struct world *w, int id);
 /* The document as of the first `entries` entries of the oplog; NULL if there was none. */
-const struct sim_doc *mongo_doc_at(const struct world *w, int id, size_t entries);
+const struct sim_document *mongo_doc_at(const struct world *w, int id, size_t entries);
 /* What has the record of a document, which itself need not exist; NULL if there is no record. */
-const struct sim_doc *mongo_recorded_at(const struct world *w, int id, size_t entries);
+const struct sim_document *mongo_recorded_at(const struct world *w, int id, size_t entries);
 /* The newest of the first `entries` entries by which the application says something of the document; 0 if
  * there is none. */
-size_t mongo_told(const struct world *w, int id, size_t entries);
+size_t mongo_reported(const struct world *w, int id, size_t entries);
 size_t mongo_committed(const struct world *w);
-struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const struct sim_doc *doc);
+struct entry_log *mongo_append(struct world *w, int id, enum change_op op, const struct sim_document *doc);
 int64_t mongo_wall(const struct world *w);
 void mongo_free(struct world *w);
 struct docid *sim_id(int id);
@@ -419,9 +419,10 @@ void qdrant_init(struct world *w);
 /* All that it has was confirmed to somebody. */
 void qdrant_confirm(struct sim_collection *c);
 void qdrant_submit(struct trip *trip);
-/* Is there a tomb that says that some replicas may have this point? */
-bool qdrant_told(const struct world *w, size_t collection, int key);
-/* Only a daemon that died, or lost its lease, before it could put such a tomb knew that one replica has it.
+/* Is there a tombstone that says that some replicas may have this point? */
+bool qdrant_reported(const struct world *w, size_t collection, int key);
+/* Only a daemon that died, or lost its lease, before it could put such a tombstone knew that one replica has
+ * it.
  */
 bool qdrant_excused(const struct world *w, const struct sim_collection *c, const struct sim_point *p);
 /* It is noted that some replicas may have these points. */
@@ -431,7 +432,7 @@ void qdrant_calm(struct world *w);
 /* Do both replicas hold the same? Sets w->failure. */
 void qdrant_same(struct world *w, struct sim_collection *c);
 void qdrant_fault(struct world *w);
-/* When all is in step, somebody takes one of our points away, */
+/* When all is in sync, somebody takes one of our points away, */
 void qdrant_lose_one(struct world *w);
 /* or changes its payload under the hashes that tell of it. False if there is none. */
 bool qdrant_tamper(struct world *w);
@@ -447,7 +448,8 @@ void embedders_fault(struct world *w);
 /* Has it failed on any text that this document ever had? */
 bool embedder_ever_refused(const struct world *w, int id, size_t collection);
 /* What such a document should have: kind, point id and hashes; nothing that would have to be freed. */
-void sim_make(const struct setup *setup, const struct sim_doc *doc, size_t collection, struct made *made);
+void sim_make(const struct setup *setup, const struct sim_document *doc, size_t collection,
+              struct made *made);
 void sim_point_id(int key, char id[POINT_ID_BYTES]);
 int sim_key(const char *point_id);
 int sim_doc_number(const char *json);
@@ -469,8 +471,8 @@ void promise_deadline(struct world *w, const struct run *run, const struct req *
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection);
 /* 5. So many points of the collection have no document that a sweep may delete none. */
 bool promise_holds(const struct world *w, size_t collection);
-/* 5. A tomb stays until nobody can be writing any more. */
-void promise_tomb_dropped(struct world *w, const struct run *run, int id);
+/* 5. A tombstone stays until nobody can be writing any more. */
+void promise_tombstone_dropped(struct world *w, const struct run *run, int id);
 /* 8. What has to start a comparing scan does. */
 void promise_heals(struct world *w, struct run *run, const char *because);
 /* No embedding is asked for that the point has already. */
@@ -489,7 +491,7 @@ void promise_said(struct world *w, size_t collection, const struct sim_point *po
 /* ---- check.c ---- */
 /* True if Qdrant holds what the documents say, no more, and the records say so. Otherwise sets w->failure.
  * What is broken on purpose is left out. */
-bool check_in_step(struct world *w);
+bool check_in_sync(struct world *w);
 
 /* ---- shrink.c ---- */
 int shrink(uint64_t seed, struct limits *limits);

@@ -34,7 +34,7 @@ static void open_stream(struct world *w, struct run *run, struct req *req)
     run->stream_lost = from < w->mongo.first; /* a quiet collection lets that look fine */
     run->stream_at = run->stream_lost ? w->mongo.first : from;
     if (run->stream_lost) {
-        run->skipped_from = from > w->mongo.told ? from : w->mongo.told;
+        run->skipped_from = from > w->mongo.reported ? from : w->mongo.reported;
         run->skipped_until = w->mongo.first;
     }
     run->stream_proven = !req->stream_open.token && !req->stream_open.at;
@@ -47,7 +47,7 @@ static void open_stream(struct world *w, struct run *run, struct req *req)
 }
 
 /* Of the fields of a document that came whole. */
-static char **names_of(const struct sim_doc *doc)
+static char **names_of(const struct sim_document *doc)
 {
     char **names = calloc(SIM_COLLECTIONS + 3, sizeof *names);
     size_t count = 0;
@@ -98,7 +98,7 @@ static void give_events(struct world *w, struct run *run, struct req *req, size_
                         &req->stream_next.changes[req->stream_next.change_count++]);
     }
     if (run->saw < run->stream_at) run->saw = run->stream_at;
-    if (w->mongo.told < run->stream_at) w->mongo.told = (size_t)run->stream_at;
+    if (w->mongo.reported < run->stream_at) w->mongo.reported = (size_t)run->stream_at;
     if (req->stream_next.change_count > 0) run->stream_proven = true;
     if (!run->stream_proven && req->stream_next.change_count == 0 && probe(w, run, req) != LKS_E_OK) {
         run->stream_open = false;

@@ -1,5 +1,5 @@
 /*
- * world.c - virtual time, chance, and the course of one seed: chaos, then quiet, until everything is in step;
+ * world.c - virtual time, chance, and the course of one seed: chaos, then quiet, until everything is in sync;
  * then all daemons stop, and one that starts anew must find nothing to do.
  */
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include "sim.h"
 
-#define SETTLE_MS 900000   /* how long it may take after the chaos until everything is in step */
+#define SETTLE_MS 900000   /* how long it may take after the chaos until everything is in sync */
 #define END_MS 120000      /* for daemons to stop, and for one to find nothing to do */
 #define LOOK_MS 20000      /* of that */
 #define MAX_EVENTS 5000000 /* more is a loop */
@@ -325,7 +325,7 @@ struct course {
     int64_t until, next_check;
     const struct run *asked;    /* for a comparison */
     uint64_t compares;          /* how many were over when it was */
-    uint64_t parked;            /* and parts that had been put aside */
+    uint64_t deferred;          /* and parts that had been put aside */
     uint64_t embedded, written; /* when everything had stopped */
     size_t entries;             /* of the oplog, likewise */
     bool clean;
@@ -354,7 +354,7 @@ static uint64_t writes_to_qdrant(const struct world *w)
 /* All that the record said before this entry was `synced`: there was nothing to correct, nor to try again. */
 static bool was_synced(const struct world *w, const struct entry_log *en)
 {
-    const struct sim_doc *before = en->before ? &w->mongo.log[en->before - 1].doc : NULL;
+    const struct sim_document *before = en->before ? &w->mongo.log[en->before - 1].doc : NULL;
     if (!before || !before->record.entries) return false;
     /* of changes that were recorded together only the last may be told of again */
     if (record_names_hash(before->record.modified_fields) !=
@@ -386,11 +386,11 @@ static bool half_foreign(struct sim_collection *c, int key)
     return a && b && a->foreign != b->foreign;
 }
 
-/* A point that some replicas may have is written or deleted once more, when its tomb is looked at. */
+/* A point that some replicas may have is written or deleted once more, when its tombstone is looked at. */
 static bool anything_owed(struct world *w)
 {
     for (int id = 0; id < w->ids; id++)
-        if (w->mongo.tombed[id] && w->replicated) return true;
+        if (w->mongo.with_tombstone[id] && w->replicated) return true;
     for (size_t c = 0; c < SIM_COLLECTIONS; c++)
         for (int key = 0; key < SIM_KEYS; key++)
             if (w->qdrant[c].unsettled[key] || half_foreign(&w->qdrant[c], key)) return true;
@@ -403,10 +403,10 @@ static void end_all(struct world *w, struct course *c)
     enter(w, c, STOP, END_MS);
 }
 
-static uint64_t parked(const struct engine_snapshot *s)
+static uint64_t deferred(const struct engine_snapshot *s)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < s->collection_count; i++) sum += s->collections[i].parked;
+    for (size_t i = 0; i < s->collection_count; i++) sum += s->collections[i].deferred;
     return sum;
 }
 
@@ -416,22 +416,22 @@ static void ask_to_compare(struct course *c, const struct run *run)
     engine_snapshot(run->engine, &s);
     c->asked = run;
     c->compares = s.compares;
-    c->parked = parked(&s);
+    c->deferred = deferred(&s);
     engine_compare(run->engine, &(struct engine_compare){.whole = true});
 }
 
-/* It says that some change waits. Of a delete that failed it is known only when its tomb is looked at whether
- * that came out well. */
-static bool says_behind(const struct world *w, const struct run *run)
+/* It says that some change waits. Of a delete that failed it is known only when its tombstone is looked at
+ * whether that came out well. */
+static bool says_lag(const struct world *w, const struct run *run)
 {
     struct engine_snapshot s;
     for (int id = 0; id < w->ids; id++)
-        if (w->mongo.tombed[id]) return false;
+        if (w->mongo.with_tombstone[id]) return false;
     engine_snapshot(run->engine, &s);
-    return s.behind_wall_ms != NO_TIME;
+    return s.lag_since_wall_ms != NO_TIME;
 }
 
-/* Everything is in step: what others do to our points now, nobody tells of. */
+/* Everything is in sync: what others do to our points now, nobody tells of. */
 static void settled(struct world *w, struct course *c, const struct run *run)
 {
     struct engine_snapshot s;
@@ -460,7 +460,7 @@ static bool repaired(struct world *w, struct course *c)
     engine_snapshot(run->engine, &s);
     if (s.compares == c->compares) return false;
     if (s.compare_partial ||
-        parked(&s) != c->parked) { /* a collection was not ready, as the person is told */
+        deferred(&s) != c->deferred) { /* a collection was not ready, as the person is told */
         ask_to_compare(c, run);
         return false;
     }
@@ -507,7 +507,7 @@ static bool repaired_after_another(struct world *w, struct course *c)
     engine_snapshot(run->engine, &s);
     if (!w->other.there && !s.another_epoch) return true;
     if (run == c->asked && s.compares == c->compares) return false;
-    bool partial = c->stage == SETTLE && (s.compare_partial || parked(&s) != c->parked);
+    bool partial = c->stage == SETTLE && (s.compare_partial || deferred(&s) != c->deferred);
     if (run == c->asked && !partial && !s.another_epoch) {
         w->other.there = false;
         return true;
@@ -516,7 +516,7 @@ static bool repaired_after_another(struct world *w, struct course *c)
     if (engine_compare(run->engine, &(struct engine_compare){.whole = true})) {
         c->asked = run;
         c->compares = s.compares;
-        c->parked = parked(&s);
+        c->deferred = deferred(&s);
     }
     return false;
 }
@@ -538,7 +538,7 @@ static void advance(struct world *w, struct course *c)
         if (w->mongo.swapped) break;
         if (!repaired_after_another(w, c)) {
             if (last) sim_fail(w, "Self-healing: the repair after another installation does not end");
-        } else if (check_in_step(w)) {
+        } else if (check_in_sync(w)) {
             w->broken_embedder = w->broken_collection = -1;
             if (c->stage == OTHERS_SETTLE) {
                 enter(w, c, SETTLE, SETTLE_MS);
@@ -547,9 +547,9 @@ static void advance(struct world *w, struct course *c)
             const struct run *run = daemon_at_work(w);
             if (!daemons_calm(w)) {
                 if (last) sim_fail(w, "Liveness: a daemon is paused for ever");
-            } else if (run && engine_docs_in_work(run->engine) == 0 && !says_behind(w, run)) {
+            } else if (run && engine_docs_in_work(run->engine) == 0 && !says_lag(w, run)) {
                 settled(w, c, run);
-            } else if (run && last && says_behind(w, run)) {
+            } else if (run && last && says_lag(w, run)) {
                 sim_fail(w, "Retry: everything is in step, and %s says that a change waits", run->owner);
             } else if (last) {
                 sim_fail(w, "Memory: everything is in step, and yet documents are in work");
@@ -583,7 +583,7 @@ static void advance(struct world *w, struct course *c)
     case LOOK:
         if (!last) break;
         nothing_done(w, c);
-        if (!w->failure[0] && check_in_step(w)) c->stage = OVER;
+        if (!w->failure[0] && check_in_sync(w)) c->stage = OVER;
         break;
     case CHAOS:
     case OVER:

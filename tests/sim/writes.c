@@ -1,6 +1,6 @@
 /*
- * writes.c - what is written to the simulated MongoDB: records by compare-and-set, the engine's state, tombs
- * and the lease; and the way there and back for all its requests.
+ * writes.c - what is written to the simulated MongoDB: records by compare-and-set, the engine's state,
+ * tombstones and the lease; and the way there and back for all its requests.
  *
  * A majority write is answered when it is committed; an election may undo it before that.
  */
@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-#define TOMBS_LISTED 3 /* small pages, so that much happens between two */
+#define TOMBSTONES_LISTED 3 /* small pages, so that much happens between two */
 
 /* ---- records ---- */
 
@@ -49,8 +49,8 @@ static void set_names(struct record *record, char *const *names)
 static enum lks_code write_record(struct world *w, const struct run *run, const struct record_write *write)
 {
     int id = sim_id_number(write->id);
-    const struct sim_doc *now = mongo_doc(w, id), gone = {.exists = false};
-    const struct sim_doc *is = mongo_recorded_at(w, id, w->mongo.count);
+    const struct sim_document *now = mongo_doc(w, id), gone = {.exists = false};
+    const struct sim_document *is = mongo_recorded_at(w, id, w->mongo.count);
     struct record record, none = {.present = false};
     if (!now && !(w->beside && is)) return LKS_E_NOT_FOUND; /* the adapter takes it back */
     if (!w->quiet && w->now < w->mongo.refuses_until[id]) return LKS_E_REFUSED;
@@ -65,7 +65,7 @@ static enum lks_code write_record(struct world *w, const struct run *run, const 
     if (!good) abort();
     if (write->after->modified_fields) set_names(&record, write->after->modified_fields);
     record.present = true;
-    struct sim_doc doc = now ? *now : gone;
+    struct sim_document doc = now ? *now : gone;
     doc.record = record;
     doc.overall = record_overall(write->after);
     mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
@@ -73,13 +73,13 @@ static enum lks_code write_record(struct world *w, const struct run *run, const 
     return LKS_E_OK;
 }
 
-/* A record beside a document that is gone goes with the tomb. False: the way there was cut off first. */
+/* A record beside a document that is gone goes with the tombstone. False: the way there was cut off first. */
 static bool drop_record(struct world *w, int id)
 {
-    const struct sim_doc *now = mongo_doc(w, id), gone = {.exists = false};
+    const struct sim_document *now = mongo_doc(w, id), gone = {.exists = false};
     if (!w->beside || !mongo_recorded_at(w, id, w->mongo.count)) return true;
     if (sim_chance(w, FAULT_MONGO_ERROR)) return false;
-    struct sim_doc doc = now ? *now : gone;
+    struct sim_document doc = now ? *now : gone;
     doc.record = (struct record){.present = false};
     mongo_append(w, id, CHANGE_UPDATE, &doc)->own = true;
     return true;
@@ -105,7 +105,7 @@ static void take_lease(struct world *w, struct run *run, struct req *req)
     int64_t now = mongo_wall(w);
     if (m->owner[0] && !m->lease_released && now < m->lease_until && strcmp(m->owner, run->owner) != 0) {
         req->lease.remaining_ms = m->lease_until - now;
-        req->lease.holder = strdup(m->owner);
+        req->lease.lease_holder = strdup(m->owner);
         return;
     }
     uint64_t second = (uint64_t)(now / 1000);
@@ -133,7 +133,7 @@ static void raise_lease(struct world *w, struct run *run, struct req *req)
     m->epoch = req->lease.raise_to;
     m->unproven = 0;
     m->lease_until = mongo_wall(w) + req->lease.lease_ms;
-    saved->scan_running = saved->scan_doubt = true;
+    saved->scan_running = saved->scan_verifies = true;
     docid_free(saved->scan_after);
     saved->scan_after = NULL;
     sim_trace(w, "%s raises its epoch from %llu to %llu", run->owner, (unsigned long long)req->lease.epoch,
@@ -170,7 +170,7 @@ static void copy_position(struct engine_state *to, const struct engine_state *fr
 {
     *to = (struct engine_state){.token_time = from->token_time,
                                 .scan_running = from->scan_running,
-                                .scan_doubt = from->scan_doubt,
+                                .scan_verifies = from->scan_verifies,
                                 .drop_reported = from->drop_reported,
                                 .clean = from->clean};
 
@@ -241,28 +241,30 @@ static void save_state(struct world *w, struct run *run, struct req *req)
                  req->state_save.state.digests[i]);
 }
 
-/* ---- tombs ---- */
+/* ---- tombstones ---- */
 
-/* The tomb of this document comes after that position: in the order of the text of ids, as in the adapter. */
-static bool tomb_after(const struct sim_mongo *m, int id, int64_t due_ms, const struct docid *from)
+/* The tombstone of this document comes after that position: in the order of the text of ids, as in the
+ * adapter. */
+static bool tombstone_after(const struct sim_mongo *m, int id, int64_t due_ms, const struct docid *from)
 {
     if (!from) return true;
-    if (m->tombs[id].due_ms != due_ms) return m->tombs[id].due_ms > due_ms;
-    char *mine = docid_json(m->tombs[id].id), *other = docid_json(from);
+    if (m->tombstones[id].due_ms != due_ms) return m->tombstones[id].due_ms > due_ms;
+    char *mine = docid_json(m->tombstones[id].id), *other = docid_json(from);
     bool after = strcmp(mine, other) > 0;
     free(mine);
     free(other);
     return after;
 }
 
-/* The first tomb behind that position; -1: none. */
-static int next_tomb(const struct world *w, int64_t due_ms, const struct docid *from)
+/* The first tombstone behind that position; -1: none. */
+static int next_tombstone(const struct world *w, int64_t due_ms, const struct docid *from)
 {
     const struct sim_mongo *m = &w->mongo;
     int best = -1;
     for (int id = 0; id < w->ids; id++) {
-        if (!m->tombed[id] || !tomb_after(m, id, due_ms, from)) continue;
-        if (best < 0 || !tomb_after(m, id, m->tombs[best].due_ms, m->tombs[best].id)) best = id;
+        if (!m->with_tombstone[id] || !tombstone_after(m, id, due_ms, from)) continue;
+        if (best < 0 || !tombstone_after(m, id, m->tombstones[best].due_ms, m->tombstones[best].id))
+            best = id;
     }
     return best;
 }
@@ -312,75 +314,78 @@ static void put_owed(struct world *w, const struct run *run, struct owed_points 
                   owed->items[i].collection);
 }
 
-static void list_tombs(struct world *w, struct run *run, struct req *req)
+static void list_tombstones(struct world *w, struct run *run, struct req *req)
 {
     struct sim_mongo *m = &w->mongo;
-    int64_t due_ms = req->tombs.from_due_ms;
-    const struct docid *from = req->tombs.from;
-    req->tombs.tombs = calloc(SIM_MAX_IDS, sizeof *req->tombs.tombs);
-    req->tombs.next_ms = NO_TIME;
-    if (req->tombs.refused || req->tombs.due_by_ms == INT64_MAX) run->lists_refused = true;
-    if (!req->tombs.refused && req->tombs.due_by_ms == INT64_MAX) run->unclean = false;
+    int64_t due_ms = req->tombstones.from_due_ms;
+    const struct docid *from = req->tombstones.from;
+    req->tombstones.tombstones = calloc(SIM_MAX_IDS, sizeof *req->tombstones.tombstones);
+    req->tombstones.next_ms = NO_TIME;
+    if (req->tombstones.refused || req->tombstones.due_by_ms == INT64_MAX) run->lists_refused = true;
+    if (!req->tombstones.refused && req->tombstones.due_by_ms == INT64_MAX) run->unclean = false;
     if (!run->lists_refused) sim_fail(w, "Token: %s does not try again what was refused before", run->owner);
     if (run->unclean)
         sim_fail(w, "Deletes: %s waits with the tombs of a holder that did not end well", run->owner);
-    if (req->tombs.max > TOMBS_LISTED) req->tombs.max = TOMBS_LISTED;
-    for (int id; (id = next_tomb(w, due_ms, from)) >= 0 && req->tombs.count < req->tombs.max;) {
-        if (req->tombs.refused && !m->tombs[id].refused) {
-            due_ms = m->tombs[id].due_ms;
-            from = m->tombs[id].id;
+    if (req->tombstones.max > TOMBSTONES_LISTED) req->tombstones.max = TOMBSTONES_LISTED;
+    for (int id;
+         (id = next_tombstone(w, due_ms, from)) >= 0 && req->tombstones.count < req->tombstones.max;) {
+        if (req->tombstones.refused && !m->tombstones[id].refused) {
+            due_ms = m->tombstones[id].due_ms;
+            from = m->tombstones[id].id;
             continue;
         }
-        if (m->tombs[id].due_ms > req->tombs.due_by_ms) {
-            req->tombs.next_ms = m->tombs[id].due_ms;
+        if (m->tombstones[id].due_ms > req->tombstones.due_by_ms) {
+            req->tombstones.next_ms = m->tombstones[id].due_ms;
             break;
         }
-        struct tomb *out = &req->tombs.tombs[req->tombs.count++];
-        *out = m->tombs[id];
-        out->id = docid_copy(m->tombs[id].id);
-        out->key = m->tombs[id].key ? strdup(m->tombs[id].key) : NULL;
+        struct tombstone *out = &req->tombstones.tombstones[req->tombstones.count++];
+        *out = m->tombstones[id];
+        out->id = docid_copy(m->tombstones[id].id);
+        out->key = m->tombstones[id].key ? strdup(m->tombstones[id].key) : NULL;
         due_ms = out->due_ms;
         from = out->id;
-        out->owed = copy_owed(run, &m->tombs[id].owed);
+        out->owed = copy_owed(run, &m->tombstones[id].owed);
     }
 }
 
-static void change_tombs(struct world *w, const struct run *run, struct req *req)
+static void change_tombstones(struct world *w, const struct run *run, struct req *req)
 {
     struct sim_mongo *m = &w->mongo;
-    for (size_t i = 0; i < req->tombs.count; i++) {
-        int id = sim_id_number(req->tombs.tombs[i].id);
-        const struct tomb *asked = &req->tombs.tombs[i];
-        if (req->kind == REQ_TOMBS_DROP) {
-            if (!m->tombed[id] || m->tombs[id].since_ms != asked->since_ms) continue;
-            promise_tomb_dropped(w, run, id);
+    for (size_t i = 0; i < req->tombstones.count; i++) {
+        int id = sim_id_number(req->tombstones.tombstones[i].id);
+        const struct tombstone *asked = &req->tombstones.tombstones[i];
+        if (req->kind == REQ_TOMBSTONES_DROP) {
+            if (!m->with_tombstone[id] || m->tombstones[id].since_ms != asked->since_ms) continue;
+            promise_tombstone_dropped(w, run, id);
         }
         size_t last = m->last_of[id]; /* 0: an election undid all that was ever written of it */
-        bool anew = !m->tombed[id] || (last && m->log[last - 1].commit_ms > m->tombed_ms[id]);
-        char *key = m->tombed[id] ? m->tombs[id].key : NULL; /* stays, unless there is a new one */
-        struct owed_points owed = m->tombed[id] ? m->tombs[id].owed : (struct owed_points){.items = NULL};
-        m->tombs[id].owed = (struct owed_points){.items = NULL};
-        if (m->tombed[id]) m->tombs[id].key = NULL, tomb_fini(&m->tombs[id]);
-        m->tombed[id] = req->kind == REQ_TOMBS_PUT;
-        m->tomb_epoch[id] = run->epoch;
-        sim_trace(w, "%s %s the tomb of %d", run->owner, m->tombed[id] ? "puts" : "drops", id);
-        if (!m->tombed[id] || req->tombs.tombs[i].key) {
+        bool anew = !m->with_tombstone[id] || (last && m->log[last - 1].commit_ms > m->tombstone_ms[id]);
+        char *key =
+            m->with_tombstone[id] ? m->tombstones[id].key : NULL; /* stays, unless there is a new one */
+        struct owed_points owed =
+            m->with_tombstone[id] ? m->tombstones[id].owed : (struct owed_points){.items = NULL};
+        m->tombstones[id].owed = (struct owed_points){.items = NULL};
+        if (m->with_tombstone[id]) m->tombstones[id].key = NULL, tombstone_fini(&m->tombstones[id]);
+        m->with_tombstone[id] = req->kind == REQ_TOMBSTONES_PUT;
+        m->tombstone_epoch[id] = run->epoch;
+        sim_trace(w, "%s %s the tomb of %d", run->owner, m->with_tombstone[id] ? "puts" : "drops", id);
+        if (!m->with_tombstone[id] || req->tombstones.tombstones[i].key) {
             free(key);
             key = NULL;
         }
-        if (m->tombed[id] && !asked->claim && !drop_record(w, id))
+        if (m->with_tombstone[id] && !asked->takeover && !drop_record(w, id))
             lks_fail(&req->err, LKS_E_MONGO, "no primary");
-        if (m->tombed[id]) put_owed(w, run, &req->tombs.tombs[i].owed, &owed);
+        if (m->with_tombstone[id]) put_owed(w, run, &req->tombstones.tombstones[i].owed, &owed);
         free(owed.items);
-        if (!m->tombed[id]) continue;
-        m->tombs[id] = req->tombs.tombs[i];
-        if (key) m->tombs[id].key = key;
+        if (!m->with_tombstone[id]) continue;
+        m->tombstones[id] = req->tombstones.tombstones[i];
+        if (key) m->tombstones[id].key = key;
         /* since it was sent; or, put once more, since the first: it has been gone all along */
-        int64_t since = m->tombs[id].since_ms - SIM_EPOCH_MS;
-        if (anew || since < m->tombed_ms[id]) m->tombed_ms[id] = since;
-        req->tombs.tombs[i].id = sim_id(id); /* what it owned is the world's now */
-        req->tombs.tombs[i].key = NULL;
-        req->tombs.tombs[i].owed = (struct owed_points){.items = NULL};
+        int64_t since = m->tombstones[id].since_ms - SIM_EPOCH_MS;
+        if (anew || since < m->tombstone_ms[id]) m->tombstone_ms[id] = since;
+        req->tombstones.tombstones[i].id = sim_id(id); /* what it owned is the world's now */
+        req->tombstones.tombstones[i].key = NULL;
+        req->tombstones.tombstones[i].owed = (struct owed_points){.items = NULL};
     }
 }
 
@@ -422,11 +427,11 @@ bool mongo_write(struct world *w, struct trip *trip)
     case REQ_LEASE:
         do_lease(w, run, req);
         break;
-    case REQ_TOMBS_LIST:
-        list_tombs(w, run, req);
+    case REQ_TOMBSTONES_LIST:
+        list_tombstones(w, run, req);
         break;
     default:
-        change_tombs(w, run, req);
+        change_tombstones(w, run, req);
         if (!w->beside || req->err.code != LKS_E_OK) break;
         trip->elections = w->mongo.elections; /* records went with them */
         sim_send(w, w->mongo.last_commit_ms + delay(w), reply_committed, trip);

@@ -58,8 +58,8 @@ void idle_answer(struct idle_world *w, struct req *req)
         req->due.end = true;
         req->due.next_ms = NO_TIME;
         break;
-    case REQ_TALLY:
-        req->tally.with_point = calloc(ENGINE_MAX_COLLECTIONS, sizeof *req->tally.with_point);
+    case REQ_COUNT_RECORDS:
+        req->record_counts.with_point = calloc(ENGINE_MAX_COLLECTIONS, sizeof *req->record_counts.with_point);
         break;
     default: /* nothing is there: zero says it */
         break;
@@ -76,7 +76,7 @@ struct docid *idle_id(int number)
     return id;
 }
 
-void idle_tell(struct req *req, enum change_op op, int number)
+void idle_notify(struct req *req, enum change_op op, int number)
 {
     req->stream_next.changes = calloc(1, sizeof *req->stream_next.changes);
     ck_assert_ptr_nonnull(req->stream_next.changes);
@@ -85,7 +85,7 @@ void idle_tell(struct req *req, enum change_op op, int number)
     req->stream_next.change_count = 1;
 }
 
-void idle_synced(struct source_doc *doc)
+void idle_synced(struct source_document *doc)
 {
     doc->body = bson_new();
     ck_assert(record_init(&doc->record, 1));

@@ -26,9 +26,9 @@ void idle_answer(struct idle_world *w, struct req *req);
 /* A new `_id`. */
 struct docid *idle_id(int number);
 /* REQ_STREAM_NEXT: brings this one change. */
-void idle_tell(struct req *req, enum change_op op, int number);
+void idle_notify(struct req *req, enum change_op op, int number);
 /* REQ_READ: this document is there, and its record says that all is synced. */
-void idle_synced(struct source_doc *doc);
+void idle_synced(struct source_document *doc);
 /* REQ_MAKE: room for what is made of each document. */
 void idle_made(struct req *req);
 /* A point with a text and an empty payload. */

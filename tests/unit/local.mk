@@ -266,11 +266,11 @@ TESTS += test_engine_counts
 test_engine_counts_SOURCES = %D%/test_engine_counts.c %D%/idle_world.c %D%/idle_world.h
 test_engine_counts_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_counts_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
-check_PROGRAMS += test_engine_holders
-TESTS += test_engine_holders
-test_engine_holders_SOURCES = %D%/test_engine_holders.c %D%/idle_world.c %D%/idle_world.h
-test_engine_holders_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-test_engine_holders_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+check_PROGRAMS += test_engine_key_owners
+TESTS += test_engine_key_owners
+test_engine_key_owners_SOURCES = %D%/test_engine_key_owners.c %D%/idle_world.c %D%/idle_world.h
+test_engine_key_owners_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_key_owners_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_engine_deferred
 TESTS += test_engine_deferred
@@ -278,11 +278,11 @@ test_engine_deferred_SOURCES = %D%/test_engine_deferred.c %D%/idle_world.c %D%/i
 test_engine_deferred_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_engine_deferred_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
-check_PROGRAMS += test_engine_rivals
-TESTS += test_engine_rivals
-test_engine_rivals_SOURCES = %D%/test_engine_rivals.c %D%/idle_world.c %D%/idle_world.h
-test_engine_rivals_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
-test_engine_rivals_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
+check_PROGRAMS += test_engine_duplicates
+TESTS += test_engine_duplicates
+test_engine_duplicates_SOURCES = %D%/test_engine_duplicates.c %D%/idle_world.c %D%/idle_world.h
+test_engine_duplicates_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_engine_duplicates_LDADD = libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
 check_PROGRAMS += test_engine_epochs
 TESTS += test_engine_epochs

@@ -256,10 +256,10 @@ int64_t fixture_due_count(struct fixture *f, int64_t now_ms, bool recorded_only,
     return count;
 }
 
-void fixture_assert_tally(struct fixture *f, int64_t with_point)
+void fixture_assert_record_counts(struct fixture *f, int64_t with_point)
 {
-    struct req *req = fixture_ok(f, req_new(REQ_TALLY, NULL));
-    ck_assert_int_eq(req->tally.with_point[0], with_point);
-    ck_assert_int_eq(req->tally.with_point[1], 0);
+    struct req *req = fixture_ok(f, req_new(REQ_COUNT_RECORDS, NULL));
+    ck_assert_int_eq(req->record_counts.with_point[0], with_point);
+    ck_assert_int_eq(req->record_counts.with_point[1], 0);
     req_free(req);
 }

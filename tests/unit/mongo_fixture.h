@@ -65,6 +65,6 @@ void fixture_assert_id(const struct docid *id, const char *expected);
 /* How many documents are due, and when the next one is (may be NULL). */
 int64_t fixture_due_count(struct fixture *f, int64_t now_ms, bool recorded_only, int64_t *next_ms);
 /* The number of documents with a point in the first collection (none in the second). */
-void fixture_assert_tally(struct fixture *f, int64_t with_point);
+void fixture_assert_record_counts(struct fixture *f, int64_t with_point);
 
 #endif

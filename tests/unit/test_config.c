@@ -55,16 +55,16 @@ static struct config *load(const char *text, const char *environment, unsigned f
     for (char *word; (word = strsep(&rest, " ")) != NULL && count < 19;)
         if (*word) variables[count++] = word;
     struct config *config = NULL;
-    struct config_problems told;
+    struct config_problems reported;
     struct lks_err err;
     lks_err_clear(&err);
-    enum lks_code code = config_load(&config, "t.ini", variables, flags, &told, &err);
-    ck_assert_int_eq(code, told.count ? LKS_E_CONFIG : LKS_E_OK);
+    enum lks_code code = config_load(&config, "t.ini", variables, flags, &reported, &err);
+    ck_assert_int_eq(code, reported.count ? LKS_E_CONFIG : LKS_E_OK);
     ck_assert_int_eq(config == NULL, code != LKS_E_OK);
     buf_init(problems, 0);
     buf_puts(problems, "");
-    for (size_t i = 0; i < told.count; i++) buf_printf(problems, "%s\n", told.texts[i]);
-    config_problems_fini(&told);
+    for (size_t i = 0; i < reported.count; i++) buf_printf(problems, "%s\n", reported.texts[i]);
+    config_problems_fini(&reported);
     return config;
 }
 
@@ -224,7 +224,7 @@ static const struct {
      "LOCKSTEP_COLLECTION_Z_ENABLED: no section and key that there are fit this variable\n"},
 };
 
-START_TEST(every_mistake_is_told_with_its_place)
+START_TEST(every_mistake_is_reported_with_its_place)
 {
     struct buf got, want;
     ck_assert_ptr_null(load(wrong[_i].text, wrong[_i].environment, 0, &got));
@@ -244,24 +244,24 @@ END_TEST
 START_TEST(a_missing_file_is_one_problem)
 {
     struct config *config = NULL;
-    struct config_problems told;
+    struct config_problems reported;
     struct lks_err err;
     lks_err_clear(&err);
-    ck_assert_int_eq(config_load(&config, "nowhere.ini", NULL, 0, &told, &err), LKS_E_CONFIG);
-    ck_assert_uint_eq(told.count, 1);
+    ck_assert_int_eq(config_load(&config, "nowhere.ini", NULL, 0, &reported, &err), LKS_E_CONFIG);
+    ck_assert_uint_eq(reported.count, 1);
     ck_assert_str_eq(
-        told.texts[0],
+        reported.texts[0],
         "nowhere.ini: can't be read: No such file or directory; name another file with --config");
-    ck_assert_str_eq(err.text, told.texts[0]);
-    config_problems_fini(&told);
-    ck_assert_int_eq(config_load(&config, "plugins", NULL, 0, &told, &err), LKS_E_CONFIG);
-    ck_assert_str_eq(told.texts[0], "plugins: can't be read: Is a directory");
-    config_problems_fini(&told);
+    ck_assert_str_eq(err.text, reported.texts[0]);
+    config_problems_fini(&reported);
+    ck_assert_int_eq(config_load(&config, "plugins", NULL, 0, &reported, &err), LKS_E_CONFIG);
+    ck_assert_str_eq(reported.texts[0], "plugins: can't be read: Is a directory");
+    config_problems_fini(&reported);
     /* there is nothing to keep */
-    ck_assert_int_eq(config_load(&config, "nowhere.ini", NULL, CONFIG_KEEP, &told, &err), LKS_E_CONFIG);
+    ck_assert_int_eq(config_load(&config, "nowhere.ini", NULL, CONFIG_KEEP, &reported, &err), LKS_E_CONFIG);
     ck_assert_ptr_null(config);
-    ck_assert_str_eq(err.text, told.texts[0]);
-    config_problems_fini(&told);
+    ck_assert_str_eq(err.text, reported.texts[0]);
+    config_problems_fini(&reported);
 }
 END_TEST
 
@@ -620,7 +620,7 @@ int main(void)
 {
     TCase *tc = tcase_create("config");
     tcase_add_checked_fixture(tc, enter_folder, leave_folder);
-    tcase_add_loop_test(tc, every_mistake_is_told_with_its_place, 0, sizeof wrong / sizeof wrong[0]);
+    tcase_add_loop_test(tc, every_mistake_is_reported_with_its_place, 0, sizeof wrong / sizeof wrong[0]);
     tcase_add_test(tc, a_missing_file_is_one_problem);
     tcase_add_test(tc, defaults_are_those_of_the_contract);
     tcase_add_test(tc, everything_set_arrives);

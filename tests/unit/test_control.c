@@ -25,8 +25,8 @@ static struct docid *document(void)
 
 static void outcome(struct control *c, const struct docid *id, enum sync_status status)
 {
-    const struct engine_touched what = {.id = id, .overall = status};
-    control_touched(c, 0, &what);
+    const struct engine_resynced what = {.id = id, .overall = status};
+    control_resynced(c, 0, &what);
 }
 
 struct scene {
@@ -63,10 +63,10 @@ START_TEST(the_outcome_of_an_attempt_that_was_given_up_is_nobody_s)
     struct scene s;
     struct control_order first, second;
     scene_open(&s);
-    control_order_touch(s.control, &first, 0, s.id, 0, false);
+    control_order_resync(s.control, &first, 0, s.id, 0, false);
     control_serve(s.control, 0, s.engine); /* the engine is at it */
     control_order_fini(s.control, &first);
-    control_order_touch(s.control, &second, 0, s.id, 0, true);
+    control_order_resync(s.control, &second, 0, s.id, 0, true);
     control_serve(s.control, 0, s.engine);
     outcome(s.control, s.id, SYNC_FAILED); /* of the first */
     ck_assert(!control_ordered(s.control, &second, 0));
@@ -79,14 +79,14 @@ START_TEST(the_outcome_of_an_attempt_that_was_given_up_is_nobody_s)
 }
 END_TEST
 
-START_TEST(the_outcome_of_a_nudge_is_nobody_s)
+START_TEST(the_outcome_of_a_hint_is_nobody_s)
 {
     struct scene s;
     struct control_order order;
     scene_open(&s);
-    control_nudge(s.control, 0, s.id);
+    control_hint(s.control, 0, s.id);
     control_serve(s.control, 0, s.engine);
-    control_order_touch(s.control, &order, 0, s.id, 0, false);
+    control_order_resync(s.control, &order, 0, s.id, 0, false);
     control_serve(s.control, 0, s.engine);
     outcome(s.control, s.id, SYNC_FAILED);
     ck_assert(!control_ordered(s.control, &order, 0));
@@ -103,7 +103,7 @@ int main(void)
     Suite *suite = suite_create("control");
     TCase *tc = tcase_create("control");
     tcase_add_test(tc, the_outcome_of_an_attempt_that_was_given_up_is_nobody_s);
-    tcase_add_test(tc, the_outcome_of_a_nudge_is_nobody_s);
+    tcase_add_test(tc, the_outcome_of_a_hint_is_nobody_s);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -158,7 +158,7 @@ START_TEST(a_merge_patch_changes_what_it_names_and_nothing_else)
 }
 END_TEST
 
-START_TEST(what_a_merge_rests_on_is_told)
+START_TEST(what_a_merge_rests_on_is_reported)
 {
     bson_t *doc = bson("{\"a\":{\"b\":1},\"c\":7}");
     json_t *patch = parse("{\"a\":{\"b\":2},\"c\":8,\"d\":{\"e\":1}}");
@@ -199,7 +199,7 @@ int main(void)
     tcase_add_test(tc, numbers_keep_their_kind);
     tcase_add_loop_test(tc, a_merge_patch_changes_what_it_names_and_nothing_else, 0,
                         (int)(sizeof merges / sizeof *merges));
-    tcase_add_test(tc, what_a_merge_rests_on_is_told);
+    tcase_add_test(tc, what_a_merge_rests_on_is_reported);
     tcase_add_test(tc, answers_hide_what_is_lockstep_s);
     suite_add_tcase(suite, tc);
     return suite_run(suite);

@@ -90,8 +90,8 @@ static void put_vector(struct buf *out, const char *text, bool base64)
 static void put_vectors(struct buf *out, const json_t *inputs, bool openai, bool base64)
 {
     int count = (int)json_array_size(inputs);
-    int told = count + server_does.extra - server_does.missing;
-    for (int k = 0; k < told; k++) {
+    int reported = count + server_does.extra - server_does.missing;
+    for (int k = 0; k < reported; k++) {
         int i = server_does.backwards ? count - 1 - k : k;
         const char *text =
             i >= 0 && i < count ? json_string_value(json_array_get(inputs, (size_t)i)) : "extra";
@@ -753,7 +753,7 @@ START_TEST(nobody_there_is_unavailable)
 }
 END_TEST
 
-START_TEST(other_dimensions_than_configured_are_told)
+START_TEST(other_dimensions_than_configured_are_reported)
 {
     config.dimensions = 8;
     open_embedder();
@@ -913,7 +913,7 @@ int main(void)
     tcase_add_test(tc, a_server_that_takes_less_in_a_request_is_given_less);
     tcase_add_loop_test(tc, a_server_in_trouble_is_blamed_itself, 0, sizeof troubles / sizeof troubles[0]);
     tcase_add_test(tc, nobody_there_is_unavailable);
-    tcase_add_test(tc, other_dimensions_than_configured_are_told);
+    tcase_add_test(tc, other_dimensions_than_configured_are_reported);
     tcase_add_test(tc, a_wrong_number_of_vectors_is_no_answer);
     tcase_add_test(tc, closing_posts_everything_back);
     tcase_add_test(tc, built_in_embedders_need_no_server);

@@ -13,7 +13,7 @@ struct busy {
     struct engine *engine;
     int number;
     bool changes;
-    int64_t tally_takes_ms, points;
+    int64_t record_counts_takes_ms, points;
     size_t tallies, in_work;
 };
 
@@ -23,12 +23,12 @@ static void busy_answer(struct idle_world *world, struct req *req)
     idle_answer(world, req);
     switch (req->kind) {
     case REQ_STREAM_NEXT:
-        if (w->changes) idle_tell(req, CHANGE_UPSERT, w->number++ % 50);
+        if (w->changes) idle_notify(req, CHANGE_UPSERT, w->number++ % 50);
         break;
-    case REQ_TALLY:
+    case REQ_COUNT_RECORDS:
         w->tallies++;
         w->in_work += engine_docs_in_work(w->engine) > 0;
-        w->idle.now_ms += w->tally_takes_ms;
+        w->idle.now_ms += w->record_counts_takes_ms;
         break;
     case REQ_COUNT:
         req->count.points = w->points;
@@ -82,7 +82,7 @@ END_TEST
 START_TEST(counting_takes_two_percent_of_the_time_at_most)
 {
     struct engine_config config;
-    struct busy w = {.idle = {.now_ms = 1000, .answer = busy_answer}, .tally_takes_ms = 20000};
+    struct busy w = {.idle = {.now_ms = 1000, .answer = busy_answer}, .record_counts_takes_ms = 20000};
     idle_configure(&config);
     config.lease_ms = 100000000;
     w.engine = idle_engine(&w.idle, &config);

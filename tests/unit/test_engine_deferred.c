@@ -15,7 +15,7 @@ struct busy_world {
     enum lks_code refused;
     int64_t until_ms; /* and no longer */
     int64_t written_ms;
-    bool told;
+    bool reported;
     size_t records;
 };
 
@@ -33,8 +33,8 @@ static void answer(struct idle_world *world, struct req *req)
     idle_answer(world, req);
     switch (req->kind) {
     case REQ_STREAM_NEXT:
-        if (!w->told) idle_tell(req, CHANGE_UPDATE, 1);
-        w->told = true;
+        if (!w->reported) idle_notify(req, CHANGE_UPDATE, 1);
+        w->reported = true;
         break;
     case REQ_READ:
         idle_synced(&req->read.docs[0]);

@@ -23,7 +23,7 @@ struct epochs_world {
     uint64_t previous;      /* epoch of the first holder that was not proven */
     uint64_t overtakes;     /* this epoch gets to the point between a look and the write that follows */
     bool fails;             /* epochs can't be counted */
-    bool tell, told;        /* that the document changed */
+    bool notify, reported;  /* that the document changed */
     uint64_t epoch, point_epoch;
     size_t counts, raises, scans, sweeps, looks;
     bool proven, written_low; /* the lease was told so; a write left below the highest epoch */
@@ -36,7 +36,7 @@ static void answer_read(struct req *req)
     req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
     ck_assert_ptr_nonnull(req->read.docs);
     for (size_t i = 0; i < req->read.count; i++) {
-        struct source_doc *doc = &req->read.docs[i];
+        struct source_document *doc = &req->read.docs[i];
         doc->id = docid_copy(req->read.ids[i]);
         idle_synced(doc);
         strcpy(doc->record.entries[0].point_id, point_of_changed);
@@ -92,7 +92,7 @@ static void answer_lookup(struct epochs_world *w, struct req *req)
     req->lookup.found = calloc(1, sizeof *req->lookup.found);
     req->lookup.found_count = 1;
     req->lookup.found[0] =
-        (struct witness){.ours = true, .doc = docid_json(id), .key = strdup("key"), .epoch = w->point_epoch};
+        (struct stamp){.ours = true, .doc = docid_json(id), .key = strdup("key"), .epoch = w->point_epoch};
     strcpy(req->lookup.found[0].point_id, point_of_changed);
     strcpy(req->lookup.found[0].content_hash, w->written[0] ? w->written : "before");
     strcpy(req->lookup.found[0].payload_hash, "p");
@@ -136,9 +136,9 @@ static void answer(struct idle_world *idle, struct req *req)
         w->sweeps++;
         break;
     case REQ_STREAM_NEXT:
-        if (w->tell && !w->told) {
-            idle_tell(req, CHANGE_UPDATE, CHANGED);
-            w->told = true;
+        if (w->notify && !w->reported) {
+            idle_notify(req, CHANGE_UPDATE, CHANGED);
+            w->reported = true;
         }
         break;
     case REQ_READ:
@@ -184,7 +184,7 @@ static struct engine *start(struct epochs_world *w, struct engine_config *config
 }
 
 /* The clock goes on to the next thing that is due whenever nothing is to be answered. */
-static void let_pass(struct epochs_world *w, struct engine *e, int64_t ms)
+static void let_elapse(struct epochs_world *w, struct engine *e, int64_t ms)
 {
     for (int64_t until_ms = w->idle.now_ms + ms; w->idle.now_ms < until_ms;) {
         int64_t next_ms = engine_run(e);
@@ -200,12 +200,12 @@ static struct engine_snapshot snapshot(struct engine *e)
     return s;
 }
 
-START_TEST(without_a_higher_epoch_the_lease_is_told_that_it_is_proven_and_nothing_is_compared)
+START_TEST(without_a_higher_epoch_the_lease_is_reported_that_it_is_proven_and_nothing_is_compared)
 {
     struct epochs_world w = {.highest = LEASE_EPOCH, .previous = LEASE_EPOCH - 1};
     struct engine_config config;
     struct engine *e = start(&w, &config);
-    let_pass(&w, e, 3 * INTERVAL_MS + 5000);
+    let_elapse(&w, e, 3 * INTERVAL_MS + 5000);
     ck_assert(w.proven);
     ck_assert_uint_ge(w.counts, 4); /* at the start and at each interval */
     ck_assert_uint_le(w.counts, 5);
@@ -218,10 +218,10 @@ END_TEST
 
 START_TEST(a_higher_epoch_at_the_start_raises_the_lease_before_anything_is_written)
 {
-    struct epochs_world w = {.highest = LEASE_EPOCH + 100, .point_epoch = LEASE_EPOCH + 100, .tell = true};
+    struct epochs_world w = {.highest = LEASE_EPOCH + 100, .point_epoch = LEASE_EPOCH + 100, .notify = true};
     struct engine_config config;
     struct engine *e = start(&w, &config);
-    let_pass(&w, e, 5000);
+    let_elapse(&w, e, 5000);
     ck_assert_uint_eq(w.raises, 1);
     ck_assert_uint_eq(w.epoch, LEASE_EPOCH + 101);
     ck_assert(!w.written_low);
@@ -241,7 +241,7 @@ START_TEST(an_epoch_between_the_last_proven_lease_and_ours_makes_everything_comp
     struct epochs_world w = {.highest = LEASE_EPOCH - 2, .previous = _i ? LEASE_EPOCH - 3 : LEASE_EPOCH - 2};
     struct engine_config config;
     struct engine *e = start(&w, &config);
-    let_pass(&w, e, 5000);
+    let_elapse(&w, e, 5000);
     ck_assert_int_eq(w.scans > 0, _i);
     ck_assert_int_eq(snapshot(e).raised_wall_ms, NO_TIME); /* no rise that a person should hear of */
     idle_end(&w.idle, e);
@@ -253,13 +253,13 @@ START_TEST(a_look_that_shows_a_higher_epoch_raises_the_lease_at_once)
     struct epochs_world w = {.highest = LEASE_EPOCH};
     struct engine_config config;
     struct engine *e = start(&w, &config);
-    let_pass(&w, e, 5000);
+    let_elapse(&w, e, 5000);
     w.highest = w.point_epoch = LEASE_EPOCH + 9;
     engine_scan(e, true);
     struct docid *id = idle_id(CHANGED);
-    ck_assert(engine_touch(e, id, 0, false));
+    ck_assert(engine_resync(e, id, 0, false));
     docid_free(id);
-    let_pass(&w, e, 3000);
+    let_elapse(&w, e, 3000);
     ck_assert_uint_eq(w.raises, 1);
     ck_assert_str_eq(w.written, "now");
     ck_assert(!w.written_low);
@@ -272,10 +272,10 @@ static struct engine *with_another(struct epochs_world *w, struct engine_config 
 {
     struct engine *e = start(w, config);
     w->highest = LEASE_EPOCH + 100;
-    let_pass(w, e, 5000);
+    let_elapse(w, e, 5000);
     ck_assert_uint_eq(w->raises, 1);
     w->highest = w->point_epoch = LEASE_EPOCH + 200;
-    let_pass(w, e, 2 * INTERVAL_MS);
+    let_elapse(w, e, 2 * INTERVAL_MS);
     return e;
 }
 
@@ -289,8 +289,8 @@ START_TEST(a_second_rise_within_an_hour_is_another_installation)
     ck_assert_int_ne(snapshot(e).another_wall_ms, NO_TIME);
     size_t sweeps = w.sweeps, looks = w.looks;
     engine_scan(e, true);
-    w.tell = true;
-    let_pass(&w, e, INTERVAL_MS);
+    w.notify = true;
+    let_elapse(&w, e, INTERVAL_MS);
     ck_assert_uint_eq(w.sweeps, sweeps);
     ck_assert_uint_gt(w.looks, looks);
     ck_assert_str_eq(w.recorded, "failed"); /* the point stays as the other wrote it */
@@ -307,8 +307,8 @@ START_TEST(what_another_installation_keeps_out_after_the_look_is_not_believed)
     struct engine *e = with_another(&w, &config);
     w.point_epoch = LEASE_EPOCH;
     w.overtakes = LEASE_EPOCH + 200;
-    w.tell = true;
-    let_pass(&w, e, INTERVAL_MS);
+    w.notify = true;
+    let_elapse(&w, e, INTERVAL_MS);
     ck_assert_str_eq(w.written, "");
     ck_assert_str_eq(w.recorded, "failed");
     idle_end(&w.idle, e);
@@ -322,9 +322,9 @@ START_TEST(when_no_point_has_had_a_higher_epoch_for_an_hour_everything_is_compar
     struct engine *e = with_another(&w, &config);
     w.highest = w.point_epoch = LEASE_EPOCH;
     size_t scans = w.scans, sweeps = w.sweeps;
-    let_pass(&w, e, HOUR_MS - 3 * INTERVAL_MS);
+    let_elapse(&w, e, HOUR_MS - 3 * INTERVAL_MS);
     ck_assert_uint_ne(snapshot(e).another_epoch, 0);
-    let_pass(&w, e, 4 * INTERVAL_MS);
+    let_elapse(&w, e, 4 * INTERVAL_MS);
     ck_assert_uint_eq(snapshot(e).another_epoch, 0);
     ck_assert_uint_gt(w.scans, scans);
     ck_assert_uint_gt(w.sweeps, sweeps);
@@ -338,7 +338,7 @@ START_TEST(a_person_who_asks_for_a_repair_has_the_lease_raised_once_more)
     struct engine_config config;
     struct engine *e = with_another(&w, &config);
     ck_assert(engine_compare(e, &(struct engine_compare){.whole = true}));
-    let_pass(&w, e, 10000);
+    let_elapse(&w, e, 10000);
     ck_assert_uint_eq(w.raises, 2);
     ck_assert_uint_eq(snapshot(e).another_epoch, 0);
     ck_assert_uint_eq(snapshot(e).compares, 1);
@@ -351,7 +351,7 @@ START_TEST(an_epoch_that_no_lease_can_have_is_not_raised_above)
     struct epochs_world w = {.highest = UINT64_MAX};
     struct engine_config config;
     struct engine *e = start(&w, &config);
-    let_pass(&w, e, 5000);
+    let_elapse(&w, e, 5000);
     ck_assert_uint_eq(w.raises, 0);
     ck_assert_uint_ne(snapshot(e).another_epoch, 0);
     idle_end(&w.idle, e);
@@ -363,7 +363,7 @@ START_TEST(what_could_not_be_counted_proves_nothing)
     struct epochs_world w = {.fails = true};
     struct engine_config config;
     struct engine *e = start(&w, &config);
-    let_pass(&w, e, 2 * INTERVAL_MS);
+    let_elapse(&w, e, 2 * INTERVAL_MS);
     ck_assert(!w.proven);
     ck_assert_uint_ge(w.counts, 2);
     idle_end(&w.idle, e);
@@ -374,7 +374,8 @@ int main(void)
 {
     Suite *suite = suite_create("engine epochs");
     TCase *tc = tcase_create("epochs");
-    tcase_add_test(tc, without_a_higher_epoch_the_lease_is_told_that_it_is_proven_and_nothing_is_compared);
+    tcase_add_test(tc,
+                   without_a_higher_epoch_the_lease_is_reported_that_it_is_proven_and_nothing_is_compared);
     tcase_add_test(tc, a_higher_epoch_at_the_start_raises_the_lease_before_anything_is_written);
     tcase_add_loop_test(tc, an_epoch_between_the_last_proven_lease_and_ours_makes_everything_compared, 0, 2);
     tcase_add_test(tc, a_look_that_shows_a_higher_epoch_raises_the_lease_at_once);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lane.h"
-#include "engine/turn.h"
+#include "engine/batch_queue.h"
+#include "engine/point_lock.h"
 #include "engine/watermark.h"
 #include "suite.h"
 
@@ -29,9 +29,9 @@ START_TEST(a_position_is_safe_only_when_nothing_before_it_is_held)
 {
     struct watermark w;
     watermark_init(&w, free);
-    struct mark *one = watermark_hold(&w, position(1));
-    struct mark *two = watermark_hold(&w, position(2));
-    watermark_pass(&w, position(3));
+    struct watermark_entry *one = watermark_hold(&w, position(1));
+    struct watermark_entry *two = watermark_hold(&w, position(2));
+    watermark_advance(&w, position(3));
     ck_assert_int_eq(safe(&w), 0);
     watermark_release(two);
     ck_assert_int_eq(safe(&w), 0);
@@ -46,7 +46,7 @@ START_TEST(a_mark_waits_for_all_who_hold_it)
 {
     struct watermark w;
     watermark_init(&w, free);
-    struct mark *m = watermark_hold(&w, position(1));
+    struct watermark_entry *m = watermark_hold(&w, position(1));
     watermark_retain(m);
     watermark_release(m);
     ck_assert_int_eq(safe(&w), 0);
@@ -60,16 +60,16 @@ START_TEST(released_runs_are_folded_so_memory_follows_what_is_held)
 {
     struct watermark w;
     watermark_init(&w, free);
-    struct mark *first = watermark_hold(&w, position(1));
+    struct watermark_entry *first = watermark_hold(&w, position(1));
     for (int i = 2; i < 1000; i++) {
         if (i % 2)
-            watermark_pass(&w, position(i));
+            watermark_advance(&w, position(i));
         else
             watermark_release(watermark_hold(&w, position(i)));
     }
-    int marks = 0;
-    for (const struct mark *m = w.head; m; m = m->next) marks++;
-    ck_assert_int_le(marks, 3);
+    int entries = 0;
+    for (const struct watermark_entry *m = w.head; m; m = m->next) entries++;
+    ck_assert_int_le(entries, 3);
     watermark_release(first);
     ck_assert_int_eq(safe(&w), 999);
     watermark_fini(&w);
@@ -80,15 +80,15 @@ START_TEST(any_order_of_release_ends_at_the_last_position)
 {
     enum { N = 8 };
     struct watermark w;
-    struct mark *marks[N];
+    struct watermark_entry *entries[N];
     unsigned done = 0, state = (unsigned)_i * 2654435761u + 1;
     watermark_init(&w, free);
-    for (int i = 0; i < N; i++) marks[i] = watermark_hold(&w, position(i + 1));
+    for (int i = 0; i < N; i++) entries[i] = watermark_hold(&w, position(i + 1));
     while (done != (1u << N) - 1) {
         state = state * 1103515245u + 12345u;
         unsigned pick = (state >> 16) % N;
         if (done >> pick & 1) continue;
-        watermark_release(marks[pick]);
+        watermark_release(entries[pick]);
         done |= 1u << pick;
         int expected = 0;
         while (expected < N && (done >> expected & 1)) expected++;
@@ -100,35 +100,35 @@ END_TEST
 
 /* ---- lane ---- */
 
-START_TEST(a_lane_keeps_order_and_lets_go_of_any_node)
+START_TEST(a_batch_queue_keeps_order_and_lets_go_of_any_node)
 {
-    struct lane lane;
-    struct node n[4] = {{.lane = NULL}};
-    lane_init(&lane, 1, 2);
-    for (int i = 0; i < 4; i++) lane_push(&lane, &n[i]);
-    lane_remove(&n[1]);
-    lane_remove(&n[1]); /* not there any more: harmless */
-    lane_push_front(&lane, &n[1]);
-    ck_assert_uint_eq(lane.queued, 4);
-    ck_assert_ptr_eq(lane_pop(&lane), &n[1]);
-    ck_assert_ptr_eq(lane_pop(&lane), &n[0]);
-    ck_assert_ptr_eq(lane_pop(&lane), &n[2]);
-    ck_assert_ptr_eq(lane_pop(&lane), &n[3]);
-    ck_assert_ptr_null(lane_pop(&lane));
+    struct batch_queue batch_queue;
+    struct node n[4] = {{.batch_queue = NULL}};
+    batch_queue_init(&batch_queue, 1, 2);
+    for (int i = 0; i < 4; i++) batch_queue_push(&batch_queue, &n[i]);
+    batch_queue_remove(&n[1]);
+    batch_queue_remove(&n[1]); /* not there any more: harmless */
+    batch_queue_push_front(&batch_queue, &n[1]);
+    ck_assert_uint_eq(batch_queue.queued, 4);
+    ck_assert_ptr_eq(batch_queue_pop(&batch_queue), &n[1]);
+    ck_assert_ptr_eq(batch_queue_pop(&batch_queue), &n[0]);
+    ck_assert_ptr_eq(batch_queue_pop(&batch_queue), &n[2]);
+    ck_assert_ptr_eq(batch_queue_pop(&batch_queue), &n[3]);
+    ck_assert_ptr_null(batch_queue_pop(&batch_queue));
 }
 END_TEST
 
-START_TEST(a_lane_is_ready_while_less_is_out_than_may_be)
+START_TEST(a_batch_queue_is_ready_while_less_is_out_than_may_be)
 {
-    struct lane lane;
-    struct node n[3] = {{.lane = NULL}};
-    lane_init(&lane, 1, 2);
-    ck_assert(!lane_ready(&lane));
-    for (int i = 0; i < 3; i++) lane_push(&lane, &n[i]);
-    ck_assert(lane_ready(&lane));
-    ck_assert_uint_eq(lane_batch(&lane), 2);
-    lane.in_flight = 1;
-    ck_assert(!lane_ready(&lane));
+    struct batch_queue batch_queue;
+    struct node n[3] = {{.batch_queue = NULL}};
+    batch_queue_init(&batch_queue, 1, 2);
+    ck_assert(!batch_queue_ready(&batch_queue));
+    for (int i = 0; i < 3; i++) batch_queue_push(&batch_queue, &n[i]);
+    ck_assert(batch_queue_ready(&batch_queue));
+    ck_assert_uint_eq(batch_queue_batch(&batch_queue), 2);
+    batch_queue.in_flight = 1;
+    ck_assert(!batch_queue_ready(&batch_queue));
 }
 END_TEST
 
@@ -136,51 +136,51 @@ END_TEST
 
 START_TEST(a_point_has_one_writer_at_a_time_in_the_order_they_came)
 {
-    struct turns t;
-    struct turn_ticket a = {.has = false}, b = {.has = false}, c = {.has = false}, other = {.has = false};
-    ck_assert(turns_init(&t));
-    ck_assert(turn_take(&t, &a, 0, "p"));
-    ck_assert(!turn_take(&t, &b, 0, "p"));
-    ck_assert(!turn_take(&t, &c, 0, "p"));
-    ck_assert(turn_take(&t, &other, 1, "p")); /* the same id in another collection is another point */
-    ck_assert_ptr_eq(turn_give_back(&t, &a), &b);
+    struct point_locks t;
+    struct point_lock a = {.has = false}, b = {.has = false}, c = {.has = false}, other = {.has = false};
+    ck_assert(point_locks_init(&t));
+    ck_assert(point_lock_take(&t, &a, 0, "p"));
+    ck_assert(!point_lock_take(&t, &b, 0, "p"));
+    ck_assert(!point_lock_take(&t, &c, 0, "p"));
+    ck_assert(point_lock_take(&t, &other, 1, "p")); /* the same id in another collection is another point */
+    ck_assert_ptr_eq(point_lock_release(&t, &a), &b);
     ck_assert(b.has);
-    ck_assert_ptr_eq(turn_give_back(&t, &b), &c);
-    ck_assert_ptr_null(turn_give_back(&t, &c));
-    ck_assert(turn_take(&t, &a, 0, "p"));
-    turns_fini(&t);
+    ck_assert_ptr_eq(point_lock_release(&t, &b), &c);
+    ck_assert_ptr_null(point_lock_release(&t, &c));
+    ck_assert(point_lock_take(&t, &a, 0, "p"));
+    point_locks_fini(&t);
 }
 END_TEST
 
 START_TEST(who_gives_up_waiting_is_passed_over)
 {
-    struct turns t;
-    struct turn_ticket a = {.has = false}, b = {.has = false}, c = {.has = false};
-    ck_assert(turns_init(&t));
-    turn_take(&t, &a, 0, "p");
-    turn_take(&t, &b, 0, "p");
-    turn_take(&t, &c, 0, "p");
-    ck_assert_ptr_null(turn_give_back(&t, &b));
-    ck_assert_ptr_eq(turn_give_back(&t, &a), &c);
-    turns_fini(&t);
+    struct point_locks t;
+    struct point_lock a = {.has = false}, b = {.has = false}, c = {.has = false};
+    ck_assert(point_locks_init(&t));
+    point_lock_take(&t, &a, 0, "p");
+    point_lock_take(&t, &b, 0, "p");
+    point_lock_take(&t, &c, 0, "p");
+    ck_assert_ptr_null(point_lock_release(&t, &b));
+    ck_assert_ptr_eq(point_lock_release(&t, &a), &c);
+    point_locks_fini(&t);
 }
 END_TEST
 
 START_TEST(thousands_of_points_have_their_turns_at_once)
 {
     enum { N = 5000 };
-    struct turns t;
-    static struct turn_ticket tickets[N];
+    struct point_locks t;
+    static struct point_lock tickets[N];
     char id[POINT_ID_BYTES];
-    ck_assert(turns_init(&t));
+    ck_assert(point_locks_init(&t));
     for (int i = 0; i < N; i++) {
         snprintf(id, sizeof id, "point-%d", i);
-        ck_assert(turn_take(&t, &tickets[i], 0, id));
+        ck_assert(point_lock_take(&t, &tickets[i], 0, id));
     }
     ck_assert_uint_eq(t.held, N);
-    for (int i = 0; i < N; i++) ck_assert_ptr_null(turn_give_back(&t, &tickets[i]));
+    for (int i = 0; i < N; i++) ck_assert_ptr_null(point_lock_release(&t, &tickets[i]));
     ck_assert_uint_eq(t.held, 0);
-    turns_fini(&t);
+    point_locks_fini(&t);
 }
 END_TEST
 
@@ -192,8 +192,8 @@ int main(void)
     tcase_add_test(tc, a_mark_waits_for_all_who_hold_it);
     tcase_add_test(tc, released_runs_are_folded_so_memory_follows_what_is_held);
     tcase_add_loop_test(tc, any_order_of_release_ends_at_the_last_position, 0, 50);
-    tcase_add_test(tc, a_lane_keeps_order_and_lets_go_of_any_node);
-    tcase_add_test(tc, a_lane_is_ready_while_less_is_out_than_may_be);
+    tcase_add_test(tc, a_batch_queue_keeps_order_and_lets_go_of_any_node);
+    tcase_add_test(tc, a_batch_queue_is_ready_while_less_is_out_than_may_be);
     tcase_add_test(tc, a_point_has_one_writer_at_a_time_in_the_order_they_came);
     tcase_add_test(tc, who_gives_up_waiting_is_passed_over);
     tcase_add_test(tc, thousands_of_points_have_their_turns_at_once);

@@ -57,13 +57,13 @@ START_TEST(metadata_is_believed_only_when_synced_and_without_doubt)
 {
     struct wanted w = a_point();
     struct entry e = synced("p1", "c1", "h1"), absent = {.present = false}, moved = synced("p0", "c1", "h1");
-    ck_assert(!classify_needs_witness(&w, &e, false));
-    ck_assert(classify_needs_witness(&w, &e, true));
-    ck_assert(classify_needs_witness(&w, &absent, false));
-    ck_assert(classify_needs_witness(&w, &moved, false));
+    ck_assert(!classify_needs_stamp(&w, &e, false));
+    ck_assert(classify_needs_stamp(&w, &e, true));
+    ck_assert(classify_needs_stamp(&w, &absent, false));
+    ck_assert(classify_needs_stamp(&w, &moved, false));
     for (int status = SYNC_PENDING; status <= SYNC_FAILED; status++) {
         e.status = (enum sync_status)status;
-        ck_assert(classify_needs_witness(&w, &e, false));
+        ck_assert(classify_needs_stamp(&w, &e, false));
     }
 }
 END_TEST
@@ -85,33 +85,33 @@ END_TEST
 START_TEST(a_point_tells_what_it_lacks)
 {
     struct wanted w = a_point();
-    struct witness p = {
+    struct stamp p = {
         .point_id = "p1", .ours = true, .doc = "\"a\"", .content_hash = "c1", .payload_hash = "h1"};
-    ck_assert_int_eq(classify_by_witness(&w, &p), ACTION_NONE);
+    ck_assert_int_eq(classify_by_stamp(&w, &p), ACTION_NONE);
     strcpy(p.payload_hash, "h0");
-    ck_assert_int_eq(classify_by_witness(&w, &p), ACTION_PAYLOAD);
+    ck_assert_int_eq(classify_by_stamp(&w, &p), ACTION_PAYLOAD);
     strcpy(p.content_hash, "c0");
-    ck_assert_int_eq(classify_by_witness(&w, &p), ACTION_EMBED);
-    ck_assert_int_eq(classify_by_witness(&w, NULL), ACTION_EMBED);
+    ck_assert_int_eq(classify_by_stamp(&w, &p), ACTION_EMBED);
+    ck_assert_int_eq(classify_by_stamp(&w, NULL), ACTION_EMBED);
 }
 END_TEST
 
 START_TEST(a_point_of_another_document_is_taken_over_without_embedding_what_is_equal)
 {
     struct wanted w = a_point();
-    struct witness p = {
+    struct stamp p = {
         .point_id = "p1", .ours = true, .doc = "\"b\"", .content_hash = "c1", .payload_hash = "h1"};
     ck_assert(classify_takes_over(&w, &p));
-    ck_assert_int_eq(classify_by_witness(&w, &p), ACTION_PAYLOAD);
+    ck_assert_int_eq(classify_by_stamp(&w, &p), ACTION_PAYLOAD);
 }
 END_TEST
 
 START_TEST(a_point_of_somebody_else_is_written_whole)
 {
     struct wanted w = a_point();
-    struct witness p = {.point_id = "p1", .foreign = true};
+    struct stamp p = {.point_id = "p1", .foreign = true};
     ck_assert(!classify_takes_over(&w, &p));
-    ck_assert_int_eq(classify_by_witness(&w, &p), ACTION_EMBED);
+    ck_assert_int_eq(classify_by_stamp(&w, &p), ACTION_EMBED);
 }
 END_TEST
 

@@ -62,7 +62,7 @@ END_TEST
 /* A change of one document, and the machine is suspended before its vector is there. */
 struct sleeper {
     struct idle_world idle; /* first */
-    bool told, slept, renewed;
+    bool reported, slept, renewed;
     size_t written;
 };
 
@@ -72,8 +72,8 @@ static void sleep_and_answer(struct idle_world *world, struct req *req)
     idle_answer(world, req);
     switch (req->kind) {
     case REQ_STREAM_NEXT:
-        if (!w->told) idle_tell(req, CHANGE_UPSERT, 1);
-        w->told = true;
+        if (!w->reported) idle_notify(req, CHANGE_UPSERT, 1);
+        w->reported = true;
         break;
     case REQ_READ:
         idle_synced(&req->read.docs[0]);
@@ -118,7 +118,7 @@ END_TEST
 /* A Qdrant collection that is missing, and a source without documents until one is told of. */
 struct beginner {
     struct idle_world idle; /* first */
-    bool tells, told, there;
+    bool notifies, reported, there;
     size_t looked, made, written, lookups;
 };
 
@@ -139,8 +139,8 @@ static void begin_without(struct idle_world *world, struct req *req)
         req->ensure.empty = true;
         break;
     case REQ_STREAM_NEXT:
-        if (w->tells && !w->told) idle_tell(req, CHANGE_UPSERT, 1);
-        w->told |= w->tells;
+        if (w->notifies && !w->reported) idle_notify(req, CHANGE_UPSERT, 1);
+        w->reported |= w->notifies;
         break;
     case REQ_READ:
         req->read.docs[0].body = bson_new();
@@ -183,11 +183,11 @@ START_TEST(a_collection_is_made_when_the_first_document_is_there)
     ck_assert_int_eq(s.collections[0].circuit, CIRCUIT_CLOSED); /* nothing is wrong */
     ck_assert(s.collections[0].looked && !s.collections[0].error[0]);
     ck_assert(!s.scanning && !s.sweeping);
-    w.tells = true;
+    w.notifies = true;
     for (int i = 0; i < 100 && !w.made; i++) idle_step(&w.idle, e);
     engine_snapshot(e, &s);
     ck_assert_uint_eq(w.made, 1);
-    ck_assert(s.scanning && s.scan_doubt); /* which brings what came before it was made */
+    ck_assert(s.scanning && s.scan_verifies); /* which brings what came before it was made */
     idle_end(&w.idle, e);
 }
 END_TEST
@@ -237,7 +237,7 @@ START_TEST(points_in_another_place_than_before_are_compared)
         struct engine *e = idle_engine(&w.idle, &config);
         while (engine_phase(e) != PHASE_RUN) idle_step(&w.idle, e);
         engine_snapshot(e, &s);
-        ck_assert_msg(s.scanning == cases[i].compared && s.scan_doubt == cases[i].compared, "case %zu", i);
+        ck_assert_msg(s.scanning == cases[i].compared && s.scan_verifies == cases[i].compared, "case %zu", i);
         idle_end(&w.idle, e);
         ck_assert_str_eq(w.saved, cases[i].now);
         free(w.saved);

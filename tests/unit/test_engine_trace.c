@@ -23,7 +23,7 @@ struct rejecting_world {
     int64_t last_attempt_ms;
 };
 
-static void answer_read(const struct rejecting_world *w, struct source_doc *doc)
+static void answer_read(const struct rejecting_world *w, struct source_document *doc)
 {
     idle_synced(doc);
     struct entry *entry = &doc->record.entries[0];
@@ -53,7 +53,7 @@ static void answer(struct idle_world *idle, struct req *req)
     switch (req->kind) {
     case REQ_STATE_LOAD: /* nothing but a scan to go on with */
         req->state_load.state = (struct engine_state){
-            .token = bson_new(), .clean = true, .scan_running = true, .scan_doubt = w->compares};
+            .token = bson_new(), .clean = true, .scan_running = true, .scan_verifies = w->compares};
         req->state_load.state.digests = calloc(2, sizeof(char *));
         ck_assert_ptr_nonnull(req->state_load.state.digests);
         req->state_load.state.digests[0] = strdup("d");
@@ -72,7 +72,7 @@ static void answer(struct idle_world *idle, struct req *req)
         answer_read(w, &req->scan.docs[0]);
         break;
     case REQ_STREAM_NEXT:
-        if (++w->waits == 50 && w->changes) idle_tell(req, CHANGE_UPDATE, REJECTED);
+        if (++w->waits == 50 && w->changes) idle_notify(req, CHANGE_UPDATE, REJECTED);
         break;
     case REQ_READ:
         idle_answer(idle, req);

@@ -32,7 +32,7 @@ static const struct there cases[] = {
 struct vector_world {
     struct idle_world idle; /* first */
     const struct there *there;
-    bool told, written;
+    bool reported, written;
     size_t looks, embeds, upserts;
     size_t bytes_with_vector;
     struct engine *engine;
@@ -47,7 +47,7 @@ static void answer_look(struct vector_world *w, struct req *req)
     ck_assert_uint_eq(req->lookup.doc_count,
                       w->written); /* its record is believed: its point alone is asked */
     if (there->missing && !w->written) return;
-    struct witness *found = req->lookup.found = calloc(1, sizeof *found);
+    struct stamp *found = req->lookup.found = calloc(1, sizeof *found);
     req->lookup.found_count = 1;
     found->ours = true;
     found->doc = strdup("{\"$numberInt\":\"1\"}");
@@ -78,8 +78,8 @@ static void answer(struct idle_world *world, struct req *req)
         req->ensure.further = w->there->further;
         break;
     case REQ_STREAM_NEXT:
-        if (!w->told) idle_tell(req, CHANGE_UPDATE, 1);
-        w->told = true;
+        if (!w->reported) idle_notify(req, CHANGE_UPDATE, 1);
+        w->reported = true;
         break;
     case REQ_READ:
         idle_synced(&req->read.docs[0]);

@@ -78,7 +78,7 @@ START_TEST(the_source_may_be_named_by_the_data)
 }
 END_TEST
 
-START_TEST(who_is_too_slow_is_told_so)
+START_TEST(who_is_too_slow_is_reported_so)
 {
     struct events *e = events_new();
     const struct event *held;
@@ -155,7 +155,7 @@ START_TEST(an_id_names_a_place_of_this_run)
 }
 END_TEST
 
-START_TEST(a_flood_of_documents_is_told_in_part)
+START_TEST(a_flood_of_documents_is_reported_in_part)
 {
     static const char *const names[] = {"a", "b"};
     const enum sync_status statuses[] = {SYNC_SYNCED, SYNC_FAILED};
@@ -164,11 +164,11 @@ START_TEST(a_flood_of_documents_is_told_in_part)
         .id = id, .key = "figma", .overall = SYNC_FAILED, .statuses = statuses, .count = COUNT(statuses)};
     struct events *e = events_new();
     events_join(e);
-    uint64_t place = events_newest(e), told;
+    uint64_t place = events_newest(e), reported;
     for (int i = 0; i < 5000; i++) events_recorded(e, "tools", names, &what);
     ck_assert_uint_eq(events_records(e), 5000);
-    told = events_newest(e) - place;
-    ck_assert_uint_lt(told, 5000);
+    reported = events_newest(e) - place;
+    ck_assert_uint_lt(reported, 5000);
     ck_assert_ptr_nonnull(strstr(
         next(e, NULL, &place),
         "data: "
@@ -213,11 +213,11 @@ int main(void)
     tcase_add_test(t, nothing_is_kept_while_nobody_listens);
     tcase_add_test(t, each_hears_of_its_source);
     tcase_add_test(t, the_source_may_be_named_by_the_data);
-    tcase_add_test(t, who_is_too_slow_is_told_so);
+    tcase_add_test(t, who_is_too_slow_is_reported_so);
     tcase_add_test(t, large_events_push_out_more_of_the_old_ones);
     tcase_add_test(t, an_event_that_cannot_be_made_is_one_that_was_missed);
     tcase_add_test(t, an_id_names_a_place_of_this_run);
-    tcase_add_test(t, a_flood_of_documents_is_told_in_part);
+    tcase_add_test(t, a_flood_of_documents_is_reported_in_part);
     tcase_add_test(t, many_may_publish_while_one_reads);
     suite_add_tcase(suite, t);
     return suite_run(suite);

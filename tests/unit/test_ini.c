@@ -8,7 +8,7 @@
 #include "suite.h"
 
 /* Everything in `ini` as text: items as `line [section] key=value`, problems as `line! text`. */
-static char *told(const char *text)
+static char *reported(const char *text)
 {
     FILE *file = fmemopen((void *)(uintptr_t)(*text ? text : "\n"), *text ? strlen(text) : 1, "r");
     ck_assert_ptr_nonnull(file);
@@ -85,7 +85,7 @@ static const struct {
 
 START_TEST(a_file_reads_as_written)
 {
-    char *out = told(cases[_i].in);
+    char *out = reported(cases[_i].in);
     ck_assert_str_eq(out, cases[_i].out);
     free(out);
 }
@@ -112,7 +112,7 @@ START_TEST(a_value_of_any_length_keeps_every_byte)
         }
         buf_puts(&text, "\"\nl = 1\n");
         buf_puts(&want, "\"\n3 [a] l=1\n");
-        char *got = told(text.data);
+        char *got = reported(text.data);
         ck_assert_str_eq(got, want.data);
         free(got);
         buf_fini(&text);
@@ -121,7 +121,7 @@ START_TEST(a_value_of_any_length_keeps_every_byte)
 }
 END_TEST
 
-START_TEST(a_line_beyond_the_limit_is_told_and_skipped)
+START_TEST(a_line_beyond_the_limit_is_reported_and_skipped)
 {
     size_t bytes = INI_LINE_MAX_BYTES + 10;
     char *text = malloc(bytes + 20);
@@ -130,7 +130,7 @@ START_TEST(a_line_beyond_the_limit_is_told_and_skipped)
     memcpy(text, "[a]\nk = ", 8);
     memcpy(text + bytes, "\nl = 1\n", 8);
     text[4 + INI_LINE_MAX_BYTES + 1] = 'x';
-    char *out = told(text);
+    char *out = reported(text);
     ck_assert_str_eq(out, "1 [a]\n3 [a] l=1\n2! the line is longer than 65536 bytes\n");
     free(out);
     free(text);
@@ -138,7 +138,7 @@ START_TEST(a_line_beyond_the_limit_is_told_and_skipped)
 END_TEST
 
 static const struct {
-    const char *in, *out, *why;
+    const char *in, *out, *reason;
 } values[] = {
     {"plain", "plain", NULL},
     {"", "", NULL},
@@ -153,13 +153,13 @@ static const struct {
 
 START_TEST(quotes_come_off_a_value)
 {
-    const char *why = NULL;
-    char *out = ini_unquote(values[_i].in, &why);
+    const char *reason = NULL;
+    char *out = ini_unquote(values[_i].in, &reason);
     if (values[_i].out) {
         ck_assert_str_eq(out, values[_i].out);
     } else {
         ck_assert_ptr_null(out);
-        ck_assert_str_eq(why, values[_i].why);
+        ck_assert_str_eq(reason, values[_i].reason);
     }
     free(out);
 }
@@ -181,8 +181,8 @@ static const struct {
 
 START_TEST(lists_split_at_commas_and_line_ends)
 {
-    const char *why = NULL;
-    char **items = ini_list(lists[_i].in, &why);
+    const char *reason = NULL;
+    char **items = ini_list(lists[_i].in, &reason);
     ck_assert_ptr_nonnull(items);
     struct buf out;
     buf_init(&out, 0);
@@ -194,11 +194,11 @@ START_TEST(lists_split_at_commas_and_line_ends)
 }
 END_TEST
 
-START_TEST(a_bad_quote_in_a_list_is_told)
+START_TEST(a_bad_quote_in_a_list_is_reported)
 {
-    const char *why = NULL;
-    ck_assert_ptr_null(ini_list("a, \"b\" c, d", &why));
-    ck_assert_str_eq(why, "there is text after the closing quote (\")");
+    const char *reason = NULL;
+    ck_assert_ptr_null(ini_list("a, \"b\" c, d", &reason));
+    ck_assert_str_eq(reason, "there is text after the closing quote (\")");
 }
 END_TEST
 
@@ -207,10 +207,10 @@ int main(void)
     TCase *tc = tcase_create("ini");
     tcase_add_loop_test(tc, a_file_reads_as_written, 0, sizeof cases / sizeof cases[0]);
     tcase_add_test(tc, a_value_of_any_length_keeps_every_byte);
-    tcase_add_test(tc, a_line_beyond_the_limit_is_told_and_skipped);
+    tcase_add_test(tc, a_line_beyond_the_limit_is_reported_and_skipped);
     tcase_add_loop_test(tc, quotes_come_off_a_value, 0, sizeof values / sizeof values[0]);
     tcase_add_loop_test(tc, lists_split_at_commas_and_line_ends, 0, sizeof lists / sizeof lists[0]);
-    tcase_add_test(tc, a_bad_quote_in_a_list_is_told);
+    tcase_add_test(tc, a_bad_quote_in_a_list_is_reported);
     Suite *suite = suite_create("ini");
     suite_add_tcase(suite, tc);
     return suite_run(suite);

@@ -49,21 +49,21 @@ static json_t *parsed(void)
     return said;
 }
 
-static const char *repeated(char *out, const char *part, size_t bytes)
+static const char *repeated(char *out, const char *piece, size_t bytes)
 {
-    size_t length = strlen(part);
-    for (size_t i = 0; i < bytes; i++) out[i] = part[i % length];
+    size_t length = strlen(piece);
+    for (size_t i = 0; i < bytes; i++) out[i] = piece[i % length];
     out[bytes] = '\0';
     return out;
 }
 
 static char longs[3][20001];
-static const char *const parts[] = {"x", "\"", "\\", "\x01", "\xC3\xA4", "\xF0\x9F\x98\x80", "\xFF", "a b"};
+static const char *const pieces[] = {"x", "\"", "\\", "\x01", "\xC3\xA4", "\xF0\x9F\x98\x80", "\xFF", "a b"};
 
 START_TEST(a_long_value_is_cut_and_the_rest_of_the_line_is_there)
 {
     for (int json = 0; json < 2; json++) {
-        repeated(longs[0], parts[_i], 20000);
+        repeated(longs[0], pieces[_i], 20000);
         const struct log_field fields[] = {LOG_STR("collection", "tools"), LOG_STR("error", longs[0]),
                                            LOG_INT("count", INT64_MIN), LOG_NO_FIELD};
         say(json, "embedding failed", fields, 4);
@@ -81,7 +81,7 @@ END_TEST
 START_TEST(of_several_long_values_each_gets_its_share)
 {
     for (int json = 0; json < 2; json++) {
-        for (int i = 0; i < 3; i++) repeated(longs[i], parts[(_i + i) % COUNT(parts)], 20000);
+        for (int i = 0; i < 3; i++) repeated(longs[i], pieces[(_i + i) % COUNT(pieces)], 20000);
         const struct log_field fields[] = {LOG_STR("a", longs[0]), LOG_STR("b", longs[1]),  LOG_INT("n", 7),
                                            LOG_STR("c", longs[2]), LOG_STR("last", "here"), LOG_NO_FIELD};
         say(json, longs[1], fields, 6);
@@ -102,7 +102,7 @@ END_TEST
 START_TEST(no_length_breaks_the_line)
 {
     for (size_t bytes = 7900; bytes < 8300; bytes++) {
-        repeated(longs[0], parts[_i], bytes);
+        repeated(longs[0], pieces[_i], bytes);
         const struct log_field fields[] = {LOG_STR("error", longs[0]), LOG_NO_FIELD};
         say(true, "m", fields, 2);
         check_form();
@@ -129,9 +129,9 @@ int main(void)
 {
     Suite *suite = suite_create("log");
     TCase *cases = tcase_create("log");
-    tcase_add_loop_test(cases, a_long_value_is_cut_and_the_rest_of_the_line_is_there, 0, COUNT(parts));
-    tcase_add_loop_test(cases, of_several_long_values_each_gets_its_share, 0, COUNT(parts));
-    tcase_add_loop_test(cases, no_length_breaks_the_line, 0, COUNT(parts));
+    tcase_add_loop_test(cases, a_long_value_is_cut_and_the_rest_of_the_line_is_there, 0, COUNT(pieces));
+    tcase_add_loop_test(cases, of_several_long_values_each_gets_its_share, 0, COUNT(pieces));
+    tcase_add_loop_test(cases, no_length_breaks_the_line, 0, COUNT(pieces));
     tcase_add_test(cases, short_lines_are_as_they_were);
     suite_add_tcase(suite, cases);
     return suite_run(suite);

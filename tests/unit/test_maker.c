@@ -57,7 +57,7 @@ static struct plugin_set *set;
 static struct binding *bindings[3];
 static const struct collection *collections[4]; /* three bindings, then a declaration */
 static struct maker *maker;
-static struct source_doc docs[64];
+static struct source_document docs[64];
 static size_t doc_count;
 
 static struct binding *bind(const char *name, const char *plugin, const char *mode)
@@ -79,9 +79,9 @@ static struct binding *bind(const char *name, const char *plugin, const char *mo
     return b;
 }
 
-static const struct source_doc *new_doc(const char *name)
+static const struct source_document *new_doc(const char *name)
 {
-    struct source_doc *doc = &docs[doc_count];
+    struct source_document *doc = &docs[doc_count];
     char json[200];
     snprintf(json, sizeof json, "{\"_id\":\"doc-%zu\",\"id\":\"i%zu\",\"name\":\"%s\"}", doc_count, doc_count,
              name);
@@ -122,7 +122,7 @@ static void close_maker(size_t hung)
     for (size_t i = 0; i < 3; i++) binding_close(bindings[i]);
     fixture_free((struct collection *)collections[3]);
     plugins_free(set);
-    while (doc_count) source_doc_fini(&docs[--doc_count]);
+    while (doc_count) source_document_fini(&docs[--doc_count]);
     FILE *file = fopen(mark, "w"); /* lets go what hangs */
     if (file) fclose(file);
     unlink(mark);

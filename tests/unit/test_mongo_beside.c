@@ -167,14 +167,14 @@ START_TEST(records_without_a_document_are_found_whatever_their_ids_are)
 }
 END_TEST
 
-static enum lks_code put_tomb(int id)
+static enum lks_code put_tombstone(int id)
 {
-    struct req *req = req_new(REQ_TOMBS_PUT, NULL);
+    struct req *req = req_new(REQ_TOMBSTONES_PUT, NULL);
     char text[16];
     snprintf(text, sizeof text, "%d", id);
-    req->tombs.tombs = calloc(1, sizeof *req->tombs.tombs);
-    req->tombs.tombs[0].id = fixture_id(text);
-    req->tombs.count = 1;
+    req->tombstones.tombstones = calloc(1, sizeof *req->tombstones.tombstones);
+    req->tombstones.tombstones[0].id = fixture_id(text);
+    req->tombstones.count = 1;
     fixture_run(&f, req);
     enum lks_code code = req->err.code;
     req_free(req);
@@ -204,7 +204,7 @@ START_TEST(without_the_right_to_remove_it_a_record_is_emptied_and_counts_as_none
                    "{'_id':1,'syncMetadata':" RECORD "},{'_id':2,'syncMetadata':" RECORD "}");
     fixture_open(&f);
     forbid("['delete']", 13);
-    ck_assert_int_eq(put_tomb(1), LKS_E_OK);
+    ck_assert_int_eq(put_tombstone(1), LKS_E_OK);
     ck_assert(!mongo_records_remain(f.mongo));
     bson_t *left = fixture_find(&f, "c.lockstep", "1");
     ck_assert(left && !bson_has_field(left, "syncMetadata"));
@@ -220,19 +220,19 @@ START_TEST(without_the_right_to_remove_it_a_record_is_emptied_and_counts_as_none
 }
 END_TEST
 
-START_TEST(a_record_that_may_not_be_touched_stays_and_holds_no_tomb_up)
+START_TEST(a_record_that_may_not_be_touched_stays_and_holds_no_tombstone_up)
 {
     fixture_start(&f, 0, NULL);
     f.config.metadata = MONGO_SIDECAR;
     fixture_insert(&f, "c.lockstep", "{'_id':1,'syncMetadata':" RECORD "}");
     fixture_open(&f);
     forbid("['delete','update']", 13);
-    ck_assert_int_eq(put_tomb(1), LKS_E_OK);
+    ck_assert_int_eq(put_tombstone(1), LKS_E_OK);
     ck_assert(mongo_records_remain(f.mongo));
     forbid("['delete']", 8); /* anything else is tried again */
-    ck_assert_int_eq(put_tomb(1), LKS_E_MONGO);
+    ck_assert_int_eq(put_tombstone(1), LKS_E_MONGO);
     forbid("[]", 13);
-    ck_assert_int_eq(put_tomb(1), LKS_E_OK);
+    ck_assert_int_eq(put_tombstone(1), LKS_E_OK);
     ck_assert(!mongo_records_remain(f.mongo));
     fixture_end(&f);
 }
@@ -292,7 +292,7 @@ int main(void)
     tc = tcase_create("records beside documents");
     tcase_add_loop_test(tc, records_without_a_document_are_found_whatever_their_ids_are, 0, servers);
     tcase_add_test(tc, without_the_right_to_remove_it_a_record_is_emptied_and_counts_as_none);
-    tcase_add_test(tc, a_record_that_may_not_be_touched_stays_and_holds_no_tomb_up);
+    tcase_add_test(tc, a_record_that_may_not_be_touched_stays_and_holds_no_tombstone_up);
     tcase_add_loop_test(tc, a_record_beside_no_document_is_not_due, 0, servers);
     tcase_add_loop_test(tc, an_emptied_record_hides_no_document_that_has_its_own, 0, servers);
     suite_add_tcase(suite, tc);

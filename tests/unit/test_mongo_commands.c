@@ -25,23 +25,23 @@ static struct wiretap *open_tapped(const char *options)
     return tap;
 }
 
-static size_t count_of(const char *text, const char *part)
+static size_t count_of(const char *text, const char *piece)
 {
     size_t count = 0;
-    for (const char *at = text; (at = strstr(at, part)); at += strlen(part)) count++;
+    for (const char *at = text; (at = strstr(at, piece)); at += strlen(piece)) count++;
     return count;
 }
 
 START_TEST(an_id_is_looked_for_with_a_limit_of_time)
 {
-    struct source_doc doc;
+    struct source_document doc;
     struct lks_err err;
     struct wiretap *tap = open_tapped("");
     fixture_insert(&f, "c", "{'_id':1,'id':'7','slug':'seven'}");
     ck_assert_int_eq(mongo_find_readable(f.mongo, "nothing", &doc, &err), LKS_E_NOT_FOUND);
     ck_assert_int_eq(mongo_find_readable(f.mongo, "{\"$numberInt\":\"5\"}", &doc, &err), LKS_E_NOT_FOUND);
     ck_assert_int_eq(mongo_find(f.mongo, "7", &doc, &err), LKS_E_OK); /* and whether that is the only one */
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     struct docid *id = fixture_id("2");
     ck_assert_int_eq(mongo_find_by_id(f.mongo, id, &doc, &err), LKS_E_NOT_FOUND);
     docid_free(id);

@@ -322,7 +322,7 @@ START_TEST(counts_take_what_is_missing_as_pending)
     ck_assert_int_eq(counts.with_point[0], 2);
     ck_assert_int_eq(counts.with_point[1], 0);
     mongo_counts_fini(&counts);
-    fixture_assert_tally(&f, 2);
+    fixture_assert_record_counts(&f, 2);
     fixture_end(&f);
 }
 END_TEST

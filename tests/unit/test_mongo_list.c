@@ -93,28 +93,28 @@ static void open_place(int server, enum place place)
 
 /* The page's business ids with spaces between, and the total in front. A limit of 0 stands for 20, collection
  * 0 for all together, 1 for the first. */
-static void check_list(const struct mongo_list_wish *asked, const char *expected, int line)
+static void check_list(const struct mongo_list_request *asked, const char *expected, int line)
 {
-    struct mongo_list_wish wish = *asked;
+    struct mongo_list_request request = *asked;
     struct mongo_list list;
     struct lks_err err;
     char seen[512];
-    if (!wish.limit) wish.limit = 20;
-    wish.collection = asked->collection ? asked->collection - 1 : MONGO_OVERALL;
-    ck_assert_msg(mongo_list(f.mongo, &wish, &list, &err) == LKS_E_OK, "line %d: %s", line, err.text);
+    if (!request.limit) request.limit = 20;
+    request.collection = asked->collection ? asked->collection - 1 : MONGO_OVERALL;
+    ck_assert_msg(mongo_list(f.mongo, &request, &list, &err) == LKS_E_OK, "line %d: %s", line, err.text);
     int at = snprintf(seen, sizeof seen, "%d:", (int)list.total);
     for (size_t i = 0; i < list.count; i++) {
         bson_iter_t iter;
         ck_assert(bson_iter_init_find(&iter, list.docs[i].body, "id"));
         at += snprintf(seen + at, sizeof seen - (size_t)at, " %s", bson_iter_utf8(&iter, NULL));
-        ck_assert(bson_iter_init_find(&iter, list.docs[i].body, "weight") == wish.whole);
+        ck_assert(bson_iter_init_find(&iter, list.docs[i].body, "weight") == request.whole);
         ck_assert(!bson_iter_init_find(&iter, list.docs[i].body, "syncMetadata"));
     }
     ck_assert_msg(list.exact && strcmp(seen, expected) == 0, "line %d: %s instead of %s", line, seen,
                   expected);
     mongo_docs_free(list.docs, list.count);
 }
-#define LIST(expected, ...) check_list(&(struct mongo_list_wish){__VA_ARGS__}, expected, __LINE__)
+#define LIST(expected, ...) check_list(&(struct mongo_list_request){__VA_ARGS__}, expected, __LINE__)
 
 START_TEST(a_list_is_filtered_by_status_wherever_the_records_stand)
 {
@@ -149,12 +149,12 @@ START_TEST(a_list_is_sorted_and_paged_wherever_the_records_stand)
     LIST("8: zeta theta alpha", .sort = MONGO_SORT_UPDATED, .descending = true, .limit = 3);
     LIST("3: eta theta", .sort = MONGO_SORT_UPDATED, .filtered = true, .status = SYNC_PENDING, .skip = 1);
     /* worst first */
-    struct mongo_list_wish wish = {.collection = MONGO_OVERALL, .sort = MONGO_SORT_STATUS, .limit = 20};
+    struct mongo_list_request request = {.collection = MONGO_OVERALL, .sort = MONGO_SORT_STATUS, .limit = 20};
     struct mongo_list list;
     struct lks_err err;
     static const enum sync_status order[] = {SYNC_FAILED,  SYNC_FAILED, SYNC_PENDING, SYNC_PENDING,
                                              SYNC_PENDING, SYNC_STALE,  SYNC_STALE,   SYNC_SYNCED};
-    ck_assert_msg(mongo_list(f.mongo, &wish, &list, &err) == LKS_E_OK, "%s", err.text);
+    ck_assert_msg(mongo_list(f.mongo, &request, &list, &err) == LKS_E_OK, "%s", err.text);
     ck_assert_uint_eq(list.count, GIVEN);
     for (size_t i = 0; i < list.count; i++) ck_assert_int_eq(record_overall(&list.docs[i].record), order[i]);
     mongo_docs_free(list.docs, list.count);
@@ -181,7 +181,7 @@ START_TEST(a_search_takes_its_text_literally_and_whatever_its_case)
 END_TEST
 
 /* A document as mongo_find_readable() finds it: by id, slug or `_id`. */
-static bool readable(const char *text, struct source_doc *doc)
+static bool readable(const char *text, struct source_document *doc)
 {
     struct lks_err err;
     return mongo_find_readable(f.mongo, text, doc, &err) == LKS_E_OK;
@@ -189,21 +189,21 @@ static bool readable(const char *text, struct source_doc *doc)
 
 START_TEST(a_document_is_found_by_id_slug_and_underscore_id_in_that_order)
 {
-    struct source_doc doc;
+    struct source_document doc;
     struct lks_err err;
     open_place(_i / PLACE_COUNT, (enum place)(_i % PLACE_COUNT));
     fixture_insert(&f, "c", "{'_id':'fourth','id':'first-one','slug':'alpha'}");
     ck_assert(readable("first-one", &doc)); /* the id goes before the slug of `alpha` */
     fixture_assert_id(doc.id, "\"fourth\"");
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     ck_assert(readable("fourth", &doc)); /* the slug of `delta` goes before an `_id` */
     fixture_assert_id(doc.id, "{\"$numberInt\":\"98\"}");
     ck_assert_str_eq(doc.record.modified_fields[0], "fourth");
     ck_assert_int_eq(doc.record.updated_ms, 2000);
     ck_assert_int_eq(doc.record.created_ms, NO_TIME);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     ck_assert(readable("93", &doc));
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     ck_assert(!readable("tenth", &doc));
     ck_assert_int_eq(mongo_find(f.mongo, "sixth", &doc, &err), LKS_E_NOT_FOUND); /* commands give the id */
     fixture_insert(&f, "c", "{'_id':'fifth','id':'second-one','slug':'fourth'}");
@@ -215,7 +215,7 @@ END_TEST
 
 START_TEST(counting_that_takes_too_long_is_no_failure)
 {
-    struct mongo_list_wish wish = {
+    struct mongo_list_request request = {
         .collection = MONGO_OVERALL, .filtered = true, .status = SYNC_STALE, .limit = 1};
     struct mongo_list list;
     struct lks_err err;
@@ -224,7 +224,7 @@ START_TEST(counting_that_takes_too_long_is_no_failure)
                                     "{'configureFailPoint':'failCommand','mode':{'times':1},'data':"
                                     "{'failCommands':['count'],'errorCode':50}}");
     bson_destroy(reply);
-    ck_assert_msg(mongo_list(f.mongo, &wish, &list, &err) == LKS_E_OK, "%s", err.text);
+    ck_assert_msg(mongo_list(f.mongo, &request, &list, &err) == LKS_E_OK, "%s", err.text);
     ck_assert_uint_eq(list.count, 1);
     ck_assert_int_eq(list.total, 2); /* this one, and at least another */
     ck_assert(!list.exact);
@@ -233,7 +233,7 @@ START_TEST(counting_that_takes_too_long_is_no_failure)
                             "{'configureFailPoint':'failCommand','mode':{'times':1},'data':"
                             "{'failCommands':['aggregate'],'errorCode':50}}");
     bson_destroy(reply);
-    ck_assert_int_eq(mongo_list(f.mongo, &wish, &list, &err), LKS_E_MONGO);
+    ck_assert_int_eq(mongo_list(f.mongo, &request, &list, &err), LKS_E_MONGO);
     fixture_end(&f);
 }
 END_TEST
@@ -241,10 +241,10 @@ END_TEST
 START_TEST(what_failed_starts_over_and_is_due_at_once)
 {
     struct lks_err err;
-    struct source_doc doc;
+    struct source_document doc;
     open_place(_i / PLACE_COUNT, (enum place)(_i % PLACE_COUNT));
     ck_assert(readable("zeta", &doc)); /* and with it, whether there are records beside documents */
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     int64_t before = fixture_due_count(&f, 1000, false, NULL);
     ck_assert_msg(mongo_requeue(f.mongo, &err) == LKS_E_OK, "%s", err.text);
     ck_assert_int_eq(fixture_due_count(&f, INT64_C(4000000000000), false, NULL), before + 1); /* zeta */
@@ -253,7 +253,7 @@ START_TEST(what_failed_starts_over_and_is_due_at_once)
     ck_assert_int_eq(doc.record.entries[1].retry_count, 0);
     ck_assert_int_gt(doc.record.entries[1].next_retry_ms, 1000);
     ck_assert_int_eq(doc.record.entries[0].next_retry_ms, NO_TIME);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     fixture_end(&f);
 }
 END_TEST
@@ -261,7 +261,7 @@ END_TEST
 START_TEST(one_record_is_written_only_if_nobody_wrote_it_meanwhile)
 {
     struct lks_err err;
-    struct source_doc doc;
+    struct source_document doc;
     struct record after;
     open_place(_i / PLACE_COUNT, (enum place)(_i % PLACE_COUNT));
     ck_assert(readable("alpha", &doc));
@@ -271,11 +271,11 @@ START_TEST(one_record_is_written_only_if_nobody_wrote_it_meanwhile)
     after.entries[0].status = SYNC_STALE;
     ck_assert_int_eq(mongo_write_record(f.mongo, doc.id, &doc.record, &after, &err), LKS_E_MISSED);
     record_fini(&after);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     ck_assert(readable("alpha", &doc));
     ck_assert_int_eq(doc.record.entries[0].status, SYNC_PENDING);
     ck_assert_str_eq(doc.record.modified_fields[0], "first-one");
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     fixture_end(&f);
 }
 END_TEST

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "mongo/metadata.h"
+#include "mongo/mongo_internal.h"
 #include "mongo/pipeline.h"
-#include "mongo/room.h"
 #include "suite.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -10,7 +10,7 @@
 
 static struct fixture f;
 
-START_TEST(a_scan_passes_over_all_types_of_ids_in_order)
+START_TEST(a_scan_covers_all_types_of_ids_in_order)
 {
     fixture_start(&f, _i, NULL);
     fixture_insert_mixed(&f);
@@ -233,7 +233,7 @@ START_TEST(documents_are_read_in_the_order_asked_for)
         ck_assert_msg((req->read.docs[i].body != NULL) == there[i], "document %zu", i);
         ck_assert_uint_eq(req->read.docs[i].record.entry_count, 2);
     }
-    const struct source_doc *doc = &req->read.docs[3];
+    const struct source_document *doc = &req->read.docs[3];
     ck_assert(bson_has_field(doc->body, "name") && bson_has_field(doc->body, "id"));
     ck_assert(!bson_has_field(doc->body, "syncMetadata")); /* it is the record */
     ck_assert(!bson_has_field(doc->body, "secret"));       /* no collection reads it */
@@ -474,15 +474,15 @@ START_TEST(holders_of_a_business_id_are_found_by_how_it_is_shown)
                    "{'_id':4,'id':'x'},{'_id':5,'id':true},{'_id':6,"
                    "'id':{'$oid':'0123456789abcdef01234567'}},{'_id':7,'id':'other'}");
     fixture_open(&f);
-    struct req *req = req_new(REQ_HOLDERS, NULL);
+    struct req *req = req_new(REQ_DUPLICATES, NULL);
     static const char *const keys[] = {"5", "{\"$oid\":\"0123456789abcdef01234567\"}",
                                        "{\"$numberInt\":\"5\"}", "nobody"};
-    req->holders.keys = calloc(4, sizeof *req->holders.keys);
-    memcpy(req->holders.keys, keys, sizeof keys);
-    req->holders.count = 4;
-    req->holders.max_ids = 10;
+    req->duplicates.keys = calloc(4, sizeof *req->duplicates.keys);
+    memcpy(req->duplicates.keys, keys, sizeof keys);
+    req->duplicates.count = 4;
+    req->duplicates.max_ids = 10;
     fixture_ok(&f, req);
-    ck_assert_uint_eq(req->holders.id_count, 4); /* 2 and 3 are equal to MongoDB */
+    ck_assert_uint_eq(req->duplicates.id_count, 4); /* 2 and 3 are equal to MongoDB */
     req_free(req);
     fixture_end(&f);
 }
@@ -501,18 +501,18 @@ START_TEST(holders_come_in_pages_across_all_types_of_id)
     fixture_open(&f);
     struct docid *from = NULL;
     for (int page = 0; page < 3; page++) {
-        struct req *req = req_new(REQ_HOLDERS, NULL);
-        req->holders.keys = calloc(1, sizeof *req->holders.keys);
-        req->holders.keys[0] = key;
-        req->holders.count = 1;
-        req->holders.max_ids = 2;
-        req->holders.from = from;
+        struct req *req = req_new(REQ_DUPLICATES, NULL);
+        req->duplicates.keys = calloc(1, sizeof *req->duplicates.keys);
+        req->duplicates.keys[0] = key;
+        req->duplicates.count = 1;
+        req->duplicates.max_ids = 2;
+        req->duplicates.from = from;
         fixture_ok(&f, req);
-        ck_assert_uint_eq(req->holders.id_count, page < 2 ? 2 : 0);
-        for (size_t i = 0; i < req->holders.id_count; i++)
-            fixture_assert_id(req->holders.ids[i], pages[page][i]);
+        ck_assert_uint_eq(req->duplicates.id_count, page < 2 ? 2 : 0);
+        for (size_t i = 0; i < req->duplicates.id_count; i++)
+            fixture_assert_id(req->duplicates.ids[i], pages[page][i]);
         docid_free(from);
-        from = page < 2 ? docid_copy(req->holders.ids[1]) : NULL;
+        from = page < 2 ? docid_copy(req->duplicates.ids[1]) : NULL;
         req_free(req);
     }
     fixture_end(&f);
@@ -521,7 +521,7 @@ END_TEST
 
 START_TEST(a_document_is_found_by_what_a_person_writes)
 {
-    struct source_doc doc;
+    struct source_document doc;
     struct lks_err err = {0};
     fixture_start(&f, _i, NULL);
     fixture_insert(
@@ -541,7 +541,7 @@ START_TEST(a_document_is_found_by_what_a_person_writes)
                       err.text);
         fixture_assert_id(doc.id, cases[i].id);
         if (!i) ck_assert(bson_has_field(doc.body, "contributor") && doc.record.present);
-        source_doc_fini(&doc);
+        source_document_fini(&doc);
     }
     ck_assert_int_eq(mongo_find(f.mongo, "nobody", &doc, &err), LKS_E_NOT_FOUND);
     fixture_end(&f);
@@ -559,7 +559,7 @@ START_TEST(of_two_ids_that_read_the_same_neither_is_meant)
         {"6ba7b810-9dad-11d1-80b4-00c04fd430c8",
          "{\"$binary\":{\"base64\":\"a6e4EJ2tEdGAtADAT9QwyA==\",\"subType\":\"04\"}}",
          "{\"$binary\":{\"base64\":\"a6e4EJ2tEdGAtADAT9QwyA==\",\"subType\":\"03\"}}"}};
-    struct source_doc doc;
+    struct source_document doc;
     struct lks_err err = {0};
     fixture_start(&f, 0, NULL);
     for (int i = 0; i < 8; i++) {
@@ -577,12 +577,12 @@ START_TEST(of_two_ids_that_read_the_same_neither_is_meant)
         ck_assert_msg(mongo_find(f.mongo, pair[1 + i % 2], &doc, &err) == LKS_E_OK, "%s", err.text);
         snprintf(expected, sizeof expected, "%d", i);
         fixture_assert_id(doc.id, expected);
-        source_doc_fini(&doc);
+        source_document_fini(&doc);
     }
     ck_assert_int_eq(mongo_find(f.mongo, "9", &doc, &err), LKS_E_OK);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     ck_assert_int_eq(mongo_find(f.mongo, "11", &doc, &err), LKS_E_OK);
-    source_doc_fini(&doc);
+    source_document_fini(&doc);
     fixture_end(&f);
 }
 END_TEST
@@ -592,7 +592,7 @@ int main(void)
     int servers = fixture_server_count();
     Suite *suite = suite_create("mongo reads");
     TCase *tc = tcase_create("reads");
-    tcase_add_loop_test(tc, a_scan_passes_over_all_types_of_ids_in_order, 0, servers);
+    tcase_add_loop_test(tc, a_scan_covers_all_types_of_ids_in_order, 0, servers);
     tcase_add_loop_test(tc, a_scan_of_nothing_is_at_its_end, 0, servers);
     tcase_add_loop_test(tc, a_page_ends_when_its_bytes_are_reached, 0, servers);
     tcase_add_loop_test(tc, polling_by_a_date_brings_what_is_newer_or_has_no_date, 0, servers);

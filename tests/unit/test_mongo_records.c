@@ -259,7 +259,7 @@ START_TEST(a_document_that_refuses_its_record_has_it_beside_it)
     ck_assert_int_eq(write_one("1", &none, &second), LKS_E_MISSED);
     ck_assert_int_eq(write_one("1", &req->read.docs[0].record, &second), LKS_E_OK);
     ck_assert_int_eq(fixture_due_count(&f, 1000, false, NULL), 1);
-    fixture_assert_tally(&f, 1);
+    fixture_assert_record_counts(&f, 1);
     bson_t *doc = fixture_find(&f, "c", "1");
     ck_assert(!bson_has_field(doc, "syncMetadata"));
     bson_destroy(doc);
@@ -317,7 +317,7 @@ START_TEST(with_metadata_beside_the_documents_these_stay_untouched)
     ck_assert_int_eq(next_ms, 2000);
     ck_assert_int_eq(fixture_due_count(&f, 2000, false, NULL), 3);
     ck_assert_int_eq(fixture_due_count(&f, 2000, true, NULL), 1);
-    fixture_assert_tally(&f, 1);
+    fixture_assert_record_counts(&f, 1);
     record_fini(&none);
     record_fini(&after);
     record_fini(&second);

@@ -1,6 +1,6 @@
 /*
- * test_mongo_state.c - what must survive a restart: the lease and its fence, the state, the tombs; and how
- * the adapter opens and closes.
+ * test_mongo_state.c - what must survive a restart: the lease and its fence, the state, the tombstones; and
+ * how the adapter opens and closes.
  */
 #include <check.h>
 #include <inttypes.h>
@@ -68,27 +68,27 @@ START_TEST(a_lease_is_held_by_one_and_told_to_others)
 {
     bool expired = true;
     struct lks_err err = {0};
-    char *holder = NULL;
+    char *lease_holder = NULL;
     fixture_start(&f, _i, NULL);
     fixture_open(&f);
     struct mongo *other = fixture_open_other(&f, "second");
-    ck_assert_int_eq(mongo_lease_holder(f.mongo, &holder, &err), LKS_E_OK);
-    ck_assert_ptr_null(holder);
+    ck_assert_int_eq(mongo_lease_holder(f.mongo, &lease_holder, &err), LKS_E_OK);
+    ck_assert_ptr_null(lease_holder);
     uint64_t epoch = take(f.mongo, 60000, &expired);
     ck_assert(!expired); /* nobody had it */
     ck_assert_uint_ge(epoch, (uint64_t)time(NULL) - 3600);
     struct req *req = lease(other, LEASE_TAKE, 60000, 0, false);
     ck_assert(!req->lease.held);
-    ck_assert_str_eq(req->lease.holder, "first");
+    ck_assert_str_eq(req->lease.lease_holder, "first");
     ck_assert_int_gt(req->lease.remaining_ms, 0);
     ck_assert_int_le(req->lease.remaining_ms, 60000);
     req_free(req);
     ck_assert(renew(f.mongo, epoch));
     ck_assert(!renew(f.mongo, epoch + 1));
     ck_assert(!renew(other, epoch));
-    ck_assert_int_eq(mongo_lease_holder(other, &holder, &err), LKS_E_OK);
-    ck_assert_str_eq(holder, "first");
-    free(holder);
+    ck_assert_int_eq(mongo_lease_holder(other, &lease_holder, &err), LKS_E_OK);
+    ck_assert_str_eq(lease_holder, "first");
+    free(lease_holder);
     mongo_close(other);
     fixture_end(&f);
 }
@@ -169,7 +169,7 @@ static uint64_t take_and_ask_floor(struct mongo *m, uint64_t *epoch)
     return floor;
 }
 
-START_TEST(the_next_holder_is_told_since_which_epoch_nothing_is_proven)
+START_TEST(the_next_holder_is_reported_since_which_epoch_nothing_is_proven)
 {
     uint64_t first, second, third, fourth, fifth;
     fixture_start(&f, _i, NULL);
@@ -210,7 +210,7 @@ static enum lks_code save(uint64_t epoch, const char *token, const char *scan_af
     s->token_time = UINT64_C(5) << 32 | 7;
     if (scan_after) s->scan_after = fixture_id(scan_after);
     s->scan_running = true;
-    s->scan_doubt = true;
+    s->scan_verifies = true;
     s->replicas_known = 3;
     s->replicas_owed = 2;
     s->digests = calloc(3, sizeof *s->digests);
@@ -244,7 +244,7 @@ START_TEST(the_state_is_loaded_as_it_was_saved)
     ck_assert(s->token && bson_equal(s->token, token));
     ck_assert_uint_eq(s->token_time, UINT64_C(5) << 32 | 7);
     ck_assert(s->scan_after && docid_equal(s->scan_after, id));
-    ck_assert(s->scan_running && s->scan_doubt);
+    ck_assert(s->scan_running && s->scan_verifies);
     ck_assert_uint_eq(s->replicas_known, 3);
     ck_assert_uint_eq(s->replicas_owed, 2);
     ck_assert_str_eq(s->digests[0], "d0");
@@ -295,7 +295,7 @@ START_TEST(a_raised_lease_has_everything_compared_by_whoever_comes_next)
     req_free(req);
     req = fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL));
     ck_assert_ptr_nonnull(req->state_load.state.token);
-    ck_assert(req->state_load.state.scan_running && req->state_load.state.scan_doubt);
+    ck_assert(req->state_load.state.scan_running && req->state_load.state.scan_verifies);
     ck_assert_ptr_null(req->state_load.state.scan_after);
     req_free(req);
     ck_assert_uint_eq(take_and_ask_floor(f.mongo, &next), epoch + 50);
@@ -381,94 +381,94 @@ START_TEST(digests_are_found_by_the_names_of_their_collections)
 }
 END_TEST
 
-/* ---- tombs ---- */
+/* ---- tombstones ---- */
 
 static const char *const buried[] = {"1", "{'$numberDouble':'1.5'}", "'x'", "{'$maxKey':1}"};
 
-static struct req *tombs_req(enum req_kind kind, size_t from, size_t count)
+static struct req *tombstones_req(enum req_kind kind, size_t from, size_t count)
 {
     struct req *req = req_new(kind, NULL);
-    req->tombs.tombs = calloc(count, sizeof *req->tombs.tombs);
-    req->tombs.count = count;
+    req->tombstones.tombstones = calloc(count, sizeof *req->tombstones.tombstones);
+    req->tombstones.count = count;
     for (size_t i = 0; i < count; i++)
-        req->tombs.tombs[i] = (struct tomb){.id = fixture_id(buried[from + i]),
-                                            .key = from + i == 2 ? strdup("key") : NULL,
-                                            .after = UINT64_C(9) << 32 | i,
-                                            .since_ms = 1000 + (int64_t)(from + i),
-                                            .due_ms = 2000 + (int64_t)(from + i)};
+        req->tombstones.tombstones[i] = (struct tombstone){.id = fixture_id(buried[from + i]),
+                                                           .key = from + i == 2 ? strdup("key") : NULL,
+                                                           .after = UINT64_C(9) << 32 | i,
+                                                           .since_ms = 1000 + (int64_t)(from + i),
+                                                           .due_ms = 2000 + (int64_t)(from + i)};
     return req;
 }
 
-static struct req *list_tombs(int64_t due_by_ms, size_t max)
+static struct req *list_tombstones(int64_t due_by_ms, size_t max)
 {
-    struct req *req = req_new(REQ_TOMBS_LIST, NULL);
-    req->tombs.due_by_ms = due_by_ms;
-    req->tombs.max = max;
+    struct req *req = req_new(REQ_TOMBSTONES_LIST, NULL);
+    req->tombstones.due_by_ms = due_by_ms;
+    req->tombstones.max = max;
     return fixture_ok(&f, req);
 }
 
-START_TEST(tombs_are_listed_oldest_first_until_they_are_dropped)
+START_TEST(tombstones_are_listed_oldest_first_until_they_are_dropped)
 {
     fixture_start(&f, _i, NULL);
     fixture_open(&f);
-    struct req *req = tombs_req(REQ_TOMBS_PUT, 0, 4);
-    req->tombs.tombs[1].refused = true;
+    struct req *req = tombstones_req(REQ_TOMBSTONES_PUT, 0, 4);
+    req->tombstones.tombstones[1].refused = true;
     req_free(fixture_ok(&f, req));
-    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 2, 2))); /* again: replaced */
-    req = list_tombs(5000, 3);
-    ck_assert_uint_eq(req->tombs.count, 3);
+    req_free(fixture_ok(&f, tombstones_req(REQ_TOMBSTONES_PUT, 2, 2))); /* again: replaced */
+    req = list_tombstones(5000, 3);
+    ck_assert_uint_eq(req->tombstones.count, 3);
     for (size_t i = 0; i < 3; i++) {
         struct docid *id = fixture_id(buried[i]);
-        ck_assert(docid_equal(req->tombs.tombs[i].id, id));
-        ck_assert_int_eq(req->tombs.tombs[i].since_ms, 1000 + (int64_t)i);
+        ck_assert(docid_equal(req->tombstones.tombstones[i].id, id));
+        ck_assert_int_eq(req->tombstones.tombstones[i].since_ms, 1000 + (int64_t)i);
         docid_free(id);
     }
-    ck_assert_uint_eq(req->tombs.tombs[1].after, UINT64_C(9) << 32 | 1);
-    ck_assert_str_eq(req->tombs.tombs[2].key, "key");
-    ck_assert_ptr_null(req->tombs.tombs[0].key);
-    ck_assert(req->tombs.tombs[1].refused && !req->tombs.tombs[2].refused);
+    ck_assert_uint_eq(req->tombstones.tombstones[1].after, UINT64_C(9) << 32 | 1);
+    ck_assert_str_eq(req->tombstones.tombstones[2].key, "key");
+    ck_assert_ptr_null(req->tombstones.tombstones[0].key);
+    ck_assert(req->tombstones.tombstones[1].refused && !req->tombstones.tombstones[2].refused);
     req_free(req);
-    req = list_tombs(2001, 10);
-    ck_assert_uint_eq(req->tombs.count, 2);
-    ck_assert_int_eq(req->tombs.next_ms, 2002);
+    req = list_tombstones(2001, 10);
+    ck_assert_uint_eq(req->tombstones.count, 2);
+    ck_assert_int_eq(req->tombstones.next_ms, 2002);
     req_free(req);
-    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_DROP, 0, 1)));
-    req = list_tombs(5000, 10);
-    ck_assert_uint_eq(req->tombs.count, 3);
+    req_free(fixture_ok(&f, tombstones_req(REQ_TOMBSTONES_DROP, 0, 1)));
+    req = list_tombstones(5000, 10);
+    ck_assert_uint_eq(req->tombstones.count, 3);
     req_free(req);
     f.config.source = "others";
     fixture_open(&f);
-    req = list_tombs(5000, 10);
-    ck_assert_uint_eq(req->tombs.count, 0);
+    req = list_tombstones(5000, 10);
+    ck_assert_uint_eq(req->tombstones.count, 0);
     req_free(req);
     fixture_end(&f);
 }
 END_TEST
 
-START_TEST(tombs_are_listed_page_by_page_also_where_many_are_due_at_once)
+START_TEST(tombstones_are_listed_page_by_page_also_where_many_are_due_at_once)
 {
     fixture_start(&f, _i, NULL);
     fixture_open(&f);
-    struct req *put = tombs_req(REQ_TOMBS_PUT, 0, 4);
-    for (size_t i = 0; i < 4; i++) put->tombs.tombs[i].due_ms = i < 3 ? 2000 : 2001;
+    struct req *put = tombstones_req(REQ_TOMBSTONES_PUT, 0, 4);
+    for (size_t i = 0; i < 4; i++) put->tombstones.tombstones[i].due_ms = i < 3 ? 2000 : 2001;
     req_free(fixture_ok(&f, put));
     struct docid *from = NULL;
     int64_t from_due_ms = 0;
     size_t seen = 0;
     for (;;) {
-        struct req *req = req_new(REQ_TOMBS_LIST, NULL);
-        req->tombs.due_by_ms = 2001;
-        req->tombs.max = 2;
-        req->tombs.from = from;
-        req->tombs.from_due_ms = from_due_ms;
+        struct req *req = req_new(REQ_TOMBSTONES_LIST, NULL);
+        req->tombstones.due_by_ms = 2001;
+        req->tombstones.max = 2;
+        req->tombstones.from = from;
+        req->tombstones.from_due_ms = from_due_ms;
         req = fixture_ok(&f, req);
-        seen += req->tombs.count;
+        seen += req->tombstones.count;
         from = NULL;
-        if (req->tombs.count == 2) {
-            from = docid_copy(req->tombs.tombs[1].id);
-            from_due_ms = req->tombs.tombs[1].due_ms;
+        if (req->tombstones.count == 2) {
+            from = docid_copy(req->tombstones.tombstones[1].id);
+            from_due_ms = req->tombstones.tombstones[1].due_ms;
         }
-        ck_assert(from || req->tombs.next_ms == NO_TIME);
+        ck_assert(from || req->tombstones.next_ms == NO_TIME);
         req_free(req);
         if (!from) break;
     }
@@ -477,7 +477,7 @@ START_TEST(tombs_are_listed_page_by_page_also_where_many_are_due_at_once)
 }
 END_TEST
 
-START_TEST(tombs_of_versions_that_knew_no_due_time_are_taken_over)
+START_TEST(tombstones_of_versions_that_knew_no_due_time_are_taken_over)
 {
     fixture_start(&f, _i, NULL);
     fixture_open(&f);
@@ -486,79 +486,80 @@ START_TEST(tombs_of_versions_that_knew_no_due_time_are_taken_over)
         "{'_id':{'source':'tools','doc':'1'},'source':'tools','since':{'$date':{'$numberLong':'1500'}},"
         "'id':{'_id':1}}");
     req_free(fixture_ok(&f, req_new(REQ_STATE_LOAD, NULL)));
-    struct req *req = list_tombs(1500, 10);
-    ck_assert_uint_eq(req->tombs.count, 1);
-    ck_assert_int_eq(req->tombs.tombs[0].due_ms, 1500);
+    struct req *req = list_tombstones(1500, 10);
+    ck_assert_uint_eq(req->tombstones.count, 1);
+    ck_assert_int_eq(req->tombstones.tombstones[0].due_ms, 1500);
     req_free(req);
     fixture_end(&f);
 }
 END_TEST
 
-static void owe(struct tomb *tomb, size_t collection, const char *id)
+static void owe(struct tombstone *tombstone, size_t collection, const char *id)
 {
-    struct owed_points *owed = &tomb->owed;
+    struct owed_points *owed = &tombstone->owed;
     owed->items = realloc(owed->items, (owed->count + 1) * sizeof *owed->items);
     owed->items[owed->count].collection = collection;
     snprintf(owed->items[owed->count++].id, POINT_ID_BYTES, "%s", id);
 }
 
-static bool owes(const struct tomb *tomb, size_t collection, const char *id)
+static bool owes(const struct tombstone *tombstone, size_t collection, const char *id)
 {
-    for (size_t i = 0; i < tomb->owed.count; i++)
-        if (tomb->owed.items[i].collection == collection && !strcmp(tomb->owed.items[i].id, id)) return true;
+    for (size_t i = 0; i < tombstone->owed.count; i++)
+        if (tombstone->owed.items[i].collection == collection && !strcmp(tombstone->owed.items[i].id, id))
+            return true;
     return false;
 }
 
-START_TEST(a_tomb_keeps_the_points_that_some_replicas_may_have)
+START_TEST(a_tombstone_keeps_the_points_that_some_replicas_may_have)
 {
     fixture_start(&f, _i, NULL);
     fixture_open(&f);
-    struct req *req = tombs_req(REQ_TOMBS_PUT, 0, 1);
-    owe(&req->tombs.tombs[0], 0, "one");
-    owe(&req->tombs.tombs[0], 1, "one");
+    struct req *req = tombstones_req(REQ_TOMBSTONES_PUT, 0, 1);
+    owe(&req->tombstones.tombstones[0], 0, "one");
+    owe(&req->tombstones.tombstones[0], 1, "one");
     req_free(fixture_ok(&f, req));
-    req = tombs_req(REQ_TOMBS_PUT, 0, 1); /* beside those of before, each once */
-    owe(&req->tombs.tombs[0], 0, "one");
-    owe(&req->tombs.tombs[0], 0, "two");
+    req = tombstones_req(REQ_TOMBSTONES_PUT, 0, 1); /* beside those of before, each once */
+    owe(&req->tombstones.tombstones[0], 0, "one");
+    owe(&req->tombstones.tombstones[0], 0, "two");
     req_free(fixture_ok(&f, req));
-    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 0, 1))); /* a later one that owes nothing */
-    req = list_tombs(5000, 10);
-    ck_assert_uint_eq(req->tombs.count, 1);
-    const struct tomb *tomb = &req->tombs.tombs[0];
-    ck_assert_uint_eq(tomb->owed.count, 3);
-    ck_assert(owes(tomb, 0, "one") && owes(tomb, 0, "two") && owes(tomb, 1, "one"));
+    req_free(fixture_ok(&f, tombstones_req(REQ_TOMBSTONES_PUT, 0, 1))); /* a later one that owes nothing */
+    req = list_tombstones(5000, 10);
+    ck_assert_uint_eq(req->tombstones.count, 1);
+    const struct tombstone *tombstone = &req->tombstones.tombstones[0];
+    ck_assert_uint_eq(tombstone->owed.count, 3);
+    ck_assert(owes(tombstone, 0, "one") && owes(tombstone, 0, "two") && owes(tombstone, 1, "one"));
     req_free(req);
     fixture_end(&f);
 }
 END_TEST
 
-START_TEST(a_tomb_that_was_put_since_is_not_dropped)
+START_TEST(a_tombstone_that_was_put_since_is_not_dropped)
 {
     fixture_start(&f, _i, NULL);
     fixture_open(&f);
-    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 2, 1)));
-    struct req *newer = tombs_req(REQ_TOMBS_PUT, 2, 1);
-    newer->tombs.tombs[0].since_ms = 3000;
-    free(newer->tombs.tombs[0].key);
-    newer->tombs.tombs[0].key = NULL;
+    req_free(fixture_ok(&f, tombstones_req(REQ_TOMBSTONES_PUT, 2, 1)));
+    struct req *newer = tombstones_req(REQ_TOMBSTONES_PUT, 2, 1);
+    newer->tombstones.tombstones[0].since_ms = 3000;
+    free(newer->tombstones.tombstones[0].key);
+    newer->tombstones.tombstones[0].key = NULL;
     req_free(fixture_ok(&f, newer));
-    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_DROP, 2, 1))); /* means the one of before */
-    struct req *req = list_tombs(5000, 10);
-    ck_assert_uint_eq(req->tombs.count, 1);
-    ck_assert_int_eq(req->tombs.tombs[0].since_ms, 3000);
-    ck_assert_str_eq(req->tombs.tombs[0].key, "key"); /* its holders are still to be looked at */
+    req_free(fixture_ok(&f, tombstones_req(REQ_TOMBSTONES_DROP, 2, 1))); /* means the one of before */
+    struct req *req = list_tombstones(5000, 10);
+    ck_assert_uint_eq(req->tombstones.count, 1);
+    ck_assert_int_eq(req->tombstones.tombstones[0].since_ms, 3000);
+    ck_assert_str_eq(req->tombstones.tombstones[0].key, "key"); /* its holders are still to be looked at */
     req_free(req);
     fixture_end(&f);
 }
 END_TEST
 
-START_TEST(a_tomb_ends_the_record_beside_its_document)
+START_TEST(a_tombstone_ends_the_record_beside_its_document)
 {
     fixture_start(&f, _i, NULL);
     fixture_insert(&f, "c.lockstep", "{'_id':1,'syncMetadata':{}},{'_id':2,'syncMetadata':{}}");
     f.config.metadata = MONGO_SIDECAR;
     fixture_open(&f);
-    req_free(fixture_ok(&f, tombs_req(REQ_TOMBS_PUT, 0, 1)));
+    req_free(fixture_ok(&f, tombstones_req(REQ_TOMBSTONES_PUT, 0, 1)));
     ck_assert_ptr_null(fixture_find(&f, "c.lockstep", "1"));
     bson_t *left = fixture_find(&f, "c.lockstep", "2");
     ck_assert_ptr_nonnull(left);
@@ -573,8 +574,8 @@ START_TEST(a_record_beside_a_document_whose_point_is_taken_over_stays)
     fixture_insert(&f, "c.lockstep", "{'_id':1,'syncMetadata':{}}");
     f.config.metadata = MONGO_SIDECAR;
     fixture_open(&f);
-    struct req *req = tombs_req(REQ_TOMBS_PUT, 0, 1);
-    req->tombs.tombs[0].claim = true;
+    struct req *req = tombstones_req(REQ_TOMBSTONES_PUT, 0, 1);
+    req->tombstones.tombstones[0].takeover = true;
     req_free(fixture_ok(&f, req));
     bson_t *left = fixture_find(&f, "c.lockstep", "1");
     ck_assert_ptr_nonnull(left);
@@ -606,7 +607,7 @@ START_TEST(closing_posts_every_request_exactly_once)
     fixture_open(&f);
     struct port source = mongo_source_port(f.mongo), store = mongo_store_port(f.mongo);
     for (int i = 0; i < 50; i++) {
-        source.submit(source.self, req_new(REQ_TALLY, &f));
+        source.submit(source.self, req_new(REQ_COUNT_RECORDS, &f));
         store.submit(store.self, req_new(REQ_STATE_LOAD, &f));
     }
     source.submit(source.self, req_new(REQ_EMBED, &f)); /* not a request to MongoDB */
@@ -662,7 +663,7 @@ int main(void)
     tcase_add_loop_test(tc, an_expired_lease_passes_on_with_a_warning, 0, servers);
     tcase_add_loop_test(tc, taking_again_raises_the_epoch_and_trusts_nothing, 0, servers);
     tcase_add_loop_test(tc, an_epoch_never_falls_even_if_the_clock_did, 0, servers);
-    tcase_add_loop_test(tc, the_next_holder_is_told_since_which_epoch_nothing_is_proven, 0, servers);
+    tcase_add_loop_test(tc, the_next_holder_is_reported_since_which_epoch_nothing_is_proven, 0, servers);
     tcase_add_loop_test(tc, a_raised_lease_has_everything_compared_by_whoever_comes_next, 0, servers);
     suite_add_tcase(suite, tc);
     tc = tcase_create("state");
@@ -673,12 +674,12 @@ int main(void)
     tcase_add_loop_test(tc, the_state_of_another_collection_is_none, 0, servers);
     suite_add_tcase(suite, tc);
     tc = tcase_create("tombs");
-    tcase_add_loop_test(tc, tombs_are_listed_oldest_first_until_they_are_dropped, 0, servers);
-    tcase_add_loop_test(tc, tombs_are_listed_page_by_page_also_where_many_are_due_at_once, 0, servers);
-    tcase_add_loop_test(tc, tombs_of_versions_that_knew_no_due_time_are_taken_over, 0, servers);
-    tcase_add_loop_test(tc, a_tomb_keeps_the_points_that_some_replicas_may_have, 0, servers);
-    tcase_add_loop_test(tc, a_tomb_that_was_put_since_is_not_dropped, 0, servers);
-    tcase_add_loop_test(tc, a_tomb_ends_the_record_beside_its_document, 0, servers);
+    tcase_add_loop_test(tc, tombstones_are_listed_oldest_first_until_they_are_dropped, 0, servers);
+    tcase_add_loop_test(tc, tombstones_are_listed_page_by_page_also_where_many_are_due_at_once, 0, servers);
+    tcase_add_loop_test(tc, tombstones_of_versions_that_knew_no_due_time_are_taken_over, 0, servers);
+    tcase_add_loop_test(tc, a_tombstone_keeps_the_points_that_some_replicas_may_have, 0, servers);
+    tcase_add_loop_test(tc, a_tombstone_that_was_put_since_is_not_dropped, 0, servers);
+    tcase_add_loop_test(tc, a_tombstone_ends_the_record_beside_its_document, 0, servers);
     tcase_add_loop_test(tc, a_record_beside_a_document_whose_point_is_taken_over_stays, 0, servers);
     suite_add_tcase(suite, tc);
     tc = tcase_create("opening");

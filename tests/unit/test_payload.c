@@ -243,33 +243,33 @@ END_TEST
 
 static lks_verdict put_things(void *self, struct making *m, const bson_t *doc, struct lks_err *err)
 {
-    const char *why;
+    const char *reason;
     bson_value_t number = {.value_type = BSON_TYPE_INT32, .value.v_int32 = 5};
     bson_value_t null = {.value_type = BSON_TYPE_NULL};
     (void)self, (void)err;
     ck_assert(bson_has_field(doc, "hidden") == false);
     ck_assert(bson_has_field(doc, "p"));
-    ck_assert(making_put(m, "zz", &number, &why));
-    ck_assert(making_put(m, "aa", &null, &why));
-    ck_assert(making_put(m, "p", &number, &why)); /* over a declared one */
-    ck_assert(making_put(m, "zz", &null, &why));  /* over one's own */
-    ck_assert(!making_put(m, "id", &number, &why) && why);
-    ck_assert(!making_put(m, "_lockstep", &number, &why) && why);
-    ck_assert(!making_put(m, "", &number, &why) && why);
-    ck_assert(!making_put(m, "\xFF", &number, &why) && why);
+    ck_assert(making_put(m, "zz", &number, &reason));
+    ck_assert(making_put(m, "aa", &null, &reason));
+    ck_assert(making_put(m, "p", &number, &reason)); /* over a declared one */
+    ck_assert(making_put(m, "zz", &null, &reason));  /* over one's own */
+    ck_assert(!making_put(m, "id", &number, &reason) && reason);
+    ck_assert(!making_put(m, "_lockstep", &number, &reason) && reason);
+    ck_assert(!making_put(m, "", &number, &reason) && reason);
+    ck_assert(!making_put(m, "\xFF", &number, &reason) && reason);
     return LKS_OK;
 }
 
 static lks_verdict write_things(void *self, struct making *m, const bson_t *doc, struct lks_err *err)
 {
-    const char *why;
+    const char *reason;
     (void)self, (void)err;
     ck_assert(!bson_has_field(doc, "p")); /* not watched */
     making_write(m, "before", 6);
     making_weighted(m);
-    ck_assert(making_sentence(m, "[{w}]", &why));
-    ck_assert(making_sentence(m, "[{p}]", &why)); /* can't be seen: left out */
-    ck_assert(!making_sentence(m, "[{w]", &why) && why);
+    ck_assert(making_sentence(m, "[{w}]", &reason));
+    ck_assert(making_sentence(m, "[{p}]", &reason)); /* can't be seen: left out */
+    ck_assert(!making_sentence(m, "[{w]", &reason) && reason);
     making_write(m, "", 0);
     return LKS_OK;
 }

@@ -194,10 +194,10 @@ static struct req *lookup_req(const char *const *ids, size_t id_count, const cha
 }
 
 /* One point's `_lockstep` as a lookup by id tells it; empty if it isn't there. */
-static struct witness seen(size_t i)
+static struct stamp seen(size_t i)
 {
     const char *id = made[i].id;
-    struct witness w = {.ours = false};
+    struct stamp w = {.ours = false};
     struct req *req = ask(lookup_req(&id, 1, NULL, 0));
     expect_ok(req);
     if (req->lookup.found_count) {
@@ -377,7 +377,7 @@ START_TEST(points_are_found_by_id_and_by_document)
     expect_ok(req);
     ck_assert_uint_eq(req->lookup.found_count, 3);
     for (size_t i = 0; i < 3; i++) {
-        const struct witness *w = &req->lookup.found[i];
+        const struct stamp *w = &req->lookup.found[i];
         size_t n = strtoul(w->point_id + 24, NULL, 10);
         ck_assert(n >= 3 && n <= 5 && w->ours && !w->foreign);
         ck_assert_str_eq(w->point_id, made[n].id);
@@ -429,7 +429,7 @@ START_TEST(scrolling_comes_by_every_point_of_ours_in_order)
 }
 END_TEST
 
-START_TEST(points_of_others_are_told_apart)
+START_TEST(points_of_others_are_reported_apart)
 {
     begin(_i);
     ensured(2);
@@ -506,7 +506,7 @@ static struct req *epochs(uint64_t floor, uint64_t own)
     return req;
 }
 
-START_TEST(points_with_a_higher_epoch_are_counted_and_the_highest_is_told)
+START_TEST(points_with_a_higher_epoch_are_counted_and_the_highest_is_reported)
 {
     static const struct {
         uint64_t floor, own, points, highest;
@@ -564,7 +564,7 @@ START_TEST(a_payload_changes_with_the_vector_that_is_there)
     upsert(0, 3, "h1", 2);
     struct req *first = with_vector(0, 0);
     ck_assert_uint_eq(first->lookup.found_count, 1);
-    const struct witness *found = &first->lookup.found[0];
+    const struct stamp *found = &first->lookup.found[0];
     ck_assert_ptr_nonnull(found->vector);
     ck_assert_uint_eq(found->dimensions, DIMENSIONS);
     ck_assert(!found->further);
@@ -846,14 +846,14 @@ int main(void)
     tcase_add_loop_test(t, ensures_at_the_same_time_agree, 0, url_count);
     tcase_add_loop_test(t, points_are_found_by_id_and_by_document, 0, url_count);
     tcase_add_loop_test(t, scrolling_comes_by_every_point_of_ours_in_order, 0, url_count);
-    tcase_add_loop_test(t, points_of_others_are_told_apart, 0, url_count);
+    tcase_add_loop_test(t, points_of_others_are_reported_apart, 0, url_count);
     tcase_add_loop_test(t, deletes_take_what_is_there, 0, url_count);
     tcase_add_loop_test(t, an_older_epoch_does_not_overwrite_a_newer_one, 0, url_count);
     tcase_add_loop_test(t, a_point_without_an_epoch_is_taken_over, 0, url_count);
     tcase_add_loop_test(t, a_payload_changes_with_the_vector_that_is_there, 0, url_count);
     tcase_add_loop_test(t, vectors_come_for_the_first_ids_only, 0, url_count);
     tcase_add_loop_test(t, vectors_under_further_names_are_kept, 0, url_count);
-    tcase_add_loop_test(t, points_with_a_higher_epoch_are_counted_and_the_highest_is_told, 0, url_count);
+    tcase_add_loop_test(t, points_with_a_higher_epoch_are_counted_and_the_highest_is_reported, 0, url_count);
     tcase_add_loop_test(t, a_poisonous_point_fails_alone, 0, url_count);
     tcase_add_loop_test(t, strict_mode_is_kept_to, 0, url_count);
     tcase_add_loop_test(t, a_dropped_collection_is_noticed_and_made_again, 0, url_count);

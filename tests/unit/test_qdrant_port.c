@@ -34,10 +34,10 @@ static int upserts, requests;
 static char seen[64][64]; /* method and path */
 static char last_body[8192];
 
-static int count_of(const char *text, const char *part)
+static int count_of(const char *text, const char *piece)
 {
     int n = 0;
-    for (const char *p = text; (p = strstr(p, part)); p += strlen(part)) n++;
+    for (const char *p = text; (p = strstr(p, piece)); p += strlen(piece)) n++;
     return n;
 }
 

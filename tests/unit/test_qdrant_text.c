@@ -19,7 +19,7 @@
 #define ID1 "00000000-0000-5000-8000-000000000001"
 #define ID2 "00000000-0000-5000-8000-000000000002"
 
-static const struct stamp stamp = {.source = "db.tools", .model = "words/\"1\""};
+static const struct stamp_fields stamp = {.source = "db.tools", .model = "words/\"1\""};
 static const float vector[] = {0.5F, -1, 0.1F};
 
 static struct point_write point(const char *id, const char *payload)
@@ -81,7 +81,7 @@ START_TEST(a_payload_says_when_it_was_written_unless_it_has_a_timestamp_of_its_o
         {"{\"timestamp\":\"1999\"}", true},
         {"{\"a\":[{\"timestamp\":1}],\"timestamp\":null,\"z\":1}", true},
     };
-    struct stamp timed = stamp;
+    struct stamp_fields timed = stamp;
     timed.written_ms = INT64_C(1700000000123);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct point_write points[] = {point(ID1, cases[i].payload)};
@@ -231,7 +231,7 @@ static const struct {
     const char *vector;
     size_t dimensions; /* 0: none that can be used */
     bool further;
-} told[] = {
+} reported[] = {
     {"[1,-0.5,3e-3]", 3, false},
     {"[0.100000001490116119384765625, 2 ,0.00000000000000000000000000001]", 3, false},
     {"[1,null,2]", 0, false},
@@ -249,21 +249,20 @@ static const struct {
 
 START_TEST(vectors_of_points_are_read)
 {
-    static const char *const parts[] = {"\"payload\":{\"_lockstep\":{\"source\":\"db.tools\",\"doc\":\"d\"}}",
-                                        ""};
-    struct witnesses list = {0};
+    static const char *const pieces[] = {
+        "\"payload\":{\"_lockstep\":{\"source\":\"db.tools\",\"doc\":\"d\"}}", ""};
+    struct stamps list = {0};
     char text[512];
     for (int first = 0; first < 2; first++) { /* the vector before the payload, and behind it */
-        snprintf(text, sizeof text, "[{\"id\":\"" ID1 "\",%s%s\"vector\":%s%s%s}]", first ? "" : parts[0],
-                 first ? "" : ",", told[_i].vector, first ? "," : "", first ? parts[0] : "");
-        ck_assert_int_eq(reply_witnesses((struct slice){text, strlen(text)}, "db.tools", &list, NULL),
-                         REPLY_OK);
+        snprintf(text, sizeof text, "[{\"id\":\"" ID1 "\",%s%s\"vector\":%s%s%s}]", first ? "" : pieces[0],
+                 first ? "" : ",", reported[_i].vector, first ? "," : "", first ? pieces[0] : "");
+        ck_assert_int_eq(reply_stamps((struct slice){text, strlen(text)}, "db.tools", &list, NULL), REPLY_OK);
         ck_assert_uint_eq(list.count, 1);
         ck_assert(list.items[0].ours);
-        ck_assert_uint_eq(list.items[0].dimensions, told[_i].dimensions);
-        ck_assert(!list.items[0].vector == !told[_i].dimensions);
-        ck_assert(list.items[0].further == told[_i].further);
-        witnesses_fini(&list);
+        ck_assert_uint_eq(list.items[0].dimensions, reported[_i].dimensions);
+        ck_assert(!list.items[0].vector == !reported[_i].dimensions);
+        ck_assert(list.items[0].further == reported[_i].further);
+        stamps_fini(&list);
     }
 }
 END_TEST
@@ -381,12 +380,12 @@ START_TEST(witnesses_are_ours_only_with_source_and_document)
         "\"source\":\"s.t\",\"doc\":\"1\",\"hash\":7,\"epoch\":\"7\"}}},"
         "{\"id\":\"e\"}"
         "],\"next_page_offset\":\"" ID2 "\"}";
-    struct witnesses list = {0};
+    struct stamps list = {0};
     char next[POINT_ID_BYTES];
-    ck_assert_int_eq(reply_witnesses(text_slice(result), "s.t", &list, next), REPLY_OK);
+    ck_assert_int_eq(reply_stamps(text_slice(result), "s.t", &list, next), REPLY_OK);
     ck_assert_uint_eq(list.count, 8);
     ck_assert_str_eq(next, ID2);
-    const struct witness *w = &list.items[0];
+    const struct stamp *w = &list.items[0];
     ck_assert(w->ours && !w->foreign);
     ck_assert_str_eq(w->point_id, ID1);
     ck_assert_str_eq(w->doc, "{\"$oid\":\"01\"}");
@@ -405,21 +404,19 @@ START_TEST(witnesses_are_ours_only_with_source_and_document)
     ck_assert_str_eq(list.items[6].content_hash, "");
     ck_assert_str_eq(list.items[6].key, "");
     ck_assert_uint_eq(list.items[6].epoch, 0);
-    witnesses_fini(&list);
+    stamps_fini(&list);
 }
 END_TEST
 
-START_TEST(a_point_found_twice_is_told_once)
+START_TEST(a_point_found_twice_is_reported_once)
 {
-    struct witnesses list = {0};
-    ck_assert_int_eq(reply_witnesses(text_slice("[{\"id\":\"b\"},{\"id\":\"a\"}]"), "s", &list, NULL),
-                     REPLY_OK);
-    ck_assert_int_eq(reply_witnesses(text_slice("[{\"id\":\"a\"},{\"id\":\"c\"}]"), "s", &list, NULL),
-                     REPLY_OK);
-    witnesses_unique(&list);
+    struct stamps list = {0};
+    ck_assert_int_eq(reply_stamps(text_slice("[{\"id\":\"b\"},{\"id\":\"a\"}]"), "s", &list, NULL), REPLY_OK);
+    ck_assert_int_eq(reply_stamps(text_slice("[{\"id\":\"a\"},{\"id\":\"c\"}]"), "s", &list, NULL), REPLY_OK);
+    stamps_unique(&list);
     ck_assert_uint_eq(list.count, 3);
     for (size_t i = 0; i < 3; i++) ck_assert_int_eq(list.items[i].point_id[0], "abc"[i]);
-    witnesses_fini(&list);
+    stamps_fini(&list);
 }
 END_TEST
 
@@ -441,16 +438,16 @@ static const char *const nonsense[] = {"",
 
 START_TEST(nonsense_is_no_reply)
 {
-    struct witnesses list = {0};
+    struct stamps list = {0};
     struct reply_info info;
     int64_t count;
     char next[POINT_ID_BYTES];
-    ck_assert_int_eq(reply_witnesses(text_slice(nonsense[_i]), "s", &list, next), REPLY_BROKEN);
+    ck_assert_int_eq(reply_stamps(text_slice(nonsense[_i]), "s", &list, next), REPLY_BROKEN);
     ck_assert_int_eq(reply_count(text_slice(nonsense[_i]), &count), REPLY_BROKEN);
     ck_assert_int_eq(reply_info(text_slice(nonsense[_i]), &info), REPLY_BROKEN);
     ck_assert_int_eq(reply_version(nonsense[_i], strlen(nonsense[_i])), 0);
     ck_assert_ptr_null(reply_alias_target(text_slice(nonsense[_i]), "x"));
-    witnesses_fini(&list);
+    stamps_fini(&list);
 }
 END_TEST
 
@@ -721,7 +718,7 @@ static void read_as_anything(const char *text, size_t bytes)
 {
     struct http_call call = {.status = 200, .sent = true};
     struct verdict v;
-    struct witnesses list = {0};
+    struct stamps list = {0};
     struct reply_info info;
     int64_t count;
     char next[POINT_ID_BYTES];
@@ -729,8 +726,8 @@ static void read_as_anything(const char *text, size_t bytes)
     verdict_read(&v, &call, "garbled", "secret");
     struct slice result = v.code ? (struct slice){text, bytes} : v.result;
     if (!v.code) verdict_operation(&v, "garbled");
-    if (reply_witnesses(result, "s.t", &list, next) == REPLY_OK) {
-        witnesses_unique(&list);
+    if (reply_stamps(result, "s.t", &list, next) == REPLY_OK) {
+        stamps_unique(&list);
         for (size_t i = 0; i < list.count; i++)
             if (list.items[i].ours == list.items[i].foreign)
                 ck_abort_msg("neither ours nor foreign: %s", text);
@@ -739,7 +736,7 @@ static void read_as_anything(const char *text, size_t bytes)
     reply_info(result, &info);
     reply_version(text, bytes);
     free(reply_alias_target(result, "live"));
-    witnesses_fini(&list);
+    stamps_fini(&list);
     buf_fini(&call.reply);
 }
 
@@ -813,7 +810,7 @@ int main(void)
     tcase_add_test(t, a_body_stops_at_its_size_but_takes_one_point_always);
     tcase_add_test(t, payloads_are_overwritten_by_filter_one_operation_each);
     tcase_add_test(t, vectors_alone_are_written_guarded);
-    tcase_add_loop_test(t, vectors_of_points_are_read, 0, (int)(sizeof told / sizeof *told));
+    tcase_add_loop_test(t, vectors_of_points_are_read, 0, (int)(sizeof reported / sizeof *reported));
     tcase_add_test(t, floats_are_read_to_the_bit);
     tcase_add_loop_test(t, vectors_of_a_collection_are_known, 0, (int)(sizeof shapes / sizeof *shapes));
     tcase_add_test(t, reads_say_what_they_want);
@@ -821,7 +818,7 @@ int main(void)
     suite_add_tcase(suite, t);
     TCase *replies = tcase_create("replies");
     tcase_add_test(replies, witnesses_are_ours_only_with_source_and_document);
-    tcase_add_test(replies, a_point_found_twice_is_told_once);
+    tcase_add_test(replies, a_point_found_twice_is_reported_once);
     TABLE(replies, nonsense_is_no_reply, nonsense);
     tcase_add_test(replies, collections_are_described);
     TABLE(replies, versions_are_read, versions);

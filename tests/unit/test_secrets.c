@@ -68,11 +68,11 @@ static void fill(char *out, size_t bytes, const char *form, const char *text)
 /* Nothing of `secret` that is longer than two marks in a row may be in `text`. */
 static void expect_hidden(const char *text, const char *secret, const char *where)
 {
-    char part[WINDOW + 1] = "";
+    char piece[WINDOW + 1] = "";
     for (const char *c = secret; text && strlen(c) >= WINDOW; c++) {
         if (strspn(c, marks) < WINDOW) continue;
-        memcpy(part, c, WINDOW);
-        ck_assert_msg(!strstr(text, part), "%s shows %s of %s: %s", where, part, secret, text);
+        memcpy(piece, c, WINDOW);
+        ck_assert_msg(!strstr(text, piece), "%s shows %s of %s: %s", where, piece, secret, text);
     }
 }
 

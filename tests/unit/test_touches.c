@@ -11,7 +11,7 @@
 
 static const struct {
     const char *changed;
-    enum collection_touch touch[MODEL_COUNT]; /* of the model case */
+    enum collection_resync resync[MODEL_COUNT]; /* of the model case */
 } model[] = {
 #define N COLLECTION_UNTOUCHED
 #define P COLLECTION_TOUCHES_PAYLOAD
@@ -37,7 +37,7 @@ START_TEST(a_change_touches_the_collections_that_read_the_field)
 {
     for (int i = 0; i < MODEL_COUNT; i++) {
         struct collection *c = fixture_collection(model_names[i], &model_lists[i]);
-        ck_assert_msg(collection_touches(c, model[_i].changed) == model[_i].touch[i], "%s in %s",
+        ck_assert_msg(collection_touches(c, model[_i].changed) == model[_i].resync[i], "%s in %s",
                       model[_i].changed, model_names[i]);
         fixture_free(c);
     }
@@ -46,7 +46,7 @@ END_TEST
 
 static const struct {
     const char *path, *changed;
-    bool touched;
+    bool resynced;
 } paths[] = {
     {"a", "a", true},         {"a", "a.b", true},           {"a", "a.0", true},
     {"a.b", "a", true},       {"a.b", "a.b", true},         {"a.b", "a.c", false},
@@ -58,7 +58,7 @@ static const struct {
 
 START_TEST(a_path_notices_changes_above_below_and_inside_arrays)
 {
-    ck_assert_msg(path_touched(paths[_i].path, paths[_i].changed) == paths[_i].touched, "%s, %s",
+    ck_assert_msg(path_resynced(paths[_i].path, paths[_i].changed) == paths[_i].resynced, "%s, %s",
                   paths[_i].path, paths[_i].changed);
 }
 END_TEST

@@ -76,7 +76,7 @@ static void hear(struct connection *c, const char *data, size_t bytes)
     }
 }
 
-static bool pass_on(int from, int to, struct connection *listener)
+static bool forward(int from, int to, struct connection *listener)
 {
     static _Thread_local char data[CHUNK];
     ssize_t got = recv(from, data, sizeof data, 0);
@@ -93,8 +93,8 @@ static void *relay(void *data)
     struct pollfd fds[2] = {{.fd = c->client, .events = POLLIN}, {.fd = c->server, .events = POLLIN}};
     bool open = true;
     while (open && poll(fds, 2, -1) > 0) {
-        if (fds[0].revents) open = pass_on(c->client, c->server, c);
-        if (open && fds[1].revents) open = pass_on(c->server, c->client, NULL);
+        if (fds[0].revents) open = forward(c->client, c->server, c);
+        if (open && fds[1].revents) open = forward(c->server, c->client, NULL);
     }
     shutdown(c->client, SHUT_RDWR);
     shutdown(c->server, SHUT_RDWR);

@@ -104,7 +104,7 @@ static void hold(struct pipeline *p, struct stage *s, struct val doc)
 static void unwind_value(struct bw *w, const struct stage *s, uint32_t at, struct val doc, struct val v)
 {
     struct iter it;
-    const struct part *q = &s->unwind->parts[at];
+    const struct piece *q = &s->unwind->pieces[at];
     for (iter_init(&it, doc); iter_next(&it);) {
         bool here = it.keylen == q->n && memcmp(it.key, q->s, q->n) == 0;
         if (!here) {
@@ -124,7 +124,7 @@ static bool unwind(struct pipeline *p, size_t at, struct val doc)
     struct stage *s = &p->stages[at];
     struct val v = doc;
     for (uint32_t i = 0; i < s->unwind->n; i++)
-        v = val_is_doc(v) ? doc_getn(v, s->unwind->parts[i].s, s->unwind->parts[i].n) : VAL_NONE;
+        v = val_is_doc(v) ? doc_getn(v, s->unwind->pieces[i].s, s->unwind->pieces[i].n) : VAL_NONE;
     bool arr = val_is_arr(v), empty = arr ? doc_is_empty(v) : val_nullish(v);
     if (empty && !s->keep_empty) return true;
     struct iter it = {0};

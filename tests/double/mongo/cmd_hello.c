@@ -79,9 +79,9 @@ static int await_topology(struct req *r)
                         "topology version counter: %lld",
                         (long long)val_int(counter), (long long)r->s->topology_counter);
     if (!r->exhausting && val_int(counter) != r->s->topology_counter) return 0;
-    if (r->exhausting && r->s->topology_counter != r->told_counter) return 0;
+    if (r->exhausting && r->s->topology_counter != r->reported_counter) return 0;
     r->deadline_ms = r->arrived_ms + val_int(max);
-    return now_monotonic_ms() >= r->deadline_ms ? 0 : MONGO_PARK;
+    return now_monotonic_ms() >= r->deadline_ms ? 0 : MONGO_DEFER;
 }
 
 int cmd_is_master(struct req *r)

@@ -242,7 +242,7 @@ int cmd_get_more(struct req *r)
         c->user = r;
     }
     int rc = cursor_reply(r, c, batch, false, wait);
-    if (rc == MONGO_PARK) return rc;
+    if (rc == MONGO_DEFER) return rc;
     c = cursor_find(r->s, id);
     if (c) c->user = NULL;
     return rc;

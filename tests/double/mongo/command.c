@@ -259,7 +259,7 @@ static int await_read_concern(struct req *r)
                 (unsigned)(r->after_cluster_time >> 32), (unsigned)r->after_cluster_time,
                 (unsigned)(o->commit_ts >> 32), (unsigned)o->commit_ts, (long long)o->commit_term);
     }
-    return MONGO_PARK;
+    return MONGO_DEFER;
 }
 
 /* ---- after it has run ---- */
@@ -302,7 +302,7 @@ static int await_write_concern(struct req *r)
             return 0;
         }
     }
-    return MONGO_PARK;
+    return MONGO_DEFER;
 }
 
 static bool waits_for_write_concern(const struct req *r, const struct command *cmd)
@@ -344,7 +344,7 @@ int request_step(struct req *r)
     int rc = prepare(r, &cmd);
     if (!rc && r->interrupt) rc = merr_set(&r->err, r->interrupt, "operation was interrupted");
     if (!rc) rc = run(r, cmd);
-    if (rc == MONGO_PARK || rc == MONGO_CLOSE) return rc;
+    if (rc == MONGO_DEFER || rc == MONGO_CLOSE) return rc;
     r->phase = PHASE_DONE;
     if (!rc) {
         reply_times(r);

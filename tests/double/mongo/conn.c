@@ -61,7 +61,7 @@ static struct req *next_exhaust(struct req *r)
     again->body = val_dup(&again->a, r->body);
     again->exhaust = again->exhausting = true;
     again->message_id = r->message_id;
-    again->told_counter = r->s->topology_counter;
+    again->reported_counter = r->s->topology_counter;
     return again;
 }
 
@@ -77,7 +77,7 @@ static void work(struct conn *c)
 {
     struct req *r = c->req;
     int rc = request_step(r);
-    if (rc == MONGO_PARK) return;
+    if (rc == MONGO_DEFER) return;
     if (rc == MONGO_CLOSE) {
         c->dead = true;
         return;

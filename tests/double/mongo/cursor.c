@@ -65,7 +65,7 @@ struct batch {
     bool full;
 };
 
-static bool has_room(const struct batch *b, size_t bytes)
+static bool has_space(const struct batch *b, size_t bytes)
 {
     if (b->max >= 0 && (int64_t)b->n >= b->max) return false;
     return b->n == 0 || b->bytes + bytes <= BATCH_MAX_BYTES;
@@ -81,10 +81,10 @@ static bool fill_results(struct cursor *c, struct batch *b)
 {
     for (;;) {
         /* a batch that is exactly full does not show whether there is more, here as in the server */
-        if (!has_room(b, 0)) return true;
+        if (!has_space(b, 0)) return true;
         if (c->result_at >= c->result_bytes) return false;
         struct val doc = val_doc(c->results + c->result_at);
-        if (!has_room(b, doc.n)) return true;
+        if (!has_space(b, doc.n)) return true;
         put(b, doc);
         c->result_at += doc.n;
     }
@@ -111,7 +111,7 @@ static bool fill_query(struct req *r, struct cursor *c, struct batch *b)
         if (!rec || r->err.code) break;
         struct val doc = rec_doc(rec);
         if (c->projection) doc = projection_apply(c->projection, doc, &e);
-        bool fits = !r->err.code && has_room(b, doc.n);
+        bool fits = !r->err.code && has_space(b, doc.n);
         if (fits) put(b, doc);
         if (fits || r->err.code) {
             rec_unref(rec);
@@ -133,7 +133,7 @@ static bool fill_stream(struct req *r, struct cursor *c, struct batch *b)
 {
     for (;;) {
         struct val event;
-        if (!has_room(b, 0)) return true;
+        if (!has_space(b, 0)) return true;
         enum stream_got got = stream_next(r, c->stream, &event);
         if (got == STREAM_FAILED) return false;
         if (got == STREAM_NOTHING) break;
@@ -170,7 +170,7 @@ int cursor_reply(struct req *r, struct cursor *c, int64_t batch, bool first, boo
     }
     if (c->stream && wait && b.n == 0 && more) {
         bw_fini(&b.w);
-        return MONGO_PARK;
+        return MONGO_DEFER;
     }
     if (c->single) more = false;
     struct val docs = bw_done(&b.w);

@@ -87,7 +87,7 @@ static int parse_path(struct parser *p, const char *text, size_t n, const struct
     e->path = path_parse(p->a, text, n);
     if (!e->path) return merr_set(p->err, MERR_OVERFLOW, "FieldPath is too long");
     for (uint32_t i = 0; i < e->path->n; i++) {
-        const struct part *q = &e->path->parts[i];
+        const struct piece *q = &e->path->pieces[i];
         if (!q->n)
             return i + 1 == e->path->n
                        ? merr_set(p->err, 40353, "FieldPath must not end with a '.'.")
@@ -353,7 +353,7 @@ struct val expr_path_value(const struct path *p, uint32_t at, struct val v, stru
             return arr;
         }
         if (!val_is_doc(v)) return VAL_NONE;
-        v = doc_getn(v, p->parts[at].s, p->parts[at].n);
+        v = doc_getn(v, p->pieces[at].s, p->pieces[at].n);
     }
     return v;
 }

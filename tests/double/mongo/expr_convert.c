@@ -35,49 +35,49 @@ struct val expr_date_text(struct ectx *c, int64_t ms, const char *format)
     bw_init(&w, c->a);
     size_t start = w.n;
     for (const char *f = format; *f; f++) {
-        char part[16] = "";
+        char piece[16] = "";
         if (*f != '%') {
             bw_raw(&w, f, 1);
             continue;
         }
         switch (*++f) {
         case 'Y':
-            snprintf(part, sizeof part, "%04d", tm.tm_year + 1900);
+            snprintf(piece, sizeof piece, "%04d", tm.tm_year + 1900);
             break;
         case 'm':
-            snprintf(part, sizeof part, "%02d", tm.tm_mon + 1);
+            snprintf(piece, sizeof piece, "%02d", tm.tm_mon + 1);
             break;
         case 'd':
-            snprintf(part, sizeof part, "%02d", tm.tm_mday);
+            snprintf(piece, sizeof piece, "%02d", tm.tm_mday);
             break;
         case 'H':
-            snprintf(part, sizeof part, "%02d", tm.tm_hour);
+            snprintf(piece, sizeof piece, "%02d", tm.tm_hour);
             break;
         case 'M':
-            snprintf(part, sizeof part, "%02d", tm.tm_min);
+            snprintf(piece, sizeof piece, "%02d", tm.tm_min);
             break;
         case 'S':
-            snprintf(part, sizeof part, "%02d", tm.tm_sec);
+            snprintf(piece, sizeof piece, "%02d", tm.tm_sec);
             break;
         case 'L':
-            snprintf(part, sizeof part, "%03d", millis);
+            snprintf(piece, sizeof piece, "%03d", millis);
             break;
         case 'j':
-            snprintf(part, sizeof part, "%03d", tm.tm_yday + 1);
+            snprintf(piece, sizeof piece, "%03d", tm.tm_yday + 1);
             break;
         case 'w':
-            snprintf(part, sizeof part, "%d", tm.tm_wday + 1);
+            snprintf(piece, sizeof piece, "%d", tm.tm_wday + 1);
             break;
         case 'z':
-            snprintf(part, sizeof part, "+0000");
+            snprintf(piece, sizeof piece, "+0000");
             break;
         case '%':
-            snprintf(part, sizeof part, "%%");
+            snprintf(piece, sizeof piece, "%%");
             break;
         default:
             return expr_error(c, 18536, "Invalid format character '%%%c' in format string", *f);
         }
-        bw_raw(&w, part, strlen(part));
+        bw_raw(&w, piece, strlen(piece));
     }
     return val_new_str(c->a, (const char *)w.p + start, w.n - start);
 }
@@ -108,7 +108,7 @@ static struct val date_to_string(const struct expr *e, struct ectx *c)
 
 enum { YEAR, MONTH, DAY, HOUR, MINUTE, SECOND, MILLI };
 
-static struct val date_part(const struct expr *e, struct ectx *c)
+static struct val date_piece(const struct expr *e, struct ectx *c)
 {
     struct val v = expr_arg(e, 0, c);
     int64_t ms;
@@ -118,9 +118,9 @@ static struct val date_part(const struct expr *e, struct ectx *c)
     if (!date_ms(v, &ms))
         return expr_error(c, 16006, "can't convert from BSON type %s to Date", val_type_name(v.t));
     split_date(ms, &tm, &millis);
-    const int parts[] = {tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-                         tm.tm_min,         tm.tm_sec,     millis};
-    return val_new_i32(c->a, parts[e->code]);
+    const int pieces[] = {tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                          tm.tm_min,         tm.tm_sec,     millis};
+    return val_new_i32(c->a, pieces[e->code]);
 }
 
 static bool parse_date(const char *s, int64_t *ms)
@@ -287,13 +287,13 @@ const struct expr_op expr_ops_convert[] = {
     {"$toDate", to_type, BSON_TYPE_DATE_TIME, 1, 1, NULL, 0},
     {"$convert", convert_call, 0, 0, 0, convert_names, 2},
     {"$dateToString", date_to_string, 0, 0, 0, date_names, 1},
-    {"$year", date_part, YEAR, 1, 1, NULL, 0},
-    {"$month", date_part, MONTH, 1, 1, NULL, 0},
-    {"$dayOfMonth", date_part, DAY, 1, 1, NULL, 0},
-    {"$hour", date_part, HOUR, 1, 1, NULL, 0},
-    {"$minute", date_part, MINUTE, 1, 1, NULL, 0},
-    {"$second", date_part, SECOND, 1, 1, NULL, 0},
-    {"$millisecond", date_part, MILLI, 1, 1, NULL, 0},
+    {"$year", date_piece, YEAR, 1, 1, NULL, 0},
+    {"$month", date_piece, MONTH, 1, 1, NULL, 0},
+    {"$dayOfMonth", date_piece, DAY, 1, 1, NULL, 0},
+    {"$hour", date_piece, HOUR, 1, 1, NULL, 0},
+    {"$minute", date_piece, MINUTE, 1, 1, NULL, 0},
+    {"$second", date_piece, SECOND, 1, 1, NULL, 0},
+    {"$millisecond", date_piece, MILLI, 1, 1, NULL, 0},
     {"$bsonSize", bson_size, 0, 1, 1, NULL, 0},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };

@@ -96,7 +96,7 @@ int failpoint_check(struct req *r)
     }
     if (r->blocked_until_ms > now_monotonic_ms()) {
         r->deadline_ms = r->blocked_until_ms;
-        return MONGO_PARK;
+        return MONGO_DEFER;
     }
     r->deadline_ms = 0;
     return r->err.code;

@@ -127,12 +127,12 @@ static void put_text(struct kbuf *k, const char *text, size_t bytes)
     static const uint8_t escaped[2] = {0, 0xFF};
     while (bytes) {
         const char *nul = memchr(text, 0, bytes);
-        size_t part = nul ? (size_t)(nul - text) : bytes;
-        kbuf_raw(k, text, part);
+        size_t piece = nul ? (size_t)(nul - text) : bytes;
+        kbuf_raw(k, text, piece);
         if (!nul) break;
         kbuf_raw(k, escaped, 2);
-        text += part + 1;
-        bytes -= part + 1;
+        text += piece + 1;
+        bytes -= piece + 1;
     }
     byte(k, 0);
 }

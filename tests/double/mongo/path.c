@@ -3,18 +3,18 @@
 
 struct path *path_parse(struct pool *a, const char *text, size_t bytes)
 {
-    uint32_t parts = 1;
-    for (size_t i = 0; i < bytes; i++) parts += text[i] == '.';
-    if (parts > BVAL_MAX_PATH) return NULL;
-    struct path *p = pool_alloc(a, sizeof *p + parts * sizeof *p->parts);
+    uint32_t pieces = 1;
+    for (size_t i = 0; i < bytes; i++) pieces += text[i] == '.';
+    if (pieces > BVAL_MAX_PATH) return NULL;
+    struct path *p = pool_alloc(a, sizeof *p + pieces * sizeof *p->pieces);
     char *s = pool_strndup(a, text, bytes);
     p->text = s;
-    p->n = parts;
-    for (uint32_t i = 0; i < parts; i++) {
-        struct part *q = &p->parts[i];
+    p->n = pieces;
+    for (uint32_t i = 0; i < pieces; i++) {
+        struct piece *q = &p->pieces[i];
         size_t len = strcspn(s, ".");
-        if (i + 1 == parts) len = strlen(s);
-        *q = (struct part){.s = s, .n = (uint32_t)len};
+        if (i + 1 == pieces) len = strlen(s);
+        *q = (struct piece){.s = s, .n = (uint32_t)len};
         q->numeric = len > 0 && len < 9 && strspn(s, "0123456789") >= len && (len == 1 || s[0] != '0');
         for (size_t k = 0; q->numeric && k < len; k++) q->index = q->index * 10 + (uint32_t)(s[k] - '0');
         s += len + 1;
@@ -45,7 +45,7 @@ static bool walk_leaf(const struct walk *w, struct val v, int64_t index)
 /* `arr` was found where part `at` is to be looked up next. */
 static bool walk_array(const struct walk *w, uint32_t at, struct val arr, int64_t index)
 {
-    const struct part *q = &w->p->parts[at];
+    const struct piece *q = &w->p->pieces[at];
     struct iter it;
     int64_t i = 0;
     for (iter_init(&it, arr); iter_next(&it); i++) {
@@ -65,7 +65,7 @@ static bool walk_array(const struct walk *w, uint32_t at, struct val arr, int64_
 
 static bool walk_doc(const struct walk *w, uint32_t at, struct val doc, int64_t index)
 {
-    const struct part *q = &w->p->parts[at];
+    const struct piece *q = &w->p->pieces[at];
     struct val v = doc_getn(doc, q->s, q->n);
     if (at + 1 == w->p->n) return walk_leaf(w, v, index);
     if (val_is_doc(v)) return walk_doc(w, at + 1, v, index);

@@ -4,7 +4,7 @@
 
 #include "err.h"
 
-struct part {
+struct piece {
     const char *s;
     uint32_t n;
     bool numeric; /* can be an array index */
@@ -13,7 +13,7 @@ struct part {
 struct path {
     const char *text;
     uint32_t n;
-    struct part parts[];
+    struct piece pieces[];
 };
 
 /* Splits `text` at its dots; the result refers to a copy in the pool. NULL if it has too many parts. */

@@ -64,7 +64,7 @@ static int place(struct parser *p, struct field *from, const char *text, size_t 
     if (!path) return merr_set(p->err, MERR_OVERFLOW, "FieldPath is too long");
     struct field *f = from;
     for (uint32_t i = 0; i < path->n; i++) {
-        const struct part *q = &path->parts[i];
+        const struct piece *q = &path->pieces[i];
         if (!q->n)
             return i + 1 == path->n && i
                        ? merr_set(p->err, 40353, "FieldPath must not end with a '.'.")
@@ -79,7 +79,7 @@ static int place(struct parser *p, struct field *from, const char *text, size_t 
         if (k && (k->kind != F_TREE || i + 1 == path->n))
             return k->kind != F_TREE && i + 1 < path->n
                        ? merr_set(p->err, 31249, "Path collision at %s remaining portion %s", path->text,
-                                  path->parts[i + 1].s)
+                                  path->pieces[i + 1].s)
                        : merr_set(p->err, 31250, "Path collision at %s", path->text);
         f = k ? k : add_kid(p->a, f, q->s, q->n);
     }
@@ -186,11 +186,11 @@ static int parse_fields(struct parser *p, struct field *from, struct val spec, b
     return 0;
 }
 
-static bool mark_computed(struct field *f)
+static bool note_computed(struct field *f)
 {
     bool any = f->kind == F_COMPUTE;
     if (f->kind != F_TREE) return any;
-    for (size_t i = 0; i < f->kid_count; i++) any |= mark_computed(f->kids[i]);
+    for (size_t i = 0; i < f->kid_count; i++) any |= note_computed(f->kids[i]);
     f->computes = any;
     return any;
 }
@@ -210,7 +210,7 @@ int projection_parse(struct pool *a, struct val spec, enum project_kind kind, st
     pr->inclusive = p.mode ? p.mode > 0 : p.id_included && !p.others;
     if (pr->inclusive && !p.id_excluded && !kid_of(&pr->root, "_id", 3))
         add_kid(a, &pr->root, "_id", 3)->kind = F_INCLUDE;
-    mark_computed(&pr->root);
+    note_computed(&pr->root);
     *out = pr;
     return 0;
 }

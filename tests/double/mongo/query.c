@@ -180,7 +180,7 @@ static bool ranges_for(struct query *q, const struct match *m, const struct inde
 
 static bool is_path(const struct match *m, const struct index *ix)
 {
-    return m->path && strcmp(m->path->text, ix->parts->parts[0].path->text) == 0;
+    return m->path && strcmp(m->path->text, ix->pieces->pieces[0].path->text) == 0;
 }
 
 /* How good a predicate is: equalities first, then ranges. */
@@ -207,7 +207,7 @@ static void choose_index(struct query *q)
     struct index *use = NULL;
     for (size_t i = 0; i < q->coll->index_count; i++) {
         struct index *ix = q->coll->indexes[i];
-        if (!implied(ix) || ix->parts->parts[0].descending) continue;
+        if (!implied(ix) || ix->pieces->pieces[0].descending) continue;
         for (size_t k = 0; k < n; k++) {
             if (!is_path(kids[k], ix) || !rank(kids[k])) continue;
             if (best && rank(kids[k]) <= rank(best)) continue;
@@ -230,10 +230,10 @@ static void choose_index(struct query *q)
 /* True if walking the index gives the order of the sort; *backward says which way. */
 static bool gives_order(const struct index *ix, const struct sort_spec *sort, bool *backward)
 {
-    if (!same_collation(ix) || ix->multikey || ix->sparse || ix->partial || sort->n > ix->parts->n)
+    if (!same_collation(ix) || ix->multikey || ix->sparse || ix->partial || sort->n > ix->pieces->n)
         return false;
     for (size_t i = 0; i < sort->n; i++) {
-        const struct sort_part *s = &sort->parts[i], *p = &ix->parts->parts[i];
+        const struct sort_piece *s = &sort->pieces[i], *p = &ix->pieces->pieces[i];
         if (strcmp(s->path->text, p->path->text)) return false;
         bool reversed = s->descending != p->descending;
         if (i == 0) *backward = reversed;
@@ -256,11 +256,11 @@ static int bound_key(const struct index *ix, struct val bound, struct kbuf *out,
 {
     struct iter it;
     iter_init(&it, bound);
-    for (size_t i = 0; i < ix->parts->n; i++) {
-        if (!iter_next(&it) || strcmp(it.key, ix->parts->parts[i].path->text) ||
+    for (size_t i = 0; i < ix->pieces->n; i++) {
+        if (!iter_next(&it) || strcmp(it.key, ix->pieces->pieces[i].path->text) ||
             (has_strings(it.v) && !same_collation(ix)))
             return merr_set(err, 51174, "The index chosen is not compatible with min/max");
-        keystring_put(out, it.v, ix->parts->parts[i].descending);
+        keystring_put(out, it.v, ix->pieces->pieces[i].descending);
     }
     return iter_next(&it) ? merr_set(err, 51174, "The index chosen is not compatible with min/max") : 0;
 }
@@ -273,7 +273,7 @@ static int plan_bounds(struct query *q, const struct query_spec *spec, struct me
     return 0;
 }
 
-static int planner_error(struct query *q, const struct query_spec *spec, int code, const char *why,
+static int planner_error(struct query *q, const struct query_spec *spec, int code, const char *reason,
                          struct merr *err)
 {
     struct pool a = {0};
@@ -287,7 +287,8 @@ static int planner_error(struct query *q, const struct query_spec *spec, int cod
              "by :: %s",
              q->coll->ns, b.data ? b.data : "", match_text(&a, q->filter),
              text_of(&a, val_is_doc(spec->sort) ? spec->sort : val_empty_doc(), TEXT_BSON),
-             text_of(&a, val_is_doc(spec->projection) ? spec->projection : val_empty_doc(), TEXT_BSON), why);
+             text_of(&a, val_is_doc(spec->projection) ? spec->projection : val_empty_doc(), TEXT_BSON),
+             reason);
     buf_fini(&b);
     pool_fini(&a);
     return code;

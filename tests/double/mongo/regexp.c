@@ -167,11 +167,11 @@ int regexp_compile(struct pool *a, const char *pattern, const char *options, str
     struct regexp *re = pool_alloc(a, sizeof *re);
     int rc = regcomp(&re->posix, posix, icase ? flags | REG_ICASE : flags);
     if (rc) {
-        const char *why = rc == REG_EPAREN   ? "missing )"
-                          : rc == REG_EBRACK ? "missing terminating ] for character class"
-                          : rc == REG_BADRPT ? "nothing to repeat"
-                                             : "it does not compile";
-        return merr_set(err, 51091, "Regular expression is invalid: %s", why);
+        const char *reason = rc == REG_EPAREN   ? "missing )"
+                             : rc == REG_EBRACK ? "missing terminating ] for character class"
+                             : rc == REG_BADRPT ? "nothing to repeat"
+                                                : "it does not compile";
+        return merr_set(err, 51091, "Regular expression is invalid: %s", reason);
     }
     pool_defer(a, release, re);
     *out = re;

@@ -1,7 +1,7 @@
 /*
  * server.h - the stand-in server: its state, its connections and what a command sees.
  *
- * One thread. A command runs to its end or is parked: it returns MONGO_PARK after noting in the request what
+ * One thread. A command runs to its end or is parked: it returns MONGO_DEFER after noting in the request what
  * it waits for, and is run again from its beginning when that has happened or its time is up.
  */
 #ifndef DOUBLE_MONGO_SERVER_H
@@ -10,7 +10,7 @@
 #include "oplog.h"
 #include "session.h"
 
-#define MONGO_PARK (-1)  /* what a command returns to be run again later */
+#define MONGO_DEFER (-1) /* what a command returns to be run again later */
 #define MONGO_CLOSE (-2) /* and to have its connection closed */
 
 struct conn;
@@ -85,8 +85,8 @@ struct req {
     /* message */
     int32_t message_id;
     bool op_query, exhaust, more_to_come;
-    bool exhausting;      /* a reply that nobody asked for anew */
-    int64_t told_counter; /* while exhausting: the topology the client knows */
+    bool exhausting;          /* a reply that nobody asked for anew */
+    int64_t reported_counter; /* while exhausting: the topology the client knows */
     /* waiting */
     enum phase phase;
     int64_t arrived_ms, deadline_ms; /* monotonic; 0: none */
@@ -140,7 +140,7 @@ int64_t server_tick(struct server *s);
 void server_topology_changed(struct server *s);
 
 /* ---- command.c, request.c ---- */
-/* Runs as far as it goes: 0 when `r->reply` is complete, or MONGO_PARK, or MONGO_CLOSE. */
+/* Runs as far as it goes: 0 when `r->reply` is complete, or MONGO_DEFER, or MONGO_CLOSE. */
 int request_step(struct req *r);
 /* Starts a request: `body` must be valid BSON that outlives it. */
 void request_init(struct req *r, struct server *s, struct conn *c, struct val body);
@@ -195,7 +195,7 @@ struct coll *write_majority_view(struct server *s, const char *ns, bool *is_snap
 
 /* ---- failpoint.c ---- */
 int failpoint_configure(struct req *r);
-/* Does the fail point hit this request? Sets what it wants; returns a code, MONGO_PARK, MONGO_CLOSE or 0. */
+/* Does the fail point hit this request? Sets what it wants; returns a code, MONGO_DEFER, MONGO_CLOSE or 0. */
 int failpoint_check(struct req *r);
 
 #endif

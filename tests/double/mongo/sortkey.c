@@ -5,7 +5,7 @@
 int sort_parse(struct pool *a, struct val spec, struct sort_spec **out, struct merr *err)
 {
     size_t n = doc_count(spec);
-    struct sort_spec *s = pool_alloc(a, sizeof *s + (n + 1) * sizeof *s->parts);
+    struct sort_spec *s = pool_alloc(a, sizeof *s + (n + 1) * sizeof *s->pieces);
     struct iter it;
     s->n = 0;
     for (iter_init(&it, spec); iter_next(&it);) {
@@ -22,7 +22,7 @@ int sort_parse(struct pool *a, struct val spec, struct sort_spec **out, struct m
         if (!it.keylen) return merr_set(err, 40352, "FieldPath cannot be constructed with empty string");
         struct path *p = path_parse(a, it.key, it.keylen);
         if (!p) return merr_set(err, MERR_OVERFLOW, "FieldPath is too long");
-        s->parts[s->n++] = (struct sort_part){p, val_ldouble(it.v) < 0};
+        s->pieces[s->n++] = (struct sort_piece){p, val_ldouble(it.v) < 0};
     }
     *out = s;
     return 0;
@@ -59,8 +59,8 @@ static bool visit(void *ctx, struct val v, int64_t index)
 void sort_key(const struct sort_spec *s, struct val doc, struct kbuf *out)
 {
     for (size_t i = 0; i < s->n; i++) {
-        struct best b = {.descending = s->parts[i].descending};
-        path_visit(s->parts[i].path, doc, PATH_LEAF_ELEMENTS, visit, &b);
+        struct best b = {.descending = s->pieces[i].descending};
+        path_visit(s->pieces[i].path, doc, PATH_LEAF_ELEMENTS, visit, &b);
         keystring_put(out, b.found ? b.v : val_null(), b.descending);
     }
 }

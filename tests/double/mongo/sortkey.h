@@ -5,13 +5,13 @@
 #include "keystring.h"
 #include "path.h"
 
-struct sort_part {
+struct sort_piece {
     struct path *path;
     bool descending;
 };
 struct sort_spec {
     size_t n;
-    struct sort_part parts[];
+    struct sort_piece pieces[];
 };
 
 /* Parses {a: 1, "b.c": -1}. */

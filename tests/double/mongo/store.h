@@ -31,7 +31,7 @@ struct index {
     char *name;
     struct val spec; /* as listIndexes shows it */
     struct val key;
-    struct sort_spec *parts;
+    struct sort_spec *pieces;
     bool unique, sparse, multikey;
     struct match *partial; /* NULL: every document */
     const struct collation *collation;

@@ -54,18 +54,18 @@ static bool collect(void *ctx, struct val v, int64_t index)
     return false;
 }
 
-static void product(const struct sort_spec *parts, const struct values *vs, size_t at, struct kbuf *so_far,
+static void product(const struct sort_spec *pieces, const struct values *vs, size_t at, struct kbuf *so_far,
                     struct keys *out)
 {
-    if (at == parts->n) {
+    if (at == pieces->n) {
         struct kbuf *k = add_key(out);
         kbuf_raw(k, so_far->p, so_far->n);
         return;
     }
     size_t len = so_far->n;
     for (size_t i = 0; i < vs[at].n; i++) {
-        keystring_put(so_far, vs[at].v[i], parts->parts[at].descending);
-        product(parts, vs, at + 1, so_far, out);
+        keystring_put(so_far, vs[at].v[i], pieces->pieces[at].descending);
+        product(pieces, vs, at + 1, so_far, out);
         so_far->n = len;
     }
 }
@@ -108,18 +108,18 @@ static void make_keys(const struct index *ix, struct val doc, struct keys *out)
     }
     struct values vs[32];
     bool present = false;
-    for (size_t i = 0; i < ix->parts->n; i++) {
+    for (size_t i = 0; i < ix->pieces->n; i++) {
         memset(&vs[i], 0, sizeof vs[i]);
-        path_visit(ix->parts->parts[i].path, doc, PATH_LEAF_ELEMENTS, collect, &vs[i]);
+        path_visit(ix->pieces->pieces[i].path, doc, PATH_LEAF_ELEMENTS, collect, &vs[i]);
         if (!vs[i].n) collect(&vs[i], VAL_NONE, -1);
         out->multikey |= vs[i].in_array;
         present |= vs[i].present;
     }
     struct kbuf so_far;
     kbuf_init(&so_far);
-    if (!ix->sparse || present) product(ix->parts, vs, 0, &so_far, out);
+    if (!ix->sparse || present) product(ix->pieces, vs, 0, &so_far, out);
     kbuf_fini(&so_far);
-    for (size_t i = 0; i < ix->parts->n; i++) free(vs[i].v);
+    for (size_t i = 0; i < ix->pieces->n; i++) free(vs[i].v);
     unique_keys(out);
     collation_use(before);
 }
@@ -170,8 +170,8 @@ static int duplicate(const struct coll *c, const struct index *ix, struct val do
     const struct collation *before = collation_use(ix->collation);
     bw_init(&text, &a);
     bw_init(&value, &a);
-    for (size_t i = 0; i < ix->parts->n; i++) {
-        const struct sort_part *p = &ix->parts->parts[i];
+    for (size_t i = 0; i < ix->pieces->n; i++) {
+        const struct sort_piece *p = &ix->pieces->pieces[i];
         struct values vs = {0};
         path_visit(p->path, doc, PATH_LEAF_ELEMENTS, collect, &vs);
         put_key_value(ix, p->path->text, value_of_key(&vs, p->descending, key, &at), &text, &value);
@@ -294,8 +294,8 @@ int coll_add_index(struct coll *c, struct val spec, struct merr *err)
     ix->name = pool_strndup(&ix->a, val_str(name), val_strlen(name));
     ix->unique = val_truthy(doc_get(ix->spec, "unique"));
     ix->sparse = val_truthy(doc_get(ix->spec, "sparse"));
-    int rc = sort_parse(&ix->a, ix->key, &ix->parts, err);
-    if (!rc && ix->parts->n > 32) rc = merr_set(err, 13103, "too many compound keys");
+    int rc = sort_parse(&ix->a, ix->key, &ix->pieces, err);
+    if (!rc && ix->pieces->n > 32) rc = merr_set(err, 13103, "too many compound keys");
     if (!rc) rc = collation_parse(&ix->a, doc_get(ix->spec, "collation"), &ix->collation, err);
     if (!rc && val_is_doc(partial)) rc = match_parse(&ix->a, partial, NULL, &ix->partial, err);
     c->indexes = xrealloc(c->indexes, (c->index_count + 1) * sizeof *c->indexes);

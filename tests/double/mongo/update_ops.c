@@ -93,10 +93,10 @@ static struct val current_date(struct apply *ap, const struct unode *n, struct v
     return store(ap, old, val_new_date(ap->c->a, ap->c->now_ms));
 }
 
-static struct val *elements(struct pool *a, struct val arr, size_t room, size_t *count)
+static struct val *elements(struct pool *a, struct val arr, size_t space, size_t *count)
 {
     size_t n = doc_count(arr);
-    struct val *v = pool_alloc(a, (n + room + 1) * sizeof *v);
+    struct val *v = pool_alloc(a, (n + space + 1) * sizeof *v);
     struct iter it;
     *count = 0;
     for (iter_init(&it, arr); iter_next(&it);) v[(*count)++] = it.v;
@@ -301,12 +301,12 @@ static struct val renamed(struct apply *ap, const struct unode *n, struct val ol
 {
     struct val v = ap->doc;
     for (uint32_t i = 0; i < n->from->n && val_is_doc(v); i++) {
-        v = doc_getn(v, n->from->parts[i].s, n->from->parts[i].n);
+        v = doc_getn(v, n->from->pieces[i].s, n->from->pieces[i].n);
         if (i + 1 < n->from->n && val_is_arr(v))
             return update_error(ap, MERR_BAD_VALUE,
                                 "The source field cannot be an array element, '%.300s' in doc with {%.300s} "
                                 "has an array field called '%.*s'",
-                                n->from->text, id_text(ap), (int)n->from->parts[i].n, n->from->parts[i].s);
+                                n->from->text, id_text(ap), (int)n->from->pieces[i].n, n->from->pieces[i].s);
         if (i + 1 < n->from->n && !val_is_doc(v)) return old;
     }
     return val_missing(v) ? old : store(ap, old, v);

@@ -65,7 +65,7 @@ static int place(struct parser *p, const char *text, size_t len, struct unode **
     if (!path) return merr_set(p->err, MERR_OVERFLOW, "FieldPath is too long");
     struct unode *f = &p->u->root;
     for (uint32_t i = 0; i < path->n; i++) {
-        const struct part *q = &path->parts[i];
+        const struct piece *q = &path->pieces[i];
         bool made;
         if (!q->n)
             return merr_set(p->err, MERR_EMPTY_FIELD_NAME,
@@ -85,7 +85,7 @@ static int place(struct parser *p, const char *text, size_t len, struct unode **
         f = kid(p, f, q->s, q->n, &made);
         bool last = i + 1 == path->n;
         if (!made && (last || f->op != U_TREE)) {
-            size_t upto = (size_t)(q->s + q->n - path->parts[0].s);
+            size_t upto = (size_t)(q->s + q->n - path->pieces[0].s);
             return merr_set(p->err, MERR_CONFLICTING_UPDATE,
                             "Updating the path '%s' would create a conflict at '%.*s'", path->text, (int)upto,
                             path->text);

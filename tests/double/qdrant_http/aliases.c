@@ -56,9 +56,9 @@ static const struct change changes[] = {{"create_alias", "collection_name", "ali
 static int read_action(const struct json *v, const char **first, const char **second)
 {
     for (int i = 0; i < 3; i++) {
-        const struct json *part = json_get(v, changes[i].key);
-        const struct json *a = part ? json_get(part, changes[i].first) : NULL;
-        const struct json *b = part && changes[i].second ? json_get(part, changes[i].second) : NULL;
+        const struct json *segment = json_get(v, changes[i].key);
+        const struct json *a = segment ? json_get(segment, changes[i].first) : NULL;
+        const struct json *b = segment && changes[i].second ? json_get(segment, changes[i].second) : NULL;
 
         if (!a || a->type != JSON_STRING || (changes[i].second && (!b || b->type != JSON_STRING))) continue;
         *first = a->u.string;
@@ -115,7 +115,7 @@ void aliases_update(struct call *c)
         const char *b;
 
         if (read_action(&actions->u.items[i], &a, &b) < 0)
-            reader_fail(&c->reader, reader_behind_element(&c->reader, &actions->u.items[i]),
+            reader_fail(&c->reader, reader_after_element(&c->reader, &actions->u.items[i]),
                         "data did not match any variant of untagged enum AliasOperations");
     }
     if (!call_readable(c) || !call_wait_timeout(c)) return;

@@ -15,8 +15,8 @@ struct call {
     const struct request *request;
     struct response *response;
     struct pool arena;
-    char *parts[8]; /* path segments, percent escapes undone; they may hold any byte but NUL */
-    size_t part_count;
+    char *segments[8]; /* path segments, percent escapes undone; they may hold any byte but NUL */
+    size_t segment_count;
     const char *name;  /* the collection's, where the path has one */
     const char *query; /* behind the question mark, or "" */
     struct json body;

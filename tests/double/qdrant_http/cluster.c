@@ -201,7 +201,8 @@ void cluster_write(struct call *c, void (*handle)(struct call *))
 {
     struct cluster *k = &c->server->cluster;
     struct collection *first = find_first(c);
-    bool missed[CLUSTER_NODES_MAX] = {false}, points = c->part_count > 2 && !strcmp(c->parts[2], "points");
+    bool missed[CLUSTER_NODES_MAX] = {false},
+         points = c->segment_count > 2 && !strcmp(c->segments[2], "points");
     size_t reached = 0;
     struct response kept;
 

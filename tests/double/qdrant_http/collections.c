@@ -175,7 +175,7 @@ static bool read_schema(struct call *c, const struct json *v, enum index_type *t
     *params = NULL;
     *type = word ? index_type_parse(word) : INDEX_TYPES;
     if (*type == INDEX_TYPES) {
-        return reader_fail(&c->reader, reader_behind_member(&c->reader, v), NO_SCHEMA);
+        return reader_fail(&c->reader, reader_after_member(&c->reader, v), NO_SCHEMA);
     }
     if (v->type == JSON_OBJECT) {
         struct buf text;
@@ -197,7 +197,7 @@ static bool read_index(struct call *c, struct jsonpath *path, enum index_type *t
     if (!reader_need(&c->reader, &c->body, "field_name", &field)) return false;
     if (field->type != JSON_STRING) return reader_mismatch(&c->reader, field, "a string");
     if (!jsonpath_parse(&c->arena, field->u.string, field->count, path))
-        return reader_fail(&c->reader, reader_behind_member(&c->reader, field), "Invalid json path: '%s'",
+        return reader_fail(&c->reader, reader_after_member(&c->reader, field), "Invalid json path: '%s'",
                            field->u.string);
     schema = json_get(&c->body, "field_schema");
     if (!schema || schema->type == JSON_NULL) schema = json_get(&c->body, "field_type");
@@ -248,8 +248,8 @@ void index_delete(struct call *c)
     struct jsonpath path;
     uint64_t operation;
 
-    if (!jsonpath_parse(&c->arena, c->parts[3], strlen(c->parts[3]), &path)) {
-        call_reject(c, 400, "Deserialize error in path parameters: Invalid json path: '%s'", c->parts[3]);
+    if (!jsonpath_parse(&c->arena, c->segments[3], strlen(c->segments[3]), &path)) {
+        call_reject(c, 400, "Deserialize error in path parameters: Invalid json path: '%s'", c->segments[3]);
         return;
     }
     if (!call_update_parameters(c) || !call_open(c, true)) return;

@@ -60,10 +60,10 @@ void control_clear_faults(struct call *c)
 
 void control_clear_fault(struct call *c)
 {
-    uint64_t number = strtoull(c->parts[2], NULL, 10);
+    uint64_t number = strtoull(c->segments[2], NULL, 10);
 
     if (!number || !faults_clear(c->server->faults, number))
-        call_reject(c, 404, "there is no fault %s", c->parts[2]);
+        call_reject(c, 404, "there is no fault %s", c->segments[2]);
     else
         buf_puts(json_answer(c), "{}");
 }
@@ -118,16 +118,16 @@ static bool set_node(struct call *c, bool up)
 {
     struct cluster *k = &c->server->cluster;
     char *end;
-    unsigned long node = strtoul(c->parts[2], &end, 10);
+    unsigned long node = strtoul(c->segments[2], &end, 10);
     struct timespec now;
 
     if (*end || node == 0 || node >= k->nodes || node == c->request->node) {
-        call_reject(c, 404, "there is no node %s that can be stopped and started here", c->parts[2]);
+        call_reject(c, 404, "there is no node %s that can be stopped and started here", c->segments[2]);
         return false;
     }
     if (!up) k->down[node] = true; /* first, so that nothing reaches it any more */
     if (!k->set(k->user, node, up)) {
-        call_reject(c, 500, "node %s cannot listen on its port", c->parts[2]);
+        call_reject(c, 500, "node %s cannot listen on its port", c->segments[2]);
         return false;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -39,15 +39,15 @@ void costs_pay(struct call *c)
 {
     struct server *s = c->server;
     int64_t began = (int64_t)c->began.tv_sec * 1000000 + c->began.tv_nsec / 1000;
-    int64_t turn;
+    int64_t point_lock;
     int64_t until;
 
     if (!c->alone_us) return;
     pthread_mutex_lock(&s->costs_mutex);
-    turn = s->busy_until_us > began ? s->busy_until_us : began;
-    s->busy_until_us = turn + c->shared_us;
+    point_lock = s->busy_until_us > began ? s->busy_until_us : began;
+    s->busy_until_us = point_lock + c->shared_us;
     pthread_mutex_unlock(&s->costs_mutex);
-    until = turn + c->alone_us;
+    until = point_lock + c->alone_us;
     if (until > now_us()) {
         struct timespec at = {.tv_sec = (time_t)(until / 1000000), .tv_nsec = (long)(until % 1000000) * 1000};
 

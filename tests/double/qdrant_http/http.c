@@ -47,13 +47,13 @@ static void *remember_target(void *user, const char *target, struct MHD_Connecti
 }
 
 static void forget(void *user, struct MHD_Connection *connection, void **state,
-                   enum MHD_RequestTerminationCode why)
+                   enum MHD_RequestTerminationCode reason)
 {
     struct exchange *e = *state;
 
     (void)user;
     (void)connection;
-    (void)why;
+    (void)reason;
     if (!e) return;
     free(e->target);
     buf_fini(&e->body);
@@ -202,13 +202,14 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, struct r
 }
 
 /* Reads what the headers say of the body; false if it must be refused, with the words. */
-static bool accept_body(struct MHD_Connection *connection, struct exchange *e, char *why, size_t why_bytes)
+static bool accept_body(struct MHD_Connection *connection, struct exchange *e, char *reason,
+                        size_t reason_bytes)
 {
     const char *encoding = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Encoding");
     int rc;
 
     if (e->announced > MOST_BODY) {
-        snprintf(why, why_bytes, "JSON payload (%llu bytes) is larger than allowed (limit: %zu bytes).",
+        snprintf(reason, reason_bytes, "JSON payload (%llu bytes) is larger than allowed (limit: %zu bytes).",
                  (unsigned long long)e->announced, MOST_BODY);
         return false;
     }
@@ -218,9 +219,10 @@ static bool accept_body(struct MHD_Connection *connection, struct exchange *e, c
         rc = inflate_body(&e->body);
     if (rc == Z_OK) return true;
     if (rc == Z_BUF_ERROR)
-        snprintf(why, why_bytes, "JSON payload has exceeded limit (%zu bytes).", MOST_BODY);
+        snprintf(reason, reason_bytes, "JSON payload has exceeded limit (%zu bytes).", MOST_BODY);
     else
-        snprintf(why, why_bytes, "Error that occur during reading payload: corrupt %s stream", encoding);
+        snprintf(reason, reason_bytes, "Error that occur during reading payload: corrupt %s stream",
+                 encoding);
     return false;
 }
 
@@ -229,17 +231,17 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *connection,
 {
     struct request request = {.method = method, .target = e->target};
     struct response out;
-    char why[128];
+    char reason[128];
     enum MHD_Result rc;
 
-    if (accept_body(connection, e, why, sizeof why)) {
+    if (accept_body(connection, e, reason, sizeof reason)) {
         request.api_key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "api-key");
         request.authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
         request.body = e->body.data ? e->body.data : "";
         request.body_bytes = e->body.bytes;
         h->service.handle(h->service.user, &request, &out);
     } else {
-        h->service.refuse(h->service.user, why, &out);
+        h->service.refuse(h->service.user, reason, &out);
     }
     rc = send_response(connection, &out);
     response_fini(&out);

@@ -62,7 +62,7 @@ bool ordering_check(struct call *c, const struct ordering *o, bool has_offset)
 struct gather {
     struct ordered *list;
     size_t count;
-    size_t room;
+    size_t space;
     uint32_t slot;
     struct pointid id;
     const struct ordering *order;
@@ -83,9 +83,9 @@ static void add(struct gather *g, const struct json *v)
     }
     if (g->order->has_start && (g->order->descending ? o.value > g->order->start : o.value < g->order->start))
         return;
-    if (g->count == g->room) {
-        g->room = g->room ? g->room * 2 : 256;
-        g->list = must_realloc(g->list, g->room * sizeof *g->list);
+    if (g->count == g->space) {
+        g->space = g->space ? g->space * 2 : 256;
+        g->list = must_realloc(g->list, g->space * sizeof *g->list);
     }
     g->list[g->count++] = o;
 }

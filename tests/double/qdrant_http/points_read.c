@@ -17,14 +17,14 @@ void points_get(struct call *c)
     struct pool scratch;
     uint32_t slot;
 
-    if (!pointid_parse_text(c->parts[3], strlen(c->parts[3]), &id)) {
-        call_error(c, 400, "Wrong input: Can not recognize \"%s\" as point id", c->parts[3]);
+    if (!pointid_parse_text(c->segments[3], strlen(c->segments[3]), &id)) {
+        call_error(c, 400, "Wrong input: Can not recognize \"%s\" as point id", c->segments[3]);
         return;
     }
     if (!call_read_parameters(c) || !call_open(c, false)) return;
     slot = collection_find(c->collection, &id);
     if (slot == NO_SLOT || !cluster_agrees(c, slot, &show)) {
-        call_error(c, 404, "Not found: Point with id %s does not exists!", c->parts[3]);
+        call_error(c, 404, "Not found: Point with id %s does not exists!", c->segments[3]);
     } else {
         pool_init(&scratch);
         show_record(call_begin(c), c->collection, slot, &show, &scratch);
@@ -238,7 +238,7 @@ struct facet {
     struct pool arena;
     struct facet_hit *hits;
     size_t count;
-    size_t room;
+    size_t space;
     uint32_t slot;
 };
 
@@ -250,9 +250,9 @@ static void facet_value(struct facet *f, const struct json *v)
     for (size_t i = 0; i < f->count && !hit; i++)
         if (json_equal(&f->hits[i].value, v)) hit = &f->hits[i];
     if (!hit) {
-        if (f->count == f->room) {
-            f->room = f->room ? f->room * 2 : 64;
-            f->hits = must_realloc(f->hits, f->room * sizeof *f->hits);
+        if (f->count == f->space) {
+            f->space = f->space ? f->space * 2 : 64;
+            f->hits = must_realloc(f->hits, f->space * sizeof *f->hits);
         }
         hit = &f->hits[f->count++];
         memset(hit, 0, sizeof *hit);

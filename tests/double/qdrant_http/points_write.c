@@ -78,17 +78,17 @@ static const struct {
 static bool read_operation(struct call *c, const struct json *v, size_t number, struct update *out)
 {
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
-        const struct json *part = json_get(v, operations[i].key);
+        const struct json *segment = json_get(v, operations[i].key);
         const char *field = pool_printf(&c->arena, "operations[%zu].%s", number, operations[i].key);
 
-        if (!part) continue;
-        if (update_read(c, operations[i].type, part, field, out)) return true;
+        if (!segment) continue;
+        if (update_read(c, operations[i].type, segment, field, out)) return true;
         break;
     }
     /* what is wrong inside stays hidden: the enum's variants are tried one after another */
     c->reader.error = NULL;
     c->reader.place = READER_EXACT;
-    return reader_fail(&c->reader, reader_behind_element(&c->reader, v), NO_OPERATION);
+    return reader_fail(&c->reader, reader_after_element(&c->reader, v), NO_OPERATION);
 }
 
 static bool read_operations(struct call *c, struct update **out, size_t *count)

@@ -93,14 +93,14 @@ static bool split_path(struct call *c)
     c->query = *end == '?' ? end + 1 : "";
     if (bytes == 0 || *at != '/') return false;
     while (at < end) {
-        size_t part = 0;
+        size_t segment = 0;
 
         at++; /* the slash */
-        while (at + part < end && at[part] != '/') part++;
-        if (c->part_count == sizeof c->parts / sizeof *c->parts) return false;
-        c->parts[c->part_count] = call_unescape(&c->arena, at, part, false);
-        if (!c->parts[c->part_count++]) return false;
-        at += part;
+        while (at + segment < end && at[segment] != '/') segment++;
+        if (c->segment_count == sizeof c->segments / sizeof *c->segments) return false;
+        c->segments[c->segment_count] = call_unescape(&c->arena, at, segment, false);
+        if (!c->segments[c->segment_count++]) return false;
+        at += segment;
     }
     return true;
 }
@@ -110,17 +110,17 @@ static bool fits(const struct route *r, const struct call *c)
     const char *at = r->path;
 
     if (strcmp(r->method, c->request->method) != 0) return false;
-    for (size_t i = 0; i < c->part_count; i++) {
-        size_t part;
+    for (size_t i = 0; i < c->segment_count; i++) {
+        size_t segment;
 
         if (*at != '/') return false;
-        part = strcspn(at + 1, "/");
-        if (part == 1 && at[1] == '*') {
-            if (!*c->parts[i]) return false;
-        } else if (strlen(c->parts[i]) != part || memcmp(c->parts[i], at + 1, part) != 0) {
+        segment = strcspn(at + 1, "/");
+        if (segment == 1 && at[1] == '*') {
+            if (!*c->segments[i]) return false;
+        } else if (strlen(c->segments[i]) != segment || memcmp(c->segments[i], at + 1, segment) != 0) {
             return false;
         }
-        at += 1 + part;
+        at += 1 + segment;
     }
     return !*at;
 }
@@ -230,7 +230,7 @@ void server_handle(struct server *s, const struct request *request, struct respo
     split = split_path(&c);
     for (size_t i = 0; split && i < sizeof routes / sizeof *routes && !found; i++)
         if (fits(&routes[i], &c)) found = &routes[i];
-    if (found && strchr(found->path, '*') && found->access != CONTROL) c.name = c.parts[1];
+    if (found && strchr(found->path, '*') && found->access != CONTROL) c.name = c.segments[1];
     if (found && (found->access == OPEN || found->access == CONTROL))
         dispatch(&c, found, true);
     else if (!admit(s, request, out, &may_write))

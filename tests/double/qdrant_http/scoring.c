@@ -222,7 +222,7 @@ struct scored *scoring_best(const struct collection *c, const struct target *t, 
         struct scored s = {.slot = candidates->list[i]};
 
         if (!vector_present(t->space, s.slot)) continue;
-        if (within && f && !select_passes(c, f, s.slot, &scratch)) continue;
+        if (within && f && !select_matches(c, f, s.slot, &scratch)) continue;
         s.score = score_of(t, s.slot);
         /* a sparse vector that shares no index is no hit */
         if (t->type == TARGET_NEAREST && t->space->sparse && fpclassify(s.score) == FP_ZERO) continue;

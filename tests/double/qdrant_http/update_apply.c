@@ -85,7 +85,7 @@ static bool *guarded(struct call *c, struct update *u)
 
         keep[i] = slot == NO_SLOT ? u->mode != MODE_UPDATE_ONLY : u->mode != MODE_INSERT_ONLY;
         if (keep[i] && slot != NO_SLOT && u->update_filter)
-            keep[i] = select_passes(c->collection, u->update_filter, slot, &a);
+            keep[i] = select_matches(c->collection, u->update_filter, slot, &a);
     }
     pool_fini(&a);
     return keep;

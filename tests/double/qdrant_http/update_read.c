@@ -291,7 +291,7 @@ static bool read_targets(struct reader *r, const struct json *body, const char *
     if (points && points->type == JSON_NULL) points = NULL;
     if (points && !read_ids(r, points, u, &bad)) {
         if (bad == points) return reader_mismatch(r, points, "a sequence");
-        return reader_fail(r, reader_behind_element(r, bad), "%s", pointid_complaint(r->arena, bad));
+        return reader_fail(r, reader_after_element(r, bad), "%s", pointid_complaint(r->arena, bad));
     }
     if (!read_filter(r, body, field, "filter", &u->filter)) return false;
     if (points || u->filter) return true;
@@ -310,7 +310,7 @@ static bool read_set(struct reader *r, const struct json *body, const char *fiel
     if (key && key->type != JSON_NULL) {
         if (key->type != JSON_STRING) return reader_mismatch(r, key, "a string");
         if (!jsonpath_parse(r->arena, key->u.string, key->count, &u->key))
-            return reader_fail(r, reader_behind_member(r, key), "Invalid json path: '%s'", key->u.string);
+            return reader_fail(r, reader_after_member(r, key), "Invalid json path: '%s'", key->u.string);
         u->has_key = true;
     }
     return read_targets(r, body, field, u);
@@ -329,7 +329,7 @@ static bool read_keys(struct reader *r, const struct json *body, const char *fie
 
         if (key->type != JSON_STRING) return reader_mismatch(r, key, "a string");
         if (!jsonpath_parse(r->arena, key->u.string, key->count, &u->keys[i]))
-            return reader_fail(r, reader_behind_element(r, key), "Invalid json path: '%s'", key->u.string);
+            return reader_fail(r, reader_after_element(r, key), "Invalid json path: '%s'", key->u.string);
     }
     return read_targets(r, body, field, u);
 }

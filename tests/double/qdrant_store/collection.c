@@ -247,9 +247,9 @@ void collection_remove(struct collection *c, uint32_t slot)
     free(p->payload);
     memset(p, 0, sizeof *p);
     c->points--;
-    if (c->free_count == c->free_room) {
-        c->free_room = c->free_room ? c->free_room * 2 : 64;
-        c->free_slots = must_realloc(c->free_slots, c->free_room * sizeof *c->free_slots);
+    if (c->free_count == c->free_capacity) {
+        c->free_capacity = c->free_capacity ? c->free_capacity * 2 : 64;
+        c->free_slots = must_realloc(c->free_slots, c->free_capacity * sizeof *c->free_slots);
     }
     c->free_slots[c->free_count++] = slot;
 }

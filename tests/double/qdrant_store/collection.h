@@ -26,7 +26,7 @@ struct vector_space {
     void **chunks; /* dense: floats; sparse: struct sparse_vector pointers */
     size_t chunk_count;
     uint8_t *present; /* one byte a slot */
-    size_t present_room;
+    size_t present_capacity;
 };
 
 struct sparse_vector {
@@ -81,7 +81,7 @@ struct collection {
     uint32_t points;
     uint32_t *free_slots;
     size_t free_count;
-    size_t free_room;
+    size_t free_capacity;
     uint32_t *table; /* hash of ids to slots */
     size_t table_capacity;
     struct order order;

@@ -104,31 +104,31 @@ static bool read_ring(struct reader *r, const struct json *v, struct geo_ring *o
 
 static bool read_geo(struct reader *r, const struct json *v, enum geo_type type, struct geo *out)
 {
-    const struct json *part;
+    const struct json *piece;
 
     memset(out, 0, sizeof *out);
     out->type = type;
     if (v->type != JSON_OBJECT) return false;
     if (type == GEO_BOX) {
-        part = json_get(v, "top_left");
-        if (!part || !filter_geo_point(part, &out->west, &out->north)) return false;
-        part = json_get(v, "bottom_right");
-        return part && filter_geo_point(part, &out->east, &out->south);
+        piece = json_get(v, "top_left");
+        if (!piece || !filter_geo_point(piece, &out->west, &out->north)) return false;
+        piece = json_get(v, "bottom_right");
+        return piece && filter_geo_point(piece, &out->east, &out->south);
     }
     if (type == GEO_RADIUS) {
-        part = json_get(v, "center");
-        if (!part || !filter_geo_point(part, &out->lon, &out->lat)) return false;
-        part = json_get(v, "radius");
-        if (!part || !json_is_number(part)) return false;
-        out->radius = json_number(part);
+        piece = json_get(v, "center");
+        if (!piece || !filter_geo_point(piece, &out->lon, &out->lat)) return false;
+        piece = json_get(v, "radius");
+        if (!piece || !json_is_number(piece)) return false;
+        out->radius = json_number(piece);
         return true;
     }
-    part = json_get(v, "interiors");
-    out->ring_count = 1 + (part && part->type == JSON_ARRAY ? part->count : 0);
+    piece = json_get(v, "interiors");
+    out->ring_count = 1 + (piece && piece->type == JSON_ARRAY ? piece->count : 0);
     out->rings = pool_zero(r->arena, out->ring_count * sizeof *out->rings);
     if (!json_get(v, "exterior") || !read_ring(r, json_get(v, "exterior"), &out->rings[0])) return false;
     for (size_t i = 1; i < out->ring_count; i++)
-        if (!read_ring(r, &part->u.items[i - 1], &out->rings[i])) return false;
+        if (!read_ring(r, &piece->u.items[i - 1], &out->rings[i])) return false;
     return true;
 }
 
@@ -202,7 +202,7 @@ static bool read_nested(struct reader *r, const struct json *v, const char *fiel
 
 static bool read_condition(struct reader *r, const struct json *v, const char *field, struct condition *c)
 {
-    const struct json *part;
+    const struct json *piece;
     bool tested = false;
     bool ok;
 
@@ -216,20 +216,20 @@ static bool read_condition(struct reader *r, const struct json *v, const char *f
                            "Validation error: At least one field condition must be specified [{}]");
         return true;
     }
-    if ((part = json_get(v, "is_empty")) != NULL) {
+    if ((piece = json_get(v, "is_empty")) != NULL) {
         c->type = CONDITION_IS_EMPTY;
-        ok = read_path(r, json_get(part, "key"), &c->path);
-    } else if ((part = json_get(v, "is_null")) != NULL) {
+        ok = read_path(r, json_get(piece, "key"), &c->path);
+    } else if ((piece = json_get(v, "is_null")) != NULL) {
         c->type = CONDITION_IS_NULL;
-        ok = read_path(r, json_get(part, "key"), &c->path);
-    } else if ((part = json_get(v, "has_id")) != NULL) {
-        ok = read_ids(r, part, c);
-    } else if ((part = json_get(v, "has_vector")) != NULL) {
+        ok = read_path(r, json_get(piece, "key"), &c->path);
+    } else if ((piece = json_get(v, "has_id")) != NULL) {
+        ok = read_ids(r, piece, c);
+    } else if ((piece = json_get(v, "has_vector")) != NULL) {
         c->type = CONDITION_HAS_VECTOR;
-        c->vector = part->u.string;
-        ok = part->type == JSON_STRING;
-    } else if ((part = json_get(v, "nested")) != NULL) {
-        ok = read_nested(r, part, field, c);
+        c->vector = piece->u.string;
+        ok = piece->type == JSON_STRING;
+    } else if ((piece = json_get(v, "nested")) != NULL) {
+        ok = read_nested(r, piece, field, c);
     } else {
         c->type = CONDITION_FILTER;
         for (uint32_t i = 0; i < v->count; i++) {
@@ -266,21 +266,21 @@ static bool read_list(struct reader *r, const struct json *v, const char *field,
 
 static bool read_min_should(struct reader *r, const struct json *v, const char *field, struct filter *f)
 {
-    const struct json *part;
+    const struct json *piece;
 
     if (v->type == JSON_NULL) return true;
     if (v->type != JSON_OBJECT) return reader_mismatch(r, v, "struct MinShould");
     f->has_min_should = true;
-    if (!reader_need(r, v, "conditions", &part)) return false;
-    if (!read_list(r, part, field, "min_should.conditions", &f->min_should, &f->min_should_count))
+    if (!reader_need(r, v, "conditions", &piece)) return false;
+    if (!read_list(r, piece, field, "min_should.conditions", &f->min_should, &f->min_should_count))
         return false;
-    if (!reader_need(r, v, "min_count", &part)) return false;
+    if (!reader_need(r, v, "min_count", &piece)) return false;
     return reader_usize(r, v, "min_count", &f->min_count, NULL);
 }
 
 /* A member of a filter; lists and their conditions are buffered before they are read, so complaints about
  * them stand behind the whole list. */
-static bool read_part(struct reader *r, const struct json_member *m, const char *field, struct filter *f)
+static bool read_piece(struct reader *r, const struct json_member *m, const char *field, struct filter *f)
 {
     if (strcmp(m->key, "must") == 0) return read_list(r, &m->value, field, "must", &f->must, &f->must_count);
     if (strcmp(m->key, "should") == 0)
@@ -308,9 +308,9 @@ bool filter_read(struct reader *r, const struct json *v, const char *field, stru
                 "unknown field `%s`, expected one of `should`, `min_should`, `must`, `must_not`", m->key);
         if (place == READER_EXACT) {
             r->place = READER_PINNED;
-            r->pin = reader_behind_member(r, &m->value);
+            r->pin = reader_after_member(r, &m->value);
         }
-        ok = read_part(r, m, field, f);
+        ok = read_piece(r, m, field, f);
         r->place = place;
         if (!ok) return false;
     }

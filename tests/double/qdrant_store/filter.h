@@ -89,7 +89,7 @@ struct filter_subject {
     const void *user;
 };
 
-bool filter_passes(const struct filter *f, const struct filter_subject *s);
+bool filter_matches(const struct filter *f, const struct filter_subject *s);
 
 /* Calls `visit` for every condition, those inside nested filters too. */
 void filter_each(struct filter *f,
@@ -103,6 +103,6 @@ bool filter_words(const struct json *text, const struct json *query, bool any);
 
 /* {"lon": x, "lat": y}, both within range. */
 bool filter_geo_point(const struct json *v, double *lon, double *lat);
-bool filter_geo_passes(const struct geo *g, double lon, double lat);
+bool filter_geo_matches(const struct geo *g, double lon, double lat);
 
 #endif

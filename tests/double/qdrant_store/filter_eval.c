@@ -15,9 +15,9 @@ static bool in_range(const struct range *r, double v)
            (!r->has_gte || v >= r->gte);
 }
 
-static bool contains(const struct json *text, const struct json *part)
+static bool contains(const struct json *text, const struct json *piece)
 {
-    return part->count == 0 || memmem(text->u.string, text->count, part->u.string, part->count) != NULL;
+    return piece->count == 0 || memmem(text->u.string, text->count, piece->u.string, piece->count) != NULL;
 }
 
 static bool listed(const struct condition *c, const struct json *v)
@@ -65,7 +65,8 @@ static bool located(const struct condition *c, const struct json *v)
     double lon;
     double lat;
 
-    return c->geo.type != GEO_NONE && filter_geo_point(v, &lon, &lat) && filter_geo_passes(&c->geo, lon, lat);
+    return c->geo.type != GEO_NONE && filter_geo_point(v, &lon, &lat) &&
+           filter_geo_matches(&c->geo, lon, lat);
 }
 
 static bool is_empty(const struct json *v)
@@ -88,7 +89,7 @@ static double count_values(const struct json *v)
     return v->type == JSON_ARRAY ? v->count : 1;
 }
 
-static bool passes_one(const struct condition *c, const struct json *v)
+static bool matches_one(const struct condition *c, const struct json *v)
 {
     return matches(c, v) || ranges(c, v) || located(c, v);
 }
@@ -110,15 +111,15 @@ static bool visit_field(void *user, const struct json *v)
     if (c->has_is_empty) ok = ok || is_empty(v) == c->is_empty;
     if (c->has_is_null) ok = ok || is_null(v) == c->is_null;
     if (!ok && v->type == JSON_ARRAY) {
-        for (uint32_t i = 0; i < v->count && !ok; i++) ok = passes_one(c, &v->u.items[i]);
+        for (uint32_t i = 0; i < v->count && !ok; i++) ok = matches_one(c, &v->u.items[i]);
     } else if (!ok) {
-        ok = passes_one(c, v);
+        ok = matches_one(c, v);
     }
     walk->passed = ok;
     return !ok;
 }
 
-static bool field_passes(const struct condition *c, const struct json *payload)
+static bool field_matches(const struct condition *c, const struct json *payload)
 {
     struct field_walk walk = {.c = c};
 
@@ -162,7 +163,7 @@ static bool visit_nested(void *user, const struct json *v)
     }
     if (v->type != JSON_OBJECT) return true;
     inner.payload = v;
-    walk->passed = filter_passes(walk->c->filter, &inner);
+    walk->passed = filter_matches(walk->c->filter, &inner);
     return !walk->passed;
 }
 
@@ -171,13 +172,13 @@ static int compare_ids(const void *a, const void *b)
     return pointid_compare(a, b);
 }
 
-static bool condition_passes(const struct condition *c, const struct filter_subject *s)
+static bool condition_matches(const struct condition *c, const struct filter_subject *s)
 {
     bool flag;
 
     switch (c->type) {
     case CONDITION_FIELD:
-        return field_passes(c, s->payload);
+        return field_matches(c, s->payload);
     case CONDITION_IS_EMPTY:
         flag = true;
         jsonpath_walk(&c->path, 0, s->payload, visit_not_empty, &flag);
@@ -197,24 +198,24 @@ static bool condition_passes(const struct condition *c, const struct filter_subj
         return walk.passed;
     }
     case CONDITION_FILTER:
-        return filter_passes(c->filter, s);
+        return filter_matches(c->filter, s);
     }
     return false;
 }
 
-bool filter_passes(const struct filter *f, const struct filter_subject *s)
+bool filter_matches(const struct filter *f, const struct filter_subject *s)
 {
     uint64_t hits = 0;
     bool any = f->should_count == 0;
 
     for (size_t i = 0; i < f->must_count; i++)
-        if (!condition_passes(&f->must[i], s)) return false;
+        if (!condition_matches(&f->must[i], s)) return false;
     for (size_t i = 0; i < f->must_not_count; i++)
-        if (condition_passes(&f->must_not[i], s)) return false;
-    for (size_t i = 0; i < f->should_count && !any; i++) any = condition_passes(&f->should[i], s);
+        if (condition_matches(&f->must_not[i], s)) return false;
+    for (size_t i = 0; i < f->should_count && !any; i++) any = condition_matches(&f->should[i], s);
     if (!any) return false;
     if (!f->has_min_should) return true;
     for (size_t i = 0; i < f->min_should_count && hits < f->min_count; i++)
-        hits += condition_passes(&f->min_should[i], s);
+        hits += condition_matches(&f->min_should[i], s);
     return hits >= f->min_count;
 }

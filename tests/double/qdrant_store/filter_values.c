@@ -184,7 +184,7 @@ static bool in_ring(const struct geo_ring *ring, double lon, double lat)
     return inside;
 }
 
-bool filter_geo_passes(const struct geo *g, double lon, double lat)
+bool filter_geo_matches(const struct geo *g, double lon, double lat)
 {
     switch (g->type) {
     case GEO_NONE:

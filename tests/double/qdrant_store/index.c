@@ -15,7 +15,7 @@
 struct index_entry {
     uint64_t hash; /* 0: free */
     uint32_t count;
-    uint32_t room; /* of the array, or words of the bitmap */
+    uint32_t space; /* of the array, or words of the bitmap */
     bool bitmap;
     union {
         uint32_t one; /* room 0 */
@@ -58,7 +58,7 @@ struct field_index *index_new(const char *field, enum index_type type, const cha
 
 static void entry_clear(struct index_entry *e)
 {
-    if (e->room) free(e->bitmap ? (void *)e->u.bits : (void *)e->u.slots);
+    if (e->space) free(e->bitmap ? (void *)e->u.bits : (void *)e->u.slots);
     memset(e, 0, sizeof *e);
 }
 
@@ -138,12 +138,12 @@ static void set_bit(struct index_entry *e, uint32_t slot)
 {
     uint32_t words = slot / 64 + 1;
 
-    if (words > e->room) {
-        uint32_t room = words + words / 2 + 16;
+    if (words > e->space) {
+        uint32_t space = words + words / 2 + 16;
 
-        e->u.bits = must_realloc(e->u.bits, room * sizeof *e->u.bits);
-        memset(e->u.bits + e->room, 0, (room - e->room) * sizeof *e->u.bits);
-        e->room = room;
+        e->u.bits = must_realloc(e->u.bits, space * sizeof *e->u.bits);
+        memset(e->u.bits + e->space, 0, (space - e->space) * sizeof *e->u.bits);
+        e->space = space;
     }
     if (e->u.bits[slot / 64] >> (slot % 64) & 1) return;
     e->u.bits[slot / 64] |= UINT64_C(1) << (slot % 64);
@@ -157,7 +157,7 @@ static void to_bitmap(struct index_entry *e)
 
     e->bitmap = true;
     e->count = 0;
-    e->room = 0;
+    e->space = 0;
     e->u.bits = NULL;
     for (uint32_t i = 0; i < count; i++) set_bit(e, slots[i]);
     free(slots);
@@ -169,17 +169,17 @@ static void entry_add(struct index_entry *e, uint32_t slot)
         set_bit(e, slot);
         return;
     }
-    if (e->count == 0 && e->room == 0) {
+    if (e->count == 0 && e->space == 0) {
         e->u.one = slot;
         e->count = 1;
         return;
     }
-    if (e->room == 0) {
+    if (e->space == 0) {
         uint32_t first = e->u.one;
 
         if (first == slot) return;
         e->u.slots = must_alloc(4 * sizeof *e->u.slots);
-        e->room = 4;
+        e->space = 4;
         e->u.slots[0] = first;
     }
     for (uint32_t i = 0; i < e->count; i++)
@@ -189,9 +189,9 @@ static void entry_add(struct index_entry *e, uint32_t slot)
         set_bit(e, slot);
         return;
     }
-    if (e->count == e->room) {
-        e->room *= 2;
-        e->u.slots = must_realloc(e->u.slots, e->room * sizeof *e->u.slots);
+    if (e->count == e->space) {
+        e->space *= 2;
+        e->u.slots = must_realloc(e->u.slots, e->space * sizeof *e->u.slots);
     }
     e->u.slots[e->count++] = slot;
 }
@@ -201,12 +201,12 @@ static void entry_remove(struct index_entry *e, uint32_t slot)
     if (e->bitmap) {
         uint64_t bit = UINT64_C(1) << (slot % 64);
 
-        if (slot / 64 >= e->room || !(e->u.bits[slot / 64] & bit)) return;
+        if (slot / 64 >= e->space || !(e->u.bits[slot / 64] & bit)) return;
         e->u.bits[slot / 64] &= ~bit;
         e->count--;
         return;
     }
-    if (e->room == 0) {
+    if (e->space == 0) {
         if (e->count && e->u.one == slot) e->count = 0;
         return;
     }
@@ -327,12 +327,12 @@ void index_each(const struct field_index *x, const struct json *value,
 
     if (!e || !e->count) return;
     if (e->bitmap) {
-        for (uint32_t w = 0; w < e->room; w++)
+        for (uint32_t w = 0; w < e->space; w++)
             for (uint64_t bits = e->u.bits[w]; bits; bits &= bits - 1)
                 visit(user, w * 64 + (uint32_t)__builtin_ctzll(bits));
         return;
     }
-    if (e->room == 0) {
+    if (e->space == 0) {
         visit(user, e->u.one);
         return;
     }

@@ -25,10 +25,10 @@ struct parser {
     int depth_left;
     struct json *items; /* elements of the arrays that are open, innermost last */
     size_t items_used;
-    size_t items_room;
+    size_t items_capacity;
     struct json_member *members;
     size_t members_used;
-    size_t members_room;
+    size_t members_capacity;
     const char *complaint;
     size_t complaint_at;
 };
@@ -326,9 +326,9 @@ static bool parse_number(struct parser *p, struct json *out)
 
 static void push_item(struct parser *p, const struct json *v)
 {
-    if (p->items_used == p->items_room) {
-        p->items_room = p->items_room ? p->items_room * 2 : 64;
-        p->items = must_realloc(p->items, p->items_room * sizeof *p->items);
+    if (p->items_used == p->items_capacity) {
+        p->items_capacity = p->items_capacity ? p->items_capacity * 2 : 64;
+        p->items = must_realloc(p->items, p->items_capacity * sizeof *p->items);
     }
     p->items[p->items_used++] = *v;
 }
@@ -385,9 +385,9 @@ static void push_member(struct parser *p, size_t base, const struct json_member 
             return;
         }
     }
-    if (p->members_used == p->members_room) {
-        p->members_room = p->members_room ? p->members_room * 2 : 64;
-        p->members = must_realloc(p->members, p->members_room * sizeof *p->members);
+    if (p->members_used == p->members_capacity) {
+        p->members_capacity = p->members_capacity ? p->members_capacity * 2 : 64;
+        p->members = must_realloc(p->members, p->members_capacity * sizeof *p->members);
     }
     p->members[p->members_used++] = *m;
 }

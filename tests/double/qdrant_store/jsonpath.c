@@ -77,11 +77,11 @@ bool jsonpath_parse(struct pool *a, const char *text, size_t bytes, struct jsonp
 {
     const char *at = pool_text(a, text, bytes);
     const char *end = at + bytes;
-    size_t room = 1;
+    size_t space = 1;
 
     for (size_t i = 0; i < bytes; i++)
-        if (text[i] == '.' || text[i] == '[') room++;
-    out->steps = pool_zero(a, room * sizeof *out->steps);
+        if (text[i] == '.' || text[i] == '[') space++;
+    out->steps = pool_zero(a, space * sizeof *out->steps);
     out->count = 0;
     for (;;) {
         if (!read_key(&at, end, &out->steps[out->count])) return false;

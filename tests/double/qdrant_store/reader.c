@@ -59,14 +59,14 @@ static size_t skip_space(const struct reader *r, size_t at)
     return at;
 }
 
-size_t reader_behind_member(const struct reader *r, const struct json *v)
+size_t reader_after_member(const struct reader *r, const struct json *v)
 {
     size_t at = skip_space(r, v->end);
 
     return at < r->bytes && r->text[at] == '}' ? at + 1 : at;
 }
 
-size_t reader_behind_element(const struct reader *r, const struct json *v)
+size_t reader_after_element(const struct reader *r, const struct json *v)
 {
     size_t at = skip_space(r, v->end);
 

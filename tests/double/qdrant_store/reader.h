@@ -35,8 +35,8 @@ void reader_invalid(struct reader *r, const char *field, const char *format, ...
     __attribute__((format(printf, 3, 4)));
 /* Where serde_json stands when it hears of a complaint that has no place of its own: behind the value, and
  * behind what closes or continues the object (or array) that it is in. */
-size_t reader_behind_member(const struct reader *r, const struct json *v);
-size_t reader_behind_element(const struct reader *r, const struct json *v);
+size_t reader_after_member(const struct reader *r, const struct json *v);
+size_t reader_after_element(const struct reader *r, const struct json *v);
 /* True if nothing is wrong so far. */
 bool reader_ok(const struct reader *r);
 

@@ -11,9 +11,9 @@
 
 void slots_add(struct slots *s, uint32_t slot)
 {
-    if (s->count == s->room) {
-        s->room = s->room ? s->room * 2 : 256;
-        s->list = must_realloc(s->list, s->room * sizeof *s->list);
+    if (s->count == s->space) {
+        s->space = s->space ? s->space * 2 : 256;
+        s->list = must_realloc(s->list, s->space * sizeof *s->list);
     }
     s->list[s->count++] = slot;
 }
@@ -46,7 +46,7 @@ static bool has_vector(const struct filter_subject *s, const char *name)
     return space && vector_present(space, at->slot);
 }
 
-bool select_passes(const struct collection *c, const struct filter *f, uint32_t slot, struct pool *a)
+bool select_matches(const struct collection *c, const struct filter *f, uint32_t slot, struct pool *a)
 {
     struct looked_at at = {c, slot};
     struct pointid id = collection_id(c, slot);
@@ -56,7 +56,7 @@ bool select_passes(const struct collection *c, const struct filter *f, uint32_t 
     if (!f) return true;
     pool_reset(a);
     payload = collection_payload(c, slot, a);
-    return filter_passes(f, &subject);
+    return filter_matches(f, &subject);
 }
 
 /* The index that knows all points a match can hit, or NULL. */
@@ -191,7 +191,7 @@ static void keep_passing(const struct collection *c, const struct filter *f, str
 
     pool_init(&a);
     for (size_t i = 0; i < s->count; i++)
-        if (select_passes(c, f, s->list[i], &a)) s->list[n++] = s->list[i];
+        if (select_matches(c, f, s->list[i], &a)) s->list[n++] = s->list[i];
     s->count = n;
     pool_fini(&a);
 }
@@ -240,7 +240,7 @@ static void from_candidates(const struct collection *c, const struct filter *f, 
     qsort(keyed, n, sizeof *keyed, by_id);
     pool_init(&a);
     for (size_t i = 0; i < n && out->count < limit; i++)
-        if (select_passes(c, f, keyed[i].slot, &a)) slots_add(out, keyed[i].slot);
+        if (select_matches(c, f, keyed[i].slot, &a)) slots_add(out, keyed[i].slot);
     pool_fini(&a);
     free(keyed);
     free(found.list);
@@ -260,7 +260,7 @@ void select_ordered(const struct collection *c, const struct filter *f, const st
     pool_init(&a);
     place = order_seek(&c->order, from);
     while (out->count < limit && order_next(&c->order, &place, &slot))
-        if (select_passes(c, f, slot, &a)) slots_add(out, slot);
+        if (select_matches(c, f, slot, &a)) slots_add(out, slot);
     pool_fini(&a);
 }
 

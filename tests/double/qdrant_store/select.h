@@ -11,7 +11,7 @@
 struct slots {
     uint32_t *list; /* malloc'd, the caller's */
     size_t count;
-    size_t room;
+    size_t space;
 };
 
 void slots_add(struct slots *s, uint32_t slot);
@@ -25,6 +25,6 @@ void select_ordered(const struct collection *c, const struct filter *f, const st
                     size_t limit, struct slots *out);
 size_t select_count(const struct collection *c, const struct filter *f);
 /* Does this one pass? `a` is scratch. */
-bool select_passes(const struct collection *c, const struct filter *f, uint32_t slot, struct pool *a);
+bool select_matches(const struct collection *c, const struct filter *f, uint32_t slot, struct pool *a);
 
 #endif

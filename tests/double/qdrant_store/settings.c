@@ -155,7 +155,7 @@ static bool read_vectors(struct reader *r, const struct json *v, struct collecti
 
     buf_init(&text, 0);
     if (v->type != JSON_OBJECT) {
-        ok = reader_fail(r, reader_behind_member(r, v), NO_VECTORS);
+        ok = reader_fail(r, reader_after_member(r, v), NO_VECTORS);
     } else if (read_vector(v, "", &space)) {
         *add_space(c) = space;
         check_size(r, v, "vectors.size");
@@ -167,7 +167,7 @@ static bool read_vectors(struct reader *r, const struct json *v, struct collecti
             const struct json_member *m = &v->u.members[i];
 
             if (m->value.type != JSON_OBJECT || !read_vector(&m->value, m->key, &space)) {
-                ok = reader_fail(r, reader_behind_member(r, v), NO_VECTORS);
+                ok = reader_fail(r, reader_after_member(r, v), NO_VECTORS);
                 break;
             }
             *add_space(c) = space;
@@ -242,27 +242,27 @@ static void read_strict(struct pool *a, struct collection *c)
     strict_number(&v, "max_points_count", &s->has_max_points_count, &s->max_points_count);
 }
 
-struct part {
+struct piece {
     const char *key;
     const char *type; /* as serde names it */
     const char *const *keys;
     char **text;
 };
 
-static bool read_parts(struct reader *r, const struct json *body, struct collection *c, bool change)
+static bool read_pieces(struct reader *r, const struct json *body, struct collection *c, bool change)
 {
-    struct part parts[] = {
+    struct piece pieces[] = {
         {"hnsw_config", "struct HnswConfigDiff", hnsw_keys, &c->hnsw_json},
         {"optimizers_config", "struct OptimizersConfigDiff", optimizers_keys, &c->optimizers_json},
         {"wal_config", "struct WalConfigDiff", wal_keys, &c->wal_json},
         {"strict_mode_config", "struct StrictModeConfig", strict_keys, &c->strict_json}};
 
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const struct json *v = json_get(body, parts[i].key);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        const struct json *v = json_get(body, pieces[i].key);
 
         if (!v || v->type == JSON_NULL) continue;
-        if (v->type != JSON_OBJECT) return reader_mismatch(r, v, parts[i].type);
-        if (change) replace(parts[i].text, merged(r->arena, *parts[i].text, v, parts[i].keys));
+        if (v->type != JSON_OBJECT) return reader_mismatch(r, v, pieces[i].type);
+        if (change) replace(pieces[i].text, merged(r->arena, *pieces[i].text, v, pieces[i].keys));
     }
     return true;
 }
@@ -288,7 +288,7 @@ bool settings_create(struct reader *r, const struct json *body, struct collectio
     if (vectors && vectors->type != JSON_NULL && !read_vectors(r, vectors, c, refused)) return false;
     if (sparse && sparse->type != JSON_NULL && !read_sparse(r, sparse, c)) return false;
     c->params_json = merged(r->arena, params_default, body, params_keys);
-    if (!read_parts(r, body, c, true)) return false;
+    if (!read_pieces(r, body, c, true)) return false;
     keep_plain(body, "quantization_config", &c->quantization_json);
     keep_plain(body, "metadata", &c->metadata_json);
     read_strict(r->arena, c);
@@ -302,8 +302,8 @@ bool settings_patch(struct reader *r, const struct json *body, struct collection
     if (body->type != JSON_OBJECT) return reader_mismatch(r, body, "struct UpdateCollection");
     if (params && params->type != JSON_NULL && params->type != JSON_OBJECT)
         return reader_mismatch(r, params, "struct CollectionParamsDiff");
-    if (!read_parts(r, body, c, false)) return false;
-    read_parts(r, body, c, true);
+    if (!read_pieces(r, body, c, false)) return false;
+    read_pieces(r, body, c, true);
     if (params && params->type == JSON_OBJECT)
         replace(&c->params_json, merged(r->arena, c->params_json, params, params_keys));
     keep_plain(body, "quantization_config", &c->quantization_json);

@@ -19,7 +19,7 @@ static void *place(const struct vector_space *s, uint32_t slot)
     return chunk + (slot & ((1U << s->chunk_shift) - 1)) * slot_bytes(s);
 }
 
-static void make_room(struct vector_space *s, uint32_t slot)
+static void make_space(struct vector_space *s, uint32_t slot)
 {
     size_t need;
 
@@ -36,19 +36,19 @@ static void make_room(struct vector_space *s, uint32_t slot)
             s->chunk_count++;
         }
     }
-    if (slot >= s->present_room) {
-        size_t room = s->present_room ? s->present_room * 2 : 1024;
+    if (slot >= s->present_capacity) {
+        size_t space = s->present_capacity ? s->present_capacity * 2 : 1024;
 
-        while (room <= slot) room *= 2;
-        s->present = must_realloc(s->present, room);
-        memset(s->present + s->present_room, 0, room - s->present_room);
-        s->present_room = room;
+        while (space <= slot) space *= 2;
+        s->present = must_realloc(s->present, space);
+        memset(s->present + s->present_capacity, 0, space - s->present_capacity);
+        s->present_capacity = space;
     }
 }
 
 bool vector_present(const struct vector_space *s, uint32_t slot)
 {
-    return slot < s->present_room && s->present[slot];
+    return slot < s->present_capacity && s->present[slot];
 }
 
 const float *vector_dense(const struct vector_space *s, uint32_t slot)
@@ -76,12 +76,12 @@ static void normalise(float *v, uint32_t size)
 static float to_float16(float value)
 {
     int exponent;
-    float part = frexpf(value, &exponent);
+    float piece = frexpf(value, &exponent);
 
     if (value == 0 || !isfinite(value)) return value;
     if (exponent < -13) /* subnormal: multiples of 2^-24 */
         return ldexpf(nearbyintf(ldexpf(value, 24)), -24);
-    value = ldexpf(nearbyintf(ldexpf(part, 11)), exponent - 11);
+    value = ldexpf(nearbyintf(ldexpf(piece, 11)), exponent - 11);
     return fabsf(value) > 65504.0F ? copysignf(INFINITY, value) : value;
 }
 
@@ -108,7 +108,7 @@ static void free_sparse(struct sparse_vector *v)
 
 void vector_set(struct vector_space *s, uint32_t slot, const struct vector_write *v)
 {
-    make_room(s, slot);
+    make_space(s, slot);
     if (s->sparse) {
         struct sparse_vector **at = place(s, slot);
         struct sparse_vector *copy = must_alloc(sizeof *copy);
@@ -147,7 +147,7 @@ void vector_clear(struct vector_space *s, uint32_t slot)
 void vector_space_fini(struct vector_space *s)
 {
     if (s->sparse)
-        for (size_t i = 0; i < s->present_room; i++) vector_clear(s, (uint32_t)i);
+        for (size_t i = 0; i < s->present_capacity; i++) vector_clear(s, (uint32_t)i);
     for (size_t i = 0; i < s->chunk_count; i++) free(s->chunks[i]);
     free(s->chunks);
     free(s->present);

@@ -1,5 +1,5 @@
-/* pass.c - see pass.h. */
-#include "cmd/pass.h"
+/* one_shot.c - see one_shot.h. */
+#include "cmd/one_shot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +11,14 @@
 
 #define GRACE_S 2 /* on top of the lease, until its holder counts as alive */
 
-static void complain_of_holder(const char *source, const char *holder, const char *why)
+static void complain_of_lease_holder(const char *source, const char *lease_holder, const char *reason)
 {
-    fprintf(stderr, "lockstep: %s holds the lease of source %s and keeps it in step already", holder, source);
-    if (why && *why)
+    fprintf(stderr, "lockstep: %s holds the lease of source %s and keeps it in step already", lease_holder,
+            source);
+    if (reason && *reason)
         fprintf(stderr,
                 "; %s. Say where it answers with --url or [api] listen, or stop it to do this by hand\n",
-                why);
+                reason);
     else
         fputs("; stop that daemon to do this by hand\n", stderr);
 }
@@ -27,38 +28,38 @@ static int64_t patience_s(const struct app *app)
     return app->config->worker.lease_ms / 1000 + GRACE_S;
 }
 
-bool daemon_at_work(struct app_source *source, const char *why)
+bool daemon_at_work(struct app_source *source, const char *reason)
 {
     struct lks_err err;
-    char *holder = NULL;
+    char *lease_holder = NULL;
     for (int64_t waited = 0; waited <= patience_s(source->app); waited++) {
-        free(holder);
-        holder = NULL;
-        if (mongo_lease_holder(source->mongo, &holder, &err) != LKS_E_OK || !holder) return false;
+        free(lease_holder);
+        lease_holder = NULL;
+        if (mongo_lease_holder(source->mongo, &lease_holder, &err) != LKS_E_OK || !lease_holder) return false;
         sleep(1);
     }
-    complain_of_holder(source->config->name, holder, why);
-    free(holder);
+    complain_of_lease_holder(source->config->name, lease_holder, reason);
+    free(lease_holder);
     return true;
 }
 
 /* Who doesn't get the lease for longer than a dead holder would keep it gives up. */
-static void look_for_holder(struct pass *p, struct loop_engine *le, const struct engine_snapshot *s)
+static void look_for_lease_holder(struct one_shot *p, struct loop_engine *le, const struct engine_snapshot *s)
 {
     if (p->refused || s->phase != PHASE_LEASE || !s->lease_holder[0]) return;
     if (++p->waiting_s <= patience_s(p->loop.app)) return;
     p->refused = true;
-    snprintf(p->holder, sizeof p->holder, "%s", s->lease_holder);
+    snprintf(p->lease_holder, sizeof p->lease_holder, "%s", s->lease_holder);
     progress_clear(&p->progress);
-    complain_of_holder(le->source->config->name, p->holder, p->why);
+    complain_of_lease_holder(le->source->config->name, p->lease_holder, p->reason);
     for (size_t i = 0; i < p->loop.count; i++) engine_stop(p->loop.engines[i].engine);
     p->loop.stop_by_ms = 0;
 }
 
-static void look_at(struct pass *p, struct loop_engine *le, const struct engine_snapshot *s)
+static void look_at(struct one_shot *p, struct loop_engine *le, const struct engine_snapshot *s)
 {
-    look_for_holder(p, le, s);
-    bool scans = !le->config.errand.on || le->config.errand.scan;
+    look_for_lease_holder(p, le, s);
+    bool scans = !le->config.one_shot.on || le->config.one_shot.scan;
     if (p->refused || s->phase != PHASE_RUN || !scans) return;
     progress_show(&p->progress, p->label ? p->label : le->source->config->name, "documents", s->scanned,
                   s->scan_total);
@@ -76,29 +77,29 @@ static void tick(struct loop *loop, void *context)
 
 static void feed(struct loop *loop, struct loop_engine *le, void *context)
 {
-    struct pass *p = context;
+    struct one_shot *p = context;
     p->feed(loop, le, p->context);
 }
 
-static void touched(struct loop_engine *le, const struct engine_touched *what, void *context)
+static void resynced(struct loop_engine *le, const struct engine_resynced *what, void *context)
 {
-    struct pass *p = context;
-    p->touched(le, what, p->context);
+    struct one_shot *p = context;
+    p->resynced(le, what, p->context);
 }
 
-bool servers_answer(struct app *app, const struct engine_errand *errands)
+bool servers_answer(struct app *app, const struct engine_one_shot *one_shots)
 {
     struct lks_err err;
     bool good = true;
     for (size_t i = 0; i < app->source_count; i++) {
         struct app_source *s = &app->sources[i];
-        char *holder = NULL;
-        if (s->count == 0 || (errands && !errands[i].on)) continue;
-        if (mongo_lease_holder(s->mongo, &holder, &err) != LKS_E_OK) {
+        char *lease_holder = NULL;
+        if (s->count == 0 || (one_shots && !one_shots[i].on)) continue;
+        if (mongo_lease_holder(s->mongo, &lease_holder, &err) != LKS_E_OK) {
             fprintf(stderr, "lockstep: MongoDB: %s\n", err.text);
             good = false;
         }
-        free(holder);
+        free(lease_holder);
         if (qdrant_ping(s->qdrant, NULL, &err) != LKS_E_OK) {
             fprintf(stderr, "lockstep: Qdrant: %s\n", err.text);
             good = false;
@@ -115,12 +116,12 @@ static void end_unfinished(void *context)
     _exit(EXIT_FAILED);
 }
 
-bool pass_run(struct pass *p, struct app *app)
+bool one_shot_run(struct one_shot *p, struct app *app)
 {
     struct loop *loop = &p->loop;
     struct lks_err err;
     enum lks_code code =
-        p->errands ? loop_open_errands(loop, app, p->errands, &err) : loop_open(loop, app, true, &err);
+        p->one_shots ? loop_open_one_shots(loop, app, p->one_shots, &err) : loop_open(loop, app, true, &err);
     if (code == LKS_E_OK) code = signals_watch(loop, end_unfinished, NULL, &err);
     if (code != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
@@ -128,7 +129,7 @@ bool pass_run(struct pass *p, struct app *app)
     }
     loop->tick = tick;
     loop->feed = p->feed ? feed : NULL;
-    loop->touched = p->touched ? touched : NULL;
+    loop->resynced = p->resynced ? resynced : NULL;
     loop->context = p;
     progress_begin(&p->progress, p->quiet);
     loop_run(loop);
@@ -144,7 +145,7 @@ bool pass_run(struct pass *p, struct app *app)
     return !p->refused;
 }
 
-void pass_close(struct pass *p)
+void one_shot_close(struct one_shot *p)
 {
     signals_unwatch();
     loop_close(&p->loop);

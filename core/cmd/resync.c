@@ -1,8 +1,8 @@
 /*
- * touch.c - see touch.h. Hands documents to the engines, a bounded number at a time, and prints what became
+ * resync.c - see resync.h. Hands documents to the engines, a bounded number at a time, and prints what became
  * of each.
  */
-#include "cmd/touch.h"
+#include "cmd/resync.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cmd/handover.h"
-#include "cmd/pass.h"
+#include "cmd/one_shot.h"
 #include "service/report.h"
 
 #define MOST_AT_A_TIME 256
@@ -34,10 +34,10 @@ struct supply {
 };
 
 struct job {
-    const struct touch *wish;
+    const struct resync *request;
     struct app *app;
     struct supply *supplies; /* one for each of the app's sources */
-    const char *why;         /* a holder of the lease could not be asked */
+    const char *reason;      /* a holder of the lease could not be asked */
     size_t shown;            /* documents */
     bool broken;             /* MongoDB could not be read to the end */
     uint64_t done, failed;
@@ -68,7 +68,7 @@ static struct supply *supply_of(struct job *job, const struct loop_engine *le)
 }
 
 /* The document's business id, if it is a text; else NULL. */
-static const char *business_id(const struct app_source *source, const struct source_doc *doc)
+static const char *business_id(const struct app_source *source, const struct source_document *doc)
 {
     bson_iter_t iter, value;
     if (!doc->body || !bson_iter_init(&iter, doc->body) ||
@@ -85,13 +85,13 @@ static void give_to_engine(struct job *job, struct loop_engine *le, struct asked
     a->next = supply->asked;
     supply->asked = a;
     supply->asked_count++;
-    engine_touch(le->engine, a->id, supply->mask, job->wish->force);
+    engine_resync(le->engine, a->id, supply->mask, job->request->force);
 }
 
 /* As a person calls them: by their business ids. */
 static void hand_over_page(struct job *job, struct loop_engine *le, struct docid **ids, size_t count)
 {
-    struct source_doc *docs = NULL;
+    struct source_document *docs = NULL;
     struct lks_err err;
     if (mongo_read(le->source->mongo, (const struct docid *const *)ids, count, &docs, &err) != LKS_E_OK) {
         fprintf(stderr, "lockstep: %s\n", err.text);
@@ -161,7 +161,7 @@ static void print_outcome(json_t *o)
                json_string_value(json_object_get(o, "error")));
 }
 
-void touch_print(const json_t *document, bool json, bool first)
+void resync_print(const json_t *document, bool json, bool first)
 {
     size_t i;
     json_t *one;
@@ -177,7 +177,7 @@ void touch_print(const json_t *document, bool json, bool first)
     fflush(stdout);
 }
 
-static void touched(struct loop_engine *le, const struct engine_touched *t, void *context)
+static void resynced(struct loop_engine *le, const struct engine_resynced *t, void *context)
 {
     struct job *job = context;
     struct supply *supply = supply_of(job, le);
@@ -187,8 +187,8 @@ static void touched(struct loop_engine *le, const struct engine_touched *t, void
     if (!a) return;
     *at = a->next;
     supply->asked_count--;
-    json_t *document = report_touched(le->source->names, a->name, t);
-    touch_print(document, job->wish->json, job->shown++ == 0);
+    json_t *document = report_resynced(le->source->names, a->name, t);
+    resync_print(document, job->request->json, job->shown++ == 0);
     job->done++;
     if (!json_is_true(json_object_get(document, "success"))) job->failed++;
     json_decref(document);
@@ -207,18 +207,18 @@ static bool is_waiting(const struct supply *supply, const struct docid *id)
 /* Looks up what --id names. False if some of them are no document (which is said; the others are done). */
 static bool look_up(struct job *job)
 {
-    const struct touch *wish = job->wish;
-    struct app_source *source = selection_source(wish->selection, job->app);
+    const struct resync *request = job->request;
+    struct app_source *source = selection_source(request->selection, job->app);
     struct supply *supply = &job->supplies[source - job->app->sources];
     bool all = true;
-    for (size_t i = wish->selection->ids.count; i-- > 0;) {
-        struct source_doc doc;
+    for (size_t i = request->selection->ids.count; i-- > 0;) {
+        struct source_document doc;
         struct lks_err err;
         struct asked *a = NULL;
-        if (mongo_find(source->mongo, wish->selection->ids.items[i], &doc, &err) == LKS_E_OK) {
+        if (mongo_find(source->mongo, request->selection->ids.items[i], &doc, &err) == LKS_E_OK) {
             bool again = is_waiting(supply, doc.id);
-            if (!again) a = asked_new(doc.id, wish->selection->ids.items[i]);
-            source_doc_fini(&doc);
+            if (!again) a = asked_new(doc.id, request->selection->ids.items[i]);
+            source_document_fini(&doc);
             if (again) continue;
             if (!a) lks_fail(&err, LKS_E_NOMEM, "out of memory");
         }
@@ -248,42 +248,42 @@ static void fini(struct job *job)
     free(job->supplies);
 }
 
-static int run_job(struct job *job, struct engine_errand *errands)
+static int run_job(struct job *job, struct engine_one_shot *one_shots)
 {
-    const struct touch *wish = job->wish;
-    struct pass pass = {.quiet = wish->json,
-                        .why = job->why,
-                        .errands = errands,
-                        .feed = feed,
-                        .touched = touched,
-                        .context = job};
-    bool ran = pass_run(&pass, job->app);
+    const struct resync *request = job->request;
+    struct one_shot one_shot = {.quiet = request->json,
+                                .reason = job->reason,
+                                .one_shots = one_shots,
+                                .feed = feed,
+                                .resynced = resynced,
+                                .context = job};
+    bool ran = one_shot_run(&one_shot, job->app);
     size_t left = 0;
     for (size_t i = 0; i < job->app->source_count; i++) left += job->supplies[i].asked_count;
-    if (ran && (pass.stopped || left > 0))
+    if (ran && (one_shot.stopped || left > 0))
         fputs("lockstep: stopped before the end; what is not shown was not done\n", stderr);
-    if (ran && !wish->json && job->done == 0 && wish->failed) puts("nothing has failed");
-    bool good = ran && !pass.stopped && left == 0 && !job->broken && job->failed == 0;
-    int status = pass.loop.refused ? EXIT_USAGE : good ? EXIT_DONE : EXIT_FAILED;
-    pass_close(&pass);
+    if (ran && !request->json && job->done == 0 && request->failed) puts("nothing has failed");
+    bool good = ran && !one_shot.stopped && left == 0 && !job->broken && job->failed == 0;
+    int status = one_shot.loop.refused ? EXIT_USAGE : good ? EXIT_DONE : EXIT_FAILED;
+    one_shot_close(&one_shot);
     return status;
 }
 
 /* ---- where a daemon holds the lease ---- */
 
-static json_t *job_options(const struct touch *wish, const struct app *app, size_t source)
+static json_t *job_options(const struct resync *request, const struct app *app, size_t source)
 {
     json_t *options = json_object();
-    if (wish->failed) {
+    if (request->failed) {
         json_object_set_new(options, "failed", json_true());
     } else {
         json_t *ids = json_array();
-        for (size_t i = 0; i < wish->selection->ids.count; i++)
-            json_array_append_new(ids, json_string(wish->selection->ids.items[i]));
+        for (size_t i = 0; i < request->selection->ids.count; i++)
+            json_array_append_new(ids, json_string(request->selection->ids.items[i]));
         json_object_set_new(options, "ids", ids);
     }
-    if (wish->force) json_object_set_new(options, "force", json_true());
-    handover_put_collections(options, wish->selection, app, source);
+    if (request->force) json_object_set_new(options, "force", json_true());
+    handover_put_collections(options, request->selection, app, source);
     return options;
 }
 
@@ -301,78 +301,79 @@ static void print_rest(const json_t *result, bool json)
 /* True if the source is a daemon's matter; `*good` then says whether all went well. */
 static bool handed_source(struct job *work, struct handover *h, size_t source, bool *good)
 {
-    const struct touch *wish = work->wish;
+    const struct resync *request = work->request;
     struct app *app = h->app;
     json_t *job, *document;
     size_t i;
-    enum handed handed = hand_over(h, &app->sources[source], "sync", job_options(wish, app, source), &job);
+    enum handed handed = hand_over(h, &app->sources[source], "sync", job_options(request, app, source), &job);
     if (handed == HANDED_NOT) return false;
     *good &= handed == HANDED_OVER;
     if (handed != HANDED_OVER) return true;
     const json_t *result = json_object_get(job, "result");
     json_array_foreach(json_object_get(result, "results"), i, document)
     {
-        touch_print(document, wish->json, work->shown++ == 0);
+        resync_print(document, request->json, work->shown++ == 0);
     }
-    print_rest(result, wish->json);
+    print_rest(result, request->json);
     *good &= handed_well(job);
     json_decref(job);
     return true;
 }
 
-/* The errands of sources that a daemon has are off then. False: some went badly. */
-static bool hand_over_documents(struct job *work, struct handover *h, struct engine_errand *errands,
+/* The one-shot runs of sources that a daemon has are off then. False: some went badly. */
+static bool hand_over_documents(struct job *work, struct handover *h, struct engine_one_shot *one_shots,
                                 bool *any)
 {
     bool good = true;
     for (size_t i = 0; i < h->app->source_count; i++) {
-        if (!errands[i].on || !handed_source(work, h, i, &good)) continue;
-        errands[i].on = false;
+        if (!one_shots[i].on || !handed_source(work, h, i, &good)) continue;
+        one_shots[i].on = false;
         *any = true;
     }
     return good;
 }
 
-static bool any_on(const struct engine_errand *errands, size_t count)
+static bool any_on(const struct engine_one_shot *one_shots, size_t count)
 {
     bool any = false;
-    for (size_t i = 0; i < count; i++) any |= errands[i].on;
+    for (size_t i = 0; i < count; i++) any |= one_shots[i].on;
     return any;
 }
 
-int touch_documents(const struct touch *wish, struct app *app)
+int resync_documents(const struct resync *request, struct app *app)
 {
-    struct handover h = {.app = app, .url = wish->url, .quiet = wish->json};
+    struct handover h = {.app = app, .url = request->url, .quiet = request->json};
     bool handed = false;
-    struct engine_errand *errands =
-        selection_errands(wish->selection, app, (struct engine_errand){.force = wish->force});
-    struct job job = {.wish = wish, .app = app};
+    struct engine_one_shot *one_shots =
+        selection_one_shots(request->selection, app, (struct engine_one_shot){.force = request->force});
+    struct job job = {.request = request, .app = app};
     job.supplies = calloc(app->source_count + 1, sizeof *job.supplies);
     int status = EXIT_FAILED;
-    if (wish->json) puts("[");
-    if (!errands || !job.supplies) goto out;
+    if (request->json) puts("[");
+    if (!one_shots || !job.supplies) goto out;
     for (size_t i = 0; i < app->source_count; i++) {
-        job.supplies[i].mask = errands[i].only;
-        job.supplies[i].end = !wish->failed;
-        if (wish->failed && !errands[i].only) job.supplies[i].mask = UINT64_MAX;
+        job.supplies[i].mask = one_shots[i].only;
+        job.supplies[i].end = !request->failed;
+        if (request->failed && !one_shots[i].only) job.supplies[i].mask = UINT64_MAX;
         /* the documents of --id are of one source */
-        if (!wish->failed && &app->sources[i] != selection_source(wish->selection, app))
-            errands[i].on = false;
+        if (!request->failed && &app->sources[i] != selection_source(request->selection, app))
+            one_shots[i].on = false;
     }
-    bool good = hand_over_documents(&job, &h, errands, &handed);
-    job.why = h.why;
-    if (handed && !any_on(errands, app->source_count)) {
+    bool good = hand_over_documents(&job, &h, one_shots, &handed);
+    job.reason = h.reason;
+    if (handed && !any_on(one_shots, app->source_count)) {
         status = good ? EXIT_DONE : EXIT_FAILED;
         goto out;
     }
-    if (!servers_answer(app, errands)) goto out;
-    bool all = wish->failed || look_up(&job);
-    bool any = wish->failed || job.supplies[selection_source(wish->selection, app) - app->sources].waiting;
-    if (any) status = run_job(&job, errands);
+    if (!servers_answer(app, one_shots)) goto out;
+    bool all = request->failed || look_up(&job);
+    bool any =
+        request->failed || job.supplies[selection_source(request->selection, app) - app->sources].waiting;
+    if (any) status = run_job(&job, one_shots);
     if (!all || !good) status = EXIT_FAILED;
 out:
-    if (wish->json) puts("\n]");
+    if (request->json) puts("\n]");
     if (job.supplies) fini(&job);
-    free(errands);
+    free(one_shots);
     return status;
 }

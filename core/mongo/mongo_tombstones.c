@@ -1,5 +1,6 @@
 /*
- * tombs.c - documents that somebody has to come back to, as their points must go, durable in lockstep.state.
+ * tombstones.c - documents that somebody has to come back to, as their points must go, durable in
+ * lockstep.state.
  *
  * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, due, id: {_id: <value>}, after, key,
  * points: {<collection>: [ids]}}: the points are those that some replicas may have, see engine/owed.c.
@@ -8,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mongo/room.h"
+#include "mongo/mongo_internal.h"
 
 /* Whole bulks travel in one command, far below 16 MB and 100,000 updates. */
-#define TOMBS_PER_COMMAND 1000
+#define TOMBSTONES_PER_COMMAND 1000
 
 static void append_key(struct mongo *m, bson_t *to, const char *key, const char *doc)
 {
@@ -22,18 +23,18 @@ static void append_key(struct mongo *m, bson_t *to, const char *key, const char 
     bson_append_document_end(to, &id);
 }
 
-static void append_tomb(struct mongo *m, bson_t *to, const struct tomb *tomb)
+static void append_tombstone(struct mongo *m, bson_t *to, const struct tombstone *tombstone)
 {
     bson_t wrap;
     BSON_APPEND_UTF8(to, "source", m->source);
-    BSON_APPEND_DATE_TIME(to, "since", tomb->since_ms);
-    BSON_APPEND_DATE_TIME(to, "due", tomb->due_ms);
-    BSON_APPEND_BOOL(to, "refused", tomb->refused);
+    BSON_APPEND_DATE_TIME(to, "since", tombstone->since_ms);
+    BSON_APPEND_DATE_TIME(to, "due", tombstone->due_ms);
+    BSON_APPEND_BOOL(to, "refused", tombstone->refused);
     BSON_APPEND_DOCUMENT_BEGIN(to, "id", &wrap);
-    docid_append(tomb->id, &wrap, "_id");
+    docid_append(tombstone->id, &wrap, "_id");
     bson_append_document_end(to, &wrap);
-    BSON_APPEND_TIMESTAMP(to, "after", (uint32_t)(tomb->after >> 32), (uint32_t)tomb->after);
-    if (tomb->key) BSON_APPEND_UTF8(to, "key", tomb->key); /* else the one that is there stays */
+    BSON_APPEND_TIMESTAMP(to, "after", (uint32_t)(tombstone->after >> 32), (uint32_t)tombstone->after);
+    if (tombstone->key) BSON_APPEND_UTF8(to, "key", tombstone->key); /* else the one that is there stays */
 }
 
 /* Those of one collection, beside the ones that are there. */
@@ -71,7 +72,7 @@ static void append_owed(struct mongo *m, bson_t *to, const struct owed_points *o
     bson_append_document_end(to, &add);
 }
 
-/* The tomb's key, and how earlier versions spelled it where MongoDB has the number in a wider type. */
+/* The tombstone's key, and how earlier versions spelled it where MongoDB has the number in a wider type. */
 static void append_spellings(struct mongo *m, bson_t *to, const char *doc)
 {
     static const char *const forms[] = {"$numberLong", "$numberDouble"};
@@ -91,12 +92,13 @@ static void append_spellings(struct mongo *m, bson_t *to, const char *doc)
 }
 
 /* One element of `updates` or `deletes`. False when memory is out. */
-static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct tomb *tomb, bool put)
+static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct tombstone *tombstone,
+                        bool put)
 {
     bson_t step, inner, set;
     char buffer[16];
     const char *index;
-    char *doc = docid_json(tomb->id);
+    char *doc = docid_json(tombstone->id);
     if (!doc) return false;
     bson_uint32_to_string(at, &index, buffer, sizeof buffer);
     BSON_APPEND_DOCUMENT_BEGIN(list, index, &step);
@@ -105,14 +107,14 @@ static bool append_step(struct mongo *m, bson_t *list, uint32_t at, const struct
         append_key(m, &inner, "_id", doc);
     else
         append_spellings(m, &inner, doc);
-    if (!put) BSON_APPEND_DATE_TIME(&inner, "since", tomb->since_ms); /* not one that was put since */
+    if (!put) BSON_APPEND_DATE_TIME(&inner, "since", tombstone->since_ms); /* not one that was put since */
     bson_append_document_end(&step, &inner);
     if (put) {
         BSON_APPEND_DOCUMENT_BEGIN(&step, "u", &inner);
         BSON_APPEND_DOCUMENT_BEGIN(&inner, "$set", &set);
-        append_tomb(m, &set, tomb);
+        append_tombstone(m, &set, tombstone);
         bson_append_document_end(&inner, &set);
-        append_owed(m, &inner, &tomb->owed);
+        append_owed(m, &inner, &tombstone->owed);
         bson_append_document_end(&step, &inner);
         BSON_APPEND_BOOL(&step, "upsert", true);
     } else {
@@ -138,15 +140,15 @@ static enum lks_code run_write(struct mongo *m, mongoc_client_t *client, const b
     return code;
 }
 
-/* Some tombs in one command. */
-static enum lks_code run_steps(struct mongo *m, mongoc_client_t *client, const struct tomb *tombs,
+/* Some tombstones in one command. */
+static enum lks_code run_steps(struct mongo *m, mongoc_client_t *client, const struct tombstone *tombstones,
                                size_t count, bool put, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, list;
     bool ok = true;
     BSON_APPEND_UTF8(&command, put ? "update" : "delete", STATE_COLLECTION);
     BSON_APPEND_ARRAY_BEGIN(&command, put ? "updates" : "deletes", &list);
-    for (size_t i = 0; ok && i < count; i++) ok = append_step(m, &list, (uint32_t)i, &tombs[i], put);
+    for (size_t i = 0; ok && i < count; i++) ok = append_step(m, &list, (uint32_t)i, &tombstones[i], put);
     bson_append_array_end(&command, &list);
     BSON_APPEND_BOOL(&command, "ordered", false);
     enum lks_code code = ok ? run_write(m, client, &command, put ? "writing tombs" : "dropping tombs", err)
@@ -156,14 +158,14 @@ static enum lks_code run_steps(struct mongo *m, mongoc_client_t *client, const s
 }
 
 /* At once, before the points are deleted: a document of the same `_id` must not find it. */
-static enum lks_code remove_records(struct mongo *m, mongoc_client_t *client, const struct tomb *tombs,
-                                    size_t count, struct lks_err *err)
+static enum lks_code remove_records(struct mongo *m, mongoc_client_t *client,
+                                    const struct tombstone *tombstones, size_t count, struct lks_err *err)
 {
     size_t gone = 0;
     const struct docid **ids = calloc(count, sizeof *ids);
     if (!ids) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
-        if (!tombs[i].claim) ids[gone++] = tombs[i].id;
+        if (!tombstones[i].takeover) ids[gone++] = tombstones[i].id;
     enum lks_code code = beside_remove(m, client, ids, gone, err);
     free(ids);
     return code;
@@ -172,26 +174,27 @@ static enum lks_code remove_records(struct mongo *m, mongoc_client_t *client, co
 static enum lks_code run_all(struct mongo *m, mongoc_client_t *client, struct req *req, bool put)
 {
     enum lks_code code = LKS_E_OK;
-    for (size_t i = 0; !code && i < req->tombs.count; i += TOMBS_PER_COMMAND) {
-        size_t left = req->tombs.count - i, n = left < TOMBS_PER_COMMAND ? left : TOMBS_PER_COMMAND;
-        code = run_steps(m, client, req->tombs.tombs + i, n, put, &req->err);
-        if (!code && put) code = remove_records(m, client, req->tombs.tombs + i, n, &req->err);
+    for (size_t i = 0; !code && i < req->tombstones.count; i += TOMBSTONES_PER_COMMAND) {
+        size_t left = req->tombstones.count - i,
+               n = left < TOMBSTONES_PER_COMMAND ? left : TOMBSTONES_PER_COMMAND;
+        code = run_steps(m, client, req->tombstones.tombstones + i, n, put, &req->err);
+        if (!code && put) code = remove_records(m, client, req->tombstones.tombstones + i, n, &req->err);
     }
     return code;
 }
 
-enum lks_code tombs_put(struct mongo *m, mongoc_client_t *client, struct req *req)
+enum lks_code tombstones_put(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     return run_all(m, client, req, true);
 }
 
-enum lks_code tombs_drop(struct mongo *m, mongoc_client_t *client, struct req *req)
+enum lks_code tombstones_drop(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     return run_all(m, client, req, false);
 }
 
 /* Those of versions that knew no `due`: all of them are looked at. */
-enum lks_code tombs_adopt(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
+enum lks_code tombstones_adopt(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
     bson_t command = BSON_INITIALIZER, list, step, inner, pipeline;
     BSON_APPEND_UTF8(&command, "update", STATE_COLLECTION);
@@ -246,33 +249,34 @@ static bool load_owed(const struct mongo *m, const bson_iter_t *value, struct ow
 }
 
 /* LKS_E_NOT_FOUND: it is none. LKS_E_NOMEM: less than the whole of it would be a promise broken. */
-static enum lks_code load_tomb(const struct mongo *m, const bson_t *row, struct tomb *tomb)
+static enum lks_code load_tombstone(const struct mongo *m, const bson_t *row, struct tombstone *tombstone)
 {
     bson_iter_t iter, inner;
     bool has_id = false, has_key = false, whole = true;
-    *tomb = (struct tomb){0};
+    *tombstone = (struct tombstone){0};
     if (!bson_iter_init(&iter, row)) return LKS_E_NOT_FOUND;
     while (bson_iter_next(&iter)) {
         const char *key = bson_iter_key(&iter);
         if (!strcmp(key, "id") && BSON_ITER_HOLDS_DOCUMENT(&iter) && bson_iter_recurse(&iter, &inner) &&
             bson_iter_find(&inner, "_id") && !has_id) {
             has_id = true;
-            tomb->id = docid_new(&inner);
+            tombstone->id = docid_new(&inner);
         }
-        if (!strcmp(key, "after")) tomb->after = mongo_cluster_time(&iter);
+        if (!strcmp(key, "after")) tombstone->after = mongo_cluster_time(&iter);
         if (!strcmp(key, "since") && BSON_ITER_HOLDS_DATE_TIME(&iter))
-            tomb->since_ms = bson_iter_date_time(&iter);
+            tombstone->since_ms = bson_iter_date_time(&iter);
         if (!strcmp(key, "due") && BSON_ITER_HOLDS_DATE_TIME(&iter))
-            tomb->due_ms = bson_iter_date_time(&iter);
-        if (!strcmp(key, "refused") && BSON_ITER_HOLDS_BOOL(&iter)) tomb->refused = bson_iter_bool(&iter);
+            tombstone->due_ms = bson_iter_date_time(&iter);
+        if (!strcmp(key, "refused") && BSON_ITER_HOLDS_BOOL(&iter))
+            tombstone->refused = bson_iter_bool(&iter);
         if (!strcmp(key, "key") && BSON_ITER_HOLDS_UTF8(&iter) && !has_key) {
             has_key = true;
-            tomb->key = strdup(bson_iter_utf8(&iter, NULL));
+            tombstone->key = strdup(bson_iter_utf8(&iter, NULL));
         }
-        if (!strcmp(key, "points")) whole = load_owed(m, &iter, &tomb->owed) && whole;
+        if (!strcmp(key, "points")) whole = load_owed(m, &iter, &tombstone->owed) && whole;
     }
-    if (whole && tomb->id && (tomb->key || !has_key)) return LKS_E_OK;
-    tomb_fini(tomb);
+    if (whole && tombstone->id && (tombstone->key || !has_key)) return LKS_E_OK;
+    tombstone_fini(tombstone);
     return has_id ? LKS_E_NOMEM : LKS_E_NOT_FOUND;
 }
 
@@ -285,15 +289,15 @@ static void append_range(struct mongo *m, bson_t *list, const char *index, const
     BSON_APPEND_DOCUMENT_BEGIN(list, index, &filter);
     BSON_APPEND_UTF8(&filter, "source", m->source);
     if (doc) {
-        if (req->tombs.refused) BSON_APPEND_BOOL(&filter, "refused", true);
-        BSON_APPEND_DATE_TIME(&filter, "due", req->tombs.from_due_ms);
+        if (req->tombstones.refused) BSON_APPEND_BOOL(&filter, "refused", true);
+        BSON_APPEND_DATE_TIME(&filter, "due", req->tombstones.from_due_ms);
         BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id.doc", &condition);
         BSON_APPEND_UTF8(&condition, "$gt", doc);
     } else {
-        if (req->tombs.refused) BSON_APPEND_BOOL(&filter, "refused", true);
+        if (req->tombstones.refused) BSON_APPEND_BOOL(&filter, "refused", true);
         BSON_APPEND_DOCUMENT_BEGIN(&filter, "due", &condition);
-        if (req->tombs.from) BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombs.from_due_ms);
-        BSON_APPEND_DATE_TIME(&condition, "$lte", req->tombs.due_by_ms);
+        if (req->tombstones.from) BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombstones.from_due_ms);
+        BSON_APPEND_DATE_TIME(&condition, "$lte", req->tombstones.due_by_ms);
     }
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(list, &filter);
@@ -303,8 +307,8 @@ static void append_range(struct mongo *m, bson_t *list, const char *index, const
 static bool list_command(struct mongo *m, bson_t *command, const struct req *req)
 {
     bson_t filter, list, sort;
-    char *doc = req->tombs.from ? docid_json(req->tombs.from) : NULL;
-    if (req->tombs.from && !doc) return false;
+    char *doc = req->tombstones.from ? docid_json(req->tombstones.from) : NULL;
+    if (req->tombstones.from && !doc) return false;
     BSON_APPEND_UTF8(command, "find", STATE_COLLECTION);
     BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
     BSON_APPEND_ARRAY_BEGIN(&filter, "$or", &list);
@@ -316,7 +320,7 @@ static bool list_command(struct mongo *m, bson_t *command, const struct req *req
     BSON_APPEND_INT32(&sort, "due", 1);
     BSON_APPEND_INT32(&sort, "_id.doc", 1);
     bson_append_document_end(command, &sort);
-    BSON_APPEND_INT64(command, "limit", (int64_t)req->tombs.max);
+    BSON_APPEND_INT64(command, "limit", (int64_t)req->tombstones.max);
     free(doc);
     return true;
 }
@@ -332,56 +336,56 @@ static enum lks_code find_next(struct mongo *m, mongoc_client_t *client, struct 
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     BSON_APPEND_UTF8(&filter, "source", m->source);
     BSON_APPEND_DOCUMENT_BEGIN(&filter, "due", &condition);
-    BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombs.due_by_ms);
+    BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombstones.due_by_ms);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
     reads_sorted(&command, "due", 1);
-    req->tombs.next_ms = NO_TIME;
+    req->tombstones.next_ms = NO_TIME;
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
     while (!code && rows_next(&rows, &row)) {
         bson_iter_t iter;
         if (bson_iter_init_find(&iter, row, "due") && BSON_ITER_HOLDS_DATE_TIME(&iter))
-            req->tombs.next_ms = bson_iter_date_time(&iter);
+            req->tombstones.next_ms = bson_iter_date_time(&iter);
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
     return code ? code : closed;
 }
 
-static bool tombs_add(struct req *req, size_t *room, const struct tomb *tomb)
+static bool tombstones_add(struct req *req, size_t *capacity, const struct tombstone *tombstone)
 {
-    if (req->tombs.count == *room) {
-        size_t more = *room ? *room * 2 : 16;
-        struct tomb *grown = realloc(req->tombs.tombs, more * sizeof *grown);
+    if (req->tombstones.count == *capacity) {
+        size_t more = *capacity ? *capacity * 2 : 16;
+        struct tombstone *grown = realloc(req->tombstones.tombstones, more * sizeof *grown);
         if (!grown) return false;
-        req->tombs.tombs = grown;
-        *room = more;
+        req->tombstones.tombstones = grown;
+        *capacity = more;
     }
-    req->tombs.tombs[req->tombs.count++] = *tomb;
+    req->tombstones.tombstones[req->tombstones.count++] = *tombstone;
     return true;
 }
 
-enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *req)
+enum lks_code tombstones_list(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     static const char what[] = "listing tombs";
     struct rows rows = {0};
     const bson_t *row;
-    size_t room = 0;
+    size_t capacity = 0;
     bson_t command = BSON_INITIALIZER;
     enum lks_code code = list_command(m, &command, req)
                              ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err)
                              : lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row)) {
-        struct tomb tomb;
-        enum lks_code loaded = load_tomb(m, row, &tomb);
+        struct tombstone tombstone;
+        enum lks_code loaded = load_tombstone(m, row, &tombstone);
         if (loaded == LKS_E_NOT_FOUND) continue;
-        if (loaded == LKS_E_OK && tombs_add(req, &room, &tomb)) continue;
-        tomb_fini(&tomb);
+        if (loaded == LKS_E_OK && tombstones_add(req, &capacity, &tombstone)) continue;
+        tombstone_fini(&tombstone);
         code = lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     }
     enum lks_code closed = rows_close(&rows, what, code ? NULL : &req->err);
     bson_destroy(&command);
     if (!code) code = closed;
-    if (!code && req->tombs.count < req->tombs.max) code = find_next(m, client, req);
+    if (!code && req->tombstones.count < req->tombstones.max) code = find_next(m, client, req);
     return code;
 }

@@ -1,6 +1,6 @@
 /*
- * test_engine_holders.c - a business id that very many documents hold is given up: each of them is looked at,
- * and they come a page at a time, so that memory stays bounded.
+ * test_engine_key_owners.c - a business id that very many documents hold is given up: each of them is looked
+ * at, and they come a page at a time, so that memory stays bounded.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -10,18 +10,18 @@
 #include "suite.h"
 
 #define MAX_DOCS 100
-#define OWNER 0       /* is deleted */
-#define HOLDERS 2500  /* documents 1 to 2500 */
-#define READ 512      /* documents that may be asked for, or were just read, beside those that wait */
-#define PATIENCE 5000 /* steps */
+#define OWNER 0         /* is deleted */
+#define DUPLICATES 2500 /* documents 1 to 2500 */
+#define READ 512        /* documents that may be asked for, or were just read, beside those that wait */
+#define PATIENCE 5000   /* steps */
 
 static const char point_of_owner[] = "00000000-0000-5000-8000-000000000001";
 static const char key[] = "k";
 
 struct crowd {
     struct idle_world idle; /* first, so that it can be found from there */
-    bool told, deleted;
-    bool read[HOLDERS + 1];
+    bool reported, deleted;
+    bool read[DUPLICATES + 1];
     size_t seen;
 };
 
@@ -38,7 +38,7 @@ static void answer_read(struct crowd *w, struct req *req)
     req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
     ck_assert_ptr_nonnull(req->read.docs);
     for (size_t i = 0; i < req->read.count; i++) {
-        struct source_doc *doc = &req->read.docs[i];
+        struct source_document *doc = &req->read.docs[i];
         int number = number_of(req->read.ids[i]);
         doc->id = docid_copy(req->read.ids[i]);
         if (number == OWNER) continue;
@@ -61,21 +61,21 @@ static void answer_lookup(const struct crowd *w, struct req *req)
     struct docid *owner = idle_id(OWNER);
     req->lookup.found = calloc(1, sizeof *req->lookup.found);
     ck_assert_ptr_nonnull(req->lookup.found);
-    struct witness *point = &req->lookup.found[req->lookup.found_count++];
-    *point = (struct witness){.ours = true, .doc = docid_json(owner), .key = strdup(key), .epoch = 1};
+    struct stamp *point = &req->lookup.found[req->lookup.found_count++];
+    *point = (struct stamp){.ours = true, .doc = docid_json(owner), .key = strdup(key), .epoch = 1};
     memcpy(point->point_id, point_of_owner, sizeof point_of_owner);
     docid_free(owner);
 }
 
-static void answer_holders(struct req *req)
+static void answer_duplicates(struct req *req)
 {
-    int first = req->holders.from ? number_of(req->holders.from) + 1 : 1;
-    ck_assert_uint_eq(req->holders.count, 1);
-    ck_assert_str_eq(req->holders.keys[0], key);
-    req->holders.ids = calloc(req->holders.max_ids, sizeof *req->holders.ids);
-    ck_assert_ptr_nonnull(req->holders.ids);
-    for (int i = first; i <= HOLDERS && req->holders.id_count < req->holders.max_ids; i++)
-        req->holders.ids[req->holders.id_count++] = idle_id(i);
+    int first = req->duplicates.from ? number_of(req->duplicates.from) + 1 : 1;
+    ck_assert_uint_eq(req->duplicates.count, 1);
+    ck_assert_str_eq(req->duplicates.keys[0], key);
+    req->duplicates.ids = calloc(req->duplicates.max_ids, sizeof *req->duplicates.ids);
+    ck_assert_ptr_nonnull(req->duplicates.ids);
+    for (int i = first; i <= DUPLICATES && req->duplicates.id_count < req->duplicates.max_ids; i++)
+        req->duplicates.ids[req->duplicates.id_count++] = idle_id(i);
 }
 
 static void answer(struct idle_world *idle, struct req *req)
@@ -83,8 +83,8 @@ static void answer(struct idle_world *idle, struct req *req)
     struct crowd *w = (struct crowd *)idle;
     switch (req->kind) {
     case REQ_STREAM_NEXT:
-        if (!w->told) idle_tell(req, CHANGE_DELETE, OWNER);
-        w->told = true;
+        if (!w->reported) idle_notify(req, CHANGE_DELETE, OWNER);
+        w->reported = true;
         break;
     case REQ_READ:
         answer_read(w, req);
@@ -99,15 +99,15 @@ static void answer(struct idle_world *idle, struct req *req)
     case REQ_DELETE:
         w->deleted = true;
         break;
-    case REQ_HOLDERS:
-        answer_holders(req);
+    case REQ_DUPLICATES:
+        answer_duplicates(req);
         break;
     default:
         idle_answer(idle, req);
     }
 }
 
-START_TEST(all_holders_of_a_freed_business_id_are_looked_at_in_bounded_memory)
+START_TEST(all_duplicates_of_a_freed_business_id_are_looked_at_in_bounded_memory)
 {
     static struct crowd w;
     struct engine_config config;
@@ -116,13 +116,13 @@ START_TEST(all_holders_of_a_freed_business_id_are_looked_at_in_bounded_memory)
     idle_configure(&config);
     config.max_docs = MAX_DOCS;
     struct engine *e = idle_engine(&w.idle, &config);
-    for (int i = 0; i < PATIENCE && w.seen < HOLDERS; i++) {
+    for (int i = 0; i < PATIENCE && w.seen < DUPLICATES; i++) {
         idle_put_off(&w.idle, REQ_READ);
         idle_step(&w.idle, e);
         if (engine_docs_in_work(e) > peak) peak = engine_docs_in_work(e);
     }
     ck_assert(w.deleted);
-    ck_assert_uint_eq(w.seen, HOLDERS);
+    ck_assert_uint_eq(w.seen, DUPLICATES);
     ck_assert_uint_le(peak, 2 * MAX_DOCS + READ);
     idle_end(&w.idle, e);
 }
@@ -132,7 +132,7 @@ int main(void)
 {
     Suite *suite = suite_create("engine holders");
     TCase *tc = tcase_create("holders");
-    tcase_add_test(tc, all_holders_of_a_freed_business_id_are_looked_at_in_bounded_memory);
+    tcase_add_test(tc, all_duplicates_of_a_freed_business_id_are_looked_at_in_bounded_memory);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

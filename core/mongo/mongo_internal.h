@@ -1,8 +1,8 @@
 /*
- * room.h - what the files of this room share; nobody else includes it.
+ * mongo_internal.h - what the files of this room share; nobody else includes it.
  */
-#ifndef LOCKSTEP_MONGO_ROOM_H
-#define LOCKSTEP_MONGO_ROOM_H
+#ifndef LOCKSTEP_MONGO_INTERNAL_H
+#define LOCKSTEP_MONGO_INTERNAL_H
 
 #include <mongoc/mongoc.h>
 #include <pthread.h>
@@ -14,15 +14,23 @@
 #define STATE_COLLECTION "lockstep.state"
 #define METADATA "syncMetadata"
 
-enum lane_name { LANE_STREAM, LANE_READ, LANE_LONG, LANE_WRITE, LANE_LEDGER, LANE_TOMBS, LANE_COUNT };
+enum channel_name {
+    CHANNEL_STREAM,
+    CHANNEL_READ,
+    CHANNEL_LONG,
+    CHANNEL_WRITE,
+    CHANNEL_LEDGER,
+    CHANNEL_TOMBSTONES,
+    CHANNEL_COUNT
+};
 
-#define LANE_MAX_THREADS 2
+#define CHANNEL_MAX_THREADS 2
 
 /* A queue and the threads that empty it, first in, first out. */
-struct lane {
+struct channel {
     struct mongo *owner;
     struct queue queue;
-    pthread_t threads[LANE_MAX_THREADS];
+    pthread_t threads[CHANNEL_MAX_THREADS];
     size_t thread_count;
 };
 
@@ -69,15 +77,15 @@ struct mongo {
     char fingerprint[17]; /* of pipeline and options */
     struct inbox inbox;
     mongoc_client_pool_t *pool;
-    struct lane lanes[LANE_COUNT];
-    size_t lane_count; /* how many of them are there */
+    struct channel channels[CHANNEL_COUNT];
+    size_t channel_count; /* how many of them are there */
     atomic_bool closing;
     struct meter meters[REQ_KIND_COUNT];
     struct stream stream;
     /* newest cluster time known to be majority-committed: no later read may be older */
     _Atomic uint64_t seen;
     /* some document's record may be in the sidecar collection although metadata is embedded */
-    atomic_bool refuges;
+    atomic_bool sidecar_fallbacks;
     /* the last record that was to be removed beside a document stayed, for want of a privilege */
     atomic_bool records_remain;
     pthread_mutex_t lock; /* for what follows */
@@ -195,9 +203,9 @@ void stream_close(struct mongo *m);
 enum lks_code reads_read(struct mongo *m, mongoc_client_t *client, struct req *req);
 /* `poll` belongs to the caller's scan: the engine's is only for its lane's thread. */
 enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct poll *poll, struct req *req);
-enum lks_code keys_holders(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code keys_duplicates(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req);
-enum lks_code counts_tally(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code counts_points(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code beside_orphans(struct mongo *m, mongoc_client_t *client, struct req *req);
 /* Removes the records beside these documents. Where they may neither be removed nor emptied they stay, which
  * is no error: mongo_records_remain(). */
@@ -211,10 +219,10 @@ enum lks_code records_write(struct mongo *m, mongoc_client_t *client, struct req
 enum lks_code adopt_check(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
 enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code state_save(struct mongo *m, mongoc_client_t *client, struct req *req);
-enum lks_code tombs_adopt(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
-enum lks_code tombs_put(struct mongo *m, mongoc_client_t *client, struct req *req);
-enum lks_code tombs_list(struct mongo *m, mongoc_client_t *client, struct req *req);
-enum lks_code tombs_drop(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code tombstones_adopt(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
+enum lks_code tombstones_put(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code tombstones_list(struct mongo *m, mongoc_client_t *client, struct req *req);
+enum lks_code tombstones_drop(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code lease_run(struct mongo *m, mongoc_client_t *client, struct req *req);
 
 /* ---- shared by reads, due, records ---- */
@@ -243,19 +251,19 @@ void reads_recorded_command(bson_t *command, const struct mongo *m, const struct
  * Replaces the records of documents that have one in the sidecar collection. In embedded mode it asks only if
  * there may be refuges. Documents without a body are left alone.
  */
-enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
-                            cluster_time after, struct lks_err *err);
+enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
+                            size_t count, cluster_time after, struct lks_err *err);
 /* Fills a document from what a find brought; false when memory is out. */
-bool reads_fill(struct mongo *m, struct source_doc *doc, const bson_t *row);
+bool reads_fill(struct mongo *m, struct source_document *doc, const bson_t *row);
 /* Looks whether the sidecar collection has anything, and remembers. */
 enum lks_code reads_refuges(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
 
 /* Appends an id (taken over; NULL fails) to a growing list. False when memory is out. */
-bool ids_add(struct docid ***ids, size_t *count, size_t *room, struct docid *id);
+bool ids_add(struct docid ***ids, size_t *count, size_t *capacity, struct docid *id);
 
 /* Fills in `owner` and `contested` of each document with a business id. */
-enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_doc *docs, size_t count,
-                          cluster_time after, struct lks_err *err);
+enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
+                          size_t count, cluster_time after, struct lks_err *err);
 /* Is there an index on the business id that serves comparisons by the simple collation, and one that keeps it
  * unique? Neither if the list can't be read. */
 void keys_look_for_index(struct mongo *m, mongoc_client_t *client, bool *there, bool *unique);

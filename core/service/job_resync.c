@@ -1,5 +1,5 @@
 /*
- * job_touch.c - see job_touch.h. Keeps a bounded number of documents with the engine at a time; those that
+ * job_resync.c - see job_touch.h. Keeps a bounded number of documents with the engine at a time; those that
  * are with it when the job is stopped go on.
  */
 #include "service/job_touch.h"
@@ -65,7 +65,7 @@ static struct slot *free_slot(struct touching *t)
 /* Takes the strings over. */
 static void hand_over(struct touching *t, struct docid *id, char *name)
 {
-    const struct job_wish *wish = &t->job->wish;
+    const struct job_request *request = &t->job->request;
     struct slot *slot = free_slot(t);
     if (!slot || !id || !name) {
         docid_free(id);
@@ -77,8 +77,8 @@ static void hand_over(struct touching *t, struct docid *id, char *name)
     slot->id = id;
     slot->name = name;
     t->used++;
-    control_order_touch(job_config(t->job)->service->control, &slot->order, wish->source, id,
-                        wish->collections, wish->force);
+    control_order_resync(job_config(t->job)->service->control, &slot->order, request->source, id,
+                         request->collections, request->force);
 }
 
 static bool is_with_engine(const struct touching *t, const struct docid *id)
@@ -91,10 +91,10 @@ static bool is_with_engine(const struct touching *t, const struct docid *id)
 /* The next one that was named. What is named twice in a row is done once. */
 static void feed_named(struct touching *t)
 {
-    const char *name = json_string_value(json_array_get(t->job->wish.ids, t->next++));
-    struct source_doc doc;
+    const char *name = json_string_value(json_array_get(t->job->request.ids, t->next++));
+    struct source_document doc;
     struct lks_err err;
-    if (t->next == json_array_size(t->job->wish.ids)) t->end = true;
+    if (t->next == json_array_size(t->job->request.ids)) t->end = true;
     enum lks_code code = lookup_document(t->source, name, &doc, &err);
     if (code == LKS_E_NOT_FOUND || code == LKS_E_AMBIGUOUS) {
         note_error(t, name, &err);
@@ -102,14 +102,14 @@ static void feed_named(struct touching *t)
         t->err = err;
     } else {
         if (!is_with_engine(t, doc.id)) hand_over(t, docid_copy(doc.id), lookup_id(t->source, &doc));
-        source_doc_fini(&doc);
+        source_document_fini(&doc);
     }
 }
 
 static void next_page(struct touching *t)
 {
     bool wanted[ENGINE_MAX_COLLECTIONS], end = false;
-    uint64_t only = t->job->wish.collections;
+    uint64_t only = t->job->request.collections;
     for (size_t i = 0; i < t->source->all.count; i++) wanted[i] = !only || (only >> i & 1);
     mongo_ids_free(t->page, t->page_count);
     t->page = NULL;
@@ -129,7 +129,7 @@ static void feed_failed(struct touching *t)
     if (t->page_next == t->page_count) next_page(t);
     if (t->end || t->err.code) return;
     const struct docid *id = t->page[t->page_next++];
-    struct source_doc *doc = NULL;
+    struct source_document *doc = NULL;
     if (mongo_read(t->source->all.mongo, &id, 1, &doc, &t->err) != LKS_E_OK) return;
     hand_over(t, docid_copy(id), lookup_id(t->source, doc));
     mongo_docs_free(doc, 1);
@@ -146,12 +146,12 @@ static void take_back(struct touching *t, struct slot *slot, bool over)
     } else if (over && o->err.code) {
         note_error(t, slot->name, &o->err);
     } else if (over) {
-        struct engine_touched touched = {.id = slot->id,
-                                         .gone = o->answer.gone,
-                                         .overall = o->answer.overall,
-                                         .outcomes = o->answer.outcomes,
-                                         .count = o->answer.count};
-        note(t, report_touched(t->source->all.names, slot->name, &touched));
+        struct engine_resynced resynced = {.id = slot->id,
+                                           .gone = o->answer.gone,
+                                           .overall = o->answer.overall,
+                                           .outcomes = o->answer.outcomes,
+                                           .count = o->answer.count};
+        note(t, report_resynced(t->source->all.names, slot->name, &resynced));
     }
     control_order_fini(control, &slot->order);
     docid_free(slot->id);
@@ -197,19 +197,19 @@ static json_t *sum_up(struct touching *t)
                      "results", results);
 }
 
-enum lks_code job_touch(struct job *job, json_t **result, const char **named, struct lks_err *err)
+enum lks_code job_resync(struct job *job, json_t **result, const char **named, struct lks_err *err)
 {
     struct touching *t = calloc(1, sizeof *t);
     if (!t) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     t->job = job;
-    t->source = &job_config(job)->service->sources[job->wish.source];
+    t->source = &job_config(job)->service->sources[job->request.source];
     t->good = json_array();
     t->bad = json_array();
-    int64_t total = job->wish.ids ? (int64_t)json_array_size(job->wish.ids) : -1;
+    int64_t total = job->request.ids ? (int64_t)json_array_size(job->request.ids) : -1;
     bool go_on = true;
     while (go_on && !t->err.code && (!t->end || t->used)) {
         while (!t->end && !t->err.code && t->used < AT_A_TIME) {
-            if (job->wish.ids)
+            if (job->request.ids)
                 feed_named(t);
             else
                 feed_failed(t);

@@ -1,5 +1,5 @@
-/* test_engine_rivals.c - documents that wait for business ids: more than are remembered, and those with a
- * tomb. */
+/* test_engine_duplicates.c - documents that wait for business ids: more than are remembered, and those with a
+ * tombstone. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +13,11 @@
 #define CYCLES 4
 
 static const char point_of_owner[] = "00000000-0000-5000-8000-000000000001";
-static const char point_of_tombed[] = "00000000-0000-5000-8000-000000000002";
+static const char point_with_tombstone[] = "00000000-0000-5000-8000-000000000002";
 
-struct rival_world {
+struct duplicate_world {
     struct idle_world idle; /* first, so that it can be found from there */
-    int rivals;             /* documents 1 to this one hold an owner's business id */
+    int duplicate_ids;      /* documents 1 to this one hold an owner's business id */
     size_t cycles, cycles_with_rejected;
 };
 
@@ -29,23 +29,23 @@ static int number_of(const struct docid *id)
     return number;
 }
 
-static void answer_read(const struct rival_world *w, struct req *req)
+static void answer_read(const struct duplicate_world *w, struct req *req)
 {
     req->read.docs = calloc(req->read.count, sizeof *req->read.docs);
     ck_assert_ptr_nonnull(req->read.docs);
     for (size_t i = 0; i < req->read.count; i++) {
-        struct source_doc *doc = &req->read.docs[i];
+        struct source_document *doc = &req->read.docs[i];
         int number = number_of(req->read.ids[i]);
         doc->id = docid_copy(req->read.ids[i]);
         idle_synced(doc);
-        if (number > w->rivals) continue;
+        if (number > w->duplicate_ids) continue;
         doc->owner = idle_id(CROWD + 1 + number % OWNERS);
         doc->record.entries[0].status = SYNC_FAILED;
         doc->record.entries[0].error = LKS_E_VALIDATION;
     }
 }
 
-static void answer_due(struct rival_world *w, struct req *req)
+static void answer_due(struct duplicate_world *w, struct req *req)
 {
     int first = req->due.from ? number_of(req->due.from) + 1 : 1;
     idle_answer(&w->idle, req);
@@ -56,14 +56,14 @@ static void answer_due(struct rival_world *w, struct req *req)
     if (!req->due.rejected_too) return;
     req->due.ids = calloc(req->due.max_docs, sizeof *req->due.ids);
     ck_assert_ptr_nonnull(req->due.ids);
-    for (int i = first; i <= w->rivals && req->due.count < req->due.max_docs; i++)
+    for (int i = first; i <= w->duplicate_ids && req->due.count < req->due.max_docs; i++)
         req->due.ids[req->due.count++] = idle_id(i);
     req->due.end = req->due.count < req->due.max_docs;
 }
 
 static void answer(struct idle_world *idle, struct req *req)
 {
-    struct rival_world *w = (struct rival_world *)idle;
+    struct duplicate_world *w = (struct duplicate_world *)idle;
     switch (req->kind) {
     case REQ_READ:
         answer_read(w, req);
@@ -90,7 +90,7 @@ static void answer(struct idle_world *idle, struct req *req)
     }
 }
 
-static void let_cycles_pass(struct rival_world *w, struct engine *e, size_t count)
+static void let_cycles_run(struct duplicate_world *w, struct engine *e, size_t count)
 {
     struct engine_snapshot now;
     engine_snapshot(e, &now);
@@ -103,50 +103,50 @@ static void let_cycles_pass(struct rival_world *w, struct engine *e, size_t coun
 
 START_TEST(cycles_ask_for_the_rejected_only_as_long_as_some_are_not_remembered)
 {
-    static struct rival_world w;
+    static struct duplicate_world w;
     struct engine_config config;
-    w = (struct rival_world){.idle = {.now_ms = 1000, .answer = answer}, .rivals = CROWD};
+    w = (struct duplicate_world){.idle = {.now_ms = 1000, .answer = answer}, .duplicate_ids = CROWD};
     idle_configure(&config);
     config.batch_size = PAGE;
     struct engine *e = idle_engine(&w.idle, &config);
-    let_cycles_pass(&w, e, 2);
+    let_cycles_run(&w, e, 2);
     ck_assert_uint_eq(w.cycles_with_rejected, w.cycles); /* there are too many to be remembered */
-    w.rivals = 10;                                       /* the others were given ids of their own */
-    let_cycles_pass(&w, e, CYCLES);
+    w.duplicate_ids = 10;                                /* the others were given ids of their own */
+    let_cycles_run(&w, e, CYCLES);
     w.cycles = w.cycles_with_rejected = 0;
-    let_cycles_pass(&w, e, CYCLES);
+    let_cycles_run(&w, e, CYCLES);
     ck_assert_uint_ge(w.cycles, CYCLES);
     ck_assert_uint_eq(w.cycles_with_rejected, 0);
     idle_end(&w.idle, e);
 }
 END_TEST
 
-/* One document waits for a change, and a tomb that owes a point of it is looked at. */
-struct tomb_world {
+/* One document waits for a change, and a tombstone that owes a point of it is looked at. */
+struct tombstone_world {
     struct idle_world idle; /* first */
     bool refused;           /* its record was refused, too; or else the first cycle asks for it meanwhile */
     bool listed;
     size_t asked, embeds;
 };
 
-static void answer_tombs(struct tomb_world *w, struct req *req)
+static void answer_tombstones(struct tombstone_world *w, struct req *req)
 {
     idle_answer(&w->idle, req);
-    req->tombs.next_ms = NO_TIME;
+    req->tombstones.next_ms = NO_TIME;
     if (w->listed) return;
     w->listed = true;
-    req->tombs.tombs = calloc(1, sizeof *req->tombs.tombs);
-    ck_assert_ptr_nonnull(req->tombs.tombs);
-    struct tomb *tomb = &req->tombs.tombs[req->tombs.count++];
-    *tomb = (struct tomb){.id = idle_id(1), .since_ms = 1, .due_ms = 1, .refused = w->refused};
-    tomb->owed.items = calloc(1, sizeof *tomb->owed.items);
-    ck_assert_ptr_nonnull(tomb->owed.items);
-    memcpy(tomb->owed.items[tomb->owed.count++].id, point_of_owner, sizeof point_of_owner);
+    req->tombstones.tombstones = calloc(1, sizeof *req->tombstones.tombstones);
+    ck_assert_ptr_nonnull(req->tombstones.tombstones);
+    struct tombstone *tombstone = &req->tombstones.tombstones[req->tombstones.count++];
+    *tombstone = (struct tombstone){.id = idle_id(1), .since_ms = 1, .due_ms = 1, .refused = w->refused};
+    tombstone->owed.items = calloc(1, sizeof *tombstone->owed.items);
+    ck_assert_ptr_nonnull(tombstone->owed.items);
+    memcpy(tombstone->owed.items[tombstone->owed.count++].id, point_of_owner, sizeof point_of_owner);
 }
 
-static void answer_tombed(struct idle_world *idle, struct req *req)
+static void answer_with_tombstone(struct idle_world *idle, struct req *req)
 {
-    struct tomb_world *w = (struct tomb_world *)idle;
+    struct tombstone_world *w = (struct tombstone_world *)idle;
     switch (req->kind) {
     case REQ_STATE_LOAD: /* as it was left: nothing has to be compared */
         idle_answer(idle, req);
@@ -154,8 +154,8 @@ static void answer_tombed(struct idle_world *idle, struct req *req)
         ck_assert_ptr_nonnull(req->state_load.state.digests);
         req->state_load.state.digests[0] = strdup("d");
         break;
-    case REQ_TOMBS_LIST:
-        answer_tombs(w, req);
+    case REQ_TOMBSTONES_LIST:
+        answer_tombstones(w, req);
         break;
     case REQ_DUE:
         idle_answer(idle, req);
@@ -173,7 +173,7 @@ static void answer_tombed(struct idle_world *idle, struct req *req)
         break;
     case REQ_MAKE:
         idle_made(req);
-        for (size_t k = 0; k < req->make.count; k++) idle_point(&req->make.made[k], point_of_tombed);
+        for (size_t k = 0; k < req->make.count; k++) idle_point(&req->make.made[k], point_with_tombstone);
         break;
     case REQ_EMBED:
         w->embeds += req->embed.count;
@@ -187,11 +187,11 @@ static void answer_tombed(struct idle_world *idle, struct req *req)
     }
 }
 
-START_TEST(a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at)
+START_TEST(a_tombstone_that_owes_points_keeps_nothing_else_from_being_looked_at)
 {
-    static struct tomb_world w;
+    static struct tombstone_world w;
     struct engine_config config;
-    w = (struct tomb_world){.idle = {.now_ms = 1000, .answer = answer_tombed}, .refused = _i};
+    w = (struct tombstone_world){.idle = {.now_ms = 1000, .answer = answer_with_tombstone}, .refused = _i};
     idle_configure(&config);
     struct engine *e = idle_engine(&w.idle, &config);
     for (int i = 0; i < 300; i++) {
@@ -221,7 +221,7 @@ struct slow_world {
 static void answer_slow_read(struct slow_world *w, struct req *req)
 {
     for (size_t i = 0; i < req->read.count; i++) {
-        struct source_doc *doc = &req->read.docs[i];
+        struct source_document *doc = &req->read.docs[i];
         bool duplicate = number_of(doc->id) <= FEW;
         doc->body = bson_new();
         doc->contested = true;
@@ -313,7 +313,7 @@ int main(void)
     TCase *tc = tcase_create("rivals");
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, cycles_ask_for_the_rejected_only_as_long_as_some_are_not_remembered);
-    tcase_add_loop_test(tc, a_tomb_that_owes_points_keeps_nothing_else_from_being_looked_at, 0, 2);
+    tcase_add_loop_test(tc, a_tombstone_that_owes_points_keeps_nothing_else_from_being_looked_at, 0, 2);
     tcase_add_test(tc, an_owner_that_waits_to_be_looked_at_is_not_recorded_as_stale);
     suite_add_tcase(suite, tc);
     return suite_run(suite);

@@ -1,6 +1,6 @@
 /*
- * doc.c - the life of one document in work: its parts begin, and when all of them are settled, what follows
- * is written down: record, tomb, or nothing.
+ * document.c - the life of one document in work: its parts begin, and when all of them are settled, what
+ * follows is written down: record, tombstone, or nothing.
  *
  * Never talks to a port; it puts the document into lanes, and send.c empties those.
  */
@@ -10,12 +10,12 @@
 #include "base/log.h"
 #include "engine/internal.h"
 
-void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
+void document_begin(struct engine *e, struct document *doc, struct source_document *src)
 {
     doc->src = *src;
     memset(src, 0, sizeof *src);
     doc->gone = doc->src.body == NULL;
-    doc->state = DOC_WORKING;
+    doc->state = DOCUMENT_WORKING;
     doc->begun_ms = now_ms(e);
     doc->bytes = doc->src.bytes;
     e->bytes_in_work += doc->bytes;
@@ -29,25 +29,25 @@ void doc_begin(struct engine *e, struct doc *doc, struct source_doc *src)
     if (!doc->src.record.entries || !record_copy(&doc->after, &doc->src.record)) {
         log_error("out of memory: a document waits", LOG_STR("source", e->config->source),
                   LOG_STR("doc", doc->json));
-        doc_drop_contents(e, doc);
-        doc_unread(e, doc);
+        document_drop_contents(e, doc);
+        document_unread(e, doc);
         return;
     }
-    if (doc->work.tomb_key) doc_add_freed(e, doc, doc->work.tomb_key);
+    if (doc->work.tombstone_key) document_add_freed(e, doc, doc->work.tombstone_key);
     if (doc->gone || !doc->src.record.present) doc->work.names_only = false;
-    doc->parts_open = e->collection_count + 1; /* one for this loop: parts may settle on the spot */
+    doc->targets_open = e->collection_count + 1; /* one for this loop: parts may settle on the spot */
     for (size_t i = 0; i < e->collection_count; i++) {
-        struct part *part = &doc->parts[i];
+        struct target *target = &doc->targets[i];
         bool left_out = doc->work.names_only || (doc->work.only && !(doc->work.only >> i & 1));
-        if (!doc->gone && (left_out || (replicas_leave(part) && !refused_is(e, doc))))
-            doc_part_settled(e, doc);
+        if (!doc->gone && (left_out || (replicas_leave(target) && !refused_is(e, doc))))
+            document_target_settled(e, doc);
         else
-            part_start(e, part);
+            target_start(e, target);
     }
-    doc_part_settled(e, doc);
+    document_target_settled(e, doc);
 }
 
-void doc_add_freed(struct engine *e, struct doc *doc, const char *key)
+void document_add_freed(struct engine *e, struct document *doc, const char *key)
 {
     if (!key) return;
     for (size_t i = 0; i < doc->freed_count; i++)
@@ -61,56 +61,56 @@ void doc_add_freed(struct engine *e, struct doc *doc, const char *key)
         worker_want_rejected(e); /* whoever waits for it is among them */
 }
 
-static bool any_failed(const struct engine *e, const struct doc *doc)
+static bool any_failed(const struct engine *e, const struct document *doc)
 {
     for (size_t i = 0; i < e->collection_count; i++)
-        if (doc->parts[i].failed) return true;
+        if (doc->targets[i].failed) return true;
     return false;
 }
 
-static bool any_wrote(const struct engine *e, const struct doc *doc)
+static bool any_wrote(const struct engine *e, const struct document *doc)
 {
     for (size_t i = 0; i < e->collection_count; i++)
-        if (doc->parts[i].wrote) return true;
+        if (doc->targets[i].wrote) return true;
     return false;
 }
 
 /* The business id it holds, as far as its parts were made. */
-static const char *key_of(const struct engine *e, const struct doc *doc)
+static const char *key_of(const struct engine *e, const struct document *doc)
 {
     for (size_t i = 0; i < e->collection_count; i++)
-        if (doc->parts[i].made.key) return doc->parts[i].made.key;
+        if (doc->targets[i].made.key) return doc->targets[i].made.key;
     return NULL;
 }
 
 /* Tells whoever asked for it what became of it. */
-static void tell(struct engine *e, const struct doc *doc)
+static void notify(struct engine *e, const struct document *doc)
 {
     struct engine_outcome outcomes[ENGINE_MAX_COLLECTIONS];
     for (size_t i = 0; i < e->collection_count; i++) {
-        const struct part *part = &doc->parts[i];
+        const struct target *target = &doc->targets[i];
         const struct entry *entry = i < doc->after.entry_count ? &doc->after.entries[i] : NULL;
         outcomes[i] = (struct engine_outcome){.asked = false};
         if (!doc->gone && doc->work.only && !(doc->work.only >> i & 1)) continue;
         outcomes[i] = (struct engine_outcome){.asked = true,
-                                              .success = !part->failed,
-                                              .action = part->action,
-                                              .embedded = part->embedded,
-                                              .duration_ms = part->settled_ms - doc->begun_ms};
-        if (!part->failed || !entry) continue;
+                                              .success = !target->failed,
+                                              .action = target->action,
+                                              .embedded = target->embedded,
+                                              .duration_ms = target->settled_ms - doc->begun_ms};
+        if (!target->failed || !entry) continue;
         outcomes[i].error = entry->error ? entry->error : LKS_E_UNKNOWN;
         outcomes[i].text = entry->last_error;
     }
-    struct engine_touched touched = {.id = doc->id,
-                                     .gone = doc->gone,
-                                     .overall = record_overall(&doc->after),
-                                     .outcomes = outcomes,
-                                     .count = e->collection_count};
-    e->config->on_touched(e->config->on_touched_self, &touched);
+    struct engine_resynced resynced = {.id = doc->id,
+                                       .gone = doc->gone,
+                                       .overall = record_overall(&doc->after),
+                                       .outcomes = outcomes,
+                                       .count = e->collection_count};
+    e->config->on_resynced(e->config->on_resynced_self, &resynced);
 }
 
-/* Tells that it is known what became of it: its record stands, or its tomb. */
-static void tell_recorded(struct engine *e, const struct doc *doc)
+/* Tells that it is known what became of it: its record stands, or its tombstone. */
+static void notify_recorded(struct engine *e, const struct document *doc)
 {
     enum sync_status statuses[ENGINE_MAX_COLLECTIONS];
     size_t count = doc->gone ? 0 : doc->after.entry_count;
@@ -118,7 +118,7 @@ static void tell_recorded(struct engine *e, const struct doc *doc)
     for (size_t i = 0; i < count; i++) statuses[i] = doc->after.entries[i].status;
     const char *key = key_of(e, doc);
     struct engine_recorded recorded = {.id = doc->id,
-                                       .key = key ? key : doc->work.tomb_key,
+                                       .key = key ? key : doc->work.tombstone_key,
                                        .gone = doc->gone,
                                        .overall = record_overall(&doc->after),
                                        .statuses = statuses,
@@ -126,30 +126,30 @@ static void tell_recorded(struct engine *e, const struct doc *doc)
     e->config->on_recorded(e->config->on_recorded_self, &recorded);
 }
 
-static void finish(struct engine *e, struct doc *doc)
+static void finish(struct engine *e, struct document *doc)
 {
     doc->attempts = 0;
-    if (doc->work.explicit_ask && e->config->on_touched) tell(e, doc);
+    if (doc->work.explicit_ask && e->config->on_resynced) notify(e, doc);
     bool names_only = doc->work.names_only;
     if (doc->gone || key_of(e, doc) || (!doc->work.only && !names_only))
-        rivals_recheck(e, doc, key_of(e, doc));
+        duplicate_ids_recheck(e, doc, key_of(e, doc));
     bool scanned = doc->work.scanned;
-    if (doc->work.cycle) worker_doc_done(e, any_failed(e, doc));
-    if (!names_only) behind_done(e, doc);
-    doc_drop_contents(e, doc);
-    why_release(&doc->work);
-    docs_let_go(e, doc, scanned);
+    if (doc->work.cycle) worker_document_done(e, any_failed(e, doc));
+    if (!names_only) lag_document_done(e, doc);
+    document_drop_contents(e, doc);
+    dirty_reason_release(&doc->work);
+    document_table_release(e, doc, scanned);
 }
 
 /* What it was read for isn't done: all reasons stay, and it is read again, compared with the points
  * themselves. */
-static void again(struct engine *e, struct doc *doc)
+static void again(struct engine *e, struct document *doc)
 {
-    doc->work.doubt |= !doc->work.names_only;
+    doc->work.verify_points |= !doc->work.names_only;
     doc->work.scanned = false;
-    doc_drop_contents(e, doc);
-    doc_unread(e, doc);
-    doc_defer(e, doc, &e->reads);
+    document_drop_contents(e, doc);
+    document_unread(e, doc);
+    document_defer(e, doc, &e->reads);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -167,7 +167,7 @@ static bool entry_same(const struct entry *a, const struct entry *b)
            same_text(a->last_error, b->last_error);
 }
 
-static bool record_changed(const struct doc *doc)
+static bool record_changed(const struct document *doc)
 {
     if (doc->src.record.contradicts) return true;
     for (size_t i = 0; i < doc->after.entry_count; i++)
@@ -177,7 +177,7 @@ static bool record_changed(const struct doc *doc)
 
 /* Its lastModifiedFields are others. Of a record that is not there yet that alone is no reason to write it.
  */
-static bool names_changed(const struct doc *doc)
+static bool names_changed(const struct document *doc)
 {
     return doc->work.key_count && doc->src.record.present &&
            record_names_hash(doc->work.keys) != doc->src.record.modified_hash;
@@ -185,7 +185,7 @@ static bool names_changed(const struct doc *doc)
 
 /* Gives the record the names of the changed fields. They stay with the reasons, as it may be written again.
  */
-static void name_modified_fields(struct doc *doc)
+static void name_modified_fields(struct document *doc)
 {
     size_t count = doc->work.key_count;
     if (!count) return;
@@ -201,89 +201,90 @@ static void name_modified_fields(struct doc *doc)
     free(names);
 }
 
-/* Its tomb has done its work: no request of an earlier writer can be under way, and nothing was found this
- * time. */
-static bool tomb_is_over(struct engine *e, const struct doc *doc)
+/* Its tombstone has done its work: no request of an earlier writer can be under way, and nothing was found
+ * this time. */
+static bool tombstone_is_over(struct engine *e, const struct document *doc)
 {
-    return !any_failed(e, doc) && !any_wrote(e, doc) && !doc->work.owed.count && tomb_is_due(e, &doc->work);
+    return !any_failed(e, doc) && !any_wrote(e, doc) && !doc->work.owed.count &&
+           tombstone_is_due(e, &doc->work);
 }
 
-/* A tomb is put for a delete, also over one of an earlier delete; and once more, for another such time, if
- * its own was over and there was something to do. */
-static bool needs_tomb(struct engine *e, const struct doc *doc)
+/* A tombstone is put for a delete, also over one of an earlier delete; and once more, for another such time,
+ * if its own was over and there was something to do. */
+static bool needs_tombstone(struct engine *e, const struct document *doc)
 {
-    bool own = doc->work.tomb && doc->work.tomb_alone;
-    return doc->gone && (!own || (tomb_is_due(e, &doc->work) && !tomb_is_over(e, doc)));
+    bool own = doc->work.tombstone && doc->work.tombstone_alone;
+    return doc->gone && (!own || (tombstone_is_due(e, &doc->work) && !tombstone_is_over(e, doc)));
 }
 
-/* What the document was looked at for is recorded: its tomb goes, or is put for later, as it still owes
+/* What the document was looked at for is recorded: its tombstone goes, or is put for later, as it still owes
  * points. */
-static void end_tomb(struct engine *e, struct doc *doc)
+static void end_tombstone(struct engine *e, struct document *doc)
 {
-    if (doc->work.tomb && !doc->gone && doc->work.owed.count) {
-        doc->state = DOC_TOMB;
-        lane_push(&e->tomb_puts, &doc->node);
-    } else if (doc->work.tomb && (!doc->gone || tomb_is_over(e, doc))) {
-        doc->state = DOC_UNTOMB;
-        lane_push(&e->tomb_drops, &doc->node);
+    if (doc->work.tombstone && !doc->gone && doc->work.owed.count) {
+        doc->state = DOCUMENT_PUT_TOMBSTONE;
+        batch_queue_push(&e->tombstone_puts, &doc->node);
+    } else if (doc->work.tombstone && (!doc->gone || tombstone_is_over(e, doc))) {
+        doc->state = DOCUMENT_DROP_TOMBSTONE;
+        batch_queue_push(&e->tombstone_drops, &doc->node);
     } else {
         finish(e, doc);
     }
 }
 
-static void settle(struct engine *e, struct doc *doc)
+static void settle(struct engine *e, struct document *doc)
 {
-    if (needs_tomb(e, doc)) {
-        doc->state = DOC_TOMB;
-        lane_push(&e->tomb_puts, &doc->node);
+    if (needs_tombstone(e, doc)) {
+        doc->state = DOCUMENT_PUT_TOMBSTONE;
+        batch_queue_push(&e->tombstone_puts, &doc->node);
     } else if (!doc->gone && (record_changed(doc) || names_changed(doc))) {
         name_modified_fields(doc);
-        doc->state = DOC_RECORDING;
-        lane_push(&e->records, &doc->node);
+        doc->state = DOCUMENT_RECORDING;
+        batch_queue_push(&e->records, &doc->node);
     } else {
-        end_tomb(e, doc);
+        end_tombstone(e, doc);
     }
 }
 
-void doc_part_settled(struct engine *e, struct doc *doc)
+void document_target_settled(struct engine *e, struct document *doc)
 {
-    if (--doc->parts_open > 0) return;
+    if (--doc->targets_open > 0) return;
     if (doc->freed_count > 0) {
-        doc->state = DOC_HOLDERS;
-        lane_push(&e->holders, &doc->node);
+        doc->state = DOCUMENT_DUPLICATES;
+        batch_queue_push(&e->duplicates, &doc->node);
     } else {
         settle(e, doc);
     }
 }
 
-void doc_holders_known(struct engine *e, struct doc *doc)
+void document_duplicates_known(struct engine *e, struct document *doc)
 {
     settle(e, doc);
 }
 
-void doc_tomb_written(struct engine *e, struct doc *doc)
+void document_tombstone_written(struct engine *e, struct document *doc)
 {
     if (doc->refused)
         refused_note(e, doc);
     else
         refused_forget(e, doc);
-    if (doc->gone) tell_recorded(e, doc); /* else its record told */
+    if (doc->gone) notify_recorded(e, doc); /* else its record told */
     finish(e, doc);
 }
 
-void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
+void document_recorded(struct engine *e, struct document *doc, enum lks_code code)
 {
     switch (code) {
     case LKS_E_OK:
         e->stats.records++;
         if (!doc->work.names_only) {
             refused_forget(e, doc);
-            tell_recorded(e, doc);
+            notify_recorded(e, doc);
         }
         /* A read that is no older than a change from before this write may still show the record of before.
          */
-        if (doc->is_dirty && !doc->work.names_only) doc->dirty.doubt = true;
-        end_tomb(e, doc);
+        if (doc->is_dirty && !doc->work.names_only) doc->dirty.verify_points = true;
+        end_tombstone(e, doc);
         return;
     case LKS_E_MISSED:
     case LKS_E_NOT_FOUND:
@@ -297,12 +298,12 @@ void doc_recorded(struct engine *e, struct doc *doc, enum lks_code code)
         }
         /* the position may pass once it is written down that somebody has to come back */
         doc->refused = true;
-        doc->state = DOC_TOMB;
-        lane_push(&e->tomb_puts, &doc->node);
+        doc->state = DOCUMENT_PUT_TOMBSTONE;
+        batch_queue_push(&e->tombstone_puts, &doc->node);
     }
 }
 
-void doc_untombed(struct engine *e, struct doc *doc)
+void document_tombstone_dropped(struct engine *e, struct document *doc)
 {
     refused_forget(e, doc);
     finish(e, doc);

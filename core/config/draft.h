@@ -1,7 +1,7 @@
-/* parts.h - the configuration while it is being read, and what `config show` needs of it later. Private to
+/* draft.h - the configuration while it is being read, and what `config show` needs of it later. Private to
  * config/. */
-#ifndef LOCKSTEP_CONFIG_PARTS_H
-#define LOCKSTEP_CONFIG_PARTS_H
+#ifndef LOCKSTEP_CONFIG_DRAFT_H
+#define LOCKSTEP_CONFIG_DRAFT_H
 
 #include "config/options.h"
 
@@ -30,7 +30,7 @@ struct section {
     size_t extra_count;
 };
 
-struct config_parts {
+struct config_draft {
     const char *path;
     const char *folder; /* of the file */
     unsigned flags;
@@ -48,37 +48,37 @@ struct config_parts {
 };
 
 /* Takes over `memory` (from malloc) and returns it; NULL stays NULL and is remembered. */
-void *parts_keep(struct config_parts *parts, void *memory);
+void *draft_keep(struct config_draft *draft, void *memory);
 /* A formatted string that the parts own; "" when memory is out. */
-const char *parts_printf(struct config_parts *parts, const char *format, ...)
+const char *draft_printf(struct config_draft *draft, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* "FILE:LINE" */
-const char *parts_where(struct config_parts *parts, unsigned line);
+const char *draft_where(struct config_draft *draft, unsigned line);
 
 /* Adds "WHERE: ..." to the problems. */
-void parts_problem(struct config_parts *parts, unsigned line, const char *where, const char *format, ...)
+void draft_problem(struct config_draft *draft, unsigned line, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* The section of a kind, or the named one; NULL if there is none. */
-struct section *parts_section(struct config_parts *parts, enum section_kind kind, const char *name);
+struct section *draft_section(struct config_draft *draft, enum section_kind kind, const char *name);
 
 /* load.c: the file and the variables, sorted into sections. */
-enum lks_code parts_read(struct config_parts *parts, struct lks_err *err);
-void parts_environment(struct config_parts *parts, char *const *environment);
+enum lks_code draft_read(struct config_draft *draft, struct lks_err *err);
+void draft_environment(struct config_draft *draft, char *const *environment);
 
 /* value.c: parses what is set (or the default) of options[i] in `section` into the struct at `base`. Says
  * what is wrong and returns false. */
-bool value_store(struct config_parts *parts, const struct section *section, size_t i, void *base);
+bool value_store(struct config_draft *draft, const struct section *section, size_t i, void *base);
 /* A list as the configuration keeps it; NULL after a problem. */
-const char *const *value_list(struct config_parts *parts, const char *text, const char **why);
+const char *const *value_list(struct config_draft *draft, const char *text, const char **reason);
 /* A value without quotes, its lines joined by spaces. */
-const char *value_plain(struct config_parts *parts, const struct value *value);
+const char *value_plain(struct config_draft *draft, const struct value *value);
 /* [A-Za-z0-9_-]{1,38} */
 bool value_is_name(const char *text);
 /* The default of options[i], "" if it has none. */
 const char *value_fallback(size_t i);
 
 /* resolve.c: makes the typed configuration of the sections, and checks how things fit together. */
-void parts_resolve(struct config_parts *parts, struct config *config);
+void draft_resolve(struct config_draft *draft, struct config *config);
 
 #endif

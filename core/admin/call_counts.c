@@ -1,5 +1,5 @@
-/* tally.c - see tally.h. Owns one row of counters for each route. */
-#include "admin/tally.h"
+/* call_counts.c - see call_counts.h. Owns one row of counters for each route. */
+#include "admin/call_counts.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,24 +17,24 @@ struct row {
     struct histogram_live took;
 };
 
-struct tally {
+struct call_counts {
     size_t count;
     struct row rows[];
 };
 
-size_t tally_rows(void)
+size_t call_counts_rows(void)
 {
     return route_count + ROWS_BEFORE_ROUTES;
 }
 
-struct tally *tally_new(void)
+struct call_counts *call_counts_new(void)
 {
-    struct tally *t = calloc(1, sizeof *t + tally_rows() * sizeof t->rows[0]);
-    if (t) t->count = tally_rows();
+    struct call_counts *t = calloc(1, sizeof *t + call_counts_rows() * sizeof t->rows[0]);
+    if (t) t->count = call_counts_rows();
     return t;
 }
 
-void tally_free(struct tally *t)
+void call_counts_free(struct call_counts *t)
 {
     free(t);
 }
@@ -47,7 +47,7 @@ static size_t row_of(const struct call *call)
     return 1;
 }
 
-void tally_add(struct tally *t, const struct call *call, int64_t made_us)
+void call_counts_add(struct call_counts *t, const struct call *call, int64_t made_us)
 {
     struct row *row = &t->rows[row_of(call)];
     size_t column = 0;
@@ -65,30 +65,30 @@ static const char *wild_name(const char *path, const char *at)
     return first ? "{source}" : "{id}";
 }
 
-void tally_name(size_t row, const char **method, char *path)
+void call_counts_name(size_t row, const char **method, char *path)
 {
     size_t at = 0;
     const struct route *route = row < ROWS_BEFORE_ROUTES ? NULL : &routes[row - ROWS_BEFORE_ROUTES];
     *method = route ? route->method : "";
-    if (!route) snprintf(path, TALLY_PATH_BYTES, "%s", row == 0 ? "none" : "page");
-    for (const char *from = route ? route->path : ""; *from && at < TALLY_PATH_BYTES; from++) {
+    if (!route) snprintf(path, CALL_COUNTS_PATH_BYTES, "%s", row == 0 ? "none" : "page");
+    for (const char *from = route ? route->path : ""; *from && at < CALL_COUNTS_PATH_BYTES; from++) {
         char one[2] = {*from, '\0'};
-        at += (size_t)snprintf(path + at, TALLY_PATH_BYTES - at, "%s",
+        at += (size_t)snprintf(path + at, CALL_COUNTS_PATH_BYTES - at, "%s",
                                *from == '*' ? wild_name(route->path, from) : one);
     }
 }
 
-int tally_status(size_t column)
+int call_counts_status(size_t column)
 {
     return column < COLUMNS ? statuses[column] : 0;
 }
 
-uint64_t tally_count(const struct tally *t, size_t row, size_t column)
+uint64_t call_counts_count(const struct call_counts *t, size_t row, size_t column)
 {
     return atomic_load_explicit(&t->rows[row].counts[column], memory_order_relaxed);
 }
 
-struct histogram tally_took(const struct tally *t, size_t row)
+struct histogram call_counts_took(const struct call_counts *t, size_t row)
 {
     return histogram_read(&t->rows[row].took);
 }

@@ -1,6 +1,6 @@
-/* jobs_room.h - one job, between the files that queue, read and run jobs. Private to them. */
-#ifndef LOCKSTEP_SERVICE_JOBS_ROOM_H
-#define LOCKSTEP_SERVICE_JOBS_ROOM_H
+/* jobs_internal.h - one job, between the files that queue, read and run jobs. Private to them. */
+#ifndef LOCKSTEP_SERVICE_JOBS_INTERNAL_H
+#define LOCKSTEP_SERVICE_JOBS_INTERNAL_H
 
 #include <stdatomic.h>
 
@@ -10,7 +10,7 @@ enum job_kind { JOB_SYNC, JOB_VERIFY, JOB_FORGET, JOB_MIGRATE, JOB_KIND_COUNT };
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_STOPPED };
 
 /* What is asked for, with all options checked. */
-struct job_wish {
+struct job_request {
     enum job_kind kind;
     size_t source;
     json_t *options;      /* owned: as they were given */
@@ -27,11 +27,11 @@ struct job {
     struct job *next; /* older */
     struct jobs *jobs;
     char id[32];
-    struct job_wish wish;
+    struct job_request request;
     atomic_bool stop;
     uint64_t epoch;      /* of the lease under which it runs */
     int64_t checked_ms;  /* when that was looked at last */
-    int64_t told_ms;     /* when its progress was published last */
+    int64_t reported_ms; /* when its progress was published last */
     int64_t began_ms;    /* monotonic: what it counts now */
     struct lks_err lost; /* why it can't go on, besides `stop` */
     /* under the lock of the jobs */
@@ -48,10 +48,10 @@ struct job {
 
 const char *job_kind_name(enum job_kind kind);
 
-/* Checks `{job, options}`; to be freed by job_wish_fini(), also after an error. */
-enum lks_code job_wish_read(const struct jobs_config *config, size_t source, const json_t *body,
-                            struct job_wish *wish, const char **code, struct lks_err *err);
-void job_wish_fini(struct job_wish *wish);
+/* Checks `{job, options}`; to be freed by job_request_fini(), also after an error. */
+enum lks_code job_request_read(const struct jobs_config *config, size_t source, const json_t *body,
+                               struct job_request *request, const char **code, struct lks_err *err);
+void job_request_fini(struct job_request *request);
 
 /* Does it, on the calling thread. `*result` may be there with an error too; `*code` is set where the error
  * has a name of its own. */

@@ -1,8 +1,9 @@
 /*
- * tell.c - see tell.h. Compares what things look like now with what was told last. Counting waits for
- * MongoDB, so it has a thread of its own, and happens only after something was recorded, or now and then.
+ * notify_calls.c - see notify_calls.h. Compares what things look like now with what was told last. Counting
+ * waits for MongoDB, so it has a thread of its own, and happens only after something was recorded, or now and
+ * then.
  */
-#include "admin/tell.h"
+#include "admin/notify_calls.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static const struct {
 };
 #define BODY_COUNT (sizeof bodies / sizeof *bodies)
 
-struct told {
+struct reported {
     char *text[BODY_COUNT]; /* owned: as it was told last */
     uint64_t cycles;
     bool cycle_running, cycle_known;
@@ -40,7 +41,7 @@ struct told {
 
 struct teller {
     const struct service *service;
-    struct told *told; /* one per source */
+    struct reported *reported; /* one per source */
     uint64_t records;
     int64_t counted_ms;
     pthread_mutex_t lock;
@@ -49,12 +50,12 @@ struct teller {
     pthread_t thread;
 };
 
-static void tell_cycle_of(struct teller *t, size_t i, const struct engine_snapshot *s)
+static void notify_cycle_of(struct teller *t, size_t i, const struct engine_snapshot *s)
 {
     const char *name = t->service->sources[i].all.name;
-    struct told *told = &t->told[i];
-    bool ended = told->cycle_known && s->cycles != told->cycles;
-    bool began = told->cycle_known && s->cycle_running && !told->cycle_running;
+    struct reported *reported = &t->reported[i];
+    bool ended = reported->cycle_known && s->cycles != reported->cycles;
+    bool began = reported->cycle_known && s->cycle_running && !reported->cycle_running;
     if (ended)
         events_publish(
             t->service->events, "cycle", name,
@@ -62,24 +63,24 @@ static void tell_cycle_of(struct teller *t, size_t i, const struct engine_snapsh
     if (began)
         events_publish(t->service->events, "cycle", name,
                        json_pack("{s:s, s:s}", "source", name, "state", "started"));
-    told->cycles = s->cycles;
-    told->cycle_running = s->cycle_running;
-    told->cycle_known = true;
+    reported->cycles = s->cycles;
+    reported->cycle_running = s->cycle_running;
+    reported->cycle_known = true;
 }
 
-static void tell_cycle(struct teller *t, size_t i)
+static void notify_cycle(struct teller *t, size_t i)
 {
     struct engine_snapshot *s = malloc(sizeof *s);
-    if (s && control_snapshot(t->service->control, i, s)) tell_cycle_of(t, i, s);
+    if (s && control_snapshot(t->service->control, i, s)) notify_cycle_of(t, i, s);
     free(s);
 }
 
-static void tell_body(struct teller *t, size_t i, size_t k)
+static void notify_body(struct teller *t, size_t i, size_t k)
 {
     struct lks_err err;
     json_t *body = bodies[k].body(t->service, i, &err);
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    char **last = &t->told[i].text[k];
+    char **last = &t->reported[i].text[k];
     if (text && (!*last || strcmp(*last, text) != 0)) {
         events_publish(t->service->events, bodies[k].kind, t->service->sources[i].all.name,
                        json_incref(body));
@@ -102,9 +103,9 @@ static void look(struct teller *t)
     }
     for (size_t i = 0; i < t->service->source_count; i++) {
         if (t->service->sources[i].all.count == 0) continue;
-        tell_cycle(t, i);
+        notify_cycle(t, i);
         for (size_t k = 0; k < BODY_COUNT; k++)
-            if (count || !bodies[k].counts) tell_body(t, i, k);
+            if (count || !bodies[k].counts) notify_body(t, i, k);
     }
 }
 
@@ -120,7 +121,7 @@ static bool pause_a_second(struct teller *t)
     return on;
 }
 
-static void *tell(void *self)
+static void *notify(void *self)
 {
     struct teller *t = self;
     while (pause_a_second(t))
@@ -134,13 +135,13 @@ struct teller *teller_open(const struct service *service)
     pthread_condattr_t attributes;
     if (!t) return NULL;
     t->service = service;
-    t->told = calloc(service->source_count + 1, sizeof *t->told);
+    t->reported = calloc(service->source_count + 1, sizeof *t->reported);
     pthread_mutex_init(&t->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&t->closing, &attributes);
     pthread_condattr_destroy(&attributes);
-    t->running = t->told && pthread_create(&t->thread, NULL, tell, t) == 0;
+    t->running = t->reported && pthread_create(&t->thread, NULL, notify, t) == 0;
     if (t->running) return t;
     teller_close(t);
     return NULL;
@@ -154,10 +155,10 @@ void teller_close(struct teller *t)
     pthread_cond_broadcast(&t->closing);
     pthread_mutex_unlock(&t->lock);
     if (t->running) pthread_join(t->thread, NULL);
-    for (size_t i = 0; t->told && i < t->service->source_count; i++)
-        for (size_t k = 0; k < BODY_COUNT; k++) free(t->told[i].text[k]);
+    for (size_t i = 0; t->reported && i < t->service->source_count; i++)
+        for (size_t k = 0; k < BODY_COUNT; k++) free(t->reported[i].text[k]);
     pthread_cond_destroy(&t->closing);
     pthread_mutex_destroy(&t->lock);
-    free(t->told);
+    free(t->reported);
     free(t);
 }

@@ -1,7 +1,7 @@
-/* tell.h - tells what nobody else publishes: counts and states that changed, and cycles. Private to this
- * room. */
-#ifndef LOCKSTEP_ADMIN_TELL_H
-#define LOCKSTEP_ADMIN_TELL_H
+/* notify_calls.h - tells what nobody else publishes: counts and states that changed, and cycles. Private to
+ * this room. */
+#ifndef LOCKSTEP_ADMIN_NOTIFY_H
+#define LOCKSTEP_ADMIN_NOTIFY_H
 
 #include "service/service.h"
 

@@ -1,4 +1,4 @@
-/* test_tombs.c - what it costs that deleted documents are come back to. */
+/* test_tombstones.c - what it costs that deleted documents are come back to. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,13 +44,13 @@ static bool delete_all(struct live *w, const struct live_process *server)
 {
     static const char processed[] = "lockstep_documents_processed_total{source=\"tools\"}";
     insert_made(w, 0, DOCS);
-    live_in_step(w);
+    live_in_sync(w);
     double before = metric(w, server, processed);
     size_t leases = leases_taken(w);
     EXPECT(w, leases >= 1);
     on_database(w, J("delete" : "tools", "deletes" : [ {"q" : {}, "limit" : 0} ]));
-    /* The delete itself, and the check: the points are gone before the tombs are there, so these say nothing
-     * yet if there are none. */
+    /* The delete itself, and the check: the points are gone before the tombstones are there, so these say
+     * nothing yet if there are none. */
     WAIT_UNTIL(w, leases_taken(w) != leases || metric(w, server, processed) - before >= 2 * DOCS);
     WAIT_UNTIL(w, count_in(w, "lockstep.state", J("since" : {"$exists" : true})) == 0);
     double checks = metric(w, server, processed) - before;

@@ -1,6 +1,6 @@
-/* remote_parts.h - what the files remote*.c share: the state of one embedder that speaks to a server. */
-#ifndef LOCKSTEP_EMBED_REMOTE_PARTS_H
-#define LOCKSTEP_EMBED_REMOTE_PARTS_H
+/* remote_internal.h - what the files remote*.c share: the state of one embedder that speaks to a server. */
+#ifndef LOCKSTEP_EMBED_REMOTE_INTERNAL_H
+#define LOCKSTEP_EMBED_REMOTE_INTERNAL_H
 
 #include "embed/batch.h"
 #include "embed/embedder.h"
@@ -27,7 +27,7 @@ struct remote {
     char wrong_model[MODEL_BYTES]; /* what the server has instead of the configured model */
 
     struct item *line; /* texts that wait: line[head..tail) */
-    size_t head, tail, room;
+    size_t head, tail, space;
     struct batch *ready;    /* made already, to be sent before the line */
     struct batch *suspects; /* waiting for a proof that the server embeds */
     struct batch *away;     /* under way, by away_next */

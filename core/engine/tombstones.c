@@ -1,0 +1,164 @@
+/*
+ * tombstones.c - comes back to deleted documents, and to those whose point another one took over: once, when
+ * no request of an earlier writer can be under way any more; again after another such time, as long as a
+ * point was found or the check failed; and at once after a start where the last holder did not end well.
+ *
+ * So is a document whose record was refused everywhere, at each start and every five minutes.
+ *
+ * A round goes through the tombstones that are due, page by page. The next one begins when another is due.
+ */
+#include <string.h>
+
+#include "engine/internal.h"
+
+#define PAGE_TOMBSTONES 512
+#define ROUND_MS 500   /* from one round to the next, so that each has some */
+#define IDLE_MS 120000 /* to the next when none is due: an earlier lease holder may have put one late */
+
+int64_t tombstone_keep_ms(const struct engine *e)
+{
+    return e->config->index_timeout_ms + e->config->lease_ms;
+}
+
+/* No tombstone that was put by a right clock is due later than this. */
+static int64_t latest_due(const struct engine *e)
+{
+    return wall_ms(e) + 2 * tombstone_keep_ms(e) + REFUSED_AGAIN_MS;
+}
+
+bool tombstone_is_due(const struct engine *e, const struct dirty_reason *reason)
+{
+    return reason->tombstone_due_ms <= wall_ms(e) || reason->tombstone_due_ms > latest_due(e);
+}
+
+void tombstones_note(struct engine *e, int64_t due_ms)
+{
+    if (e->tombstones.next_wall_ms == NO_TIME || due_ms < e->tombstones.next_wall_ms)
+        e->tombstones.next_wall_ms = due_ms;
+}
+
+void tombstones_sent(struct engine *e, int64_t since_ms)
+{
+    if (since_ms < e->tombstones.put_first_ms) e->tombstones.put_first_ms = since_ms;
+    if (since_ms > e->tombstones.put_last_ms) e->tombstones.put_last_ms = since_ms;
+}
+
+static void begin_round(struct engine *e, bool all)
+{
+    e->tombstones.put_first_ms = INT64_MAX;
+    e->tombstones.put_last_ms = INT64_MIN;
+    docid_free(e->tombstones.from);
+    e->tombstones.from = NULL;
+    e->tombstones.all = all;
+    e->tombstones.refused = false;
+}
+
+void tombstones_begin(struct engine *e)
+{
+    begin_round(e, !e->lease.clean_start);
+    e->tombstones.refused = e->lease.clean_start;
+    e->tombstones.first = true;
+    e->tombstones.next_wall_ms = wall_ms(e);
+    e->tombstones.next_ms = now_ms(e);
+}
+
+/* While none takes a look or a delete, a check would only fail. */
+static bool any_collection_answers(const struct engine *e)
+{
+    for (size_t i = 0; i < e->collection_count; i++)
+        if (circuit_closed(&e->collections[i].circuit)) return true;
+    return e->collection_count == 0;
+}
+
+void tombstones_run(struct engine *e)
+{
+    if (e->phase != PHASE_RUN || e->tombstones.requested || mongo_paused(e)) return;
+    bool any = e->tombstones.from ||
+               (e->tombstones.next_wall_ms != NO_TIME && e->tombstones.next_wall_ms <= wall_ms(e));
+    if (!any || now_ms(e) < e->tombstones.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
+    if (!e->config->once && !any_collection_answers(e)) return;
+    /* What is listed has to be so still when the list is here: none is put or dropped meanwhile. */
+    if (e->tombstone_puts.in_flight + e->tombstone_drops.in_flight + e->takeovers.in_flight > 0) return;
+    struct docid *from = e->tombstones.from ? docid_copy(e->tombstones.from) : NULL;
+    struct req *req = req_new(REQ_TOMBSTONES_LIST, NULL);
+    if (!req || (e->tombstones.from && !from)) {
+        req_free(req);
+        docid_free(from);
+        return;
+    }
+    size_t space = e->config->max_docs - e->docs_in_work;
+    req->tombstones.refused = e->tombstones.refused;
+    req->tombstones.due_by_ms = e->tombstones.all || e->tombstones.refused ? INT64_MAX : wall_ms(e);
+    req->tombstones.from_due_ms = e->tombstones.from_due_ms;
+    req->tombstones.from = from;
+    req->tombstones.max = space < PAGE_TOMBSTONES ? space : PAGE_TOMBSTONES;
+    e->tombstones.requested = true;
+    submit(e, &e->ports.store, req);
+}
+
+/* It was listed in an earlier round, and that check is not over. */
+static bool is_at_work(struct engine *e, const struct tombstone *tombstone)
+{
+    const struct document *doc = document_table_find(e, tombstone->id);
+    if (!doc || doc->state == DOCUMENT_LINGER) return false;
+    return (doc->dirty.tombstone && doc->dirty.tombstone_since_ms == tombstone->since_ms) ||
+           (doc->work.tombstone && doc->work.tombstone_since_ms == tombstone->since_ms);
+}
+
+/* The round of all tombstones has been there: we have put it again since, which would go on for ever. */
+static bool is_of_this_round(const struct engine *e, const struct tombstone *tombstone)
+{
+    return (e->tombstones.all || e->tombstones.refused) &&
+           tombstone->since_ms >= e->tombstones.put_first_ms &&
+           tombstone->since_ms <= e->tombstones.put_last_ms;
+}
+
+/* False when memory is out. */
+static bool take_tombstone(struct engine *e, struct tombstone *tombstone)
+{
+    struct dirty_reason reason = {.verify_points = true,
+                                  .tombstone = true,
+                                  .tombstone_alone = !tombstone->refused, /* that brings us here as well */
+                                  .record_refused = tombstone->refused,
+                                  .tombstone_since_ms = tombstone->since_ms,
+                                  .tombstone_due_ms = tombstone->due_ms,
+                                  .tombstone_key = tombstone->key,
+                                  .owed = tombstone->owed,
+                                  .after = tombstone->after};
+    if (is_at_work(e, tombstone) || is_of_this_round(e, tombstone)) return true;
+    tombstone->key = NULL;
+    tombstone->owed = (struct owed_points){.items = NULL};
+    if (document_make_dirty(e, tombstone->id, &reason)) return true;
+    dirty_reason_fini(&reason);
+    return false;
+}
+
+void tombstones_handle(struct engine *e, struct req *req)
+{
+    e->tombstones.requested = false;
+    if (req->err.code != LKS_E_OK) {
+        mongo_failed(e, &req->err, "tombs");
+        return;
+    }
+    mongo_answered(e);
+    size_t taken = 0;
+    while (taken < req->tombstones.count && take_tombstone(e, &req->tombstones.tombstones[taken])) taken++;
+    bool more = taken < req->tombstones.count || req->tombstones.count >= req->tombstones.max;
+    if (more) { /* goes on behind the last that was taken, which may be none */
+        struct tombstone *last = taken ? &req->tombstones.tombstones[taken - 1] : NULL;
+        if (!last) return;
+        docid_free(e->tombstones.from);
+        e->tombstones.from = last->id;
+        e->tombstones.from_due_ms = last->due_ms;
+        last->id = NULL;
+        return;
+    }
+    bool far = req->tombstones.next_ms != NO_TIME &&
+               req->tombstones.next_ms > latest_due(e); /* a clock has jumped */
+    e->tombstones.next_wall_ms =
+        e->tombstones.all || e->tombstones.refused || far ? wall_ms(e) : req->tombstones.next_ms;
+    tombstones_note(e, wall_ms(e) + IDLE_MS);
+    e->tombstones.next_ms = now_ms(e) + ROUND_MS;
+    e->tombstones.first = false;
+    begin_round(e, far);
+}
