@@ -2,7 +2,7 @@
  * collection.h - what one [collection:NAME] makes of documents: text, payload, point id and hashes.
  *
  * Pure: no I/O, no clock, no state; the same input gives the same bytes in every process. The rules are
- * those of docs/reference/plugins.md. `preview`, the maker and the tests all go through collection_make().
+ * those of docs/reference/documents.md. `preview`, the maker and the tests all go through collection_make().
  */
 #ifndef LOCKSTEP_COLLECTION_COLLECTION_H
 #define LOCKSTEP_COLLECTION_COLLECTION_H

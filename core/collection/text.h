@@ -1,7 +1,7 @@
 /*
  * text.h - the text that is embedded: values of fields, repeated by weight, and sentences. Pure.
  *
- * The rules are those of docs/reference/plugins.md; where it is silent: a string is taken as it is (blank
+ * The rules are those of docs/reference/documents.md; where it is silent: a string is taken as it is (blank
  * ones, of white space alone, count as nothing, but nothing is trimmed), dates as ISO 8601 in UTC, ObjectIds
  * as hex digits; NaN, infinities, binary data and the rarer types give nothing.
  */

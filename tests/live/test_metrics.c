@@ -231,6 +231,7 @@ START_TEST(the_dashboard_and_the_alerts_ask_for_what_is_there)
     struct exposition e = metrics(&w, &server);
     EXPECT(&w, check_names(&w, &e, "etc/grafana-dashboard.json") > 15);
     EXPECT(&w, check_names(&w, &e, "etc/alerts.yml") > 5);
+    EXPECT(&w, check_names(&w, &e, "docs/reference/metrics.md") > 50);
     json_error_t error;
     char *text = read_file(&w, "etc/grafana-dashboard.json");
     json_t *dashboard = json_loads(text, JSON_REJECT_DUPLICATES, &error);

@@ -92,7 +92,7 @@ static void some_refused(struct live *w)
 }
 
 /* What was refused is written down: no tombstone came for a while. One that dies before that may leave a
- * deleted document's point on a replica, as docs/howto/operate.md says. */
+ * deleted document's point on a replica, as docs/explanation/replicas.md says. */
 static void wait_for_tombstones(struct live *w)
 {
     size_t before = SIZE_MAX, now = 0;

@@ -104,7 +104,7 @@ test_maker_SOURCES = %D%/test_maker.c %D%/fixture.c %D%/fixture.h %D%/suite.h
 test_maker_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_maker_LDADD = libplugin.la libengine.la libcollection.la libbase.la $(CHECK_LIBS)
 
-# the example of docs/reference/plugins.md
+# the example of docs/howto/plugin.md
 check_LTLIBRARIES += docs/examples/recipes.la
 docs_examples_recipes_la_SOURCES = docs/examples/recipes.c
 docs_examples_recipes_la_LDFLAGS = $(probe_ldflags)

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Does docs/reference/plugins.md show the example as it is compiled, and can that be built outside of the tree with nothing but
+# Does docs/howto/plugin.md show the example as it is compiled, and can that be built outside of the tree with nothing but
 # pkg-config? Speaks TAP.
 : "${top_srcdir:=.}" "${top_builddir:=.}"
 echo "1..2"
 scratch=$(mktemp -d) || exit 99
 trap 'rm -rf "$scratch"' EXIT
 
-sed -n '/<!-- docs\/examples\/recipes.c -->/,/^```$/p' "$top_srcdir/docs/reference/plugins.md" |
+sed -n '/<!-- docs\/examples\/recipes.c -->/,/^```$/p' "$top_srcdir/docs/howto/plugin.md" |
     sed -e '1,/^```c$/d' -e '/^```$/d' >"$scratch/shown.c"
 if diff -u "$top_srcdir/docs/examples/recipes.c" "$scratch/shown.c" >"$scratch/diff"; then
     echo "ok 1 - the guide shows the example that is compiled"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Are the hashes that docs/reference/plugins.md computes by hand those that its commands print, and those that the program makes of
+# Are the hashes that docs/reference/documents.md computes by hand those that its commands print, and those that the program makes of
 # its document? Speaks TAP.
 : "${top_srcdir:=.}" "${top_builddir:=.}"
 echo "1..2"
@@ -8,7 +8,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 # block NAME: the fenced block behind the comment <!-- NAME -->
 block() {
-    sed -n "/<!-- $1 -->/,/^\`\`\`\$/p" "$top_srcdir/docs/reference/plugins.md" | sed -e '1,/^```[a-z]*$/d' -e '/^```$/d'
+    sed -n "/<!-- $1 -->/,/^\`\`\`\$/p" "$top_srcdir/docs/reference/documents.md" | sed -e '1,/^```[a-z]*$/d' -e '/^```$/d'
 }
 
 block hashes.sh >"$scratch/shown"

@@ -5,11 +5,19 @@
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 
-# dead FILE...: prints links without a file behind them
+# anchors FILE: of its headings, as GitHub makes them
+anchors() {
+    sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+}
+
+# dead FILE...: prints links without a file, or without a heading, behind them
 dead() {
     for file; do
-        grep -oE '\]\([^)]*\)' "$file" | sed 's,^](,,; s,)$,,; s,#.*,,' | grep -vE '^(https?:.*)?$' | while read -r link; do
-            [ -e "$(dirname "$file")/$link" ] || echo "$file: $link"
+        grep -oE '\]\([^)]*\)' "$file" | sed 's,^](,,; s,)$,,' | grep -vE '^https?:' | while read -r link; do
+            page=$(dirname "$file")/${link%%#*}
+            case $link in '#'*) page=$file ;; esac
+            [ -e "$page" ] || echo "$file: $link"
+            case $link in *#*) anchors "$page" | grep -qxF "${link#*#}" || echo "$file: $link: no such heading" ;; esac
         done
     done
 }

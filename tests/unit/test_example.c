@@ -1,4 +1,4 @@
-/* test_example.c - the plugin of docs/reference/plugins.md does what the guide says, built in the tree or
+/* test_example.c - the plugin of docs/howto/plugin.md does what the guide says, built in the tree or
  * outside of it. */
 #include <check.h>
 #include <stdio.h>
