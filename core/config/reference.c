@@ -79,33 +79,22 @@ static void put_allowed(struct buf *out, const struct option *o)
 }
 
 static const char *const intro[] = {
-    "Lockstep reads one INI file, `lockstep.ini` in the installation's `sysconfdir` or the one named by "
-    "`--config`. "
-    "`lockstep config check` tells everything that is wrong with it, `lockstep config show` what holds and "
-    "where each "
-    "value came from.",
-    "A section begins with `[section]`; then come lines of `key = value`. A line that begins with `;` or `#` "
-    "is a "
-    "comment, and so is the rest of a line after a space and `;`. An indented line continues the value above "
-    "it. A value "
-    "in double quotes keeps its spaces, commas and `;` (`\\\"` is a quote in it, `\\\\` a backslash). The "
-    "items of a list "
-    "are separated by commas or line ends; a comma in quotes or in braces separates nothing. Relative paths "
-    "begin at the "
-    "file's folder.",
-    "A variable of the environment overrides the file: `LOCKSTEP_SECTION_KEY` in upper case, every other "
-    "character than "
-    "letters and digits as `_` (`LOCKSTEP_WORKER_INTERVAL_MS`, `LOCKSTEP_COLLECTION_TOOLS_EMBEDDING_MODEL`). "
-    "Sections with "
-    "names must be in the file. A variable that fits no key, or two, is an error; those that begin with "
-    "`LOCKSTEP_TEST_` "
-    "are left alone. Some keys have a second name of their own, given below; `LOCKSTEP_` wins over it. "
-    "Variables are taken "
-    "as they are, without quotes.",
-    "A collection that names another `embedding.provider` inherits nothing that describes the endpoint of "
-    "[embedding], and "
-    "one that names another `embedding.url` does not inherit the key. Collections with the same settings "
-    "share one embedder.",
+    "Lockstep reads one INI file: the one named by `--config`, or `lockstep.ini` in the installation's "
+    "`sysconfdir`. `lockstep config check` reports every mistake in it, `lockstep config show` the values in "
+    "force and their origin.",
+    "A section begins with `[section]` and contains lines of `key = value`. A line that begins with `;` or "
+    "`#` is a comment; so is the rest of a line after a space and `;`. An indented line continues the value "
+    "above it. A value in double quotes keeps its spaces, commas and `;`; in it, `\\\"` is a quote and "
+    "`\\\\` a backslash. Items of a list are separated by commas or line ends, except commas in quotes or "
+    "braces. Relative paths start at the file's folder.",
+    "An environment variable overrides the file: `LOCKSTEP_SECTION_KEY` in upper case, with `_` for every "
+    "character that is not a letter or digit (`LOCKSTEP_WORKER_INTERVAL_MS`, "
+    "`LOCKSTEP_COLLECTION_TOOLS_EMBEDDING_MODEL`). Named sections must exist in the file. A variable that "
+    "fits no key, or two, is an error, except those that begin with `LOCKSTEP_TEST_`. Some keys have a "
+    "second variable, given below; `LOCKSTEP_` wins over it. Values of variables need no quotes.",
+    "A collection with another `embedding.provider` inherits nothing that describes the endpoint of "
+    "[embedding]; one with another `embedding.url` does not inherit the key. Collections with the same "
+    "settings share one embedder.",
 };
 
 /* ---- Markdown ---- */
@@ -119,7 +108,7 @@ static void markdown_title(struct buf *out, enum section_kind kind)
 
 static void markdown(struct buf *out)
 {
-    buf_puts(out, "# Configuration\n\n<!-- Made by `make docs-reference` from core/config/options.c. Don't "
+    buf_puts(out, "# Configuration\n\n<!-- Made by `make docs-reference` from core/config/options.c. Do not "
                   "edit. -->\n");
     for (size_t p = 0; p < sizeof intro / sizeof intro[0]; p++) buf_printf(out, "\n%s\n", intro[p]);
     for (int k = 0; k < SECTION_KIND_COUNT; k++) {
@@ -127,7 +116,7 @@ static void markdown(struct buf *out)
         if (k == SECTION_SOURCE) {
             buf_puts(
                 out,
-                "\nIts keys are those of [mongodb] but `uri` and `name`; the name is that of the section.\n");
+                "\nThe keys of [mongodb] except `uri` and `name`; the source has the name of the section.\n");
             continue;
         }
         for (size_t i = 0; i < option_count; i++) {
@@ -193,7 +182,7 @@ static void man_option(struct buf *out, const struct option *o)
 
 static void man(struct buf *out)
 {
-    buf_puts(out, ".\\\" Made by `make docs-reference` from core/config/options.c. Don't edit.\n"
+    buf_puts(out, ".\\\" Made by `make docs-reference` from core/config/options.c. Do not edit.\n"
                   ".TH LOCKSTEP.INI 5 \"\" Lockstep \"File formats\"\n.SH NAME\nlockstep.ini \\- "
                   "configuration of lockstep(1)\n"
                   ".SH DESCRIPTION\n");
@@ -206,7 +195,7 @@ static void man(struct buf *out)
         if (k == SECTION_SOURCE)
             man_paragraph(
                 out,
-                "Its keys are those of [mongodb] but `uri` and `name`; the name is that of the section.");
+                "The keys of [mongodb] except `uri` and `name`; the source has the name of the section.");
         for (size_t i = 0; k != SECTION_SOURCE && i < option_count; i++)
             if (options[i].section == (enum section_kind)k) man_option(out, &options[i]);
     }
