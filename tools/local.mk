@@ -21,7 +21,7 @@ help:
 	  'tools/release' 'archive, checksum and notes of the version in configure.ac'
 
 check-fast: all
-	@MAKE='$(MAKE)' $(SHELL) $(srcdir)/%D%/check-fast
+	@MAKE='$(MAKE)' $(srcdir)/%D%/check-fast $(TESTS)
 
 check-musl: all
 	@$(srcdir)/%D%/check-musl .
