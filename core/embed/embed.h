@@ -1,7 +1,7 @@
 /*
  * embed.h - turning texts into vectors: built in (words, hash) or by a server (openai, ollama, tei).
  *
- * Implements the embedder port of engine/ports.h. Each embedder has one thread of its own, on which texts are
+ * Implements the embedder port of ports/ports.h. Each embedder has one thread of its own, on which texts are
  * batched, replies read and the built-in embedders compute, so that neither the engine's nor the HTTP loop's
  * thread ever waits. Retries nothing (that is the engine's), but finds the one text in a batch that a server
  * refuses, and lets its neighbours pass.
@@ -15,8 +15,8 @@
 
 #include "base/err.h"
 #include "base/meter.h"
-#include "engine/ports.h"
 #include "http/http.h"
+#include "ports/ports.h"
 
 enum embed_provider { EMBED_OPENAI, EMBED_OLLAMA, EMBED_TEI, EMBED_WORDS, EMBED_HASH };
 

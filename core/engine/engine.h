@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "base/histogram.h"
-#include "engine/classify.h"
-#include "engine/ports.h"
-#include "engine/retry.h"
+#include "engine/rules/classify.h"
+#include "engine/rules/retry.h"
+#include "ports/ports.h"
 
 #define ENGINE_MAX_COLLECTIONS 64 /* of one source: sets of them are bit masks */
 

@@ -10,18 +10,18 @@
  *               \-> borrow (that of its former point) /
  *
  * document_table.c owns the map, document.c has a document's life, target.c a part's stages, send.c turns
- * queues into requests and results back, stream.c, scan.c, worker.c and tombstones.c say which documents to
- * look at, start.c takes and keeps the lease.
+ * queues into requests and results back, change_stream.c, scan.c, retry_cycle.c and tombstones.c say which
+ * documents to look at, start.c takes and keeps the lease.
  */
 #ifndef LOCKSTEP_ENGINE_INTERNAL_H
 #define LOCKSTEP_ENGINE_INTERNAL_H
 
-#include "engine/batch_queue.h"
-#include "engine/circuit.h"
-#include "engine/classify.h"
 #include "engine/engine.h"
-#include "engine/point_lock.h"
-#include "engine/watermark.h"
+#include "engine/rules/batch_queue.h"
+#include "engine/rules/circuit.h"
+#include "engine/rules/classify.h"
+#include "engine/rules/point_lock.h"
+#include "engine/rules/watermark.h"
 
 struct document;
 
@@ -154,7 +154,7 @@ struct collection_state {
     bool fatal;       /* its plugin can't go on */
     bool deferred;    /* parts were put aside since the last cycle */
     bool looked;      /* ensure came back at least once */
-    bool absent;      /* it is not there, and is made when the first document is: see probes.c */
+    bool absent;      /* it is not there, and is made when the first document is: see health_probes.c */
     bool further;     /* its points may have vectors under further names */
     bool cosine;      /* as ensure said: a vector of zeros has no place there */
     float most;       /* likewise: the greatest number in a vector; 0: any */
@@ -649,14 +649,14 @@ void receive(struct engine *e, struct req *req);
 void collection_failed(struct engine *e, struct collection_state *c, const struct lks_err *err);
 void collection_succeeded(struct collection_state *c);
 
-/* ---- probes.c ---- */
+/* ---- health_probes.c ---- */
 /* The error with a wait that is not above max_backoff_ms, so that probes go on meanwhile. */
 struct lks_err retry_capped(const struct engine *e, const struct lks_err *err);
 void circuits_run(struct engine *e);
 void circuits_handle(struct engine *e, struct req *req);
 
-/* ---- stream.c, scan.c, worker.c, tombstones.c, start.c, count_check.c: each submits what is due, and
- * handles what comes back ---- */
+/* ---- change_stream.c, scan.c, retry_cycle.c, tombstones.c, start.c, count_check.c: each submits what is
+ * due, and handles what comes back ---- */
 void stream_run(struct engine *e);
 void stream_handle(struct engine *e, struct req *req);
 /* How far behind it is, or may be: what it has not heard of cannot be older. -1: nothing is known. */

@@ -1,40 +1,37 @@
 # engine: decides; no I/O, no threads, no clock of its own
 noinst_LTLIBRARIES += libengine.la
 libengine_la_SOURCES = \
-	%D%/lag.c \
-	%D%/circuit.c %D%/circuit.h \
-	%D%/classify.c %D%/classify.h \
-	%D%/document.c \
-	%D%/document_table.c \
-	%D%/engine.c %D%/engine.h \
-	%D%/epochs.c \
-	%D%/count_check.c \
-	%D%/internal.h \
-	%D%/batch_queue.c %D%/batch_queue.h \
-	%D%/own_point.c \
-	%D%/deferred.c \
-	%D%/owed.c \
-	%D%/target.c \
-	%D%/ports.c %D%/ports.h \
-	%D%/probes.c \
-	%D%/receive.c \
-	%D%/refused.c \
-	%D%/record.c %D%/record.h \
-	%D%/load_shedding.c \
-	%D%/replicas.c \
-	%D%/retry.c %D%/retry.h \
-	%D%/duplicate_ids.c \
-	%D%/scan.c \
-	%D%/send.c \
-	%D%/start.c \
-	%D%/stream.c \
-	%D%/sweep.c \
-	%D%/sweep_records.c \
-	%D%/tombstones.c \
-	%D%/point_lock.c %D%/point_lock.h \
-	%D%/usable.c %D%/usable.h \
-	%D%/watermark.c %D%/watermark.h \
-	%D%/dirty_reason.c \
-	%D%/worker.c
-libengine_la_LIBADD = libcollection.la libbase.la -lm
+	%D%/engine.c %D%/engine.h %D%/internal.h \
+	%D%/rules/batch_queue.c %D%/rules/batch_queue.h \
+	%D%/rules/circuit.c %D%/rules/circuit.h \
+	%D%/rules/classify.c %D%/rules/classify.h \
+	%D%/rules/point_lock.c %D%/rules/point_lock.h \
+	%D%/rules/retry.c %D%/rules/retry.h \
+	%D%/rules/usable.c %D%/rules/usable.h \
+	%D%/rules/watermark.c %D%/rules/watermark.h \
+	%D%/documents/deferred.c \
+	%D%/documents/dirty_reason.c \
+	%D%/documents/document.c \
+	%D%/documents/document_table.c \
+	%D%/documents/duplicate_ids.c \
+	%D%/documents/load_shedding.c \
+	%D%/documents/owed.c \
+	%D%/documents/own_point.c \
+	%D%/documents/refused.c \
+	%D%/documents/target.c \
+	%D%/feeds/change_stream.c \
+	%D%/feeds/count_check.c \
+	%D%/feeds/health_probes.c \
+	%D%/feeds/lag.c \
+	%D%/feeds/replicas.c \
+	%D%/feeds/retry_cycle.c \
+	%D%/feeds/scan.c \
+	%D%/feeds/sweep.c \
+	%D%/feeds/sweep_records.c \
+	%D%/feeds/tombstones.c \
+	%D%/session/epochs.c \
+	%D%/session/start.c \
+	%D%/io/receive.c \
+	%D%/io/send.c
+libengine_la_LIBADD = libports.la libcollection.la libbase.la -lm
 libengine_la_CPPFLAGS = $(CORE_CPPFLAGS)

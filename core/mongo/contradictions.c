@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-#include "engine/record.h"
+#include "model/record.h"
 #include "mongo/mongo_internal.h"
 
 #define OVERALL METADATA ".overallStatus"

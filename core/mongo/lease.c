@@ -4,7 +4,7 @@
  * lease: {owner, epoch, until, released, clean, unproven, previous: {released, clean}}. Every step is one
  * findAndModify whose pipeline decides by $$NOW on the server, so no two processes' clocks are ever compared.
  * `previous` is what the holder before left behind, for whoever takes over. `unproven` is the epoch of the
- * first holder since anybody has proven that guarded writes took place (engine/epochs.c).
+ * first holder since anybody has proven that guarded writes took place (engine/session/epochs.c).
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 #include <bson/bson.h>
 #include <stdbool.h>
 
-#include "engine/record.h"
+#include "model/record.h"
 
 /*
  * What `doc` says. Anything may stand there: the record is present if syncMetadata and its `collections` are

@@ -25,7 +25,7 @@
 #include "base/docid.h"
 #include "base/err.h"
 #include "base/meter.h"
-#include "engine/ports.h"
+#include "ports/ports.h"
 
 enum mongo_metadata { MONGO_EMBEDDED, MONGO_SIDECAR };
 enum mongo_watch { MONGO_WATCH_AUTO, MONGO_WATCH_STREAM, MONGO_WATCH_POLL, MONGO_WATCH_OFF };

@@ -3,7 +3,8 @@
  * lockstep.state.
  *
  * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, due, id: {_id: <value>}, after, key,
- * points: {<collection>: [ids]}}: the points are those that some replicas may have, see engine/owed.c.
+ * points: {<collection>: [ids]}}: the points are those that some replicas may have, see
+ * engine/documents/owed.c.
  */
 #include <stdio.h>
 #include <stdlib.h>

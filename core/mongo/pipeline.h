@@ -7,7 +7,7 @@
 #include <bson/bson.h>
 #include <stdbool.h>
 
-#include "engine/ports.h"
+#include "ports/ports.h"
 
 /*
  * The aggregate command that opens the stream: lean events (no contents), our own metadata writes left out.

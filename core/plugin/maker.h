@@ -1,5 +1,5 @@
 /*
- * maker.h - the maker port of engine/ports.h: documents in, struct made out, on threads of its own.
+ * maker.h - the maker port of ports/ports.h: documents in, struct made out, on threads of its own.
  *
  * Collections that are declarations alone can't hang: a few threads take their requests one after the other.
  * Collections whose plugin has callbacks get a thread each (those of one LKS_SERIAL plugin share one), so
@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "collection/collection.h"
-#include "engine/ports.h"
+#include "ports/ports.h"
 
 struct maker;
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "engine/ports.h"
+#include "ports/ports.h"
 
 /* What `_lockstep` says beyond the point itself. */
 struct stamp_fields {

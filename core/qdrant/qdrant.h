@@ -30,8 +30,8 @@
 
 #include "base/err.h"
 #include "base/meter.h"
-#include "engine/ports.h"
 #include "http/http.h"
+#include "ports/ports.h"
 
 struct qdrant;
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/ports.h"
+#include "ports/ports.h"
 #include "qdrant/scan.h"
 
 /* A growing list of stamps. */

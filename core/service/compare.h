@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "collection/collection.h"
-#include "engine/classify.h"
+#include "engine/rules/classify.h"
 #include "mongo/mongo.h"
 #include "qdrant/qdrant.h"
 

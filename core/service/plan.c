@@ -1,4 +1,4 @@
-/* plan.c - see plan.h. Decides by the engine's own rules (engine/classify.h). */
+/* plan.c - see plan.h. Decides by the engine's own rules (engine/rules/classify.h). */
 #include "service/plan.h"
 
 #include <jansson.h>

@@ -5,7 +5,7 @@
  *
  *     LOCKSTEP_TEST_CRASH=upsert:reply:3     SIGKILL at the third such step
  *
- * KIND is that of a request (engine/ports.h). The moments:
+ * KIND is that of a request (ports/ports.h). The moments:
  *     submit   decided, and not sent
  *     sent     handed to the adapter: it may or may not get as far as the server
  *     reply    the server has answered, and the engine has not heard of it

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/batch_queue.h"
-#include "engine/point_lock.h"
-#include "engine/watermark.h"
+#include "engine/rules/batch_queue.h"
+#include "engine/rules/point_lock.h"
+#include "engine/rules/watermark.h"
 #include "suite.h"
 
 /* ---- watermark: positions are heap-allocated numbers ---- */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/circuit.h"
-#include "engine/classify.h"
-#include "engine/retry.h"
-#include "engine/usable.h"
+#include "engine/rules/circuit.h"
+#include "engine/rules/classify.h"
+#include "engine/rules/retry.h"
+#include "engine/rules/usable.h"
 #include "suite.h"
 
 /* ---- classify ---- */

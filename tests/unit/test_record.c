@@ -1,5 +1,5 @@
 /* test_record.c - records as plain data: copies stand alone, the worst entry decides. */
-#include "engine/record.h"
+#include "model/record.h"
 
 #include "suite.h"
 #include <check.h>

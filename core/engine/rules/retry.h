@@ -1,6 +1,6 @@
 /* retry.h - what a failure means, and when to try again. Pure. */
-#ifndef LOCKSTEP_ENGINE_RETRY_H
-#define LOCKSTEP_ENGINE_RETRY_H
+#ifndef LOCKSTEP_ENGINE_RULES_RETRY_H
+#define LOCKSTEP_ENGINE_RULES_RETRY_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -14,8 +14,8 @@
  * Times: `_ms` are milliseconds. Wall-clock times count from 1970 UTC; `now` of struct clock is monotonic,
  * and goes on while the machine is suspended.
  */
-#ifndef LOCKSTEP_ENGINE_PORTS_H
-#define LOCKSTEP_ENGINE_PORTS_H
+#ifndef LOCKSTEP_PORTS_PORTS_H
+#define LOCKSTEP_PORTS_PORTS_H
 
 #include <bson/bson.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@
 #include "base/docid.h"
 #include "base/err.h"
 #include "collection/made.h"
-#include "engine/record.h"
+#include "model/record.h"
 
 /* MongoDB's cluster time: seconds in the upper, increment in the lower 32 bits. 0: none. */
 typedef uint64_t cluster_time;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "engine/internal.h"
-#include "engine/usable.h"
+#include "engine/rules/usable.h"
 
 /*
  * While everything is compared there is a reason not to believe records, whatever brings us here; and so

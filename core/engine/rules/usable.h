@@ -1,6 +1,6 @@
 /* usable.h - whether a vector may go into a collection. Pure. */
-#ifndef LOCKSTEP_ENGINE_USABLE_H
-#define LOCKSTEP_ENGINE_USABLE_H
+#ifndef LOCKSTEP_ENGINE_RULES_USABLE_H
+#define LOCKSTEP_ENGINE_RULES_USABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

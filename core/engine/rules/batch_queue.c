@@ -1,5 +1,5 @@
 /* batch_queue.c - an intrusive doubly linked list with two limits. */
-#include "engine/batch_queue.h"
+#include "engine/rules/batch_queue.h"
 
 void batch_queue_init(struct batch_queue *batch_queue, size_t max_in_flight, size_t max_items)
 {

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "engine/internal.h"
-#include "engine/usable.h"
+#include "engine/rules/usable.h"
 
 static void reads_back(struct engine *e, struct batch *batch, struct req *req)
 {

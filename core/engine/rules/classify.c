@@ -1,5 +1,5 @@
 /* classify.c - the one place that compares what is wanted with what is there. */
-#include "engine/classify.h"
+#include "engine/rules/classify.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* watermark.c - a doubly linked list of marks, the oldest at the head; a released mark is folded into its
  * successor. */
-#include "engine/watermark.h"
+#include "engine/rules/watermark.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  *
  * Pure data: no BSON, no rule on when an entry changes.
  */
-#include "engine/record.h"
+#include "model/record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * Nagle's idea: while fewer than `max_in_flight` requests are out, what waits goes at once; what comes
  * meanwhile gathers, up to `max_items` a request. A thing is in at most one lane at a time.
  */
-#ifndef LOCKSTEP_ENGINE_BATCH_QUEUE_H
-#define LOCKSTEP_ENGINE_BATCH_QUEUE_H
+#ifndef LOCKSTEP_ENGINE_RULES_BATCH_QUEUE_H
+#define LOCKSTEP_ENGINE_RULES_BATCH_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>

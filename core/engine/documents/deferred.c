@@ -6,7 +6,7 @@
 #include <limits.h>
 
 #include "engine/internal.h"
-#include "engine/retry.h"
+#include "engine/rules/retry.h"
 
 #define TRIES_AT_ONCE 3
 

@@ -1,11 +1,11 @@
 /* classify.h - what has to be done so that a point says what its document says. Pure. */
-#ifndef LOCKSTEP_ENGINE_CLASSIFY_H
-#define LOCKSTEP_ENGINE_CLASSIFY_H
+#ifndef LOCKSTEP_ENGINE_RULES_CLASSIFY_H
+#define LOCKSTEP_ENGINE_RULES_CLASSIFY_H
 
 #include <stdbool.h>
 
-#include "engine/ports.h"
-#include "engine/record.h"
+#include "model/record.h"
+#include "ports/ports.h"
 
 enum action {
     ACTION_NONE,    /* the point is right */

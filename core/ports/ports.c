@@ -3,7 +3,7 @@
  *
  * It knows who owns which member (the comments in ports.h) and nothing of what requests mean.
  */
-#include "engine/ports.h"
+#include "ports/ports.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
  * before which nothing is held. Runs of released positions are folded into one, so memory follows what is
  * held.
  */
-#ifndef LOCKSTEP_ENGINE_WATERMARK_H
-#define LOCKSTEP_ENGINE_WATERMARK_H
+#ifndef LOCKSTEP_ENGINE_RULES_WATERMARK_H
+#define LOCKSTEP_ENGINE_RULES_WATERMARK_H
 
 #include <stdbool.h>
 #include <stddef.h>

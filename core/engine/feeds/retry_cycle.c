@@ -1,8 +1,8 @@
 /*
- * worker.c - the cycle: comes back to entries that are due (pending, stale, failed and their time has come)
- * and that nobody holds in memory; every interval, when a nextRetryAt has come, and when a provider is well
- * again. Once an interval it also looks for records whose overallStatus is not what their entries make: an
- * application wrote that, and no event tells of updates of nothing but records.
+ * retry_cycle.c - the cycle: comes back to entries that are due (pending, stale, failed and their time has
+ * come) and that nobody holds in memory; every interval, when a nextRetryAt has come, and when a provider is
+ * well again. Once an interval it also looks for records whose overallStatus is not what their entries make:
+ * an application wrote that, and no event tells of updates of nothing but records.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* usable.c - see usable.h. */
-#include "engine/usable.h"
+#include "engine/rules/usable.h"
 
 #include <math.h>
 

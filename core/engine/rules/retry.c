@@ -1,5 +1,5 @@
 /* retry.c - the failure rules of the contract, section 4, in one place. */
-#include "engine/retry.h"
+#include "engine/rules/retry.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* point_lock.c - a chained hash table of the tickets that have their turn, each with the list of those behind
  * it.
  */
-#include "engine/point_lock.h"
+#include "engine/rules/point_lock.h"
 
 #include <stdint.h>
 #include <stdlib.h>

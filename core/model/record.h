@@ -3,8 +3,8 @@
  *
  * Pure data. The store adapter turns it into BSON and back; the rules for what goes in are the engine's.
  */
-#ifndef LOCKSTEP_ENGINE_RECORD_H
-#define LOCKSTEP_ENGINE_RECORD_H
+#ifndef LOCKSTEP_MODEL_RECORD_H
+#define LOCKSTEP_MODEL_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>

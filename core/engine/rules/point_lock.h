@@ -4,13 +4,13 @@
  * Two documents can come to the same point (deleted and created again, an id moved or held twice), so writes
  * are put in order by (collection, point id), not by document.
  */
-#ifndef LOCKSTEP_ENGINE_POINT_LOCK_H
-#define LOCKSTEP_ENGINE_POINT_LOCK_H
+#ifndef LOCKSTEP_ENGINE_RULES_POINT_LOCK_H
+#define LOCKSTEP_ENGINE_RULES_POINT_LOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "engine/record.h"
+#include "model/record.h"
 
 /* Embedded in whatever takes turns; zero it before first use. It must stay where it is while it has or waits
  * for a turn. */

@@ -1,5 +1,5 @@
 /* circuit.c - see circuit.h. */
-#include "engine/circuit.h"
+#include "engine/rules/circuit.h"
 
 void circuit_init(struct circuit *c, int64_t now_ms)
 {

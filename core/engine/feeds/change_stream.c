@@ -1,6 +1,6 @@
 /*
- * stream.c - follows the change stream: which documents its events name, how far its token may be saved, and
- * what happens when it breaks.
+ * change_stream.c - follows the change stream: which documents its events name, how far its token may be
+ * saved, and what happens when it breaks.
  */
 #include <stdio.h>
 #include <stdlib.h>

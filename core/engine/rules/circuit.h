@@ -4,8 +4,8 @@
  * Closed: ask. After a few failures in a row that are the provider's fault it opens: nothing is attempted but
  * a probe of its own, at growing intervals; when that succeeds it closes.
  */
-#ifndef LOCKSTEP_ENGINE_CIRCUIT_H
-#define LOCKSTEP_ENGINE_CIRCUIT_H
+#ifndef LOCKSTEP_ENGINE_RULES_CIRCUIT_H
+#define LOCKSTEP_ENGINE_RULES_CIRCUIT_H
 
 #include "engine/engine.h"
 

@@ -1,6 +1,6 @@
 /*
- * probes.c - looks at embedders and Qdrant collections with requests of their own: first at start, later when
- * a circuit is open. Documents are never used to find out whether a provider is up.
+ * health_probes.c - looks at embedders and Qdrant collections with requests of their own: first at start,
+ * later when a circuit is open. Documents are never used to find out whether a provider is up.
  *
  * While the source has no document, a Qdrant collection that is missing is not made: the source's name may be
  * a mistake. It is `absent`, its circuit stays open, which is no failure, and it is made when the first
