@@ -18,6 +18,8 @@ packages_tests=(
     clang-format=clang-format   # the check of the code's format
     patch=patch                 # the deliberate bugs that the simulation must see
     xz=xz-utils                 # make dist
+    gdb=gdb                     # the printers in tools/gdb
+    git=git                     # what tools/release refuses
 )
 
 # Prints those packages of the entries given as arguments that are not installed.
