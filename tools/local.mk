@@ -10,7 +10,7 @@ EXTRA_DIST += quickstart %D%/check-fast %D%/check-musl %D%/compile-commands %D%/
 help:
 	@printf '  %-28s%s\n' \
 	  'make' 'the program, here' \
-	  'make check' 'all tests; TESTS="test_ini tests/live/ids" for some' \
+	  'make check' 'all tests; TESTS="test_ini tests/scenario/ids.txt" for some' \
 	  'make check-fast' 'unit tests, checks of the sources, 500 simulated worlds: within a minute' \
 	  'make check-musl' 'does core/ compile with musl-gcc?' \
 	  'make compile_commands.json' 'for clangd and other tools, in the source folder' \
