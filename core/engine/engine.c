@@ -36,6 +36,8 @@ static void init_batch_queues(struct engine *e)
     const struct engine_config *config = e->config;
     batch_queue_init(&e->reads, 2, 128);
     batch_queue_init(&e->deferred, 0, 0);
+    batch_queue_init(&e->granted, 0, 0);
+    batch_queue_init(&e->settled, 0, 0);
     batch_queue_init(&e->records, 2, 256);
     batch_queue_init(&e->duplicates, 1, MOST_WITH_DUPLICATES);
     batch_queue_init(&e->tombstone_puts, 1, 256);
@@ -83,8 +85,9 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
     e->stream.heard_ms = NO_TIME;
     e->epochs.raised_ms = e->epochs.raised_wall_ms = e->epochs.another_wall_ms = NO_TIME;
     e->stream.broke_wall_ms = e->lag.unnamed_wall_ms = NO_TIME;
-    e->tombstones.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms = NO_TIME;
-    e->worker.rejects_wanted = true;
+    e->retry_wall_ms = e->tombstones.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms =
+        NO_TIME;
+    e->rejects_wanted = true;
     e->phase = PHASE_LEASE;
     return e;
 }
@@ -110,9 +113,25 @@ void engine_free(struct engine *e)
     free(e);
 }
 
+/* What documents need to know of all that is decided above them. */
+static void state_facts(struct engine *e)
+{
+    struct facts *facts = &e->facts;
+    facts->epoch = e->lease.epoch;
+    facts->lease_until_ms = e->lease.until_ms;
+    facts->clean_start = e->lease.clean_start;
+    facts->stream_notifies = e->stream.ever_opened && (e->stream.received.token || e->stream.received.at);
+    facts->compares = e->scan.verify_points && (e->scan.wanted || e->scan.running);
+    facts->swept = e->sweep.running ? e->sweep.left : 0;
+    facts->verify_until = e->stream.verify_until;
+    facts->another_epoch = epochs_another(e) ? e->epochs.found : 0;
+    facts->tombstone_keep_ms = e->config->index_timeout_ms + e->config->lease_ms;
+}
+
 void engine_handle(struct engine *e, struct req *req)
 {
     e->in_flight--;
+    state_facts(e);
     switch (req->kind) {
     case REQ_STREAM_OPEN:
     case REQ_STREAM_NEXT:
@@ -162,6 +181,7 @@ void engine_handle(struct engine *e, struct req *req)
         receive(e, req);
         break;
     }
+    documents_step(e);
     req_free(req);
 }
 
@@ -178,11 +198,11 @@ static bool one_round_done(const struct engine *e)
 {
     const struct engine_one_shot *one_shot = &e->config->one_shot;
     if (!epochs_known(e)) return false;
-    if (one_shot->on) return one_shot->scan && scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0;
+    if (one_shot->on) return one_shot->scan && scan_idle(e) && e->facts.scan > 0 && e->docs_in_work == 0;
     bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
                     e->config->watch == WATCH_OFF || e->stream.quiet;
-    return scan_idle(e) && e->scan.generation > 0 && e->docs_in_work == 0 && streamed &&
-           !e->tombstones.first && !e->worker.running && !e->worker.wanted;
+    return scan_idle(e) && e->facts.scan > 0 && e->docs_in_work == 0 && streamed && !e->tombstones.first &&
+           !e->worker.running && !e->worker.wanted;
 }
 
 static void drain(struct engine *e)
@@ -247,9 +267,11 @@ static int64_t next_time(struct engine *e)
 
 int64_t engine_run(struct engine *e)
 {
+    epochs_take_seen(e);
     start_run(e);
     circuits_run(e);
     epochs_run(e);
+    state_facts(e);
     if (e->phase == PHASE_RUN && e->config->once && one_round_done(e)) engine_stop(e);
     if (e->phase == PHASE_RUN && !e->config->one_shot.on) {
         stream_run(e);
@@ -263,6 +285,8 @@ int64_t engine_run(struct engine *e)
         load_shedding_run(e);
     }
     deferred_run(e);
+    state_facts(e);
+    documents_step(e);
     if (e->phase == PHASE_DRAIN) drain(e);
     if (!e->lease_lost) send_ready(e);
     if (e->phase == PHASE_DRAIN) drain(e);
@@ -407,6 +431,18 @@ static void snapshot_collection(const struct engine *e, const struct collection_
     s->held = c->held;
     s->queued = c->make.queued + c->look.queued + c->upsert.queued + c->del.queued;
     s->in_flight = c->make.in_flight + c->look.in_flight + c->upsert.in_flight + c->del.in_flight;
+}
+
+bool engine_compare(struct engine *e, const struct engine_compare *request)
+{
+    if (!compare_ask(e, request)) return false;
+    if (request->whole) epochs_forgive(e);
+    return true;
+}
+
+void engine_compare_stop(struct engine *e)
+{
+    compare_stop(e);
 }
 
 void engine_snapshot(const struct engine *e, struct engine_snapshot *out)

@@ -86,7 +86,7 @@ struct target {
     bool wrote;    /* something was written to Qdrant */
     bool looked;   /* the points were asked */
     bool failed;   /* settled without reaching what is wanted */
-    bool leaves;   /* only stale points are settled: see replicas_stale_points_only() */
+    bool leaves;   /* only stale points are settled: see owed_stale_points_only() */
     int64_t settled_ms;
     int rounds;    /* how often it went back to an earlier stage */
     float *vector; /* owned */
@@ -160,6 +160,7 @@ struct collection_state {
     float most;       /* likewise: the greatest number in a vector; 0: any */
     bool replicated, replicas_active;
     bool guarded;         /* the server knows update_filter: a write that it skips is invisible */
+    uint64_t epoch_seen;  /* the highest above the lease's that a point was seen with; 0: none */
     bool epochs_counted;  /* at least once under this lease */
     uint64_t epoch_clean; /* no point had an epoch above this one when they were counted last; 0: not known */
     int64_t last_warning_ms;
@@ -195,6 +196,21 @@ struct stream_position {
     cluster_time at;
 };
 
+/* What feeds and session have decided, for documents to read. */
+struct facts {
+    uint64_t epoch;            /* of the lease */
+    int64_t lease_until_ms;    /* the lease is ours until then */
+    bool clean_start;          /* the last lease holder gave it back, and left nothing unknown */
+    bool stream_notifies;      /* a change is heard of, or was, and will be again */
+    bool compares;             /* a scan compares everything with the points */
+    bool page_requested;       /* a scan has asked for a page */
+    uintptr_t scan;            /* the number of the scan that runs, or ran last */
+    uint64_t swept;            /* set of collections whose points a sweep has not gone through yet */
+    cluster_time verify_until; /* events up to here are replays from before this lease */
+    uint64_t another_epoch;    /* another installation writes points of this source with it; 0: none does */
+    int64_t tombstone_keep_ms; /* after so long no request of an earlier lease holder can be under way */
+};
+
 struct engine {
     const struct engine_config *config;
     struct ports ports;
@@ -218,6 +234,13 @@ struct engine {
         int64_t unnamed_wall_ms; /* the oldest that there was no room for; NO_TIME: none */
     } lag;
     struct batch_queue reads, records, duplicates, tombstone_puts, tombstone_drops, takeovers;
+    struct facts facts;
+    /* What documents have come to, for who is above them to take: */
+    struct batch_queue granted;        /* targets that were given a point lock */
+    struct batch_queue settled;        /* documents whose last target is settled */
+    uint64_t cycle_done, cycle_failed; /* documents of the retry cycle */
+    int64_t retry_wall_ms;             /* the earliest nextRetryAt that was written; NO_TIME: none */
+    bool rejects_wanted; /* a duplicate could not be made dirty: the next cycle looks at all rejected ones */
     struct batch_queue deferred; /* documents that go to another lane when their time has come: deferred.c */
 
     /*
@@ -281,10 +304,9 @@ struct engine {
     } stream;
 
     struct {
-        bool wanted, running, requested, verify_points, ended;
+        bool wanted, running, verify_points, ended;
         bool anew;                  /* from the first document, whatever `from` says */
         bool all;                   /* the one that runs began there, and looks at all */
-        uintptr_t generation;       /* a page of an earlier scan is not of this one */
         struct watermark watermark; /* of struct docid */
         struct docid *from;         /* the next page begins after it */
         int64_t next_ms;            /* poll mode: when to scan again */
@@ -346,11 +368,10 @@ struct engine {
 
     struct {
         bool running, requested, wanted, round_done;
-        bool rejects_wanted; /* the next cycle looks at the rejected, too: who they wait for may have gone */
-        bool rejected_too;   /* this one does */
-        bool compare_due;    /* it also looks for records that contradict themselves, */
-        bool compares;       /* and has come to that */
-        int64_t compare_ms;  /* monotonic: not again before */
+        bool rejected_too;                 /* this one does */
+        bool compare_due;                  /* it also looks for records that contradict themselves, */
+        bool compares;                     /* and has come to that */
+        int64_t compare_ms;                /* monotonic: not again before */
         int64_t asked_ms, compare_cost_ms; /* how long it took MongoDB so far */
         struct docid *from;
         int64_t next_ms;       /* monotonic: the next cycle */
@@ -415,6 +436,14 @@ static inline int64_t wall_ms(const struct engine *e)
 {
     return e->ports.clock.wall_ms(e->ports.clock.self);
 }
+static inline struct collection_state *collection_of(struct engine *e, const struct target *target)
+{
+    return &e->collections[target->collection];
+}
+static inline struct entry *entry_of(struct target *target)
+{
+    return &target->doc->after.entries[target->collection];
+}
 static inline uint64_t chance(struct engine *e)
 {
     return e->ports.clock.random(e->ports.clock.self);
@@ -433,6 +462,12 @@ void dirty_reason_add_key(struct dirty_reason *reason, const char *path);
 void dirty_reason_release(struct dirty_reason *reason);
 /* Frees it. What it holds stays held. */
 void dirty_reason_fini(struct dirty_reason *reason);
+/* After so long a record that was refused is tried again. */
+#define REFUSED_AGAIN_MS 300000
+/* The time of the tombstone that brings the document here is over. */
+bool tombstone_is_due(const struct engine *e, const struct dirty_reason *reason);
+/* No tombstone that was put by a right clock is due later than this. */
+int64_t tombstone_latest_due(const struct engine *e);
 
 /* ---- document_table.c ---- */
 bool document_table_init(struct engine *e);
@@ -465,13 +500,16 @@ void document_table_drop_all(struct engine *e);
 /* Frees what the work on a document brought along; its reasons stay. */
 void document_drop_contents(struct engine *e, struct document *doc);
 
+/* A new document in the map; NULL when memory is out. */
+struct document *document_new(struct engine *e, const struct docid *id);
+/* One that the retry cycle brought here is done with. */
+void document_cycle_done(struct engine *e, bool failed);
+
 /* ---- document.c ---- */
 /* The contents of a document are here (taken from `src`); starts its parts. */
 void document_begin(struct engine *e, struct document *doc, struct source_document *src);
-/* A point made of this business id was freed or changed its owner. */
-void document_add_freed(struct engine *e, struct document *doc, const char *key);
-/* A part of it was settled. */
-void document_target_settled(struct engine *e, struct document *doc);
+/* Goes on with targets that were given a point lock, and documents whose targets are all settled. */
+void documents_step(struct engine *e);
 /* Results of the document lanes. */
 void document_duplicates_known(struct engine *e, struct document *doc);
 void document_tombstone_written(struct engine *e, struct document *doc);
@@ -496,28 +534,28 @@ bool owed_add(struct owed_points *list, size_t collection, const char *id);
 bool owed_add_all(struct owed_points *list, const struct owed_points *more);
 /* An acknowledged write or delete of it, or all replicas show that there is none. */
 void owed_done(struct owed_points *list, size_t collection, const char *id);
-
-/* ---- replicas.c ---- */
 /* The point is right on the replica that was read, and only an acknowledged write says that all have it. */
-bool replicas_want_write(const struct engine *e, const struct target *target, const struct stamp *own);
+bool owed_want_write(const struct engine *e, const struct target *target, const struct stamp *own);
 /* What is to be done about a stale point that the replica which was read does not show as this document's. */
 enum stale_verdict {
     STALE_GONE,
     STALE_DELETE, /* a replica may have it all the same */
     STALE_UNKNOWN /* that cannot be told now; `err` says why */
 };
-enum stale_verdict replicas_judge_stale(struct target *target, const char *stale_point,
-                                        const struct stamp *seen, struct lks_err *err);
+enum stale_verdict owed_judge_stale(struct target *target, const char *stale_point, const struct stamp *seen,
+                                    struct lks_err *err);
 /* The point that the record names, if it is not the one that is wanted, may be on some replica still. False
  * when memory is out. */
-bool replicas_owe_former(const struct engine *e, struct target *target);
+bool owed_add_former(const struct engine *e, struct target *target);
 /* Only a tombstone that is owed something brings us here, and the record says that somebody comes anyway, or
  * that nobody can do anything about its own point. */
-bool replicas_leave(const struct target *target);
+bool owed_leave(const struct target *target);
 /* So it is, but it owes points that are not its own: those alone are settled, nothing is embedded. */
-bool replicas_stale_points_only(const struct target *target);
+bool owed_stale_points_only(const struct target *target);
 /* Its look has to ask all replicas. */
-bool replicas_compare(const struct engine *e, const struct target *target);
+bool owed_ask_all(const struct engine *e, const struct target *target);
+
+/* ---- replicas.c ---- */
 /* They could not be asked: the scan that runs proves nothing for this collection. */
 void replicas_unasked(struct engine *e, size_t collection);
 /* An ensure came back. */
@@ -543,6 +581,8 @@ void duplicate_id_not_dirty(struct engine *e, struct dirty_reason *reason);
  * again. */
 void duplicate_ids_recheck(struct engine *e, const struct document *doc, const char *key);
 void duplicate_ids_fini(struct engine *e);
+/* A point made of this business id was freed or changed its owner. */
+void document_add_freed(struct engine *e, struct document *doc, const char *key);
 
 /* ---- refused.c ---- */
 /* The document's record can be written nowhere, and a tombstone says so; or that is over. */
@@ -575,13 +615,22 @@ void target_deleted(struct engine *e, struct target *target);
 /* It waits to delete a stale point: that is looked at once more before. */
 void target_stale_again(struct engine *e, struct target *target);
 void target_taken_over(struct engine *e, struct target *target);
+/* It has the point lock it waited for. */
+void target_point_lock_granted(struct engine *e, struct target *target);
+
+/* ---- target_outcome.c ---- */
+void target_settled(struct engine *e, struct target *target);
+void target_synced(struct engine *e, struct target *target);
+void target_leave_to_another(struct engine *e, struct target *target, const char *what);
+void entry_clear_hashes(struct entry *entry);
+void target_release_point_lock(struct engine *e, struct target *target);
+/* One target less is open. */
+void document_count_settled(struct engine *e, struct document *doc);
 void target_failed(struct engine *e, struct target *target, const struct lks_err *err);
 /* The same of a write or delete; `unknown`: it may have been done. */
 void target_not_written(struct engine *e, struct target *target, const struct lks_err *err, bool unknown);
 /* Writes it down as waiting; the worker comes back to it. */
 void target_defer(struct engine *e, struct target *target);
-/* It has the turn it waited for. */
-void target_point_lock_granted(struct engine *e, struct target *target);
 void target_fini(struct engine *e, struct target *target);
 
 /* ---- own_point.c ---- */
@@ -601,6 +650,13 @@ const char *target_former_point(const struct target *target, const struct stamp 
 void vector_drop(struct engine *e, struct target *target);
 void target_note_point(struct target *target, const struct stamp *own);
 bool target_needs_stamp(const struct engine *e, const struct target *target, const struct stamp *own);
+/* A point was seen, with an epoch above the lease's perhaps. */
+void epoch_seen(struct engine *e, size_t collection, const struct stamp *seen);
+/* Another installation's point: what we write to it is skipped. */
+bool target_kept_out(const struct engine *e, const struct target *target, const struct stamp *point);
+/* While another installation writes: what an event tells of, or a person asks for, is deleted all the same,
+ * unless the other wrote it last. */
+bool target_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point);
 
 /* ---- send.c ---- */
 void submit(struct engine *e, const struct port *port, struct req *req);
@@ -622,19 +678,12 @@ void epochs_run(struct engine *e);
 void epochs_handle(struct engine *e, struct req *req);
 /* The lease was taken; `floor` as in the request. */
 void epochs_begin(struct engine *e, uint64_t floor);
-/* A point was seen. An epoch above the lease's is a reason to count. */
-void epochs_note(struct engine *e, size_t collection, const struct stamp *seen);
+/* Points were seen with an epoch above the lease's: a reason to count. */
+void epochs_take_seen(struct engine *e);
 /* Nothing is written or deleted until it is known what a higher epoch means. */
 bool epochs_hold(const struct engine *e);
 /* Another installation writes points of our source. */
 bool epochs_another(const struct engine *e);
-/* Another installation's point: what we write to it is skipped. */
-bool epochs_kept_out(const struct engine *e, size_t collection, const struct stamp *point);
-/* While another installation writes: what an event tells of, or a person asks for, is deleted all the same,
- * unless the other wrote it last. */
-bool epochs_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point);
-/* What the part is to do is left to the other installation; it fails, saying `what`. */
-void epochs_leave(struct engine *e, struct target *target, const char *what);
 /* A person asks for a repair: another installation is taken for gone. */
 void epochs_forgive(struct engine *e);
 /* Every collection that is well was counted under this lease, and nothing is open. */
@@ -663,13 +712,18 @@ void stream_handle(struct engine *e, struct req *req);
 int64_t stream_lag_ms(const struct engine *e);
 void scan_run(struct engine *e);
 void scan_handle(struct engine *e, struct req *req);
-/* Begins a scan from the start (or, already running, adds doubt and sweep to it and begins again). */
-void scan_start(struct engine *e, bool verify_points);
-bool scan_idle(const struct engine *e);
-/* Documents a second, lately; -1: not known yet. */
 /* What the scan that runs is about: that of engine_compare(), of the one-shot run, or nothing in particular.
  */
 struct engine_compare scan_request(const struct engine *e);
+/* Begins a scan from the start (or, already running, adds doubt and sweep to it and begins again). */
+void scan_start(struct engine *e, bool verify_points);
+bool scan_idle(const struct engine *e);
+/* A person asks for a comparison; false: there is one already. */
+bool compare_ask(struct engine *e, const struct engine_compare *request);
+void compare_stop(struct engine *e);
+/* Begins when no other scan is at work, and is over when all it found is put right. */
+void compare_run(struct engine *e);
+/* Documents a second, lately; -1: not known yet. */
 double scan_rate(const struct engine *e);
 void sweep_begin(struct engine *e);
 /* A collection's deletes are held. */
@@ -686,23 +740,11 @@ void sweep_records_run(struct engine *e);
 bool sweep_records_back(struct engine *e, struct req *req);
 void worker_run(struct engine *e);
 void worker_handle(struct engine *e, struct req *req);
-void worker_document_done(struct engine *e, bool failed);
-/* Somebody who waits for a business id could not be marked; the record says so, and the next cycle comes by.
- */
-void worker_want_rejected(struct engine *e);
-/* A failed entry was written that is due at this wall-clock time. */
-void worker_note_retry(struct engine *e, int64_t wall);
-/* After so long a record that was refused is tried again. */
-#define REFUSED_AGAIN_MS 300000
-/* After so long no request of an earlier writer can be under way any more. */
-int64_t tombstone_keep_ms(const struct engine *e);
 /* One that is due then was put. */
 void tombstones_note(struct engine *e, int64_t due_ms);
 /* One is sent that is put since then. */
 void tombstones_sent(struct engine *e, int64_t since_ms);
 void tombstones_begin(struct engine *e);
-/* The time of the tombstone that brings the document here is over. */
-bool tombstone_is_due(const struct engine *e, const struct dirty_reason *reason);
 void tombstones_run(struct engine *e);
 void tombstones_handle(struct engine *e, struct req *req);
 void count_check_begin(struct engine *e);

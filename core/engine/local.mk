@@ -19,13 +19,15 @@ libengine_la_SOURCES = \
 	%D%/documents/own_point.c \
 	%D%/documents/refused.c \
 	%D%/documents/target.c \
+	%D%/documents/target_outcome.c \
 	%D%/feeds/change_stream.c \
 	%D%/feeds/count_check.c \
 	%D%/feeds/health_probes.c \
-	%D%/feeds/lag.c \
+	%D%/documents/lag.c \
 	%D%/feeds/replicas.c \
 	%D%/feeds/retry_cycle.c \
 	%D%/feeds/scan.c \
+	%D%/feeds/scan_request.c \
 	%D%/feeds/sweep.c \
 	%D%/feeds/sweep_records.c \
 	%D%/feeds/tombstones.c \

@@ -103,3 +103,13 @@ void dirty_reason_release(struct dirty_reason *reason)
     for (struct hold *h = reason->holds; h; h = h->next) watermark_release(h->entry);
     dirty_reason_fini(reason);
 }
+
+int64_t tombstone_latest_due(const struct engine *e)
+{
+    return wall_ms(e) + 2 * e->facts.tombstone_keep_ms + REFUSED_AGAIN_MS;
+}
+
+bool tombstone_is_due(const struct engine *e, const struct dirty_reason *reason)
+{
+    return reason->tombstone_due_ms <= wall_ms(e) || reason->tombstone_due_ms > tombstone_latest_due(e);
+}

@@ -39,26 +39,22 @@ void document_begin(struct engine *e, struct document *doc, struct source_docume
     for (size_t i = 0; i < e->collection_count; i++) {
         struct target *target = &doc->targets[i];
         bool left_out = doc->work.names_only || (doc->work.only && !(doc->work.only >> i & 1));
-        if (!doc->gone && (left_out || (replicas_leave(target) && !refused_is(e, doc))))
-            document_target_settled(e, doc);
+        if (!doc->gone && (left_out || (owed_leave(target) && !refused_is(e, doc))))
+            document_count_settled(e, doc);
         else
             target_start(e, target);
     }
-    document_target_settled(e, doc);
+    document_count_settled(e, doc);
 }
 
-void document_add_freed(struct engine *e, struct document *doc, const char *key)
+struct document *document_adopt(struct engine *e, struct source_document *src, struct dirty_reason *reason)
 {
-    if (!key) return;
-    for (size_t i = 0; i < doc->freed_count; i++)
-        if (strcmp(doc->freed[i], key) == 0) return;
-    char **freed = realloc(doc->freed, (doc->freed_count + 1) * sizeof *freed);
-    if (freed) doc->freed = freed;
-    char *copy = freed ? strdup(key) : NULL;
-    if (copy)
-        freed[doc->freed_count++] = copy;
-    else
-        worker_want_rejected(e); /* whoever waits for it is among them */
+    struct document *doc = document_new(e, src->id);
+    if (!doc) return NULL;
+    dirty_reason_move(&doc->work, reason);
+    doc->scan = e->facts.scan;
+    document_begin(e, doc, src);
+    return doc;
 }
 
 static bool any_failed(const struct engine *e, const struct document *doc)
@@ -134,7 +130,7 @@ static void finish(struct engine *e, struct document *doc)
     if (doc->gone || key_of(e, doc) || (!doc->work.only && !names_only))
         duplicate_ids_recheck(e, doc, key_of(e, doc));
     bool scanned = doc->work.scanned;
-    if (doc->work.cycle) worker_document_done(e, any_failed(e, doc));
+    if (doc->work.cycle) document_cycle_done(e, any_failed(e, doc));
     if (!names_only) lag_document_done(e, doc);
     document_drop_contents(e, doc);
     dirty_reason_release(&doc->work);
@@ -246,15 +242,25 @@ static void settle(struct engine *e, struct document *doc)
     }
 }
 
-void document_target_settled(struct engine *e, struct document *doc)
+/* All its targets are settled. */
+static void all_settled(struct engine *e, struct document *doc)
 {
-    if (--doc->targets_open > 0) return;
     if (doc->freed_count > 0) {
         doc->state = DOCUMENT_DUPLICATES;
         batch_queue_push(&e->duplicates, &doc->node);
     } else {
         settle(e, doc);
     }
+}
+
+void documents_step(struct engine *e)
+{
+    struct node *node;
+    do {
+        while ((node = batch_queue_pop(&e->granted)) != NULL)
+            target_point_lock_granted(e, (struct target *)node);
+        if ((node = batch_queue_pop(&e->settled)) != NULL) all_settled(e, (struct document *)node);
+    } while (node);
 }
 
 void document_duplicates_known(struct engine *e, struct document *doc)

@@ -50,7 +50,7 @@ static void map_grow(struct engine *e)
     e->bucket_count = count;
 }
 
-static struct document *document_new(struct engine *e, const struct docid *id)
+struct document *document_new(struct engine *e, const struct docid *id)
 {
     struct document *doc = calloc(1, sizeof *doc + e->collection_count * sizeof(struct target));
     if (!doc) return NULL;
@@ -156,7 +156,7 @@ void document_table_drop_queued(struct engine *e)
     for (struct node *node; (node = batch_queue_pop(&e->reads)) != NULL;) {
         struct document *doc = (struct document *)node;
         e->docs_in_work--;
-        if (doc->dirty.cycle) worker_document_done(e, true);
+        if (doc->dirty.cycle) document_cycle_done(e, true);
         if (doc->dirty.verify_points) e->unknown = true; /* who comes next has to doubt it as well */
         if (doc->listed) {
             dirty_reason_fini(&doc->dirty);
@@ -170,6 +170,12 @@ void document_table_drop_queued(struct engine *e)
 }
 
 /* ---- becoming dirty ---- */
+
+void document_cycle_done(struct engine *e, bool failed)
+{
+    e->cycle_done++;
+    e->cycle_failed += failed;
+}
 
 static void enqueue(struct engine *e, struct document *doc)
 {
@@ -236,7 +242,7 @@ void document_table_make_dirty(struct engine *e, struct watermark *until)
 void document_reading(struct engine *e, struct document *doc)
 {
     doc->state = DOCUMENT_READING;
-    doc->scan = e->scan.generation;
+    doc->scan = e->facts.scan;
     dirty_reason_move(&doc->work, &doc->dirty);
     doc->is_dirty = false;
 }
@@ -249,16 +255,6 @@ void document_unread(struct engine *e, struct document *doc)
     enqueue(e, doc);
 }
 
-struct document *document_adopt(struct engine *e, struct source_document *src, struct dirty_reason *reason)
-{
-    struct document *doc = document_new(e, src->id);
-    if (!doc) return NULL;
-    dirty_reason_move(&doc->work, reason);
-    doc->scan = e->scan.generation;
-    document_begin(e, doc, src);
-    return doc;
-}
-
 /* ---- and no longer ---- */
 
 void document_table_release(struct engine *e, struct document *doc, bool scanned)
@@ -268,7 +264,7 @@ void document_table_release(struct engine *e, struct document *doc, bool scanned
         return;
     }
     e->docs_in_work--;
-    if ((e->scan.requested && !scanned) || doc->listed) {
+    if ((e->facts.page_requested && !scanned) || doc->listed) {
         if (!doc->listed) {
             doc->listed = true;
             doc->linger_next = e->lingering;

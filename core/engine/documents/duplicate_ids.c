@@ -51,7 +51,7 @@ static void remember(struct engine *e, const struct document *doc, const char *k
 {
     if (e->duplicate_pair_count >= MOST_DUPLICATES) {
         duplicate_ids_fini(e);
-        worker_want_rejected(e);
+        e->rejects_wanted = true;
     }
     struct duplicate_pair *r = calloc(1, sizeof *r);
     if (r) {
@@ -64,7 +64,7 @@ static void remember(struct engine *e, const struct document *doc, const char *k
         }
     }
     if (!r) {
-        worker_want_rejected(e);
+        e->rejects_wanted = true;
         return;
     }
     struct duplicate_pair **bucket = bucket_of(e, doc->src.owner);
@@ -93,7 +93,7 @@ bool duplicate_id_refuse(struct target *target)
 void duplicate_id_not_dirty(struct engine *e, struct dirty_reason *reason)
 {
     dirty_reason_release(reason);
-    worker_want_rejected(e);
+    e->rejects_wanted = true;
 }
 
 void duplicate_id_lost(struct engine *e, const struct document *doc, const char *key)
@@ -120,4 +120,18 @@ void duplicate_ids_recheck(struct engine *e, const struct document *doc, const c
             duplicate_id_not_dirty(e, &reason); /* its record says that it failed */
         duplicate_pair_free(r);
     }
+}
+
+void document_add_freed(struct engine *e, struct document *doc, const char *key)
+{
+    if (!key) return;
+    for (size_t i = 0; i < doc->freed_count; i++)
+        if (strcmp(doc->freed[i], key) == 0) return;
+    char **freed = realloc(doc->freed, (doc->freed_count + 1) * sizeof *freed);
+    if (freed) doc->freed = freed;
+    char *copy = freed ? strdup(key) : NULL;
+    if (copy)
+        freed[doc->freed_count++] = copy;
+    else
+        e->rejects_wanted = true; /* whoever waits for it is among them */
 }

@@ -20,10 +20,8 @@
 bool target_verifies_point(struct engine *e, const struct target *target)
 {
     const struct document *doc = target->doc;
-    bool compares = e->scan.verify_points && (e->scan.wanted || e->scan.running);
-    bool sweeps = e->sweep.running && (e->sweep.left >> target->collection & 1);
-    return doc->work.verify_points || doc->gone || doc->src.contested || compares || sweeps ||
-           refused_is(e, doc) || epochs_another(e);
+    return doc->work.verify_points || doc->gone || doc->src.contested || e->facts.compares ||
+           (e->facts.swept >> target->collection & 1) || refused_is(e, doc) || e->facts.another_epoch;
 }
 
 bool vector_expected(const struct engine *e, const struct target *target)
@@ -32,7 +30,7 @@ bool vector_expected(const struct engine *e, const struct target *target)
     if (!target->wanted.point) return false;
     if (e->collections[target->collection].further) return true; /* which vectors it has is to be known */
     if (!before->present || strcmp(before->content_hash, target->wanted.content_hash) != 0) return false;
-    bool stamped = !e->lease.clean_start || before->status != SYNC_SYNCED;
+    bool stamped = !e->facts.clean_start || before->status != SYNC_SYNCED;
     return stamped || strcmp(before->payload_hash, target->wanted.payload_hash) != 0;
 }
 
@@ -104,5 +102,27 @@ bool target_needs_stamp(const struct engine *e, const struct target *target, con
     const struct entry *before = &target->doc->src.record.entries[target->collection];
     bool left = before->present && before->status != SYNC_SYNCED;
     if (!own || !own->ours) return false;
-    return (!e->lease.clean_start || left) && own->epoch < e->lease.epoch;
+    return (!e->facts.clean_start || left) && own->epoch < e->facts.epoch;
+}
+
+void epoch_seen(struct engine *e, size_t collection, const struct stamp *seen)
+{
+    struct collection_state *c = &e->collections[collection];
+    bool above = seen->ours && seen->epoch > e->facts.epoch && c->guarded;
+    if (above && now_ms(e) <= e->facts.lease_until_ms && seen->epoch > c->epoch_seen)
+        c->epoch_seen = seen->epoch;
+}
+
+bool target_kept_out(const struct engine *e, const struct target *target, const struct stamp *point)
+{
+    return e->facts.another_epoch && e->collections[target->collection].guarded && point->ours &&
+           point->epoch > e->facts.epoch;
+}
+
+bool target_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point)
+{
+    const struct dirty_reason *reason = &target->doc->work;
+    if (!e->facts.another_epoch) return true;
+    return (reason->happened_ms || reason->tombstone || reason->explicit_ask) &&
+           stale_point->epoch <= e->facts.epoch;
 }

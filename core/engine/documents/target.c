@@ -1,5 +1,5 @@
 /*
- * target.c - one document in one collection: which stage comes next, and what the record says in the end.
+ * target.c - one document in one collection: which stage comes next. How it ends is target_outcome.c's.
  *
  * Owns the contents of struct part. Decides by classify.c and retry.c; never talks to a port.
  */
@@ -11,178 +11,6 @@
 #include "engine/internal.h"
 
 #define MAX_ROUNDS 5 /* of going back a stage before it counts as a failure */
-
-static struct collection_state *collection_of(struct engine *e, const struct target *target)
-{
-    return &e->collections[target->collection];
-}
-
-static struct entry *entry_of(struct target *target)
-{
-    return &target->doc->after.entries[target->collection];
-}
-
-static void release_point_lock(struct engine *e, struct target *target)
-{
-    if (!target->point_lock.has && !target->point_lock.waits) return;
-    struct point_lock *next = point_lock_release(&e->point_locks, &target->point_lock);
-    if (!next) return;
-    target_point_lock_granted(e, (struct target *)((char *)next - offsetof(struct target, point_lock)));
-}
-
-void target_fini(struct engine *e, struct target *target)
-{
-    batch_queue_remove(&target->node);
-    release_point_lock(e, target);
-    made_fini(&target->made);
-    vector_drop(e, target);
-    docid_free(target->taken_over);
-    free(target->unconfirmed);
-    free(target->stale_points);
-    *target = (struct target){.doc = target->doc, .collection = target->collection, .stage = TARGET_SETTLED};
-}
-
-static void settled(struct engine *e, struct target *target)
-{
-    target->stage = TARGET_SETTLED;
-    target->settled_ms = now_ms(e);
-    release_point_lock(e, target);
-    vector_drop(e, target);
-    free(target->made.text);
-    target->made.text = NULL;
-    document_target_settled(e, target->doc);
-}
-
-/* ---- the ends ---- */
-
-static void clear_hashes(struct entry *entry)
-{
-    entry->content_hash[0] = entry->payload_hash[0] = entry->point_id[0] = '\0';
-}
-
-/*
- * The last holder did not end well: it may be paused with a record in its hands that was read when the
- * document was another. Its compare-and-set must miss, so whatever a change comes to leaves a trace. (Scans
- * follow no change, and duplicates only one of another document, which matters if it is replayed.)
- */
-static bool must_leave_trace(const struct engine *e, const struct document *doc)
-{
-    bool replayed = doc->work.after && doc->work.after <= e->stream.verify_until;
-    return !e->lease.clean_start && !doc->work.scanned && (!doc->work.duplicate_pair || replayed);
-}
-
-/*
- * What is not synced leaves one after every change, and after a scan that compares, which may come by a
- * change that nobody told of: a holder that was paused may have a later attempt's record in its hands, and
- * who came in between may have ended well without a look at this document.
- */
-static bool unsynced_leaves_trace(const struct engine *e, const struct document *doc)
-{
-    return doc->work.happened_ms || (doc->work.verify_points && !doc->work.duplicate_pair) ||
-           must_leave_trace(e, doc);
-}
-
-static void settle_synced(struct engine *e, struct target *target)
-{
-    struct collection_state *c = collection_of(e, target);
-    struct entry *entry = entry_of(target);
-    if (target->doc->gone) {
-        settled(e, target);
-        return;
-    }
-    const struct entry *before = &target->doc->src.record.entries[target->collection];
-    bool as_before = !target->wrote && before->present && before->status == SYNC_SYNCED;
-    if (target->wanted.point) {
-        as_before = as_before && strcmp(before->content_hash, target->wanted.content_hash) == 0 &&
-                    strcmp(before->payload_hash, target->wanted.payload_hash) == 0 &&
-                    strcmp(before->point_id, target->wanted.point_id) == 0;
-        memcpy(entry->content_hash, target->made.content_hash, sizeof entry->content_hash);
-        memcpy(entry->payload_hash, target->made.payload_hash, sizeof entry->payload_hash);
-        memcpy(entry->point_id, target->made.point_id, sizeof entry->point_id);
-        owed_done(&target->doc->work.owed, target->collection, target->made.point_id);
-    } else {
-        as_before = as_before && !before->point_id[0];
-        clear_hashes(entry);
-    }
-    if (target->doc->work.verify_points && must_leave_trace(e, target->doc)) as_before = false;
-    if (as_before) {
-        c->stats.unchanged++;
-    } else {
-        entry->present = true;
-        entry->status = SYNC_SYNCED;
-        entry->retry_count = 0;
-        entry->next_retry_ms = NO_TIME;
-        entry->last_synced_ms = entry->last_attempt_ms = wall_ms(e);
-        entry_set_error(entry, LKS_E_OK, NULL);
-        if (target->embedded || (target->wanted.point && entry->vector_version == 0)) entry_add_vector(entry);
-    }
-    settled(e, target);
-}
-
-static void warn_of_failure(struct engine *e, struct target *target, const struct lks_err *err)
-{
-    struct collection_state *c = collection_of(e, target);
-    int64_t now = now_ms(e);
-    bool quiet = c->last_warning_ms &&
-                 now - c->last_warning_ms < 1000; /* a batch that fails is one line, not a hundred */
-    if (!quiet) c->last_warning_ms = now;
-    LOG_WITH(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "a document could not be synced",
-             LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
-             LOG_STR("doc", target->doc->json), LOG_STR("code", lks_code_name(err->code)),
-             LOG_STR("error", err->text));
-}
-
-void target_failed(struct engine *e, struct target *target, const struct lks_err *err)
-{
-    struct collection_state *c = collection_of(e, target);
-    struct entry *entry = entry_of(target);
-    target->failed = true;
-    c->stats.failed++;
-    if (target->doc->gone) { /* its tombstone remembers */
-        warn_of_failure(e, target, err);
-        settled(e, target);
-        return;
-    }
-    bool waits_as_before = retry_kind_of(err->code) == RETRY_ON_CHANGE && entry->status == SYNC_FAILED &&
-                           entry->error == err->code && entry->last_error &&
-                           strcmp(entry->last_error, err->text) == 0 && entry->next_retry_ms == NO_TIME;
-    if (waits_as_before && !target->wrote && !target->doc->work.explicit_ask &&
-        !unsynced_leaves_trace(e, target->doc)) {
-        settled(e, target);
-        return;
-    }
-    warn_of_failure(e, target, err);
-    entry->present = true;
-    entry->status = SYNC_FAILED;
-    if (!lks_err_of_provider(err)) entry_add_attempt(entry); /* a refused key is none of the document's */
-    entry->last_attempt_ms = wall_ms(e);
-    entry_set_error(entry, err->code, err->text);
-    int64_t delay =
-        retry_next_ms(&e->config->retry, err->code, entry->retry_count, err->retry_after_ms, chance(e));
-    entry->next_retry_ms = delay < 0 ? NO_TIME : entry->last_attempt_ms + delay;
-    if (delay >= 0) worker_note_retry(e, entry->next_retry_ms);
-    settled(e, target);
-}
-
-void target_defer(struct engine *e, struct target *target)
-{
-    struct collection_state *c = collection_of(e, target);
-    struct entry *entry = entry_of(target);
-    target->failed = true;
-    c->deferred = true;
-    c->stats.deferred++;
-    if (!target->doc->gone) {
-        entry->status = entry->last_synced_ms != NO_TIME || entry->point_id[0] ? SYNC_STALE : SYNC_PENDING;
-        entry->present = true;
-        entry->next_retry_ms = NO_TIME;
-        /* A duplicates, too: it may have owned its business id when it was put aside. */
-        if (target->doc->work.verify_points || unsynced_leaves_trace(e, target->doc))
-            entry->last_attempt_ms = wall_ms(e);
-    }
-    settled(e, target);
-}
-
-/* ---- on the way ---- */
 
 /* The lane of the stage it is in. */
 static struct batch_queue *batch_queue_of(struct engine *e, struct target *target)
@@ -239,9 +67,8 @@ void target_point_lock_granted(struct engine *e, struct target *target)
  */
 static void note_write(struct engine *e, struct target *target)
 {
-    bool notifies = e->stream.ever_opened &&
-                    (e->stream.received.token || e->stream.received.at); /* or did, and goes on there */
-    if (!notifies && !target->doc->work.scanned) collection_of(e, target)->known_empty = false;
+    if (!e->facts.stream_notifies && !target->doc->work.scanned)
+        collection_of(e, target)->known_empty = false;
 }
 
 /* To a stage that reads or writes this point: in its turn. */
@@ -263,22 +90,23 @@ static void fail_or_leave(struct engine *e, struct target *target, const struct 
         return;
     }
     target->failed = true;
-    settled(e, target);
+    target_settled(e, target);
 }
 
 static void next_stale_point(struct engine *e, struct target *target)
 {
-    release_point_lock(e, target);
+    target_release_point_lock(e, target);
     if (target->stale_count > 0) {
         with_point_lock(e, target, TARGET_STALE_LOOK, target->stale_points[target->stale_count - 1]);
         return;
     }
     if (!target->doc->gone && (target->made.kind == MADE_FAILED || target->leaves)) {
-        if (strcmp(entry_of(target)->point_id, target->made.point_id) != 0) clear_hashes(entry_of(target));
+        if (strcmp(entry_of(target)->point_id, target->made.point_id) != 0)
+            entry_clear_hashes(entry_of(target));
         fail_or_leave(e, target, target->made.err);
         return;
     }
-    settle_synced(e, target);
+    target_synced(e, target);
 }
 
 static bool add_stale_point(struct target *target, const char *point_id)
@@ -404,7 +232,7 @@ static void decide(struct engine *e, struct target *target)
 void target_start(struct engine *e, struct target *target)
 {
     target->failed = target->wrote = target->embedded = false;
-    target->leaves = replicas_stale_points_only(target) && !refused_is(e, target->doc);
+    target->leaves = owed_stale_points_only(target) && !refused_is(e, target->doc);
     target->twin[0] = '\0';
     target->stage = TARGET_MAKE;
     if (entry_of(target)->status == SYNC_FAILED && entry_of(target)->present)
@@ -439,8 +267,8 @@ static bool needs_takeover(const struct target *target, const char *stale_point)
 
 static void delete_stale_point(struct engine *e, struct target *target, const struct stamp *stale_point)
 {
-    if (!epochs_may_delete(e, target, stale_point)) {
-        epochs_leave(e, target, "a point that no document of ours calls for is left");
+    if (!target_may_delete(e, target, stale_point)) {
+        target_leave_to_another(e, target, "a point that no document of ours calls for is left");
         return;
     }
     bool takeovers = needs_takeover(target, stale_point->point_id);
@@ -470,7 +298,7 @@ static void stale_point_looked(struct engine *e, struct target *target, const st
         return;
     }
     struct lks_err err;
-    switch (replicas_judge_stale(target, stale_point, seen, &err)) {
+    switch (owed_judge_stale(target, stale_point, seen, &err)) {
     case STALE_DELETE:
         if (seen) document_add_freed(e, target->doc, seen->key);
         target->blind = true;
@@ -527,7 +355,7 @@ static void take_over(struct engine *e, struct target *target, const struct stam
 
 static bool must_write(const struct engine *e, const struct target *target, const struct stamp *own)
 {
-    return target_needs_stamp(e, target, own) || replicas_want_write(e, target, own);
+    return target_needs_stamp(e, target, own) || owed_want_write(e, target, own);
 }
 
 /* What has to follow from what its point says now; `twin`: a point under another id with the wanted content.
@@ -542,8 +370,8 @@ static void own_looked(struct engine *e, struct target *target, const struct sta
     bool takes_over = classify_takes_over(&target->wanted, own);
     enum action action = force ? ACTION_EMBED : classify_by_stamp(&target->wanted, own);
     if (action == ACTION_NONE && !takes_over && must_write(e, target, own)) action = ACTION_PAYLOAD;
-    if (own && action != ACTION_NONE && epochs_kept_out(e, target->collection, own)) {
-        epochs_leave(e, target, "its point stays as the other wrote it");
+    if (own && action != ACTION_NONE && target_kept_out(e, target, own)) {
+        target_leave_to_another(e, target, "its point stays as the other wrote it");
         return;
     }
     if (action == ACTION_PAYLOAD && !target->vector) {
@@ -584,7 +412,7 @@ static bool add_owed(const struct engine *e, struct target *target)
 {
     const struct owed_points *owed = &target->doc->work.owed;
     size_t seen = target->stale_count;
-    if (!replicas_owe_former(e, target)) return false;
+    if (!owed_add_former(e, target)) return false;
     for (size_t i = 0; i < owed->count; i++) {
         const char *id = owed->items[i].id;
         bool other = owed->items[i].collection == target->collection &&
@@ -597,7 +425,7 @@ static bool add_owed(const struct engine *e, struct target *target)
 
 void target_looked(struct engine *e, struct target *target, const struct stamp *found, size_t count)
 {
-    for (size_t i = 0; i < count; i++) epochs_note(e, target->collection, &found[i]);
+    for (size_t i = 0; i < count; i++) epoch_seen(e, target->collection, &found[i]);
     if (target->stage == TARGET_FETCH) {
         own_looked(e, target, count ? found : NULL, NULL);
         return;
@@ -687,13 +515,37 @@ void target_written(struct engine *e, struct target *target)
     /* A reply that came after the lease's end proves nothing: another writer may have been there meanwhile.
      */
     bool verify_points =
-        now_ms(e) > e->lease.until_ms || epochs_another(e); /* nor does one that was skipped */
+        now_ms(e) > e->facts.lease_until_ms || e->facts.another_epoch; /* nor does one that was skipped */
     if (verify_points && target->rounds++ < MAX_ROUNDS)
         look(e, target);
-    else if (epochs_another(e))
-        epochs_leave(e, target, "its point is written over again and again");
+    else if (e->facts.another_epoch)
+        target_leave_to_another(e, target, "its point is written over again and again");
     else
         next_stale_point(e, target);
+}
+
+/*
+ * It is written down which point that was, before the record says that it failed: the document may be gone,
+ * or have another id, when somebody comes back, and the replica that is read then may not show it.
+ */
+void target_not_written(struct engine *e, struct target *target, const struct lks_err *err, bool unknown)
+{
+    bool deletes = target->stage == TARGET_STALE_DELETE;
+    const char *point_id = deletes ? target->stale_points[target->stale_count - 1] : target->made.point_id;
+    bool owes = unknown && e->collections[target->collection].replicated;
+    if (owes && owed_add(&target->doc->work.owed, target->collection, point_id) &&
+        (target->unconfirmed = malloc(sizeof *err))) {
+        *target->unconfirmed = *err;
+        docid_free(target->taken_over);
+        target->taken_over = docid_copy(target->doc->id);
+    }
+    if (!target->unconfirmed || !target->taken_over) {
+        target_failed(e, target, err);
+        return;
+    }
+    target->after_takeover = TARGET_SETTLED;
+    target->stage = TARGET_TAKEOVER;
+    batch_queue_push(&e->takeovers, &target->node);
 }
 
 void target_stale_again(struct engine *e, struct target *target)

@@ -13,14 +13,21 @@
 /* Looking for contradictions takes 2 % of the time at most. */
 #define COMPARE_PAUSE 49
 
-void worker_note_retry(struct engine *e, int64_t wall)
+static void note_retry(struct engine *e, int64_t wall)
 {
+    if (wall == NO_TIME) return;
     if (e->worker.retry_wall_ms == NO_TIME || wall < e->worker.retry_wall_ms) e->worker.retry_wall_ms = wall;
 }
 
-void worker_want_rejected(struct engine *e)
+/* What documents have come to since the last step. */
+static void take_results(struct engine *e)
 {
-    e->worker.rejects_wanted = true;
+    note_retry(e, e->retry_wall_ms);
+    e->retry_wall_ms = NO_TIME;
+    e->worker.open -= e->cycle_done < e->worker.open ? e->cycle_done : e->worker.open;
+    e->worker.processed += e->cycle_done;
+    e->worker.failed += e->cycle_failed;
+    e->cycle_done = e->cycle_failed = 0;
 }
 
 static bool batch_queues_idle(const struct collection_state *c)
@@ -69,8 +76,8 @@ static void begin(struct engine *e)
     docid_free(e->worker.from);
     e->worker.from = NULL;
     e->worker.round_done = !any;
-    e->worker.rejected_too = e->worker.rejects_wanted;
-    if (any) e->worker.rejects_wanted = false;
+    e->worker.rejected_too = e->rejects_wanted;
+    if (any) e->rejects_wanted = false;
     e->worker.compares = false;
     /* a scan comes by all records itself */
     e->worker.compare_due = now_ms(e) >= e->worker.compare_ms && !e->scan.wanted && !e->scan.running;
@@ -122,6 +129,7 @@ static void end(struct engine *e)
 void worker_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN) return;
+    take_results(e);
     if (!e->worker.running && due(e)) begin(e);
     if (!e->worker.running || e->worker.requested) return;
     if (e->worker.round_done && e->worker.compare_due) begin_comparing(e);
@@ -179,12 +187,5 @@ void worker_handle(struct engine *e, struct req *req)
     }
     e->worker.round_done = req->due.end || req->due.count == 0;
     if (e->worker.round_done && !req->due.contradicting && req->due.next_ms != NO_TIME)
-        worker_note_retry(e, req->due.next_ms);
-}
-
-void worker_document_done(struct engine *e, bool failed)
-{
-    if (e->worker.open) e->worker.open--;
-    e->worker.processed++;
-    if (failed) e->worker.failed++;
+        note_retry(e, req->due.next_ms);
 }

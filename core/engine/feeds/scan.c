@@ -19,79 +19,6 @@ void docid_position_free(void *position)
     docid_free(position);
 }
 
-bool scan_idle(const struct engine *e)
-{
-    return !e->scan.wanted && !e->scan.running && !e->sweep.running;
-}
-
-void scan_start(struct engine *e, bool verify_points)
-{
-    /* One that is under way begins anew: what it has passed was seen with less doubt, or before what made us
-     * doubt. */
-    for (size_t i = 0; i < e->collection_count; i++)
-        e->collections[i].known_empty = false;                              /* we have been at work */
-    if (e->compare.state == COMPARE_RUNS) e->compare.state = COMPARE_WAITS; /* this one is about everything */
-    e->scan.wanted = true;
-    e->scan.recent = e->scan.silent = false;
-    /* What was swept for is still to be found. */
-    e->scan.verify_points |= verify_points || (e->sweep.running && !e->sweep.recount);
-    e->scan.anew = true; /* a page may be under way that borrows the position */
-    e->scan.running = false;
-    e->sweep.running = false;
-    e->save.dirty = true;
-}
-
-struct engine_compare scan_request(const struct engine *e)
-{
-    const struct engine_one_shot *one_shot = &e->config->one_shot;
-    if (e->compare.state == COMPARE_RUNS) return e->compare.request;
-    return (struct engine_compare){.only = one_shot->only,
-                                   .force = one_shot->force,
-                                   .whole = one_shot->whole,
-                                   .allow_deletes = one_shot->allow_deletes};
-}
-
-bool engine_compare(struct engine *e, const struct engine_compare *request)
-{
-    if (e->compare.state != COMPARE_NONE) return false;
-    e->compare.state = COMPARE_WAITS;
-    e->compare.request = *request;
-    e->compare.partial = false;
-    if (request->allow_deletes) { /* those that are held need not wait until everything is compared */
-        e->sweep.allowed = true;
-        e->sweep.recount_ms = 0;
-    }
-    if (request->whole) epochs_forgive(e);
-    return true;
-}
-
-void engine_compare_stop(struct engine *e)
-{
-    if (e->compare.state == COMPARE_RUNS) {
-        e->scan.wanted = e->scan.running = e->scan.verify_points = e->scan.ended = false;
-        e->scan.anew = true; /* a page may be under way that borrows the position */
-        e->sweep.running = false;
-        e->save.dirty = true;
-    }
-    e->compare.state = COMPARE_NONE;
-    e->sweep.allowed = false;
-}
-
-/* Begins when no other scan is at work, and is over when all it found is put right. */
-static void compare_run(struct engine *e)
-{
-    if (!scan_idle(e) || e->scan.requested || e->sweep.requested) return;
-    if (!watermark_idle(&e->scan.watermark) || !watermark_idle(&e->sweep.watermark)) return;
-    if (e->compare.state == COMPARE_WAITS) {
-        scan_start(e, true);
-        e->compare.state = COMPARE_RUNS;
-    } else if (e->compare.state == COMPARE_RUNS) {
-        e->compare.state = COMPARE_NONE;
-        e->sweep.allowed = false;
-        e->compare.done++;
-    }
-}
-
 #define PACE_MS 20000
 
 /* The rate is that of the last 20 to 40 seconds. */
@@ -131,7 +58,7 @@ static void begin(struct engine *e)
     e->scan.recent = e->scan.recent && !e->scan.verify_points && !e->scan.from;
     e->scan.all = !e->scan.recent && !e->scan.from;
     if (!e->scan.recent) e->scan.full_ms = now_ms(e);
-    e->scan.generation++;
+    e->facts.scan++;
     e->save.dirty = true;
     replicas_scan_begins(e);
     LOG_WITH(e->scan.silent ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
@@ -146,14 +73,14 @@ static void next_page(struct engine *e)
     size_t space = limit > e->docs_in_work ? limit - e->docs_in_work : 0;
     size_t bytes = e->config->max_bytes > e->bytes_in_work ? e->config->max_bytes - e->bytes_in_work : 0;
     if ((space < PAGE_MIN_DOCS || bytes < e->config->max_bytes / 4) && e->docs_in_work > 0) return;
-    struct req *req = req_new(REQ_SCAN, (void *)(uintptr_t)e->scan.generation);
+    struct req *req = req_new(REQ_SCAN, (void *)(uintptr_t)e->facts.scan);
     if (!req) return;
     req->scan.from = e->scan.from;
     req->scan.max_docs = space < PAGE_DOCS ? (space ? space : 1) : PAGE_DOCS;
     req->scan.max_bytes = bytes ? bytes : 1;
     req->scan.after = e->stream.received.at; /* no older than what the stream has shown already */
     req->scan.recent_only = e->scan.recent;
-    e->scan.requested = true;
+    e->facts.page_requested = true;
     submit(e, &e->ports.source, req);
 }
 
@@ -188,8 +115,8 @@ static bool take_scanned(struct engine *e, struct source_document *src)
 
 static void page(struct engine *e, struct req *req)
 {
-    e->scan.requested = false;
-    bool current = (uintptr_t)req->context == e->scan.generation && e->scan.running && e->phase == PHASE_RUN;
+    e->facts.page_requested = false;
+    bool current = (uintptr_t)req->context == e->facts.scan && e->scan.running && e->phase == PHASE_RUN;
     if (req->err.code != LKS_E_OK) {
         mongo_failed(e, &req->err, "scan");
     } else if (current) {
@@ -226,7 +153,7 @@ static void end(struct engine *e)
     replicas_scan_ends(e, verify_points);
     if (e->scan.all) lag_scanned(e);
     /* What another installation writes has no document here. When it is gone everything is compared. */
-    if ((verify_points || (polls(e) && !swept_lately)) && !epochs_another(e)) sweep_begin(e);
+    if ((verify_points || (polls(e) && !swept_lately)) && !e->facts.another_epoch) sweep_begin(e);
 }
 
 void scan_run(struct engine *e)
@@ -240,16 +167,16 @@ void scan_run(struct engine *e)
     if (polls(e) && idle && e->compare.state != COMPARE_RUNS && !e->config->once &&
         now_ms(e) >= e->scan.next_ms) {
         e->scan.wanted = true;
-        e->scan.silent = e->scan.generation > 0;
+        e->scan.silent = e->facts.scan > 0;
         e->scan.recent =
-            e->config->poll_recent && e->scan.generation > 0 && now_ms(e) < e->scan.full_ms + FULL_SCAN_MS;
+            e->config->poll_recent && e->facts.scan > 0 && now_ms(e) < e->scan.full_ms + FULL_SCAN_MS;
     }
     /* The stream first, then the scan; and what an earlier scan began must be over, or its positions would
      * mix with ours. */
-    if (e->scan.wanted && followed && !e->scan.requested && !e->sweep.requested &&
+    if (e->scan.wanted && followed && !e->facts.page_requested && !e->sweep.requested &&
         watermark_idle(&e->scan.watermark))
         begin(e);
-    if (!e->scan.running || e->scan.requested || mongo_paused(e)) {
+    if (!e->scan.running || e->facts.page_requested || mongo_paused(e)) {
         sweep_run(e);
         return;
     }

@@ -119,9 +119,9 @@ static void recount_run(struct engine *e)
     bool waits = sweep_waits(e) && !e->scan.wanted && !e->scan.running;
     if (!sweep_holds(e) || now_ms(e) < e->sweep.recount_ms || e->config->once || e->config->one_shot.on)
         return;
-    if ((!scan_idle(e) && !waits) || epochs_another(e)) return;
-    if (e->scan.requested || e->sweep.requested || e->compare.state == COMPARE_RUNS || mongo_paused(e) ||
-        !watermark_idle(&e->sweep.watermark))
+    if ((!scan_idle(e) && !waits) || e->facts.another_epoch) return;
+    if (e->facts.page_requested || e->sweep.requested || e->compare.state == COMPARE_RUNS ||
+        mongo_paused(e) || !watermark_idle(&e->sweep.watermark))
         return;
     for (size_t i = 0; i < e->collection_count; i++)
         if (e->collections[i].held.orphans > 0 && circuit_closed(&e->collections[i].circuit)) held |= bit(i);
@@ -192,7 +192,7 @@ static void collection_done(struct engine *e, size_t collection)
     e->sweep.counted &= ~bit(collection);
     e->sweep.agreed &= ~bit(collection);
     if (e->sweep.left) return;
-    e->sweep.records = sweep_records_wanted(e);
+    e->sweep.records = sweep_records_wanted(e) && !sweep_holds(e);
     if (!e->sweep.records) sweep_end(e);
 }
 
@@ -335,7 +335,7 @@ static void points_back(struct engine *e, struct req *req)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        epochs_note(e, req->scroll.collection, &found[i]);
+        epoch_seen(e, req->scroll.collection, &found[i]);
         struct docid *id = NULL;
         if (found[i].ours && found[i].doc && !docid_read(found[i].doc, &id)) {
             free_page(e); /* memory is out: the same page again */

@@ -12,7 +12,7 @@
 
 bool sweep_records_wanted(const struct engine *e)
 {
-    return !e->sweep.partial && !scan_request(e).only && !sweep_holds(e);
+    return !e->sweep.partial && !scan_request(e).only;
 }
 
 void sweep_records_run(struct engine *e)

@@ -15,22 +15,6 @@
 #define ROUND_MS 500   /* from one round to the next, so that each has some */
 #define IDLE_MS 120000 /* to the next when none is due: an earlier lease holder may have put one late */
 
-int64_t tombstone_keep_ms(const struct engine *e)
-{
-    return e->config->index_timeout_ms + e->config->lease_ms;
-}
-
-/* No tombstone that was put by a right clock is due later than this. */
-static int64_t latest_due(const struct engine *e)
-{
-    return wall_ms(e) + 2 * tombstone_keep_ms(e) + REFUSED_AGAIN_MS;
-}
-
-bool tombstone_is_due(const struct engine *e, const struct dirty_reason *reason)
-{
-    return reason->tombstone_due_ms <= wall_ms(e) || reason->tombstone_due_ms > latest_due(e);
-}
-
 void tombstones_note(struct engine *e, int64_t due_ms)
 {
     if (e->tombstones.next_wall_ms == NO_TIME || due_ms < e->tombstones.next_wall_ms)
@@ -154,7 +138,7 @@ void tombstones_handle(struct engine *e, struct req *req)
         return;
     }
     bool far = req->tombstones.next_ms != NO_TIME &&
-               req->tombstones.next_ms > latest_due(e); /* a clock has jumped */
+               req->tombstones.next_ms > tombstone_latest_due(e); /* a clock has jumped */
     e->tombstones.next_wall_ms =
         e->tombstones.all || e->tombstones.refused || far ? wall_ms(e) : req->tombstones.next_ms;
     tombstones_note(e, wall_ms(e) + IDLE_MS);

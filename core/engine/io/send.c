@@ -196,7 +196,7 @@ static bool fill_tombstone(struct engine *e, const struct batch *batch, size_t i
         (struct tombstone){.id = docid_copy(takeover ? target->taken_over : doc->id),
                            .after = doc->work.after,
                            .since_ms = drop ? doc->work.tombstone_since_ms : wall_ms(e),
-                           .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : tombstone_keep_ms(e)),
+                           .due_ms = wall_ms(e) + (refused ? REFUSED_AGAIN_MS : e->facts.tombstone_keep_ms),
                            .takeover = takeover || !doc->gone,
                            .refused = refused || still};
     if (!drop) tombstones_sent(e, tombstone->since_ms);
@@ -299,7 +299,7 @@ static void send_looks(struct engine *e, size_t collection)
     name_points(req, batch, false);
     for (size_t i = 0; i < batch->count; i++) {
         const struct target *target = batch->items[i];
-        req->lookup.consistent |= replicas_compare(e, target);
+        req->lookup.consistent |= owed_ask_all(e, target);
         if (target->stage == TARGET_LOOK) req->lookup.docs[req->lookup.doc_count++] = target->doc->json;
     }
     submit_to_index(e, req);

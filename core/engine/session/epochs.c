@@ -11,8 +11,6 @@
  * It counts and decides; start.c sends what follows for the lease. Servers without update_filter skip
  * nothing, and are not counted.
  */
-#include <inttypes.h>
-
 #include "base/log.h"
 #include "engine/internal.h"
 
@@ -27,30 +25,6 @@ bool epochs_another(const struct engine *e)
 bool epochs_hold(const struct engine *e)
 {
     return e->epochs.state == EPOCHS_SUSPECTED || e->epochs.state == EPOCHS_RAISING;
-}
-
-bool epochs_kept_out(const struct engine *e, size_t collection, const struct stamp *point)
-{
-    return epochs_another(e) && e->collections[collection].guarded && point->ours &&
-           point->epoch > e->lease.epoch;
-}
-
-bool epochs_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point)
-{
-    const struct dirty_reason *reason = &target->doc->work;
-    if (!epochs_another(e)) return true;
-    return (reason->happened_ms || reason->tombstone || reason->explicit_ask) &&
-           stale_point->epoch <= e->lease.epoch;
-}
-
-void epochs_leave(struct engine *e, struct target *target, const char *what)
-{
-    struct lks_err err;
-    lks_fail(&err, LKS_E_QDRANT_UNAVAILABLE,
-             "another installation writes points of this source with epoch %" PRIu64 ", ours is %" PRIu64
-             ": %s (the problem ANOTHER_WRITER says what to do)",
-             e->epochs.found, e->lease.epoch, what);
-    target_failed(e, target, &err);
 }
 
 void epochs_begin(struct engine *e, uint64_t floor)
@@ -74,14 +48,18 @@ static void take_found(struct engine *e, const struct collection_state *c, uint6
     e->epochs.seen_ms = now_ms(e);
 }
 
-void epochs_note(struct engine *e, size_t collection, const struct stamp *seen)
+void epochs_take_seen(struct engine *e)
 {
-    const struct collection_state *c = &e->collections[collection];
-    if (!seen->ours || seen->epoch <= e->lease.epoch || !c->guarded || now_ms(e) > e->lease.until_ms) return;
-    take_found(e, c, seen->epoch);
-    if (e->epochs.state != EPOCHS_CLEAN) return;
-    e->epochs.state = EPOCHS_SUSPECTED;
-    e->epochs.next_ms = now_ms(e);
+    for (size_t i = 0; i < e->collection_count; i++) {
+        struct collection_state *c = &e->collections[i];
+        uint64_t seen = c->epoch_seen;
+        c->epoch_seen = 0;
+        if (seen <= e->lease.epoch) continue;
+        take_found(e, c, seen);
+        if (e->epochs.state != EPOCHS_CLEAN) continue;
+        e->epochs.state = EPOCHS_SUSPECTED;
+        e->epochs.next_ms = now_ms(e);
+    }
 }
 
 /* ---- what follows ---- */

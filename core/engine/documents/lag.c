@@ -73,7 +73,7 @@ void lag_scanned(struct engine *e)
 {
     for (size_t i = 0; i < LAG_BUCKETS; i++)
         for (struct lag_entry **at = &e->lag.buckets[i]; *at;)
-            if (!(*at)->gone && (*at)->scan < e->scan.generation)
+            if (!(*at)->gone && (*at)->scan < e->facts.scan)
                 forget(e, at);
             else
                 at = &(*at)->chain;

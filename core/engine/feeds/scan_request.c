@@ -1,0 +1,79 @@
+/*
+ * scan_request.c - what is to be scanned, and what it is compared for: each feed that finds a reason to
+ * compare everything asks here, and so does a person.
+ *
+ * Owns `compare` of struct engine, and says in `scan` and `sweep` what those begin with.
+ */
+#include "engine/internal.h"
+
+bool scan_idle(const struct engine *e)
+{
+    return !e->scan.wanted && !e->scan.running && !e->sweep.running;
+}
+
+void scan_start(struct engine *e, bool verify_points)
+{
+    /* One that is under way begins anew: what it has passed was seen with less doubt, or before what made us
+     * doubt. */
+    for (size_t i = 0; i < e->collection_count; i++)
+        e->collections[i].known_empty = false;                              /* we have been at work */
+    if (e->compare.state == COMPARE_RUNS) e->compare.state = COMPARE_WAITS; /* this one is about everything */
+    e->scan.wanted = true;
+    e->scan.recent = e->scan.silent = false;
+    /* What was swept for is still to be found. */
+    e->scan.verify_points |= verify_points || (e->sweep.running && !e->sweep.recount);
+    e->scan.anew = true; /* a page may be under way that borrows the position */
+    e->scan.running = false;
+    e->sweep.running = false;
+    e->save.dirty = true;
+}
+
+struct engine_compare scan_request(const struct engine *e)
+{
+    const struct engine_one_shot *one_shot = &e->config->one_shot;
+    if (e->compare.state == COMPARE_RUNS) return e->compare.request;
+    return (struct engine_compare){.only = one_shot->only,
+                                   .force = one_shot->force,
+                                   .whole = one_shot->whole,
+                                   .allow_deletes = one_shot->allow_deletes};
+}
+
+bool compare_ask(struct engine *e, const struct engine_compare *request)
+{
+    if (e->compare.state != COMPARE_NONE) return false;
+    e->compare.state = COMPARE_WAITS;
+    e->compare.request = *request;
+    e->compare.partial = false;
+    if (request->allow_deletes) { /* those that are held need not wait until everything is compared */
+        e->sweep.allowed = true;
+        e->sweep.recount_ms = 0;
+    }
+    return true;
+}
+
+void compare_stop(struct engine *e)
+{
+    if (e->compare.state == COMPARE_RUNS) {
+        e->scan.wanted = e->scan.running = e->scan.verify_points = e->scan.ended = false;
+        e->scan.anew = true; /* a page may be under way that borrows the position */
+        e->sweep.running = false;
+        e->save.dirty = true;
+    }
+    e->compare.state = COMPARE_NONE;
+    e->sweep.allowed = false;
+}
+
+/* Begins when no other scan is at work, and is over when all it found is put right. */
+void compare_run(struct engine *e)
+{
+    if (!scan_idle(e) || e->facts.page_requested || e->sweep.requested) return;
+    if (!watermark_idle(&e->scan.watermark) || !watermark_idle(&e->sweep.watermark)) return;
+    if (e->compare.state == COMPARE_WAITS) {
+        scan_start(e, true);
+        e->compare.state = COMPARE_RUNS;
+    } else if (e->compare.state == COMPARE_RUNS) {
+        e->compare.state = COMPARE_NONE;
+        e->sweep.allowed = false;
+        e->compare.done++;
+    }
+}
