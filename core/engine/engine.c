@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/io/io.h"
 
 void engine_config_defaults(struct engine_config *config)
 {
@@ -131,56 +131,16 @@ static void state_facts(struct engine *e)
 void engine_handle(struct engine *e, struct req *req)
 {
     e->in_flight--;
-    state_facts(e);
-    switch (req->kind) {
-    case REQ_STREAM_OPEN:
-    case REQ_STREAM_NEXT:
-        stream_handle(e, req);
-        break;
-    case REQ_SCAN:
-        scan_handle(e, req);
-        break;
-    case REQ_SCROLL:
-    case REQ_ORPHAN_RECORDS:
-        sweep_handle(e, req);
-        break;
-    case REQ_DUE:
-        worker_handle(e, req);
-        break;
-    case REQ_COUNT_RECORDS:
-    case REQ_COUNT:
-        count_check_handle(e, req);
-        break;
-    case REQ_EPOCHS:
-        epochs_handle(e, req);
-        break;
-    case REQ_STATE_LOAD:
-    case REQ_LEASE:
-        start_handle(e, req);
-        break;
-    case REQ_STATE_SAVE:
-        save_handle(e, req);
-        break;
-    case REQ_TOMBSTONES_LIST:
-        tombstones_handle(e, req);
-        break;
-    case REQ_EMBED_PROBE:
-    case REQ_ENSURE:
-        if (req->context == &e->replicas)
-            replicas_handle(e, req);
-        else
-            circuits_handle(e, req);
-        break;
-    case REQ_READ:
-        if (req->context == &e->sweep)
-            sweep_handle(e, req);
-        else
-            receive(e, req);
-        break;
-    default:
-        receive(e, req);
-        break;
-    }
+    if (req->kind < REQ_RECORD)
+        source_io_reply(e, req);
+    else if (req->kind < REQ_MAKE)
+        store_io_reply(e, req);
+    else if (req->kind == REQ_MAKE)
+        maker_io_reply(e, req);
+    else if (req->kind < REQ_ENSURE)
+        embedder_io_reply(e, req);
+    else
+        index_io_reply(e, req);
     documents_step(e);
     req_free(req);
 }
@@ -188,8 +148,7 @@ void engine_handle(struct engine *e, struct req *req)
 void engine_discard(struct engine *e, struct req *req)
 {
     e->in_flight--;
-    bool batch = req->context != &e->sweep && req->context != &e->replicas && req->kind != REQ_SCAN;
-    if (batch) free(req->context);
+    if (req->kind != REQ_ENSURE) free(req->context);
     req_free(req);
 }
 
@@ -263,6 +222,20 @@ static int64_t next_time(struct engine *e)
     }
 #undef AT_MOST
     return next;
+}
+
+/* Requests for everything that waits and may go. */
+static void send_ready(struct engine *e)
+{
+    size_t before;
+    do { /* memory out leaves a queue ready without sending: then wait for completions */
+        before = e->in_flight;
+        source_io_send(e);
+        store_io_send(e);
+        maker_io_send(e);
+        index_io_send(e);
+        embedder_io_send(e);
+    } while (e->in_flight != before);
 }
 
 int64_t engine_run(struct engine *e)

@@ -9,7 +9,7 @@
  *               |-> fetch (the point's own vector) /
  *               \-> borrow (that of its former point) /
  *
- * document_table.c owns the map, document.c has a document's life, target.c a part's stages, send.c turns
+ * document_table.c owns the map, document.c has a document's life, target.c a part's stages, io/ turns
  * queues into requests and results back, change_stream.c, scan.c, retry_cycle.c and tombstones.c say which
  * documents to look at, start.c takes and keeps the lease.
  */
@@ -183,13 +183,6 @@ struct duplicate_pair {
     char *key;                       /* owned */
 };
 
-/* What a lane's request carries, so that its results find their way; the request's `context`. */
-struct batch {
-    struct batch_queue *batch_queue;
-    size_t count;
-    void *items[]; /* struct document or struct part, as the lane has them */
-};
-
 /* Position in the stream: a resume token and its time. */
 struct stream_position {
     bson_t *token;
@@ -305,6 +298,7 @@ struct engine {
 
     struct {
         bool wanted, running, verify_points, ended;
+        uintptr_t page_of;          /* the scan that the page under way belongs to */
         bool anew;                  /* from the first document, whatever `from` says */
         bool all;                   /* the one that runs began there, and looks at all */
         struct watermark watermark; /* of struct docid */
@@ -658,14 +652,10 @@ bool target_kept_out(const struct engine *e, const struct target *target, const 
  * unless the other wrote it last. */
 bool target_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point);
 
-/* ---- send.c ---- */
+/* ---- io, store_pause.c, lease ---- */
 void submit(struct engine *e, const struct port *port, struct req *req);
 /* The same to the index, with the time by which it must have been sent. */
 void submit_to_index(struct engine *e, struct req *req);
-/* Requests for everything that waits in lanes and may go. */
-void send_ready(struct engine *e);
-/* Everything in a batch back into the lane it came from, in its order. */
-void batch_put_back(struct batch *batch);
 /* MongoDB did not answer / answered. */
 void mongo_failed(struct engine *e, const struct lks_err *err, const char *what);
 void mongo_answered(struct engine *e);
@@ -692,9 +682,8 @@ bool epochs_known(const struct engine *e);
 bool epochs_raise_due(const struct engine *e);
 void epochs_raised(struct engine *e);
 
-/* ---- receive.c ---- */
-/* Takes what came back for a lane's request; its batch is freed. */
-void receive(struct engine *e, struct req *req);
+/* A request failed: that counts for the circuit. */
+void embedder_failed(struct engine *e, struct embedder_state *em, const struct lks_err *err);
 void collection_failed(struct engine *e, struct collection_state *c, const struct lks_err *err);
 void collection_succeeded(struct collection_state *c);
 

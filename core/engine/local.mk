@@ -33,7 +33,13 @@ libengine_la_SOURCES = \
 	%D%/feeds/tombstones.c \
 	%D%/session/epochs.c \
 	%D%/session/start.c \
-	%D%/io/receive.c \
-	%D%/io/send.c
+	%D%/session/store_pause.c \
+	%D%/io/batch_io.c \
+	%D%/io/embedder_io.c \
+	%D%/io/index_io.c \
+	%D%/io/io.h \
+	%D%/io/maker_io.c \
+	%D%/io/source_io.c \
+	%D%/io/store_io.c
 libengine_la_LIBADD = libports.la libcollection.la libbase.la -lm
 libengine_la_CPPFLAGS = $(CORE_CPPFLAGS)

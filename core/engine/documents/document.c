@@ -2,7 +2,7 @@
  * document.c - the life of one document in work: its parts begin, and when all of them are settled, what
  * follows is written down: record, tombstone, or nothing.
  *
- * Never talks to a port; it puts the document into lanes, and send.c empties those.
+ * Never talks to a port; it puts the document into queues, and io/ empties those.
  */
 #include <stdlib.h>
 #include <string.h>

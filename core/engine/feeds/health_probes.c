@@ -8,6 +8,7 @@
  */
 #include "base/log.h"
 #include "engine/internal.h"
+#include "engine/rules/retry.h"
 
 static void probe_embedder(struct engine *e, size_t i)
 {
@@ -54,6 +55,48 @@ struct lks_err retry_capped(const struct engine *e, const struct lks_err *err)
     struct lks_err capped = *err;
     if (capped.retry_after_ms > e->config->retry.max_ms) capped.retry_after_ms = e->config->retry.max_ms;
     return capped;
+}
+
+/* Counts a failure for a circuit; one that is certainly the provider's opens it at once. True if it opened.
+ */
+static bool provider_failed(struct engine *e, struct circuit *circuit, const struct lks_err *err)
+{
+    bool closed = circuit_closed(circuit);
+    if (!retry_trips_circuit(err->code) || err->blame == LKS_BLAME_CONTENT) return false;
+    if (!lks_err_of_provider(err)) return circuit_failure(circuit, err, now_ms(e));
+    circuit_trip(circuit, err, now_ms(e));
+    return closed;
+}
+
+/* Errors of embedding count for the endpoint's circuit by the request, not by the text. */
+void embedder_failed(struct engine *e, struct embedder_state *em, const struct lks_err *err)
+{
+    struct lks_err capped = retry_capped(e, err);
+    if (provider_failed(e, &em->circuit, &capped))
+        log_warn("embedding endpoint set aside until a probe succeeds", LOG_STR("embedder", em->name),
+                 LOG_STR("code", lks_code_name(err->code)), LOG_STR("error", err->text));
+}
+
+void collection_failed(struct engine *e, struct collection_state *c, const struct lks_err *err)
+{
+    bool opened = false;
+    if (err->code == LKS_E_NOT_FOUND) {
+        opened = circuit_closed(&c->circuit);
+        circuit_trip(&c->circuit, err, now_ms(e));
+    } else {
+        struct lks_err capped = retry_capped(e, err);
+        opened = provider_failed(e, &c->circuit, &capped);
+    }
+    if (opened)
+        log_warn("Qdrant collection set aside until a probe succeeds", LOG_STR("source", e->config->source),
+                 LOG_STR("collection", c->config->name), LOG_STR("code", lks_code_name(err->code)),
+                 LOG_STR("error", err->text));
+}
+
+/* An open circuit is closed by its probe alone: a late success of an earlier request proves less. */
+void collection_succeeded(struct collection_state *c)
+{
+    if (circuit_closed(&c->circuit)) c->circuit.failures = 0;
 }
 
 static void probe_failed(struct engine *e, struct circuit *circuit, const char *kind, const char *name,

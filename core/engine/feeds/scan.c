@@ -73,8 +73,9 @@ static void next_page(struct engine *e)
     size_t space = limit > e->docs_in_work ? limit - e->docs_in_work : 0;
     size_t bytes = e->config->max_bytes > e->bytes_in_work ? e->config->max_bytes - e->bytes_in_work : 0;
     if ((space < PAGE_MIN_DOCS || bytes < e->config->max_bytes / 4) && e->docs_in_work > 0) return;
-    struct req *req = req_new(REQ_SCAN, (void *)(uintptr_t)e->facts.scan);
+    struct req *req = req_new(REQ_SCAN, NULL);
     if (!req) return;
+    e->scan.page_of = e->facts.scan;
     req->scan.from = e->scan.from;
     req->scan.max_docs = space < PAGE_DOCS ? (space ? space : 1) : PAGE_DOCS;
     req->scan.max_bytes = bytes ? bytes : 1;
@@ -116,7 +117,7 @@ static bool take_scanned(struct engine *e, struct source_document *src)
 static void page(struct engine *e, struct req *req)
 {
     e->facts.page_requested = false;
-    bool current = (uintptr_t)req->context == e->facts.scan && e->scan.running && e->phase == PHASE_RUN;
+    bool current = e->scan.page_of == e->facts.scan && e->scan.running && e->phase == PHASE_RUN;
     if (req->err.code != LKS_E_OK) {
         mongo_failed(e, &req->err, "scan");
     } else if (current) {

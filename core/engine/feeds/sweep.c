@@ -158,7 +158,7 @@ static void ask_points(struct engine *e)
 /* Reads the documents of a page of points; a point whose `doc` is no id at all can't be ours after all. */
 static void ask_documents(struct engine *e)
 {
-    struct req *req = req_new(REQ_READ, &e->sweep);
+    struct req *req = req_new(REQ_READ, NULL);
     const struct docid **ids = calloc(e->sweep.page_count, sizeof *ids);
     if (!req || !ids) {
         req_free(req);

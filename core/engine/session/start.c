@@ -24,6 +24,11 @@ static bool leaves_clean(const struct engine *e)
 
 /* ---- lease ---- */
 
+bool lease_covers_request(struct engine *e)
+{
+    return e->lease.held && now_ms(e) + e->config->index_timeout_ms <= e->lease.until_ms;
+}
+
 static void ask_for_lease(struct engine *e, enum lease_op op)
 {
     struct req *req = req_new(REQ_LEASE, NULL);
