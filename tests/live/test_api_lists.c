@@ -148,126 +148,6 @@ START_TEST(lists_and_counts_agree_on_every_status_of_every_collection)
 }
 END_TEST
 
-START_TEST(a_list_has_pages_and_a_search_and_an_order)
-{
-    struct live w = {.folder = ""};
-    struct live_process server = open_with_api(&w, "list-pages");
-    insert_made(&w, 0, 45);
-    insert(&w, J("id" : 4711, "name" : "Odd (one)", "slug" : "odd.one"));
-    live_in_sync(&w);
-    json_t *list = answer(&w, &server, 200, "GET", "/api/sync/tools", NULL);
-    const json_t *pages = json_object_get(list, "pagination");
-    EXPECT_INT(&w, json_array_size(json_object_get(list, "data")), 20);
-    EXPECT(&w, number(pages, "page") == 1 && number(pages, "limit") == 20 && number(pages, "total") == 46 &&
-                   number(pages, "totalPages") == 3);
-    json_decref(list);
-    list = answer(&w, &server, 200, "GET", "/api/sync/tools?page=3", NULL);
-    EXPECT_INT(&w, json_array_size(json_object_get(list, "data")), 6);
-    json_decref(list);
-    list = answer(&w, &server, 200, "GET", "/api/sync/tools?page=4", NULL);
-    EXPECT_INT(&w, json_array_size(json_object_get(list, "data")), 0);
-    EXPECT_INT(&w, number(json_object_get(list, "pagination"), "total"), 46);
-    json_decref(list);
-    EXPECT(&w, lists(&w, &server, "/api/sync/tools?sort=-id&limit=2", "made-9 made-8"));
-    static const struct {
-        const char *path;
-        int64_t page, limit, rows;
-    } clamped[] = {{"/api/sync/tools?limit=101", 1, 100, 46},
-                   {"/api/sync/tools?limit=99999999999999999999", 1, 100, 46},
-                   {"/api/sync/tools?limit=0", 1, 1, 1},
-                   {"/api/sync/tools?page=0", 1, 20, 20},
-                   {"/api/sync/tools?page=-7", 1, 20, 20},
-                   {"/api/sync/tools?page=99999999999999999999", 1000000, 20, 0},
-                   {"/api/sync/tools?status=all&collection=all&limit=50", 1, 50, 46},
-                   {"/api/sync/tools?status=synced&collection=all", 1, 20, 20},
-                   {"/api/sync/tools?status=all&collection=tools", 1, 20, 20},
-                   {"/api/tools?limit=1000", 1, 100, 46},
-                   {"/api/tools?page=0&limit=-1", 1, 1, 1}};
-    for (size_t i = 0; i < sizeof clamped / sizeof *clamped; i++) {
-        list = answer(&w, &server, 200, "GET", clamped[i].path, NULL);
-        if (number_at(list, "pagination.page") != clamped[i].page ||
-            number_at(list, "pagination.limit") != clamped[i].limit ||
-            (int64_t)json_array_size(json_object_get(list, "data")) != clamped[i].rows)
-            FAIL(&w, "%s", clamped[i].path);
-        json_decref(list);
-    }
-    EXPECT(&w, lists(&w, &server, "/api/sync/tools?sort=-name&limit=2", "4711 made-9"));
-    EXPECT(&w,
-           lists(&w, &server, "/api/sync/tools?search=MADE-4&limit=3&sort=-id", "made-44 made-43 made-42"));
-    EXPECT(&w, lists(&w, &server, "/api/sync/tools?search=(ONE", "4711"));
-    EXPECT(&w, lists(&w, &server, "/api/sync/tools?search=4711", "4711"));
-    EXPECT(&w, lists(&w, &server, "/api/sync/tools?search=d.*1", ""));
-    json_t *odd = answer(&w, &server, 200, "GET", "/api/sync/tools/odd.one", NULL); /* by its slug */
-    const json_t *target = target_of(odd, "interface");
-    EXPECT(&w, strcmp(text(odd, "id"), "4711") == 0 && strcmp(text(odd, "name"), "Odd (one)") == 0);
-    EXPECT(&w, json_object_size(json_object_get(json_object_get(odd, "syncMetadata"), "collections")) == 4);
-    EXPECT(&w,
-           strcmp(text(target, "status"), "synced") == 0 && json_is_null(json_object_get(target, "pointId")));
-    EXPECT(&w, *text(json_object_get(odd, "syncMetadata"), "updatedAt"));
-    json_decref(odd);
-    update(&w, J("id" : 4711), J("$set" : {"tagline" : "new", "contributor" : "x"}));
-    live_in_sync(&w);
-    odd = answer(&w, &server, 200, "GET", "/api/sync/tools/4711", NULL);
-    const json_t *modified = json_object_get(json_object_get(odd, "syncMetadata"), "lastModifiedFields");
-    EXPECT(&w, json_array_size(modified) > 0);
-    json_decref(odd);
-    live_close(&w);
-}
-END_TEST
-
-static const struct {
-    const char *method, *path;
-    int status;
-    const char *code, *names;
-} bad[] = {
-    {"GET", "/api/sync/tools?status=odd", 400, "BAD_REQUEST", "status"},
-    {"GET", "/api/sync/tools?status=", 400, "BAD_REQUEST", "status"},
-    {"GET", "/api/sync/tools?status=failed&collection=toolz", 400, "INVALID_COLLECTION", "toolz"},
-    {"GET", "/api/sync/tools?status=ALL", 400, "BAD_REQUEST", "ALL"},
-    {"GET", "/api/sync/tools?page=first", 400, "BAD_REQUEST", "page"},
-    {"GET", "/api/sync/tools?limit=1.5", 400, "BAD_REQUEST", "limit"},
-    {"GET", "/api/sync/tools?limit=ten", 400, "BAD_REQUEST", "limit"},
-    {"GET", "/api/sync/tools?sort=weight", 400, "BAD_REQUEST", "sort"},
-    {"GET", "/api/sync/tools?sort=", 400, "BAD_REQUEST", "sort"},
-    {"GET", "/api/sync/toolz", 404, "UNKNOWN_SOURCE", "source"},
-    {"GET", "/api/sync/tools/nobody", 404, "NOT_FOUND", "nobody"},
-    {"DELETE", "/api/sync/tools", 405, "METHOD_NOT_ALLOWED", "GET"},
-    {"POST", "/api/sync/all-pending?source=toolz", 404, "UNKNOWN_SOURCE", "source"},
-    {"GET", "/api/sync/all-pending", 405, "METHOD_NOT_ALLOWED", "POST"},
-    {"POST", "/api/sync/reset/nobody", 404, "NOT_FOUND", "nobody"},
-    {"POST", "/api/sync/reset/shared", 409, "AMBIGUOUS", "b, c"},
-    {"POST", "/api/sync/tools/shared/retry", 409, "AMBIGUOUS", "b, c"},
-    {"GET", "/api/sync/tools/shared", 409, "AMBIGUOUS", "b, c"},
-    {"GET", "/api/sync/tools/shared/compare", 409, "AMBIGUOUS", "b, c"},
-};
-
-START_TEST(bad_questions_are_answered_with_what_is_wrong)
-{
-    struct live w = {.folder = ""};
-    struct live_process server = open_with_api(&w, "lists-bad");
-    char path[400] = "/api/sync/tools?search=";
-    insert(&w, J("id" : "a", "slug" : "slug-only", "name" : "A"));
-    insert(&w, J("id" : "b", "slug" : "shared"));
-    insert(&w, J("id" : "c", "slug" : "shared"));
-    live_in_sync(&w);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        json_t *reply = answer(&w, &server, bad[i].status, bad[i].method, bad[i].path, NULL);
-        if (strcmp(text(reply, "code"), bad[i].code) != 0 || !strstr(text(reply, "error"), bad[i].names))
-            FAIL(&w, "%s: %s: %s", bad[i].path, text(reply, "code"), text(reply, "error"));
-        json_decref(reply);
-    }
-    memset(path + strlen(path), 'x', 201);
-    json_decref(answer(&w, &server, 400, "GET", path, NULL));
-    json_t *reset = answer(&w, &server, 200, "POST", "/api/sync/reset/slug-only", NULL);
-    EXPECT(&w, strcmp(text_at(reset, "tool.id"), "a") == 0);
-    json_decref(reset);
-    json_t *retried = answer(&w, &server, 200, "POST", "/api/sync/tools/slug-only/retry", NULL);
-    EXPECT(&w, strcmp(text(retried, "toolId"), "a") == 0);
-    json_decref(retried);
-    live_close(&w);
-}
-END_TEST
-
 static void all_is_queued(int place)
 {
     struct live w = {.folder = ""};
@@ -292,26 +172,6 @@ static void all_is_queued(int place)
 START_TEST(all_that_waits_is_queued_and_retry_counts_start_over)
 {
     for (int place = 0; place < PLACE_COUNT; place++) all_is_queued(place);
-}
-END_TEST
-
-START_TEST(what_was_rejected_is_tried_again_when_a_person_asks)
-{
-    struct live w = {.folder = ""};
-    struct live_process server = open_with_api(&w, "rejected");
-    insert_made(&w, 0, 3);
-    live_in_sync(&w);
-    fault(&w, &w.embedder,
-          J("text"
-            : "poison", "count" : 0, "status" : 400, "body"
-            : {"error" : {"message" : "this input can't be embedded"}}));
-    update(&w, J("id" : "made-1"), J("$set" : {"description" : "poison"}));
-    WAIT_UNTIL(&w, target_says(&w, &server, "made-1", "tools", "errorCode", "EMBEDDING_REJECTED"));
-    faults_clear_all(&w, &w.embedder);
-    EXPECT(&w, target_says(&w, &server, "made-1", "tools", "nextRetryAt", "")); /* waits for a change */
-    json_decref(answer(&w, &server, 200, "POST", "/api/sync/all-pending?source=tools", NULL));
-    live_in_sync(&w);
-    live_close(&w);
 }
 END_TEST
 
@@ -376,69 +236,13 @@ START_TEST(resets_meet_changes_of_the_same_documents_and_nothing_is_lost)
 }
 END_TEST
 
-START_TEST(a_process_without_the_lease_lists_resets_and_queues_for_the_one_that_has_it)
-{
-    struct live w = {.folder = ""};
-    live_open(&w, "follower");
-    live_set(&w, "api", "listen", "127.0.0.1:0");
-    insert_made(&w, 0, 5);
-    daemon_start(&w);
-    live_in_sync(&w);
-    second_start(&w);
-    struct live_process first = api(&w), second = api_of(&w, &w.second);
-    WAIT_UNTIL(&w, total(&w, &second, "/api/sync/tools?status=synced") == 5);
-    json_t *reply = answer(&w, &second, 200, "POST", "/api/sync/reset/made-4", NULL);
-    json_decref(reply);
-    WAIT_UNTIL(&w, target_says(&w, &first, "made-4", "tools", "vectorVersion", "2"));
-    live_in_sync(&w);
-    reply = answer(&w, &second, 200, "POST", "/api/sync/all-pending", NULL);
-    EXPECT_INT(&w, number(reply, "queued"), 0);
-    json_decref(reply);
-    live_close(&w);
-}
-END_TEST
-
-START_TEST(each_source_has_its_own_list)
-{
-    struct live w = {.folder = ""};
-    live_open(&w, "list-sources");
-    live_set(&w, "api", "listen", "127.0.0.1:0");
-    live_set(&w, "source:people", "collection", "people");
-    live_set(&w, "source:people", "database", w.database);
-    live_set(&w, "collection:skills", "plugin", "fields");
-    live_set(&w, "collection:skills", "source", "people");
-    live_set(&w, "collection:skills", "watched", "name 2, skills");
-    live_set(&w, "collection:skills", "payload", "name");
-    insert_made(&w, 0, 3);
-    on_database(&w, J("insert"
-                      : "people", "documents"
-                      : [ {"_id" : 1, "id" : "ada", "name" : "Ada", "skills" : ["engines"]} ]));
-    daemon_start(&w);
-    live_in_sync(&w);
-    struct live_process server = api(&w);
-    EXPECT(&w, lists(&w, &server, "/api/sync/people", "ada"));
-    EXPECT(&w, lists(&w, &server, "/api/sync/tools", "made-0 made-1 made-2"));
-    EXPECT_INT(&w, total(&w, &server, "/api/sync/people?status=synced&collection=skills"), 1);
-    json_decref(answer(&w, &server, 400, "GET", "/api/sync/people?collection=tools", NULL));
-    json_decref(answer(&w, &server, 404, "POST", "/api/sync/reset/ada", NULL));
-    json_decref(answer(&w, &server, 200, "POST", "/api/sync/reset/ada?source=people", NULL));
-    live_in_sync(&w);
-    live_close(&w);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
         lists_and_counts_agree_on_every_status_of_every_collection,
         all_that_waits_is_queued_and_retry_counts_start_over,
         a_reset_document_is_pending_everywhere_and_made_anew,
-        a_list_has_pages_and_a_search_and_an_order,
-        bad_questions_are_answered_with_what_is_wrong,
-        what_was_rejected_is_tried_again_when_a_person_asks,
         resets_meet_changes_of_the_same_documents_and_nothing_is_lost,
-        a_process_without_the_lease_lists_resets_and_queues_for_the_one_that_has_it,
-        each_source_has_its_own_list,
     };
     return live_main("api lists", tests, sizeof tests / sizeof *tests);
 }

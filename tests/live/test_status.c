@@ -21,57 +21,6 @@ static bool says(struct live *w, int expected, const char *words)
     return fits;
 }
 
-START_TEST(status_prints_what_is_wrong_and_fails_for_errors_alone)
-{
-    struct live w = {.folder = ""};
-    live_open(&w, "status-problems");
-    listen_on_free_port(&w);
-    live_set(&w, "worker", "max_retries", "0");
-    daemon_start(&w);
-    WAIT_UNTIL(&w, says(&w, 0, "warning NO_DOCUMENTS: The source `tools` has no documents"));
-    insert_made(&w, 0, 3);
-    live_in_sync(&w);
-    WAIT_UNTIL(&w, says(&w, 0, "3 documents"));
-    fault(&w, &w.embedder,
-          J("text"
-            : "another one", "count" : 0, "status" : 400, "body"
-            : {"error" : {"message" : "never"}}));
-    update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
-    WAIT_UNTIL(&w, says(&w, 1, "error DOCUMENTS_FAILED: 1 of the documents failed in `tools`"));
-    daemon_stop(&w); /* MongoDB alone tells as much */
-    EXPECT(&w, says(&w, 1, "error DOCUMENTS_FAILED: 1 of the documents failed in `tools`"));
-    struct buf out;
-    buf_init(&out, 0);
-    EXPECT_INT(&w, live_command(&w, NULL, &out, NULL, "status", "--json", NULL), 1);
-    json_t *status = json_loadb(out.data, out.bytes, 0, NULL);
-    EXPECT(&w, strcmp(text_at(status, "problems.0.severity"), "error") == 0);
-    EXPECT(&w, strncmp(text_at(status, "problems.0.id"), "DOCUMENTS_FAILED:tools:EMBEDDING_", 33) == 0);
-    json_decref(status);
-    buf_fini(&out);
-    live_close(&w);
-}
-END_TEST
-
-START_TEST(a_field_that_no_document_has_is_a_warning)
-{
-    struct live w = {.folder = ""};
-    live_open(&w, "status-fields");
-    live_set(&w, "collection:notes", "plugin", "fields");
-    live_set(&w, "collection:notes", "watched", "name, headlien, parts.titel, interface");
-    insert_made(&w, 0, 2);
-    insert(&w, J("id" : "parts", "parts" : [ {"title" : "one"}, {"title" : "two"} ]));
-    EXPECT(&w, says(&w, 0,
-                    "warning FIELD_MISSING: No document has the field `headlien`, which `notes` watches."));
-    EXPECT(&w, says(&w, 0, "No document has the field `parts.titel`, which `notes` watches."));
-    EXPECT(&w, !says(&w, 0, "the field `interface`"));
-    update(&w, J("id" : "made-1"), J("$set" : {"headlien" : "yes"}));
-    update(&w, J("id" : "parts"), J("$set" : {"parts.1.titel" : "yes"}));
-    EXPECT(&w, !says(&w, 0, "the field `headlien`"));
-    EXPECT(&w, !says(&w, 0, "the field `parts.titel`"));
-    live_close(&w);
-}
-END_TEST
-
 /* "a b c": the collections of our database, sorted. */
 static bool has_collections(struct live *w, const char *expected)
 {
@@ -268,35 +217,13 @@ START_TEST(a_standby_does_not_count_documents_again)
 }
 END_TEST
 
-START_TEST(not_ready_while_no_collection_is_usable)
-{
-    struct live w = {.folder = "", .stand_ins = true};
-    live_open(&w, "status-ready");
-    listen_on_free_port(&w);
-    process_kill(&w.embedder);
-    daemon_start(&w);
-    struct live_process server = api(&w);
-    WAIT_UNTIL(&w, log_has(&w.daemon, "running"));
-    json_t *reply = answer(&w, &server, 503, "GET", "/readyz", NULL);
-    EXPECT(&w, strstr(text(reply, "error"), "no collection is usable") != NULL);
-    json_decref(reply);
-    embedder_start(&w);
-    WAIT_UNTIL(&w, ask(&w, &server, "GET", "/readyz", NULL, NULL) == 200);
-    daemon_stop(&w);
-    live_close(&w);
-}
-END_TEST
-
 int main(void)
 {
     const TTest *const tests[] = {
-        status_prints_what_is_wrong_and_fails_for_errors_alone,
-        a_field_that_no_document_has_is_a_warning,
         a_source_that_is_not_there_leaves_nothing_but_the_state,
         a_sync_of_nothing_makes_no_collection,
         points_of_another_server_are_compared,
         a_standby_does_not_count_documents_again,
-        not_ready_while_no_collection_is_usable,
     };
     return live_main("status", tests, sizeof tests / sizeof *tests);
 }

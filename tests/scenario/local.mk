@@ -5,6 +5,8 @@ check_PROGRAMS += %D%/run
 %C%_run_LDADD = $(live_libs)
 
 scenarios = \
+	%D%/api-lists.txt \
+	%D%/api.txt \
 	%D%/beside.txt \
 	%D%/by-hand.txt \
 	%D%/changes.txt \

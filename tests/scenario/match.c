@@ -79,7 +79,9 @@ static int operator_holds(json_t *value, const char *name, json_t *operand)
     if (strcmp(name, "$lte") == 0) return comparable && by <= 0;
     if (strcmp(name, "$exists") == 0) return (value && !json_is_null(value)) == json_is_true(operand);
     if (strcmp(name, "$size") == 0)
-        return json_is_array(value) && (json_int_t)json_array_size(value) == json_integer_value(operand);
+        return (json_int_t)(json_array_size(value) + json_object_size(value)) ==
+                   json_integer_value(operand) &&
+               (json_is_array(value) || json_is_object(value));
     if (strcmp(name, "$ne") == 0 || strcmp(name, "$contains") == 0) {
         bool contains = strcmp(name, "$contains") == 0;
         bool same = value_matches(value, operand, contains && json_is_string(value), &ignored);

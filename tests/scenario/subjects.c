@@ -252,6 +252,39 @@ static json_t *get_reply(struct run *r, char **words)
     return json_incref(r->reply);
 }
 
+static json_t *get_reply_text(struct run *r, char **words)
+{
+    (void)words;
+    char *text = json_dumps(r->reply, JSON_ENCODE_ANY | JSON_COMPACT);
+    json_t *value = json_string(text ? text : "");
+    free(text);
+    return value;
+}
+
+static json_t *get_status(struct run *r, char **words)
+{
+    return json_integer(ask(&r->w, process_named(r, words[0]), "GET", words[1], NULL, NULL));
+}
+
+/* A command that is run at each look. */
+static json_t *get_run(struct run *r, char **words)
+{
+    const char *arguments[WORDS_MAX] = {NULL};
+    char *line = word_text(r, words[0]), *rest = line;
+    struct buf output, errors;
+    buf_init(&output, 0);
+    buf_init(&errors, 0);
+    for (size_t i = 0; i + 1 < WORDS_MAX && rest; i++) arguments[i] = strsep(&rest, " ");
+    int exit_status = live_command_of(&r->w, NULL, &output, &errors, arguments);
+    json_t *json = output.bytes ? json_loadb(output.data, output.bytes, JSON_DECODE_ANY, NULL) : NULL;
+    json_t *value = json_pack("{s:i, s:o, s:o, s:o}", "exit", exit_status, "output", text_of(&output),
+                              "errors", text_of(&errors), "json", json ? json : json_null());
+    buf_fini(&output);
+    buf_fini(&errors);
+    free(line);
+    return value;
+}
+
 static const struct subject {
     const char *name;
     size_t words; /* that belong to it */
@@ -272,10 +305,13 @@ static const struct subject {
     {"points", 1, get_points, false},
     {"record", 1, get_record, false},
     {"reply", 0, get_reply, false},
+    {"reply-text", 0, get_reply_text, true},
     {"requests", 1, get_requests, false},
     {"row", 2, get_row, false},
     {"running", 1, get_running, false},
+    {"run", 1, get_run, false},
     {"said", 0, get_said, true},
+    {"status", 2, get_status, false},
     {"sync", 0, get_sync, false},
     {"texts", 1, get_texts, false},
 };
