@@ -37,12 +37,12 @@ test('Sync Now of a document whose cause is mended turns its badge green', async
   assert.deepEqual((await w.badges(doc.id))[3], 'failed');
   await w.mend(w.embedder);
   await browser.click(row(doc.id, 'sync'));
-  await until('the outcome', async () => (await w.notice()).startsWith(`${doc.name} is in step`));
+  await until('the outcome', async () => (await w.notice()).startsWith(`${doc.name} is in sync`));
   await until('green', async () => (await w.badges(doc.id)).every(s => s === 'synced'));
   assert.equal((await w.record(doc.id)).overallStatus, 'synced');
 });
 
-test('a document that is in step needs nothing, and nothing is embedded', async () => {
+test('a document that is in sync needs nothing, and nothing is embedded', async () => {
   await w.visit('search=figma');
   const texts = await embedded();
   const known = (await w.record('figma')).overallStatus;
@@ -54,7 +54,7 @@ test('a document that is in step needs nothing, and nothing is embedded', async 
   assert.ok(now >= texts);
 });
 
-test('Embed again asks first, and embeds everything anew', async () => {
+test('Embed again asks first, and embeds everything again', async () => {
   await w.visit('doc=figma');
   const versions = async () => Object.values((await w.record('figma')).collections).map(c => c.vectorVersion);
   const before = await versions();
@@ -63,12 +63,12 @@ test('Embed again asks first, and embeds everything anew', async () => {
   await w.answer(false);
   await browser.click('#detail-body button', 'Embed again');
   await w.answer(true);
-  await until('the outcome', async () => (await w.notice()).startsWith('Figma is in step'));
+  await until('the outcome', async () => (await w.notice()).startsWith('Figma is in sync'));
   assert.deepEqual(await versions(), before.map(v => v + 1));
   await w.says('#detail .part[data-collection="tools"] .facts', new RegExp(`Vector version ?${before[0] + 1}\\D`));
 });
 
-test('Reset asks first; no leaves all as it was, yes begins anew', async () => {
+test('Reset asks first; no changes nothing, yes starts again', async () => {
   await w.poison('Desktop');
   const [doc] = await failedDocuments();
   await w.ask('POST', `api/sync/tools/${doc.id}/retry`, {}).catch(() => {});
@@ -83,7 +83,7 @@ test('Reset asks first; no leaves all as it was, yes begins anew', async () => {
   await browser.click(row(doc.id, 'reset'));
   await w.answer(true);
   await until('the outcome', async () => (await w.notice()).startsWith(`${doc.name} was reset`));
-  await until('it begins anew', async () => (await w.record(doc.id)).overallStatus === 'synced');
+  await until('it starts again', async () => (await w.record(doc.id)).overallStatus === 'synced');
 });
 
 test('several are selected, counted, and synced at once', async () => {
@@ -96,7 +96,7 @@ test('several are selected, counted, and synced at once', async () => {
   await browser.click('#sync-selected');
   await w.says('#confirm-title', 'Sync 12 documents now?');
   await w.answer(true);
-  await until('the outcome', async () => (await w.notice()).startsWith('12 documents in step'));
+  await until('the outcome', async () => (await w.notice()).startsWith('12 documents in sync'));
   for (const d of docs) assert.equal((await w.record(d.id)).overallStatus, 'synced', d.id);
   await until('none is selected', async () => !(await (await browser.all('#selection'))[0].shown()));
 });
@@ -109,7 +109,7 @@ test('no more than fifty go at once, and the page says so', async () => {
   await browser.click('#clear-selection');
 });
 
-test('Sync All Pending asks with the number, and brings all into step', async () => {
+test('Sync All Pending asks with the number, and brings all into sync', async () => {
   const s = await w.status();
   assert.ok(s.failed > 0);
   await w.visit();
@@ -117,8 +117,8 @@ test('Sync All Pending asks with the number, and brings all into step', async ()
   await w.says('#confirm-text', new RegExp(`^${s.failed + s.stale + s.pending} pending, stale or failed documents? `));
   await w.answer(true);
   await until('the outcome', async () => /^\d+ documents? queued/.test(await w.notice()));
-  await until('all in step', async () => (await w.status()).synced === s.total);
-  await w.says('#health', '100 % in step');
+  await until('all in sync', async () => (await w.status()).synced === s.total);
+  await w.says('#health', '100 % in sync');
 });
 
 test('Force Worker Run runs a cycle, and says what it did', async () => {

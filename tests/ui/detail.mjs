@@ -17,7 +17,7 @@ before(async () => {
 });
 after(async () => { await w?.close(); });
 
-test('a document can be linked to: its record, what each collection makes, what Qdrant holds', async () => {
+test('a document can be linked to: its record, what each collection makes, the point in Qdrant', async () => {
   const answer = await w.ask('GET', 'api/sync/tools/figma/compare');
   await w.visit('doc=figma');
   await until('all collections', async () => (await browser.all('#detail .part')).length === collections.length);
@@ -28,7 +28,7 @@ test('a document can be linked to: its record, what each collection makes, what 
     assert.deepEqual(JSON.parse(texts[1]), c.payload);
     if (c.point) assert.deepEqual(JSON.parse(texts[2]), c.point);
   }
-  assert.ok((await browser.textOf('#detail .part[data-collection="tools"]')).includes('Qdrant holds exactly what the document calls for.'));
+  assert.ok((await browser.textOf('#detail .part[data-collection="tools"]')).includes('Qdrant has exactly what the document calls for.'));
   await browser.keys(key.escape);
   await until('closed', async () => !(await browser.url()).includes('doc='));
   await w.visit('doc=nobody');
@@ -40,7 +40,7 @@ test('what was changed in Qdrant behind our back shows as a difference', async (
   const { pointId } = made.find(c => c.collection === 'tools');
   await w.server(w.qdrant, 'POST', '/collections/tools_v1/points/payload?wait=true', { payload: { website: 'elsewhere' }, points: [pointId] });
   await w.visit('doc=figma');
-  await w.says('#detail .part[data-collection="tools"] .difference caption', '1 difference to what Qdrant holds');
+  await w.says('#detail .part[data-collection="tools"] .difference caption', '1 difference to the point in Qdrant');
   await w.says('#detail .part[data-collection="tools"] .difference tbody', /^payload\.website ?https:\/\/.*figma.* ?elsewhere$/);
   await browser.screenshot(join(folder, 'detail.png'));
 });
@@ -61,7 +61,7 @@ test('a job is started, shown, and comes to its end: one that finds nothing, one
   await w.visit('view=jobs');
   await w.says('#jobs-empty', 'No job has run since the daemon started.');
   await browser.click('#job-form button');
-  await w.says('#jobs-list li', /^verify ?done.*Everything is in step\.$/);
+  await w.says('#jobs-list li', /^verify ?done.*Everything is in sync\.$/);
   const [first] = (await w.ask('GET', 'api/jobs')).jobs;
   assert.equal(first.state, 'done');
   assert.equal(first.result.inStep, true);
@@ -69,7 +69,7 @@ test('a job is started, shown, and comes to its end: one that finds nothing, one
   await w.server(w.qdrant, 'POST', '/collections/tools_v1/points/delete?wait=true', { points: [made.find(c => c.collection === 'tools').pointId] });
   await browser.click('#job-repair');
   await browser.click('#job-form button');
-  await w.says('#jobs-list li', /^verify ?done.*repair.*1 finding.*Everything is in step\.$/);
+  await w.says('#jobs-list li', /^verify ?done.*repair.*1 finding.*Everything is in sync\.$/);
   assert.equal((await browser.all('#jobs-list > li')).length, 2);
   await browser.click('#jobs-list li summary');
   await browser.screenshot(join(folder, 'jobs.png'));

@@ -67,7 +67,7 @@ test('two documents with one business id have rows of their own, and each can be
   await browser.click('#sync-selected');
   await w.says('#confirm-title', 'Sync 2 documents now?');
   await w.answer(true);
-  await until('the outcome', async () => /^1 of 2 documents in step, 1 failed/.test(await w.notice()));
+  await until('the outcome', async () => /^1 of 2 documents in sync, 1 failed/.test(await w.notice()));
   assert.match(await w.notice(), /Twin two: /);
 });
 
@@ -87,7 +87,7 @@ test('a link of a row that stays leads to where the page is now', async () => {
 test('the question before a reset says what a reset does', async () => {
   await w.visit('search=twin');
   await browser.click('#list-body button[data-focus="reset"]');
-  await w.says('#confirm-text', /again, also where nothing has changed\..*billed for/);
+  await w.says('#confirm-text', /again, even if nothing has changed\..*bill for/);
   await w.answer(false);
 });
 

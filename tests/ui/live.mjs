@@ -33,7 +33,7 @@ test('a failure is seen as it happens, and its mending too', async () => {
   await w.mend(w.embedder);
   await w.app('set', 'gimp', 'interface', '["Desktop"]');
   await until('green', async () => (await w.badges('gimp'))[3] === 'synced');
-  await w.says('#problems-none', 'Nothing.');
+  await w.says('#problems-none', 'None.');
 });
 
 test('a collection whose server is down is shown as paused until it is back', async () => {
@@ -51,7 +51,7 @@ test('a collection whose server is down is shown as paused until it is back', as
   await w.mend(w.qdrant);
   await until('none is paused', async () => (await browser.all('#counts .pill')).length === 0);
   await w.ask('POST', 'api/sync/batch', { toolIds: some });
-  await w.says('#health', '100 % in step');
+  await w.says('#health', '100 % in sync');
 });
 
 test('documents that come and go change the counts', async () => {
@@ -83,7 +83,7 @@ test('a daemon that is gone is told, what was seen stays, and it comes back by i
   await w.app('set', rows[0], 'name', '"Renamed meanwhile"');
   await w.startDaemon();
   await w.live();
-  await w.says('#problems-none', 'Nothing.');
+  await w.says('#problems-none', 'None.');
   await until('what happened meanwhile', async () => (await browser.textOf('#list-body')).includes('Renamed meanwhile')
     || (await w.ask('GET', 'api/sync/tools?sort=name')).data.map(d => d.id).join() === (await w.rows()).join());
 });
@@ -103,12 +103,12 @@ test('a daemon that wants a token is asked with one; a wrong one is told', async
   await w.startDaemon();
   await browser.go('about:blank');
   await browser.go(w.url);
-  await w.says('#token-title', 'This daemon asks for a token');
+  await w.says('#token-title', 'This daemon requires a token');
   assert.equal(await browser.run(() => document.activeElement.id), 'token-input');
   await browser.screenshot(join(folder, 'token.png'));
   await browser.fill('#token-input', 'another');
   await browser.click('#token button[value="yes"]');
-  await w.says('#token-error', 'The daemon does not take that token.');
+  await w.says('#token-error', 'The daemon refused this token.');
   await browser.fill('#token-input', token);
   await browser.keys(key.enter); // means "use it", not the first button
   await w.live();
@@ -147,7 +147,7 @@ test('who has no token may say so, and can enter it later', async () => {
   await browser.go(w.url);
   await browser.click('#token button[value="no"]');
   await w.says('#connection-text', 'a token is needed');
-  await w.says('#health', /in step/); // the counts are public
+  await w.says('#health', /in sync/); // the counts are public
   await browser.click('#token-button');
   await browser.fill('#token-input', token);
   await browser.click('#token button[value="yes"]');
@@ -171,7 +171,7 @@ test('a backfill shows how far it is', async () => {
     await other.browser.screenshot(join(folder, 'backfill.png'));
     await other.mend(other.embedder);
     await until('it is over', async () => !(await (await other.browser.all('#scan'))[0].shown()));
-    await other.says('#health', '100 % in step');
+    await other.says('#health', '100 % in sync');
   } finally {
     await other.close();
   }

@@ -32,7 +32,7 @@ test('counts, health and statuses are those of the API', async () => {
   const s = await w.status();
   assert.equal(s.total, w.total);
   assert.ok(s.failed > 5 && s.synced > 5, 'there are both kinds');
-  await w.says('#health', `${(Math.floor(s.synced / s.total * 1000) / 10).toFixed(1)} % in step`);
+  await w.says('#health', `${(Math.floor(s.synced / s.total * 1000) / 10).toFixed(1)} % in sync`);
   for (const [name, counts] of [['', s], ...Object.entries(s.perCollection)]) {
     const shown = await browser.run(n => [...document.querySelectorAll(`#counts tr[data-collection="${n}"] .count`)].map(b => Number(b.textContent)), name);
     assert.deepEqual(shown, [counts.synced, counts.pending, counts.stale, counts.failed], name);
@@ -157,7 +157,7 @@ test('another source can be chosen', async () => {
   await w.visit();
   await browser.choose('#source', 'notes');
   await until('its documents', async () => (await w.rows()).join() === 'first,second');
-  assert.equal(await browser.textOf('#health'), '100 % in step');
+  assert.equal(await browser.textOf('#health'), '100 % in sync');
   assert.equal((await browser.all('#counts-body tr')).length, 2);
 });
 

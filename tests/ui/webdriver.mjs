@@ -148,7 +148,7 @@ export class Browser {
   }
   /** The text of an element as it is, shown or not; null if there is none. */
   textOf(selector) { return this.run(s => document.querySelector(s)?.textContent.replace(/\s+/g, ' ').trim() ?? null, selector); }
-  /** Clicks what `find` or `named` finds; once more if the page draws it anew in that moment. */
+  /** Clicks what `find` or `named` finds; once more if the page redraws it at that moment. */
   click(selector, text) {
     return until(`a click on ${selector}`, async () => {
       const target = text === undefined ? await this.find(selector) : await this.named(selector, text);

@@ -1,13 +1,13 @@
-/* actions.js - what an operator can do, each with its question where it costs, its progress, and its result in words. */
+/* actions.js - the actions: each asks for confirmation if it costs something, shows its progress, and reports its result. */
 import { call, callSource, pathOf } from './api.js';
 import { known, publish } from './state.js';
 import { confirm, errorText, notice } from './notices.js';
 import { duration, number, plural } from './format.js';
 
-export const MOST_AT_ONCE = 50; // what one batch may have
-const PART = 10;                // as many go in one request, so that progress can be seen
+export const MOST_AT_ONCE = 50; // the limit of one batch call
+const PART = 10;                // documents per request, so that progress is visible
 
-/* What became of one document, as lines. */
+/* The result of one document, as lines. */
 function outcomeLines(result) {
   const right = [], written = [], lines = [];
   if (result.error) lines.push(`${result.error}${result.errorCode ? ` (${result.errorCode})` : ''}`);
@@ -22,12 +22,12 @@ function outcomeLines(result) {
 }
 
 function outcomeTitle(name, result) {
-  if (result.success) return (result.collections ?? []).every(c => c.skipped) ? `${name}: nothing to do` : `${name} is in step`;
+  if (result.success) return (result.collections ?? []).every(c => c.skipped) ? `${name}: nothing to do` : `${name} is in sync`;
   const failed = (result.collections ?? []).filter(c => !c.success).length;
   return failed ? `${name}: ${plural(failed, 'collection')} failed` : `${name} could not be synced`;
 }
 
-/* Shows that it goes on, then what it came to. `work` gets the notice and returns [title, lines, kind]. */
+/* Shows a busy notice, then the result. `work` gets the notice and returns [title, lines, kind]. */
 async function shown(title, work) {
   const message = notice('busy', title);
   try {
@@ -49,13 +49,13 @@ export function syncOne(doc, options = {}) {
 
 export async function embedAgain(doc) {
   const yes = await confirm(`Embed ${doc.name} again?`,
-    'Every collection makes its vector anew, also where nothing has changed. This asks the embedder, which may be billed for.', 'Embed again');
+    'Every collection embeds it again, even if nothing has changed. The embedder may bill for it.', 'Embed again');
   if (yes) await syncOne(doc, { force: true });
 }
 
 export async function resetOne(doc) {
   const yes = await confirm(`Reset ${doc.name}?`,
-    'Its errors, retry counts and waiting times are forgotten. Every collection makes its vector and point again, also where nothing has changed. This asks the embedder, which may be billed for.', 'Reset');
+    'Its errors, retry counts and waits are discarded. Every collection makes vector and point again, even if nothing has changed. The embedder may bill for it.', 'Reset');
   if (!yes) return;
   await shown(`Resetting ${doc.name}…`, async () => {
     const answer = await call('POST', `/api/sync/reset/${encodeURIComponent(doc.ref)}`, { query: { source: known.source }, person: true });
@@ -67,7 +67,7 @@ export async function resetOne(doc) {
 export async function syncSeveral(docs) {
   const what = plural(docs.length, 'document');
   const yes = await confirm(`Sync ${what} now?`,
-    'They are synced at once, whatever their waiting times say. Texts that have changed are embedded, which may be billed for.', `Sync ${what}`);
+    'They are synced at once, without waiting for their next retry. Changed texts are embedded; the embedder may bill for it.', `Sync ${what}`);
   if (!yes) return false;
   await shown(`Syncing ${what}…`, async message => {
     const results = [];
@@ -83,7 +83,7 @@ export async function syncSeveral(docs) {
     const lines = skipped ? [`${plural(skipped, 'document')} ${skipped === 1 ? 'was' : 'were'} right already.`] : [];
     for (const r of bad.slice(0, 5)) lines.push(`${r.name}: ${outcomeLines(r)[0] ?? 'not done'}`);
     if (bad.length > 5) lines.push(`and ${plural(bad.length - 5, 'other')}`);
-    return [bad.length ? `${number(results.length - bad.length)} of ${what} in step, ${number(bad.length)} failed` : `${what} in step`,
+    return [bad.length ? `${number(results.length - bad.length)} of ${what} in sync, ${number(bad.length)} failed` : `${what} in sync`,
       lines, bad.length ? 'failed' : 'done'];
   });
   return true;
@@ -92,11 +92,11 @@ export async function syncSeveral(docs) {
 export async function syncAllPending() {
   const s = known.status;
   const waiting = s ? s.pending + s.stale + s.failed : null;
-  const yes = await confirm('Sync all that is not in step?',
+  const yes = await confirm('Sync all documents that are not in sync?',
     `${waiting === null ? 'All pending, stale and failed documents' : plural(waiting, 'pending, stale or failed document')
-    } are tried at once, and the retry counts of failed ones start over. Texts that have changed are embedded, which may be billed for.`, 'Sync all pending');
+    } are tried at once, and retry counts of failed ones start again. Changed texts are embedded; the embedder may bill for it.`, 'Sync all pending');
   if (!yes) return;
-  await shown('Asking for all that is pending…', async () => {
+  await shown('Requesting a sync of all pending documents…', async () => {
     const answer = await callSource('POST', '/api/sync/all-pending', { person: true });
     return [`${plural(answer.queued, 'document')} queued`, [answer.message]];
   });
@@ -111,8 +111,8 @@ export function runWorker() {
 
 /** What a cycle did. */
 export function cycleText(stats) {
-  if (!stats.processed) return 'Nothing was waiting to be tried again.';
-  const parts = [`${number(stats.successful)} in step`];
+  if (!stats.processed) return 'No document was due.';
+  const parts = [`${number(stats.successful)} in sync`];
   if (stats.failed) parts.push(`${number(stats.failed)} failed`);
   if (stats.skipped) parts.push(`${number(stats.skipped)} right already`);
   return `${number(stats.processed)} tried: ${parts.join(', ')}.`;

@@ -1,6 +1,6 @@
 /*
- * api.js - calls of the daemon's HTTP API, and the token that they show. The token is kept in sessionStorage: it goes
- * when the tab does, and no other page gets it.
+ * api.js - calls of the daemon's HTTP API, and their token. The token is kept in sessionStorage: it ends with the
+ * tab, and no other page can read it.
  */
 import { byId } from './dom.js';
 import { learnClock } from './format.js';
@@ -17,7 +17,7 @@ export class ApiError extends Error {
 }
 
 let held = null;
-try { held = sessionStorage.getItem(key); } catch { /* no storage: it lasts as long as the page */ }
+try { held = sessionStorage.getItem(key); } catch { /* no storage: the token lasts as long as the page */ }
 
 export function authorization() {
   return held ? { Authorization: `Bearer ${held}` } : {};
@@ -33,7 +33,7 @@ function keep(token) {
   publish('token');
 }
 
-/* Each answer to a call that shows a token says what the token may do: `read` or `write`. */
+/* The reply to a call with a token says what the token allows: `read` or `write`. */
 function learnAccess(header) {
   const readOnly = header === 'read';
   if (held && header && known.readOnly !== readOnly) learn('readOnly', readOnly);
@@ -43,13 +43,13 @@ function learnAccess(header) {
 
 let asking = null, declined = false;
 
-/** Shows the dialog; true once there is another token than before. Who said "not now" is asked again only when they
- * do something (`again`). */
+/** Shows the dialog; true once there is another token than before. After "not now" it is shown again only for an
+ * action of the person (`again`). */
 export function askForToken({ again = false, refused = false } = {}) {
   if (declined && !again) return Promise.resolve(false);
   asking ??= new Promise(done => {
     const dialog = byId('token'), input = byId('token-input');
-    byId('token-error').textContent = refused ? 'The daemon does not take that token.' : '';
+    byId('token-error').textContent = refused ? 'The daemon refused this token.' : '';
     input.value = '';
     dialog.returnValue = 'no';
     byId('token-no').onclick = () => dialog.close('no');
@@ -67,27 +67,27 @@ export function askForToken({ again = false, refused = false } = {}) {
   return asking;
 }
 
-/** True while calls go without a token that the daemon wants. */
+/** True while the daemon requires a token and there is none. */
 export const tokenMissing = () => declined && !held;
 
 /* ---- calling ---- */
 
-/** Where to ask: beside the page, so that it may also stand below a path of some proxy. */
+/** The address of a call: relative to the page, which may be below a path of a proxy. */
 export function address(path, query) {
   const pairs = Object.entries({ ...query }).filter(([, v]) => v !== null && v !== undefined && v !== '');
   const text = new URLSearchParams(pairs).toString();
   return path.slice(1) + (text && `?${text}`);
 }
 
-/** `/api/sync/SOURCE/ID...`, with what they hold escaped. */
+/** `/api/sync/SOURCE/ID...`, with its parts escaped. */
 export const pathOf = (...parts) => `/api/sync/${parts.map(encodeURIComponent).join('/')}`;
 
-/** What an answer that is none says. */
+/** The error of a reply that is not 2xx. */
 export async function failure(response) {
   let body = null;
-  try { body = await response.json(); } catch { /* a proxy's page, or nothing */ }
+  try { body = await response.json(); } catch { /* a proxy's page, or empty */ }
   if (body?.error) return new ApiError(response.status, body.code ?? '', body.error);
-  return new ApiError(response.status, '', `the answer was ${response.status} ${response.statusText}`.trim());
+  return new ApiError(response.status, '', `the reply was ${response.status} ${response.statusText}`.trim());
 }
 
 async function once(method, url, body, signal) {
@@ -108,8 +108,8 @@ async function once(method, url, body, signal) {
 }
 
 /**
- * Calls and returns the answer; fails with an ApiError. A call that needs a token asks for one; `person` says that
- * somebody asked for this call, and so may be asked again.
+ * Calls and returns the reply; throws an ApiError. If a token is required, the dialog asks for it; `person` says that
+ * a person caused this call, so the dialog may be shown again.
  */
 export async function call(method, path, { query, body, signal, person = false } = {}) {
   const url = address(path, query);

@@ -1,5 +1,5 @@
 /*
- * badges.js - a document's state in each collection as a row of letters, and the tooltip that says more. A row of badges
+ * badges.js - a document's state in each collection as a row of letters, with tooltips. A row of badges
  * is one stop of the Tab key; arrow keys go from one to the next.
  */
 import { byId, el, replace } from './dom.js';
@@ -11,7 +11,7 @@ function described(name, state) {
   const facts = [
     ['Last sync', state.lastSyncedAt ? `${clock(Date.parse(state.lastSyncedAt))} (${since(now() - Date.parse(state.lastSyncedAt))})` : 'never'],
     ['Failed attempts', times],
-    ['Next retry', next ? `${until(next - now())} (${clock(next)})` : state.status === 'failed' ? 'none by itself' : 'none'],
+    ['Next retry', next ? `${until(next - now())} (${clock(next)})` : state.status === 'failed' ? 'none scheduled' : 'none'],
   ];
   if (state.errorCode) facts.push(['Code', state.errorCode]);
   if (state.lastError) facts.push(['Error', state.lastError]);
@@ -41,7 +41,7 @@ export function hideTip() {
   shownFor = null;
   byId('tooltip').hidden = true;
 }
-/** Hides the tooltip of what is no longer there. */
+/** Hides the tooltip of a removed element. */
 export const dropTip = () => { if (shownFor && !shownFor.isConnected) hideTip(); };
 addEventListener('keydown', e => { if (e.key === 'Escape') hideTip(); });
 addEventListener('scroll', hideTip, { passive: true, capture: true });
@@ -60,8 +60,8 @@ export function withTip(target, content) {
 /** A collection's letter alone, as a mark. */
 export const mark = (names, name) => el('span', { class: 'letter', 'aria-hidden': 'true' }, initials(names)[name] ?? '?');
 
-/** One badge per collection. `names` are all collections of the source, `states` the document's, `open(name)` what a click
- * does. */
+/** One badge per collection. `names` are all collections of the source, `states` the document's, `open(name)` handles a
+ * click. */
 export function badgeRow(names, states, open) {
   const letters = initials(names);
   const badges = names.filter(name => states[name]).map((name, i) => withTip(

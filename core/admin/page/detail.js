@@ -1,6 +1,6 @@
 /*
- * detail.js - one document: its record, what each collection would make of it now, what Qdrant holds, and where the two
- * differ. Open while the address says `doc`, so that it can be linked to.
+ * detail.js - one document: its record, what each collection makes of it, the point in Qdrant, and the differences.
+ * Open while the address has `doc`, so that it can be linked.
  */
 import { byId, el, replace, settled, timeNode } from './dom.js';
 import { call, pathOf } from './api.js';
@@ -11,7 +11,7 @@ import { embedAgain, resetOne, syncOne } from './actions.js';
 import { busy, errorText, writes } from './notices.js';
 
 let shown = null, asked = 0;
-const opened = new Set(); // which folds are open, so that they stay so when the document is read again
+const opened = new Set(); // open folds, which stay open when the document is read again
 
 const json = value => JSON.stringify(value, null, 2) ?? 'nothing';
 
@@ -34,9 +34,9 @@ function facts(pairs) {
 const timeOf = text => (text ? [timeNode(Date.parse(text), 'since'), el('span', { class: 'muted' }, ` ${clock(Date.parse(text))}`)] : null);
 
 function recordFacts(state) {
-  if (!state) return el('p', { class: 'muted' }, 'Nothing is recorded of it yet.');
+  if (!state) return el('p', { class: 'muted' }, 'There is no record yet.');
   const next = state.nextRetryAt ? [timeNode(Date.parse(state.nextRetryAt), 'until'), el('span', { class: 'muted' }, ` ${clock(Date.parse(state.nextRetryAt))}`)]
-    : state.status === 'failed' ? 'none by itself: it waits for a change, Sync Now or Reset' : null;
+    : state.status === 'failed' ? 'none scheduled: use Sync Now or Reset, or change the document' : null;
   return facts([
     ['Error', state.lastError && el('span', { class: 'error' }, `${state.lastError} (${state.errorCode})`)],
     ['Failed attempts', state.retryCount ? number(state.retryCount) : null],
@@ -59,22 +59,22 @@ function fold(key, title, content) {
 function differenceRow(c, path) {
   const made = c.point.lockstep;
   const side = value => (value === undefined ? el('span', { class: 'muted' }, 'nothing') : el('code', null, typeof value === 'string' ? value : JSON.stringify(value)));
-  if (path === 'text') return ['another text than was embedded (below)', made?.hash ? ['a vector of the text with hash ', el('code', null, made.hash.slice(0, 12))] : 'a vector of nobody knows what'];
+  if (path === 'text') return ['another text than the embedded one (below)', made?.hash ? ['a vector of the text with hash ', el('code', null, made.hash.slice(0, 12))] : 'a vector of an unknown text'];
   if (path === 'owner') return ['a point of its own', made?.doc ? ['a point of ', el('code', null, `${made.source} ${made.doc}`)] : 'a point that Lockstep did not make'];
-  if (path === 'payload') return ['the same fields', 'the same fields, but says that it holds others'];
+  if (path === 'payload') return ['the same fields', 'the same fields, but a stamp that names others'];
   const key = path.replace(/^payload\./, '');
   return [side(at(c.payload, key)), side(at(c.point.payload, key))];
 }
 
 function differences(c) {
-  if (c.result === 'error') return el('p', { class: 'error' }, `Nothing can be made of this document: ${c.error} (${c.errorCode})`);
-  if (c.pointError) return el('p', { class: 'error' }, `What Qdrant holds is not known: ${c.pointError}`);
-  if (c.result === 'none') return el('p', null, c.point ? 'The document calls for no point, but Qdrant holds one.' : 'Its text is empty, so it has no point here; Qdrant holds none.');
-  if (!c.point) return el('p', { class: 'error' }, 'Qdrant holds no point of it.');
-  if (!c.differences.length) return el('p', { class: 'good' }, 'Qdrant holds exactly what the document calls for.');
+  if (c.result === 'error') return el('p', { class: 'error' }, `The document is refused: ${c.error} (${c.errorCode})`);
+  if (c.pointError) return el('p', { class: 'error' }, `Qdrant could not be read: ${c.pointError}`);
+  if (c.result === 'none') return el('p', null, c.point ? 'The document calls for no point, but Qdrant has one.' : 'Its text is empty, so it has no point here, and Qdrant has none.');
+  if (!c.point) return el('p', { class: 'error' }, 'Qdrant has no point of this document.');
+  if (!c.differences.length) return el('p', { class: 'good' }, 'Qdrant has exactly what the document calls for.');
   return el('div', { class: 'table-frame' }, el('table', { class: 'difference' },
-    el('caption', null, `${plural(c.differences.length, 'difference')} to what Qdrant holds`),
-    el('thead', null, el('tr', null, ['Where', 'The document makes', 'Qdrant holds'].map(t => el('th', { scope: 'col' }, t)))),
+    el('caption', null, `${plural(c.differences.length, 'difference')} to the point in Qdrant`),
+    el('thead', null, el('tr', null, ['Where', 'The document makes', 'Qdrant has'].map(t => el('th', { scope: 'col' }, t)))),
     el('tbody', null, c.differences.map(path => {
       const [wanted, held] = differenceRow(c, path);
       return el('tr', null, el('th', { scope: 'row' }, el('code', null, path)), el('td', null, wanted), el('td', null, held));
@@ -86,9 +86,9 @@ function collectionPart(doc, name, compared) {
   const parts = [recordFacts(state)];
   if (compared) {
     parts.push(differences(compared));
-    if (compared.text) parts.push(fold(`${name} text`, `Text it makes (${bytes(compared.textBytes)})`, el('pre', { class: 'prose', tabindex: 0 }, compared.text)));
-    if (compared.payload) parts.push(fold(`${name} payload`, 'Payload it makes', el('pre', { tabindex: 0 }, json(compared.payload))));
-    if (compared.point) parts.push(fold(`${name} point`, 'What Qdrant holds now', el('pre', { tabindex: 0 }, json(compared.point))));
+    if (compared.text) parts.push(fold(`${name} text`, `Text (${bytes(compared.textBytes)})`, el('pre', { class: 'prose', tabindex: 0 }, compared.text)));
+    if (compared.payload) parts.push(fold(`${name} payload`, 'Payload', el('pre', { tabindex: 0 }, json(compared.payload))));
+    if (compared.point) parts.push(fold(`${name} point`, 'Point in Qdrant', el('pre', { tabindex: 0 }, json(compared.point))));
   }
   return el('section', { class: 'part', 'data-collection': name, 'aria-label': name },
     el('h3', null, mark(collections(), name), name, state && el('span', { class: 'status', 'data-status': state.status }, state.status)),
@@ -98,7 +98,7 @@ function collectionPart(doc, name, compared) {
 let drawn = '';
 function draw(doc, compared, trouble) {
   const text = JSON.stringify([doc, compared, known.readOnly, trouble && errorText(trouble)]);
-  if (text === drawn) return; // so that focus and selected text stay
+  if (text === drawn) return; // keeps focus and selected text
   drawn = text;
   const name = short(doc.title ?? doc.name ?? doc.id), subject = { ref: `_id:${doc._id}`, name };
   byId('detail-title').textContent = name;
@@ -118,7 +118,7 @@ function draw(doc, compared, trouble) {
 
 /* ---- reading ---- */
 
-/* Until it is read nothing is known of a document but how the address names it. */
+/* Until the document is read only its name in the address is known. */
 const titleOf = id => (id.startsWith('_id:') ? 'Document' : short(id));
 
 async function read(id, first) {
@@ -132,7 +132,7 @@ async function read(id, first) {
   if (mine === asked && first && place('at')) byId('detail-body').querySelector(`[data-collection="${CSS.escape(place('at'))}"]`)?.scrollIntoView();
 }
 
-/* Qdrant may be down: what MongoDB says of the document can be shown all the same. */
+/* Qdrant may be down: the record is shown all the same. */
 async function readRecord(mine, id, trouble) {
   try {
     const doc = await call('GET', pathOf(known.source, id));

@@ -1,4 +1,4 @@
-/* documents.js - the table: search, filters, sort, pages, selection. What it shows stands in the page's address. */
+/* documents.js - the table: search, filters, sort, pages, selection. Its state is in the page's address. */
 import { byId, el, keyed, say, settled, timeNode } from './dom.js';
 import { call, pathOf } from './api.js';
 import { collections, go, known, linkTo, on, place, publish } from './state.js';
@@ -13,16 +13,16 @@ const columns = [
   { title: 'Status', sort: 'status' },
   { title: 'Collections' },
   { title: 'Updated', sort: 'updated' },
-  { title: 'What is wrong' },
+  { title: 'Problem' },
   { title: 'Actions', away: true },
 ];
 
 let rows = [];
 let pagination = { page: 1, limit: 20, total: 0, totalPages: 0 };
-let trouble = null, asked = 0, listed = false; // until a list has come, nothing can be said of what is in it
+let trouble = null, asked = 0, listed = false; // listed: a list has arrived
 const selected = new Map(); // _id -> document
 
-/* What a document is called, and how it is named in calls: by its _id, since several may have one business id. */
+/* A document's title, and its name in calls: the _id, since several documents may have one business id. */
 const subjectOf = doc => ({ ref: `_id:${doc._id}`, name: short(doc.title ?? doc.name ?? doc.id) });
 
 const sortKey = () => place('sort', 'name');
@@ -48,14 +48,14 @@ async function read() {
   } catch (e) {
     if (mine !== asked) return;
     trouble = e;
-    if (e.status && e.status < 500) rows = []; // while a server is down, what was seen last stays
+    if (e.status && e.status < 500) rows = []; // while a server is down, the last rows stay
   }
   byId('list').removeAttribute('aria-busy');
   draw();
 }
 const readSoon = settled(read, 300, 2000);
 
-/* What an event says of a document that is shown; the rest comes with the next reading. */
+/* Applies an event to a shown document; the rest comes with the next reading. */
 function heard({ source, _id, overallStatus, collections: states, deleted }) {
   if (source !== known.source) return;
   const row = rows.find(r => r._id === _id);
@@ -135,10 +135,10 @@ function drawHead() {
 }
 
 function emptyText() {
-  if (trouble) return trouble.status === 401 ? 'The daemon asks for a token before it shows documents.' : `No list: ${errorText(trouble)}.`;
+  if (trouble) return trouble.status === 401 ? 'The daemon shows documents only with a token.' : `No list: ${errorText(trouble)}.`;
   if (rows.length) return '';
   if (!listed) return 'Reading…';
-  return place('status') || place('collection') || place('search') ? 'No document is like that.' : 'There are no documents.';
+  return place('status') || place('collection') || place('search') ? 'No document matches.' : 'There are no documents.';
 }
 
 function drawPager() {
@@ -199,7 +199,7 @@ function pickNone() {
 /* ---- start ---- */
 
 let seen = '';
-/* Reads when what is shown became another; that a document was opened beside it is none. */
+/* Reads when the query changed; opening a document does not count. */
 function placed() {
   drawFilters();
   const key = JSON.stringify([place('view'), known.source, query()]);

@@ -1,4 +1,4 @@
-/* dom.js - making and changing elements. What servers say goes in as text, never as markup. */
+/* dom.js - creating and changing elements. Texts of servers are inserted as text, never as markup. */
 import { since, until, clock, now } from './format.js';
 
 export const byId = id => document.getElementById(id);
@@ -29,7 +29,7 @@ export function svg(tag, attributes, ...children) {
   return out;
 }
 
-/** Changes text only where it differs: a screen reader says again what was set again. */
+/** Changes text only if it differs: a screen reader reads a text again when it is set again. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -41,7 +41,7 @@ export function replace(parent, ...children) {
 
 /**
  * Makes the children of `parent` those of `items`, in their order. An item's element is kept as long as its key
- * comes again, so that focus and what is open stay; it is made anew when the item has changed.
+ * remains, so that focus and open parts stay; a changed item gets a new element.
  */
 export function keyed(parent, items, keyOf, make) {
   const before = parent.lockstepKeyed ?? new Map();
@@ -49,7 +49,7 @@ export function keyed(parent, items, keyOf, make) {
   let at = parent.firstElementChild;
   for (const item of items) {
     let key = String(keyOf(item));
-    for (let n = 2; now.has(key); n++) key = `${keyOf(item)} #${n}`; // two of one key are two elements all the same
+    for (let n = 2; now.has(key); n++) key = `${keyOf(item)} #${n}`; // two items with one key get two elements
     const text = JSON.stringify(item);
     let entry = before.get(key);
     if (entry?.text !== text) {
@@ -66,14 +66,14 @@ export function keyed(parent, items, keyOf, make) {
   parent.lockstepKeyed = now;
 }
 
-/* Puts one element in another's place; what had the focus in the old one has it in the new one. */
+/* Replaces an element; the focus moves to the same place in the new one. */
 function exchange(old, fresh) {
   const held = old.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
   old.replaceWith(fresh);
   if (held) fresh.querySelector(`[data-focus="${CSS.escape(held)}"]`)?.focus();
 }
 
-/** Calls `f` once things have been quiet for `ms`, at the latest `most` after the first call. */
+/** Calls `f` after `ms` without another call, at the latest `most` after the first. */
 export function settled(f, ms, most = ms * 8) {
   let timer = null, since = 0;
   const run = () => { timer = null; since = 0; f(); };
@@ -85,7 +85,7 @@ export function settled(f, ms, most = ms * 8) {
   };
 }
 
-/** A time that says how long ago, or how long still; a ticker keeps it true. */
+/** A relative time, kept current by a ticker. */
 export function timeNode(ms, shown) {
   const out = el('time', { datetime: new Date(ms).toISOString(), 'data-shown': shown });
   tickOne(out);

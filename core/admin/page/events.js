@@ -1,6 +1,6 @@
 /*
- * events.js - the daemon's server-sent events, read with fetch: an EventSource could not show a token. Reconnects by
- * itself, from the last event on.
+ * events.js - the daemon's server-sent events, read with fetch: an EventSource cannot send a token. Reconnects by
+ * itself, from the last event.
  */
 import { address, askForToken, authorization, failure } from './api.js';
 
@@ -8,7 +8,7 @@ const FIRST_WAIT_MS = 1000, LONGEST_WAIT_MS = 15000;
 const SILENCE_MS = 45000; // three heartbeats
 const HIDDEN_MS = 60000;
 
-/* Cuts a stream of text into events; `take` gets {event, data, id}. */
+/* Splits a stream of text into events; `take` gets {event, data, id}. */
 function reader(take) {
   let rest = '', event = '', data = [], id = null;
   const line = text => {
@@ -33,9 +33,9 @@ function reader(take) {
 }
 
 /**
- * Reads the events of `source()` for as long as the page is there. `take(name, object)` gets each; `tell(state, ms,
- * refusal)` hears `connecting`, `live`, `waiting` (ms until the next try, and what the daemon said if it did) and `token`; `fresh()` is called when it is live again and
- * what happened meanwhile may have been missed.
+ * Reads the events of `source()` while the page exists. `take(name, object)` gets each; `tell(state, ms, refusal)`
+ * gets `connecting`, `live`, `waiting` (ms until the next try, and the daemon's error, if any) and `token`;
+ * `fresh()` is called when the connection is live again and events may have been missed.
  */
 export function followEvents({ source, take, tell, fresh }) {
   let lastId = null, wait = FIRST_WAIT_MS, abort = null, wake = null, generation = 0;
@@ -90,7 +90,7 @@ export function followEvents({ source, take, tell, fresh }) {
           if (!await askForToken()) await sleep(2 ** 31 - 1); // until restart()
           continue;
         }
-        if (e.status) { // it answers, but has no events for us: then by reading again and again
+        if (e.status) { // it answers, but refuses events: poll instead
           refusal = e.message;
           fresh();
         }
@@ -108,7 +108,7 @@ export function followEvents({ source, take, tell, fresh }) {
     abort?.abort();
     wake?.();
   }
-  /** From the beginning: another source, or another token. */
+  /** Starts again, for another source or token. */
   function restart() {
     stop();
     asleep = false;
@@ -117,8 +117,8 @@ export function followEvents({ source, take, tell, fresh }) {
     follow();
   }
 
-  // A browser has six connections for all pages of a host, hidden ones and those of the Back button too. So a page that
-  // nobody sees gives its own back after a while, and takes up later what it has missed.
+  // A browser has six connections for all pages of a host, including hidden ones and those of the Back button. So a hidden
+  // page closes its connection after a while, and reads later what it has missed.
   const sleepNow = () => { asleep = true; stop(); };
   const wakeUp = () => {
     clearTimeout(hiding);

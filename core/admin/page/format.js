@@ -3,7 +3,7 @@
 const whole = new Intl.NumberFormat('en');
 
 let clockOffset = 0;
-/** The daemon's time, by the Date header of its answers. Small differences are the second that header is cut to. */
+/** The daemon's time, by the Date header of its replies. Small differences are ignored: the header has whole seconds. */
 export function learnClock(header) {
   const at = Date.parse(header ?? '');
   const offset = at - Date.now();
@@ -13,7 +13,7 @@ export const now = () => Date.now() + clockOffset;
 
 export const number = n => whole.format(n);
 
-/** A share in percent: never 100 while something is missing. */
+/** A share in percent, rounded down: 100 only if nothing is missing. */
 export function percent(part, all) {
   if (!all) return '100 %';
   const share = Math.floor(part / all * 1000) / 10;
@@ -61,7 +61,7 @@ export function bytes(n) {
   return n < 1048576 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / 1048576).toFixed(1)} MiB`;
 }
 
-/** So many things a second, in the unit that can be read. */
+/** A rate, per second or per minute. */
 export function rate(perSecond) {
   if (perSecond === 0) return '0/s';
   if (perSecond >= 10) return `${number(Math.round(perSecond))}/s`;
@@ -71,7 +71,7 @@ export function rate(perSecond) {
 
 export const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
 
-/* What may stand for a name, best first: its initial, those of its further words, its other letters, two of them. */
+/* Candidates for the short name, best first: the initial, those of further words, other letters, two of them. */
 function* shortNames(name) {
   const characters = [...name].filter(c => /[\p{L}\p{N}]/u.test(c)).map(c => c.toUpperCase());
   const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
@@ -92,5 +92,5 @@ export function initials(names) {
   return out;
 }
 
-/** A name cut to what a title, button or message can hold. */
+/** A name cut to the length of a title, button or message. */
 export const short = (text, most = 80) => (text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text);

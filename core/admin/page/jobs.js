@@ -1,4 +1,4 @@
-/* jobs.js - long work that the daemon does: its list, progress, stopping and starting. */
+/* jobs.js - the daemon's jobs: list, progress, stop and start. */
 import { byId, el, keyed, say, timeNode } from './dom.js';
 import { call, callSource } from './api.js';
 import { collections, known, learn, linkTo, on, place } from './state.js';
@@ -63,14 +63,14 @@ function findingList(list) {
     list.length > shown.length && el('p', { class: 'muted' }, `and ${number(list.length - shown.length)} more`));
 }
 
-/* What came of it: a verify found this, repaired that, and left the rest; a sync did so much in each collection. */
+/* The result: findings, repaired and left ones of a verify; counts by collection of a sync. */
 function resultParts(job) {
   const r = job.result;
   if (!r) return null;
   if (job.job === 'verify') {
     return [r.found && countList(verifyText(r.found), r.found), r.repaired && countList('Repaired:', r.repaired),
       r.left && countList(`After the repair: ${verifyText(r.left)}`, r.left),
-      r.inStep === true && el('p', { class: 'good' }, 'Everything is in step.')];
+      r.inStep === true && el('p', { class: 'good' }, 'Everything is in sync.')];
   }
   return countList(`${plural(r.documents ?? 0, 'document')}.`, r);
 }
@@ -81,10 +81,10 @@ function optionText(options) {
 }
 
 async function stop(job) {
-  if (!await confirm(`Stop ${job.job}?`, 'What it has done stays done; the rest is left as it is.', 'Stop')) return;
+  if (!await confirm(`Stop ${job.job}?`, 'What is done stays done; the rest is left as it is.', 'Stop')) return;
   try {
     await call('DELETE', `/api/jobs/${encodeURIComponent(job.id)}`, { person: true });
-    notice('done', `${job.job} is asked to stop`);
+    notice('done', `${job.job} is stopping`);
   } catch (e) {
     notice('failed', `${job.job} was not stopped`, [errorText(e)]);
   }
@@ -96,7 +96,7 @@ const states = { queued: 'warning', running: 'busy', done: 'good', failed: 'fail
 function jobNode(job) {
   const p = job.progress ?? {};
   const bar = going(job) && el('progress', { 'aria-label': `Progress of ${job.job}`, max: p.total || null, value: p.total ? Math.min(p.done, p.total) : null });
-  const ended = job.endedAt ? ['ended ', timeNode(Date.parse(job.endedAt), 'since')] : job.startedAt ? ['began ', timeNode(Date.parse(job.startedAt), 'since')] : 'waits for its turn';
+  const ended = job.endedAt ? ['ended ', timeNode(Date.parse(job.endedAt), 'since')] : job.startedAt ? ['began ', timeNode(Date.parse(job.startedAt), 'since')] : 'queued';
   return el('li', { 'data-job': job.id },
     el('p', { class: 'job-head' }, el('strong', null, job.job), el('span', { class: 'pill', 'data-state': states[job.state] }, job.state),
       el('span', { class: 'muted' }, [job.source, optionText(job.options)].filter(Boolean).join(', '), ', ', ended),
@@ -127,7 +127,7 @@ async function start() {
   if (collection) options.collections = [collection];
   if (job === 'verify' && byId('job-repair').checked) options.repair = true;
   if (job === 'sync' && byId('job-force').checked) options.force = true;
-  if (options.force && !await confirm('Embed everything again?', 'Every text is sent to the embedder once more, also what is equal. That may take long and be billed for.', 'Embed everything')) return;
+  if (options.force && !await confirm('Embed everything again?', 'Every text is embedded again, even if it is equal. This may take long, and the embedder may bill for it.', 'Embed everything')) return;
   try {
     await callSource('POST', '/api/jobs', { body: { job, options }, person: true });
     notice('done', `${job} was started`);

@@ -1,4 +1,4 @@
-/* main.js - begins: reads how things are, follows the events, and shows the view that the address names. */
+/* main.js - the entry: reads the state, follows the events, and shows the view in the address. */
 import { byId, el, keyed, say, settled } from './dom.js';
 import { call, callSource, askForToken, tokenMissing } from './api.js';
 import { collections, go, known, learn, on, place, publish } from './state.js';
@@ -13,9 +13,9 @@ import { startSearch } from './search.js';
 
 const HISTORY_MS = 15000, PROBLEMS_MS = 15000, HIDDEN_STATUS_MS = 60000;
 
-/* ---- reading what has no events of its own, or was missed ---- */
+/* ---- reading what has no events, or was missed ---- */
 
-/* What can't be read leaves what was seen last: the state of the connection says why it is old. */
+/* If a reading fails, the last state stays: the state of the connection says why it is old. */
 async function read(topic, path) {
   const source = known.source;
   try {
@@ -26,8 +26,8 @@ async function read(topic, path) {
   }
 }
 
-/* A daemon that can't even say what is wrong. */
-const unknown = e => ({ severity: 'error', code: e.code, collection: null, since: null, text: `The daemon can't look: ${e.message}.`, cure: '' });
+/* The problem shown if the problems cannot be read. */
+const unknown = e => ({ severity: 'error', code: e.code, collection: null, since: null, text: `The daemon cannot list its problems: ${e.message}.`, cure: '' });
 
 function learnAnswer(topic, answer) {
   if (topic === 'status') learnStatus(answer);
@@ -69,7 +69,7 @@ function tell(state, ms, refusal) {
     connecting: 'connecting',
     live: 'live',
     token: 'a token is needed',
-    waiting: refusal ? `read now and then, as there are no events: ${refusal}` : 'the daemon does not answer, trying again',
+    waiting: refusal ? `read at intervals, without events: ${refusal}` : 'the daemon does not answer, trying again',
   };
   byId('connection').dataset.state = refusal ? 'token' : state;
   byId('connection').title = state === 'waiting' ? `next try in ${duration(ms)}` : '';
@@ -81,7 +81,7 @@ function tell(state, ms, refusal) {
 
 /* ---- the source ---- */
 
-/* Until the daemon answers for the first time nothing is known, not even which sources there are. */
+/* Until the first reply nothing is known, not even the names of sources. */
 async function firstStatus() {
   for (let wait = 1000; ; wait = Math.min(wait * 2, 15000)) {
     try {

@@ -1,12 +1,12 @@
-/* notices.js - what became of what somebody asked for, in words; and asking before what costs. */
+/* notices.js - messages about actions, and confirmation before those that cost something. */
 import { byId, el } from './dom.js';
 import { known } from './state.js';
 import { short } from './format.js';
 
 const SHOWN_MS = { done: 12000, failed: 30000 }, MOST = 5;
 
-/** Shows a message: `kind` is done, failed or busy. What is over goes away by itself, unless the pointer or the focus is
- * on it. What is returned can change it. */
+/** Shows a message: `kind` is done, failed or busy. A finished one disappears by itself, unless it has the pointer or the
+ * focus. The returned object changes it. */
 export function notice(kind, title, lines = []) {
   const box = byId('notices');
   const node = el('div', { class: 'notice' });
@@ -32,13 +32,13 @@ export function notice(kind, title, lines = []) {
   return { update };
 }
 
-/** What went wrong, as a sentence. */
+/** An error as a sentence. */
 export function errorText(e) {
   if (e.status === 403) return `${e.message} (this token may only read)`.replace(/^(.*read.only.*) \(.*\)$/i, '$1');
   return e.code && e.code !== 'NO_ANSWER' ? `${e.message} (${e.code})` : e.message;
 }
 
-/** Asks; true if yes. */
+/** Asks for confirmation; true if confirmed. */
 export function confirm(title, text, yes) {
   const dialog = byId('confirm');
   byId('confirm-title').textContent = short(title, 160);
@@ -52,7 +52,7 @@ export function confirm(title, text, yes) {
   });
 }
 
-/** Runs `work` unless the button is at work already; meanwhile it says so, and keeps the focus. */
+/** Runs `work` unless the button's work is running; meanwhile the button shows it, and keeps the focus. */
 export async function busy(button, work) {
   if (button.getAttribute('aria-disabled') === 'true') return;
   button.setAttribute('aria-disabled', 'true');
@@ -63,5 +63,5 @@ export async function busy(button, work) {
   }
 }
 
-/** Attributes of a button that changes something: it can't be pressed with a token that may only read. */
+/** Attributes of a button that changes something: disabled with a read token. */
 export const writes = () => (known.readOnly ? { disabled: true, title: 'this token may only read' } : {});

@@ -1,4 +1,4 @@
-/* overview.js - the upper half of the page: health, counts, worker, stream, backfill, and what is wrong. */
+/* overview.js - the upper half of the page: health, counts, worker, stream, scan, and problems. */
 import { byId, el, keyed, replace, say, timeNode } from './dom.js';
 import { STATUSES, collections, go, known, on, place } from './state.js';
 import { bytes, clock, duration, number, percent, plural, rate } from './format.js';
@@ -27,7 +27,7 @@ function countCell(row, status) {
     }, number(counts[status])));
 }
 
-/* The bar is for the eye and the pointer; the numbers beside it are the same buttons for everybody. */
+/* The bar is for the pointer; the numbers beside it are the accessible buttons. */
 function bar(row) {
   const out = el('div', { class: 'bar', 'aria-hidden': 'true' });
   for (const status of STATUSES) {
@@ -62,7 +62,7 @@ function drawCounts() {
   keyed(byId('counts-body'), rows, r => r.collection, countRow);
 
   const health = percent(s.synced, s.total);
-  replace(byId('health'), el('strong', null, health), ' in step');
+  replace(byId('health'), el('strong', null, health), ' in sync');
   byId('health').title = `${number(s.synced)} of ${plural(s.total, 'document')} are synced in every collection`;
   byId('health').dataset.state = s.failed ? 'failed' : s.synced < s.total ? 'waiting' : 'good';
   document.title = `${health} - Lockstep`;
@@ -77,7 +77,7 @@ function nextCycle(worker) {
   return timeNode(Date.parse(worker.lastRunAt) + worker.config.intervalMs, 'until');
 }
 
-const modeWords = { stream: 'change stream', poll: 'polling: no change streams here', off: 'off' };
+const modeWords = { stream: 'change stream', poll: 'polling: there are no change streams', off: 'off' };
 
 function streamText(stream) {
   if (stream.mode === 'off') return 'off';
@@ -131,9 +131,9 @@ function drawScan(scan) {
   say(byId('scan-text'), parts.join(', '));
 }
 
-/* ---- what is wrong ---- */
+/* ---- problems ---- */
 
-/* Names stand in backquotes; that of the collection leads to its documents. */
+/* Names are in backquotes; a collection's name links to its documents. */
 function withNames(text, collection) {
   return text.split('`').map((part, i) => {
     if (i % 2 === 0) return part;
@@ -152,7 +152,7 @@ function problemItem(p) {
 }
 
 async function allowDeletes(p) {
-  if (!await confirm('Delete these points?', `${p.text.split('`').join('')} Their documents are looked for once more; the points of those that are gone are deleted from all collections.`, 'Allow deletes')) return;
+  if (!await confirm('Delete these points?', `${p.text.split('`').join('')} Their documents are searched for once more; points without a document are deleted from all collections.`, 'Allow deletes')) return;
   try {
     await callSource('POST', '/api/jobs', { body: { job: 'sync', options: { allowDeletes: true } }, person: true });
     notice('done', 'Deletes are allowed; the job sync was started');
@@ -163,14 +163,14 @@ async function allowDeletes(p) {
 
 const noAnswer = {
   severity: 'error', code: 'NO_ANSWER', collection: null, since: null,
-  text: 'The daemon does not answer; what stands here is what it said last.',
-  cure: 'See whether it runs (`systemctl status lockstep`) and what it logged. This page tries again by itself.',
+  text: 'The daemon does not answer; this page shows its last state.',
+  cure: 'Check whether it runs (`systemctl status lockstep`) and what it logged. This page retries by itself.',
 };
 
 function drawProblems() {
   const problems = known.away ? [noAnswer, ...known.problems ?? []] : known.problems;
   byId('problems').dataset.state = problems === null ? 'unknown' : problems.length ? 'some' : 'none';
-  say(byId('problems-none'), problems === null ? 'Not known yet.' : problems.length ? '' : 'Nothing.');
+  say(byId('problems-none'), problems === null ? 'Not known yet.' : problems.length ? '' : 'None.');
   keyed(byId('problems-list'), problems ?? [], p => p.id ?? p.code, problemItem);
 }
 

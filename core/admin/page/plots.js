@@ -1,12 +1,12 @@
-/* plots.js - the last hour as two small plots: documents settled a second, and how long a change took to arrive. */
+/* plots.js - the last hour as two small plots: documents settled per second, and the latency of changes. */
 import { byId, el, replace, svg } from './dom.js';
 import { known, on } from './state.js';
 import { duration, hourMinute, now, number, rate } from './format.js';
 
 const HOUR_MS = 3600000;
-const WIDTH = 320, HEIGHT = 64; // of the drawing; it is stretched to where it stands
+const WIDTH = 320, HEIGHT = 64; // of the drawing, which is stretched to its place
 
-/* Splits into runs without holes: a line is drawn only where there are values. */
+/* Splits into runs without gaps: a line is drawn only where there are values. */
 function runs(points, value) {
   const out = [];
   let run = [];
@@ -18,7 +18,7 @@ function runs(points, value) {
   return out;
 }
 
-/* The value at the top of the drawing: the largest, unless a few peaks would make a flat line of all the rest. */
+/* The value at the top of the drawing: the largest, unless a few peaks would flatten all the rest. */
 function scaleOf(values) {
   const sorted = values.filter(v => v > 0).sort((a, b) => a - b);
   if (!sorted.length) return { top: 0, peak: 0 };
@@ -33,7 +33,7 @@ function path(run, x, y, closed) {
 }
 
 /**
- * Draws into a figure. `series`: [{name, kind: area|line, className, value(point)}]; `shown(v)` says a value in words;
+ * Draws into a figure. `series`: [{name, kind: area|line, className, value(point)}]; `shown(v)` formats a value;
  * `now` and `summary` are the caption's parts.
  */
 function plot(figure, { title, points, series, shown, current, summary }) {

@@ -1,4 +1,4 @@
-/* search.js - searches as users do, and shows what each collection finds. */
+/* search.js - search, with the hits of each collection. */
 import { byId, el, replace, say } from './dom.js';
 import { callSource } from './api.js';
 import { collections, go, known, linkTo, on, place } from './state.js';
@@ -61,7 +61,7 @@ function placed() {
 export function startSearch() {
   byId('search-form').addEventListener('submit', e => {
     e.preventDefault();
-    seen = ''; // the same words may find something else by now
+    seen = ''; // the same query may have other hits by now
     const q = byId('query').value.trim(), hits = byId('hits').value;
     if (q === place('q') && hits === place('hits', '10')) placed();
     else go({ q, hits: hits === '10' ? null : hits });

@@ -1,24 +1,24 @@
 /*
- * state.js - what the page knows by now, who wants to hear of it, and where in the page one is (the part of the
- * address after #, so that a view can be linked to). Draws nothing and asks nothing.
+ * state.js - what the page knows, the subscribers to its changes, and the place in the page (the part of the
+ * address after #, so that a view can be linked). Draws nothing and calls nothing.
  */
 export const STATUSES = ['synced', 'pending', 'stale', 'failed'];
 
 export const known = {
   sources: [],
-  source: null,   // its name; null until the daemon has said which there are
-  status: null,   // counts and worker, as GET /api/sync/status says
-  engine: null,   // as GET /api/sync/worker/state says
+  source: null,   // its name; null until the daemon has listed the sources
+  status: null,   // counts and worker, as in GET /api/sync/status
+  engine: null,   // as in GET /api/sync/worker/state
   history: null,
   problems: null,
   away: false,    // the daemon does not answer
   jobs: null,
-  readOnly: false, // the token that is shown may only read
+  readOnly: false, // the token may only read
 };
 
 const listeners = new Map();
 
-/** Calls `f` whenever one of these topics was published: the keys of `known`, `place`, and what others name. */
+/** Calls `f` whenever one of these topics is published: the keys of `known`, `place`, and others. */
 export function on(topics, f) {
   for (const topic of topics.split(' ')) {
     if (!listeners.has(topic)) listeners.set(topic, []);
@@ -43,7 +43,7 @@ let here = parse();
 /** A value of the address, or its default. */
 export const place = (name, otherwise = '') => here.get(name) ?? otherwise;
 
-/** The address with these values changed; '' or null takes one away. */
+/** The address with these values changed; '' or null removes one. */
 export function addressWith(changes) {
   const next = new URLSearchParams(here);
   for (const [name, value] of Object.entries(changes)) {
@@ -54,13 +54,13 @@ export function addressWith(changes) {
   return text ? `#${text}` : '#view=documents';
 }
 
-/** The attributes of a link that changes these values of the address, whatever the address is when it is followed. */
+/** The attributes of a link that changes these values of the address, relative to the address at the time of the click. */
 export const linkTo = changes => ({ href: addressWith(changes), 'data-go': JSON.stringify(changes) });
 on('place', () => {
   for (const a of document.querySelectorAll('a[data-go]')) a.setAttribute('href', addressWith(JSON.parse(a.dataset.go)));
 });
 
-/** Goes there; `replace` leaves no step for the Back button. */
+/** Changes the address; `replace` adds no step to the history. */
 export function go(changes, { replace = false } = {}) {
   const address = addressWith(changes);
   if (address === location.hash) return;

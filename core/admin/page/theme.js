@@ -1,4 +1,4 @@
-/* theme.js - dark or light, as the system says or as chosen here. Runs before anything is painted. */
+/* theme.js - dark or light, by the system or by choice. Runs before anything is painted. */
 (function () {
   const key = 'lockstep.theme';
   const root = document.documentElement;
@@ -19,7 +19,7 @@
     const say = () => { button.textContent = dark() ? 'Light' : 'Dark'; button.title = `Show this page ${dark() ? 'light' : 'dark'}`; };
     button.addEventListener('click', () => {
       const theme = dark() ? 'light' : 'dark';
-      // What the system says anyway need not be remembered: the page then follows it again.
+      // A choice equal to the system's is not stored: the page then follows the system again.
       const same = (theme === 'dark') === system.matches;
       try { if (same) localStorage.removeItem(key); else localStorage.setItem(key, theme); } catch { /* private window */ }
       apply(same ? null : theme);
