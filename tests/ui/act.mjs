@@ -59,7 +59,7 @@ test('Embed again asks first, and embeds everything again', async () => {
   const versions = async () => Object.values((await w.record('figma')).collections).map(c => c.vectorVersion);
   const before = await versions();
   await browser.click('#detail-body button', 'Embed again');
-  await w.says('#confirm-text', /billed/);
+  await w.says('#confirm-text', /bill for it/);
   await w.answer(false);
   await browser.click('#detail-body button', 'Embed again');
   await w.answer(true);
