@@ -26,8 +26,16 @@ say() {
     if [ -z "$3" ]; then echo "ok $1 - $2"; else printf '%s\n' "$3" | sed 's/^/# /'; echo "not ok $1 - $2"; fi
 }
 
+# paths in backquotes that are not there
+absent() {
+    grep -oE '`[a-z_]+/[A-Za-z0-9_./-]*`' "$1" | tr -d '`' | sort -u | while read -r path; do
+        [ -e "$top_srcdir/$path" ] || [ -e "$top_srcdir/core/$path" ] || echo "$1: $path"
+    done
+}
+
 echo 1..4
-say 1 "links of the source" "$(dead "$top_srcdir"/*.md $(find "$top_srcdir/docs" -name '*.md'))"
+say 1 "links of the source" "$(dead "$top_srcdir"/*.md $(find "$top_srcdir/docs" -name '*.md')
+    absent "$top_srcdir/README.md"; absent "$top_srcdir/docs/explanation/architecture.md")"
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
 (cd "$top_builddir" && make -s DESTDIR="$tmp" prefix=/usr exec_prefix=/opt install-nobase_dist_docDATA \
