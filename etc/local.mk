@@ -3,13 +3,13 @@ if WITH_SYSTEMD_UNIT
 systemdsystemunit_DATA = etc/lockstep.service
 endif
 
-# by make, because configure leaves ${exec_prefix} in bindir, which systemd does not expand
+# Made here because configure leaves ${exec_prefix} in bindir, which systemd does not expand.
 EXTRA_DIST += %D%/lockstep.service.in
 CLEANFILES += etc/lockstep.service
 etc/lockstep.service: $(srcdir)/etc/lockstep.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) etc && $(SED) 's,[@]bindir[@],$(bindir),g' $(srcdir)/etc/lockstep.service.in >$@.tmp && mv $@.tmp $@
 
-# The example becomes the configuration where there is none yet; one that somebody has changed is never touched.
+# The example is installed as the configuration if there is none; a changed one is never overwritten.
 nobase_dist_doc_DATA += %D%/lockstep.ini
 install-data-local: install-lockstep-ini
 uninstall-local: uninstall-lockstep-ini
@@ -26,5 +26,5 @@ uninstall-lockstep-ini:
 	  rm -f "$(DESTDIR)$(sysconfdir)/lockstep.ini"; \
 	fi
 
-# For who watches it with Prometheus and Grafana: examples, beside the documentation.
+# Examples for Prometheus and Grafana, installed with the documentation.
 nobase_dist_doc_DATA += %D%/alerts.yml %D%/grafana-dashboard.json
