@@ -318,7 +318,7 @@ static void do_expect(struct run *r)
     expectation(r, strcmp(r->words[0], "wait") == 0);
 }
 
-/* What a variable is to hold: a value as it stands here, or a part of what is looked at. free() it. */
+/* The value of a variable: the text of a JSON value, or a part of what a subject is now. free() it. */
 static char *let_value(struct run *r)
 {
     size_t at = 2;
@@ -357,7 +357,7 @@ static void do_nothing(struct run *r)
 
 static const struct {
     const char *name;
-    size_t words; /* needed behind it */
+    size_t words; /* how many it needs */
     void (*run)(struct run *r);
     bool no_servers;
 } commands[] = {
@@ -402,7 +402,7 @@ static void call(struct run *r, const struct block *procedure)
     r->argument_count = count;
 }
 
-/* The line behind the `end` of the `repeat` at this line. */
+/* The number of the line after the `end` of this `repeat`. */
 static size_t end_of_repeat(const struct run *r, size_t at)
 {
     size_t depth = 0;
@@ -416,12 +416,12 @@ static size_t end_of_repeat(const struct run *r, size_t at)
 
 static void repeat(struct run *r, size_t first, size_t end)
 {
-    size_t point_lock = r->point_lock, times = strtoul(r->words[1], NULL, 10);
+    size_t round = r->round, times = strtoul(r->words[1], NULL, 10);
     for (size_t i = 0; i < times; i++) {
-        r->point_lock = i;
+        r->round = i;
         block_run(r, first, end);
     }
-    r->point_lock = point_lock;
+    r->round = round;
 }
 
 static void line_run(struct run *r, const struct line *line)
@@ -445,9 +445,9 @@ void block_run(struct run *r, size_t first, size_t end)
             continue;
         }
         if (strcmp(r->words[0], "repeat") == 0) {
-            size_t behind = end_of_repeat(r, first);
-            repeat(r, first + 1, behind - 1);
-            first = behind;
+            size_t next = end_of_repeat(r, first);
+            repeat(r, first + 1, next - 1);
+            first = next;
             continue;
         }
         for (size_t i = 0; i < COMMANDS; i++) {

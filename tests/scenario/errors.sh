@@ -25,7 +25,7 @@ says() {
 
 echo 1..15
 says '3: unknown command "dance"' 'scenario a' 'start daemon' 'dance'
-says '1: a command stands before the first `scenario`' 'start daemon'
+says '1: a command before the first `scenario`' 'start daemon'
 says '2: a bracket is never closed' 'scenario a' 'insert {"id":' '{'
 says '2: a string is not closed' 'scenario a' 'insert {"id'
 says '4: an `end` is missing' 'scenario a' 'repeat 2' 'repeat 3' 'end'

@@ -45,7 +45,8 @@ static void run_scenario(int unused)
     for (size_t i = 0; i < r.word_count; i++) free(r.words[i]);
 }
 
-/* The harness is told where the build and the sources are; make does that already. */
+/* The harness takes the folders of the build and of the sources from the environment, where make sets them.
+ */
 static void find_folders(void)
 {
     char path[4096];

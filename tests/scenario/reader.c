@@ -22,7 +22,7 @@ _Noreturn __attribute__((format(printf, 3, 4))) static void malformed(const char
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
-    /* in TAP too, where nobody reads a test program's errors */
+    /* the TAP driver shows standard output only */
     printf("Bail out! %s:%d is malformed\n", path, number);
     exit(EXIT_FAILURE);
 }
@@ -160,7 +160,7 @@ static void find_blocks(struct scenario_file *f)
                 malformed(f->path, number, "`records` takes both or embedded, not \"%s\"", rest);
             *(b ? &b->both : &both) = is_both;
         } else if (!b) {
-            malformed(f->path, number, "a command stands before the first `scenario`");
+            malformed(f->path, number, "a command before the first `scenario`");
         } else if (begins(text, "end", &rest) && depth == 0) {
             if (!defining) malformed(f->path, number, "an `end` without `define` or `repeat`");
             defining = false;
@@ -200,7 +200,7 @@ const struct block *scenario_procedure(const struct scenario_file *f, const char
 
 /* ---- lines ---- */
 
-/* What %NAME stands for; in `some`, or borrowed. */
+/* The value of %NAME; in `some`, or borrowed. */
 static const char *variable(struct run *r, const char *name, char *some, size_t bytes)
 {
     static const char *const servers[] = {"mongodb", "qdrant", "embedder", "spare", "api"};
@@ -214,7 +214,7 @@ static const char *variable(struct run *r, const char *name, char *some, size_t 
     if (strcmp(name, "folder") == 0) return r->w.folder;
     if (strcmp(name, "database") == 0) return r->w.database;
     *some = '\0';
-    if (strcmp(name, "n") == 0) snprintf(some, bytes, "%zu", r->point_lock);
+    if (strcmp(name, "n") == 0) snprintf(some, bytes, "%zu", r->round);
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
         if (strcmp(name, servers[i]) != 0) continue;
         struct live_process *p = process_named(r, name);

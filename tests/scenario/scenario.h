@@ -52,8 +52,8 @@ struct run {
     struct live_process api; /* of the daemon that started last */
     bool opened;             /* the servers run */
     const struct scenario_file *file;
-    const char *arguments[WORDS_MAX];  /* %1, %2, ... of the procedure that runs */
-    size_t argument_count, point_lock; /* `turn`: %n of the innermost `repeat` */
+    const char *arguments[WORDS_MAX]; /* %1, %2, ... of the procedure that runs */
+    size_t argument_count, round;     /* `round`: %n of the innermost `repeat` */
     struct variable variables[VARIABLES_MAX];
     size_t variable_count;
     struct buf output, errors; /* of the last `lockstep` */
@@ -79,14 +79,16 @@ bool is_command(const char *word);
 struct live_process *process_named(struct run *r, const char *name);
 /* A word as it is, a string without its quotes. free() it. */
 char *word_text(struct run *r, const char *word);
-/* The filter that a word stands for: a JSON object, or a business id. free() it. */
+/* The filter of a word: the word itself if it is a JSON object, otherwise that of a business id. free() it.
+ */
 char *word_filter(struct run *r, const char *word);
 
 /* ---- subjects.c ---- */
 
 /* `expect` or `wait`, the words after it: SUBJECT [PATH] VALUE. */
 void expectation(struct run *r, bool wait);
-/* What a subject is now: words from `*at` on, which is moved behind them. json_decref() it. */
+/* The value of a subject now. Its words begin at `*at`, which is then the first word after them.
+ * json_decref() it. */
 json_t *subject_value(struct run *r, size_t *at, bool *is_text);
 /* A document with its record as Extended JSON; NULL if there is none, or if JSON cannot say it. free() it. */
 char *document_json(struct run *r, const char *word);

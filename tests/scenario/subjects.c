@@ -1,6 +1,6 @@
 /*
  * subjects.c - what `expect`, `wait` and `let` look at: points, records, logs, counters, replies. Each is
- * asked for anew at every look. Reads only.
+ * read again at every look. Changes nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -360,12 +360,12 @@ static bool is_path(const char *word)
     return !value && !strchr("<>=!", *word);
 }
 
-static void fail_expectation(struct run *r, bool wait, bool not, const struct mismatch *wrong)
+static void fail_expectation(struct run *r, bool wait, bool negated, const struct mismatch *wrong)
 {
     int64_t waited_s = wait ? LIVE_PATIENCE_MS / 1000 : 0;
     char after[40] = "";
     if (waited_s) snprintf(after, sizeof after, " (waited %d s)", (int)waited_s);
-    if (not ) STOP(r, "%s: it is so all the same%s", r->text, after);
+    if (negated) STOP(r, "%s: it is so all the same%s", r->text, after);
     STOP(r, "%s: %s%sexpected %s, found %.2000s%s", r->text, wrong->path, *wrong->path ? ": " : "",
          wrong->expected, wrong->found, after);
 }
@@ -379,20 +379,20 @@ static void look_after_daemon(struct run *r)
 void expectation(struct run *r, bool wait)
 {
     size_t from = 1, at;
-    bool not = strcmp(r->words[1], "not") == 0, is_text;
+    bool negated = strcmp(r->words[1], "not") == 0, is_text;
     struct mismatch wrong = {.found = NULL};
     int64_t until = live_now_ms() + (wait ? LIVE_PATIENCE_MS : 0);
-    for (from += not ;; live_pause()) {
+    for (from += negated;; live_pause()) {
         at = from;
         *wrong.path = '\0';
         json_t *value = subject_value(r, &at, &is_text), *piece = value;
         if (at < r->word_count && is_path(r->words[at])) piece = value_at_path(value, r->words[at++]);
         json_t *expected = pattern(r, at);
-        bool so = value_matches(piece, expected, is_text, &wrong) != not ;
+        bool so = value_matches(piece, expected, is_text, &wrong) != negated;
         json_decref(expected);
         json_decref(value);
         if (so) break;
-        if (live_now_ms() >= until) fail_expectation(r, wait, not, &wrong);
+        if (live_now_ms() >= until) fail_expectation(r, wait, negated, &wrong);
         look_after_daemon(r);
     }
     mismatch_fini(&wrong);
