@@ -292,7 +292,7 @@ static const struct command commands[] = {
     {"show", "ID", "print one document", 1, run_show},
     {"entries", "ID", "print its sync state: collection, status, vectorVersion, payloadHash, pointId", 1,
      run_entries},
-    {"unsynced", "", "count the documents that are not in step", 0, run_unsynced},
+    {"unsynced", "", "count the documents that are not in sync", 0, run_unsynced},
     {"drop", "", "drop the whole database", 0, run_drop},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

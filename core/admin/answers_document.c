@@ -116,7 +116,7 @@ static bool read_ids(struct call *call, const json_t *ids)
     return true;
 }
 
-/* One of several: what is wrong with it stands in its own result, and stops no other. */
+/* One of several: what is wrong with it is in its own result, and stops no other. */
 static json_t *resync_one(struct call *call, const struct service_source *source, const char *id,
                           const struct retry_request *request, int64_t until_ms)
 {

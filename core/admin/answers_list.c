@@ -126,10 +126,10 @@ static void say_who(struct call *call, const struct service_source *source, char
         snprintf(out, bytes, "they are being done");
     else if (known && s->lease_holder[0])
         snprintf(out, bytes,
-                 "the process that keeps this source in step (%s) comes to them at its next cycle",
+                 "the process that keeps this source in sync (%s) comes to them at its next cycle",
                  s->lease_holder);
     else
-        snprintf(out, bytes, "they are done as soon as a process keeps this source in step");
+        snprintf(out, bytes, "they are done as soon as a process keeps this source in sync");
     free(s);
 }
 
@@ -167,7 +167,7 @@ void answer_reset(struct call *call)
     }
     call_json(call, 200,
               json_pack("{s:s, s:o}", "message",
-                        "the document is pending in all collections, and is made anew", "tool",
+                        "the document is pending in all collections, and is made again", "tool",
                         shape_entry(source, &doc)));
     source_document_fini(&doc);
 }

@@ -30,7 +30,7 @@ static double last_cycle(const snap *s)
 
 /* One line is one family: name, type, help, and its value out of a snapshot `s`. */
 #define SOURCE_FAMILIES(X)                                                                                   \
-    X("lockstep_lease_held", "gauge", "1 if this process keeps the source in step.", s->lease_held)          \
+    X("lockstep_lease_held", "gauge", "1 if this process keeps the source in sync.", s->lease_held)          \
     X("lockstep_mongodb_up", "gauge", "1 unless MongoDB is waited for.", s->mongo_error[0] == '\0')          \
     X("lockstep_stream_open", "gauge", "1 while the change stream is open.", s->stream_open)                 \
     X("lockstep_stream_lag_seconds", "gauge",                                                                \
@@ -40,7 +40,7 @@ static double last_cycle(const snap *s)
       "Age of the oldest change that has not reached its points; 0 if nothing waits.", waited(s))            \
     X("lockstep_documents_processed_total", "counter", "Documents that were read and worked on.",            \
       s->documents)                                                                                          \
-    X("lockstep_documents_settled_total", "counter", "Documents whose work ended with everything in step.",  \
+    X("lockstep_documents_settled_total", "counter", "Documents whose work ended with everything in sync.",  \
       s->settled)                                                                                            \
     X("lockstep_records_written_total", "counter", "Records of documents that were written.", s->records)    \
     X("lockstep_records_missed_total", "counter",                                                            \

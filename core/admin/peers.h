@@ -2,7 +2,7 @@
  * peers.h - how long a client may take: a deadline for each connection, whatever trickles over it. Private to
  * this room.
  *
- * libmicrohttpd's own time-out begins anew with every byte. Here a request has to be there within a time, at
+ * libmicrohttpd's own time-out begins again with every byte. Here a request has to be there within a time, at
  * a pace, and an answer has to be taken likewise. Where connections become scarce, those that have waited
  * longest for a request to come are closed first: who opens many and sends nothing locks nobody out.
  */
@@ -26,11 +26,11 @@ void peers_notify(void *self, struct MHD_Connection *connection, void **context,
 /* Who a connection belongs to; NULL if memory was out: then nothing is limited. */
 struct peer *peer_of(struct MHD_Connection *connection);
 
-/* Its request comes: so many bytes of the body just now. */
+/* Its request comes: this many bytes of the body just now. */
 void peer_receives(struct peer *peer, size_t bytes);
 /* Its request is being answered: that takes what it takes. */
 void peer_waits(struct peer *peer);
-/* It is sent an answer of so many bytes. */
+/* It is sent an answer of this many bytes. */
 void peer_sends(struct peer *peer, size_t bytes);
 /* Its request is over; another one may come. */
 void peer_rests(struct peer *peer);

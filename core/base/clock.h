@@ -20,7 +20,7 @@ int64_t clock_us(void);
 int64_t clock_boot_ms(void);
 /* Milliseconds since 1970 UTC: for dates, not for waiting. */
 int64_t clock_wall_ms(void);
-/* The moment in so many milliseconds, as pthread_cond_timedwait() takes it with CLOCK_MONOTONIC. */
+/* The moment in this many milliseconds, as pthread_cond_timedwait() takes it with CLOCK_MONOTONIC. */
 struct timespec clock_in_ms(int64_t wait_ms);
 
 #endif

@@ -31,7 +31,7 @@ struct histogram histogram_read(const struct histogram_live *h);
 uint64_t histogram_count(const struct histogram *h);
 /* Adds what `more` has. */
 void histogram_merge(struct histogram *h, const struct histogram *more);
-/* What came since `before`; all of `now` if that has begun anew since. */
+/* What came since `before`; all of `now` if that has begun again since. */
 struct histogram histogram_since(const struct histogram *now, const struct histogram *before);
 /* The time that `part` (0 to 1) of all took at most, in milliseconds, interpolated within its class; -1 if
  * there is nothing. What is above all bounds counts as the last of them. */

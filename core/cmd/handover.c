@@ -122,7 +122,7 @@ static bool is_lost(struct watch *w, const struct daemon_reply *reply)
     if (reply->status != 404 && clock_ms() < w->answered_ms + LOST_AFTER_MS) return false;
     progress_clear(&w->progress);
     if (reply->status == 404)
-        fputs("lockstep: the daemon knows nothing of it any more: it was started anew\n", stderr);
+        fputs("lockstep: the daemon knows nothing of it any more: it was started again\n", stderr);
     else
         fprintf(stderr, "lockstep: the daemon doesn't answer any more; it may go on: %s\n", reply->error);
     return true;

@@ -222,7 +222,7 @@ void loop_stop(struct loop *loop, int64_t now)
     }
 }
 
-/* An engine that lost its lease begins anew as a follower, unless we are to end. */
+/* An engine that lost its lease begins again as a follower, unless we are to end. */
 static void renew_if_lost(struct loop *loop, struct loop_engine *le)
 {
     struct lks_err err;
@@ -235,7 +235,7 @@ static void renew_if_lost(struct loop *loop, struct loop_engine *le)
         return;
     }
     le->engine =
-        lost; /* if it is the only one the program ends with it, and whoever watches starts it anew */
+        lost; /* if it is the only one the program ends with it, and whoever watches starts it again */
     log_error("a source is not followed any more", LOG_STR("source", le->config.source),
               LOG_STR("error", err.text));
 }

@@ -28,7 +28,7 @@ static const struct command *const commands[] = {
 static void help(FILE *out)
 {
     fputs("usage: lockstep [--config FILE] COMMAND [OPTIONS]\n\n"
-          "Keeps Qdrant collections in step with MongoDB documents.\n\n",
+          "Keeps Qdrant collections in sync with MongoDB documents.\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);

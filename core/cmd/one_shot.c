@@ -13,7 +13,7 @@
 
 static void complain_of_lease_holder(const char *source, const char *lease_holder, const char *reason)
 {
-    fprintf(stderr, "lockstep: %s holds the lease of source %s and keeps it in step already", lease_holder,
+    fprintf(stderr, "lockstep: %s holds the lease of source %s and keeps it in sync already", lease_holder,
             source);
     if (reason && *reason)
         fprintf(stderr,

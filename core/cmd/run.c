@@ -1,5 +1,5 @@
 /* run.c - `lockstep run`, the daemon: engines until a signal; SIGHUP checks the new configuration and starts
- * anew with it. */
+ * again with it. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>

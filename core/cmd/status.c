@@ -113,10 +113,10 @@ static void print_source(const struct app_source *s, const struct mongo_counts *
 {
     double health =
         counts->total ? 100.0 * (double)counts->by_status[SYNC_SYNCED] / (double)counts->total : 100.0;
-    printf("%s: %lld documents in %s, %.1f %% in step; ", s->config->name, (long long)counts->total,
+    printf("%s: %lld documents in %s, %.1f %% in sync; ", s->config->name, (long long)counts->total,
            s->config->ns, health);
     if (lease_holder)
-        printf("kept in step by %s\n", lease_holder);
+        printf("kept in sync by %s\n", lease_holder);
     else
         puts("no daemon is at work");
     printf("  %-20s %10s %10s %10s %10s\n", "", "synced", "pending", "stale", "failed");
@@ -205,5 +205,5 @@ static int run(const struct invocation *inv)
 
 const struct command command_status = {.name = "status",
                                        .usage = "[--json]",
-                                       .summary = "how many documents are in step, and what is wrong",
+                                       .summary = "how many documents are in sync, and what is wrong",
                                        .run = run};

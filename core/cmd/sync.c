@@ -104,7 +104,7 @@ static int one_shot_over_all(const struct request *request, struct app *app, con
     uint64_t failed = add_up(&p.loop, sum, request->json);
     if (p.stopped) fputs("lockstep: stopped before the end; the next pass goes on from here\n", stderr);
     if (failed)
-        fprintf(stderr, "lockstep: %llu parts of documents are not in step; `lockstep status` says which\n",
+        fprintf(stderr, "lockstep: %llu parts of documents are not in sync; `lockstep status` says which\n",
                 (unsigned long long)failed);
     status = p.stopped || failed ? EXIT_FAILED : EXIT_DONE;
 out:

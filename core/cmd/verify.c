@@ -55,7 +55,7 @@ static bool show_progress(void *self, const char *noun, uint64_t done, int64_t t
 
 static void print_counts(const char *name, const struct verify_counts *c)
 {
-    printf("  %-16s %llu in step", name, (unsigned long long)c->in_sync);
+    printf("  %-16s %llu in sync", name, (unsigned long long)c->in_sync);
     for (size_t k = 0; k < VERIFY_KIND_COUNT; k++)
         if (c->found[k])
             printf(", %llu %s", (unsigned long long)c->found[k], verify_kind_name((enum verify_kind)k));
@@ -69,7 +69,7 @@ static void report(const struct show *show, const struct compare_source *source,
 {
     if (!show->list)
         printf("%s: %llu documents, %llu points%s\n", source->name, (unsigned long long)r->documents,
-               (unsigned long long)r->points, r->findings ? "" : "; all in step");
+               (unsigned long long)r->points, r->findings ? "" : "; all in sync");
     for (size_t i = 0; i < source->count; i++) {
         if (!show->list && compare_is_asked(source, i)) print_counts(source->names[i], &r->collections[i]);
     }

@@ -33,7 +33,7 @@ bool path_each(const bson_iter_t *iter, const char *rest, bool *spread, path_vis
 
 /*
  * May a change of `changed` (a key as change events have them: dotted, with array indexes) change what `path`
- * reaches? True also where that can't be told.
+ * reaches? True also where that can't be determined.
  */
 bool path_resynced(const char *path, const char *changed);
 

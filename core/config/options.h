@@ -49,7 +49,7 @@ enum option_type {
 /* option.flags */
 enum {
     OPTION_REQUIRED = 1, /* has no default and must be set, unless CONFIG_OFFLINE */
-    /* [mongodb]: may also stand in [source:NAME]. [embedding]: as embedding.KEY in [collection:NAME] */
+    /* [mongodb]: may also be in [source:NAME]. [embedding]: as embedding.KEY in [collection:NAME] */
     OPTION_SHARED = 2,
     /* describes one provider's endpoint: a collection with another provider doesn't inherit it */
     OPTION_ENDPOINT = 4,
@@ -61,7 +61,7 @@ struct option {
     const char *key;
     enum option_type type;
     const char
-        *fallback; /* as it would stand in the file; "" for text that is empty; NULL: see `fallback_help` */
+        *fallback; /* as it would be in the file; "" for text that is empty; NULL: see `fallback_help` */
     const char *fallback_help; /* what holds if it isn't set, where that is no fixed value */
     const char *allowed;       /* OPTION_CHOICE: "a|b"; numbers: "1..100" */
     const char *unit;          /* "ms", or NULL */
@@ -85,7 +85,7 @@ extern const struct section_help section_help[SECTION_KIND_COUNT];
 
 /* The index of the option `key` of a section, also of shared ones; SIZE_MAX if there is none. */
 size_t option_find(enum section_kind kind, const char *key);
-/* True if `options[i]` may stand in such a section. */
+/* True if `options[i]` may be in such a section. */
 bool option_in(enum section_kind kind, size_t i);
 /* "KEY", or "embedding.KEY" for an override in a collection's section. Returns `out`. */
 const char *option_key(enum section_kind kind, size_t i, char *out, size_t out_bytes);

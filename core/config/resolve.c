@@ -197,7 +197,7 @@ static void empty_endpoint(struct config_embedder *e)
                                   .cache_bytes = e->cache_bytes};
 }
 
-/* The key of an option as it stands in this section, for messages. */
+/* The key of an option as it is in this section, for messages. */
 static const char *key_in(const struct section *s, const char *key)
 {
     size_t i = option_find(SECTION_EMBEDDING, key);

@@ -145,7 +145,7 @@ static void put_value(struct buf *out, size_t i, const struct value *value)
     } else if (type == OPTION_MONGODB_URI || type == OPTION_URL) {
         put_address(out, value->text, type == OPTION_URL);
     } else if (type == OPTION_LIST || type == OPTION_FOLDERS || !value->literal) {
-        /* as it stands in the file, quotes and all; a continued one over lines again */
+        /* as it is in the file, quotes and all; a continued one over lines again */
         for (const char *c = value->text; *c; c++) {
             buf_putc(out, *c);
             if (*c == '\n') buf_puts(out, "    ");

@@ -32,19 +32,19 @@ struct batch {
     struct batch *next; /* in the mailbox, or in a list of those that are not away */
     struct batch *away_next;
     enum batch_kind kind;
-    struct item *items;          /* owned; BATCH_TEXTS */
-    size_t count;                /* 0 once they were cancelled */
-    struct req *probe;           /* BATCH_PROBE: the request, or NULL */
-    bool proven;                 /* the server is known to embed other texts than these */
-    bool anew, passing, rejects; /* while it is suspected: as its last verdict says */
-    uint64_t needs;              /* likewise, with `anew`: the first probe that tells */
-    uint64_t number;             /* of a probe of our own */
-    bool hung;                   /* it hangs, */
-    bool beside;                 /* and takes no place of the window, */
-    bool detached;               /* and the engine's request was posted without it: */
-    uint64_t text;               /* its text, as a hash */
-    bool base64;                 /* encoding_format was asked for */
-    bool plain;                  /* it is not, whatever holds for others: it was refused with it */
+    struct item *items;             /* owned; BATCH_TEXTS */
+    size_t count;                   /* 0 once they were cancelled */
+    struct req *probe;              /* BATCH_PROBE: the request, or NULL */
+    bool proven;                    /* the server is known to embed other texts than these */
+    bool reprobe, passing, rejects; /* while it is suspected: as its last verdict says */
+    uint64_t needs;                 /* likewise, with `reprobe`: the first probe that tells */
+    uint64_t number;                /* of a probe of our own */
+    bool hung;                      /* it hangs, */
+    bool beside;                    /* and takes no place of the window, */
+    bool detached;                  /* and the engine's request was posted without it: */
+    uint64_t text;                  /* its text, as a hash */
+    bool base64;                    /* encoding_format was asked for */
+    bool plain;                     /* it is not, whatever holds for others: it was refused with it */
     int64_t sent_us, took_us;
     uint64_t good; /* how many requests had gone well when it was sent */
     struct buf url, body, authorization;

@@ -35,7 +35,7 @@ static void blame(struct embedder *e, struct batch *b)
     struct lks_err *err = &b->err;
     int64_t wait = err->retry_after_ms;
     if (b->rejects) (void)lks_fail(err, LKS_E_EMBEDDING_REJECTED, "%s", err->text);
-    if (b->anew || b->passing)
+    if (b->reprobe || b->passing)
         lks_err_prefix(err, "the embedding server answers other texts, but not this one");
     err->retry_after_ms = wait;
     err->blame = LKS_BLAME_CONTENT;
@@ -93,7 +93,7 @@ static bool send_probe(struct embedder *e)
 static void suspect(struct embedder *e, struct batch *b)
 {
     struct remote *r = e->remote;
-    if (!b->anew && (b->proven || r->good > b->good)) {
+    if (!b->reprobe && (b->proven || r->good > b->good)) {
         divide(e, b);
         return;
     }
@@ -139,7 +139,7 @@ static void went_well(struct embedder *e, size_t texts, uint64_t probe)
     while (list) {
         struct batch *b = list;
         list = b->next;
-        if (b->anew && (!probe || probe < b->needs)) {
+        if (b->reprobe && (!probe || probe < b->needs)) {
             remote_push(&r->suspects, b);
             wait = true;
         } else {
@@ -278,7 +278,7 @@ static void read_vectors(struct embedder *e, struct batch *b)
         server_failed(e, b, &v);
     } else if (!usable) { /* if others get sensible answers, it is the text */
         b->err = v.err;
-        b->anew = b->rejects = false;
+        b->reprobe = b->rejects = false;
         b->passing = v.err.code == LKS_E_EMBEDDING_UNAVAILABLE;
         suspect(e, b);
     } else {
@@ -378,7 +378,7 @@ static void one_done(struct embedder *e, struct batch *b)
             break;
         }
         b->err = v.err;
-        b->anew = v.anew;
+        b->reprobe = v.reprobe;
         b->passing = v.passing;
         b->rejects = v.rejects;
         http_call_fini(&b->call);

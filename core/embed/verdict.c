@@ -228,7 +228,7 @@ static void server_error(const struct http_call *call, const struct said *said, 
 static void refused(const struct embed_config *config, const char *key, const struct http_call *call,
                     const struct said *said, struct verdict *out)
 {
-    out->anew = true;
+    out->reprobe = true;
     out->passing = true;
     out->key = call->status != 404 && call->status != 405;
     out->rejects = call->status == 403;

@@ -22,8 +22,8 @@ enum verdict_kind {
 
 struct verdict {
     enum verdict_kind kind;
-    bool anew;    /* with VERDICT_TEXT: only a probe sent after this proves that the server works (a key may
-                     have expired since the last answer) */
+    bool reprobe; /* with VERDICT_TEXT: only a probe sent after this proves that the server works (a key may
+                  have expired since the last answer) */
     bool passing; /* with VERDICT_TEXT: what may pass by itself, so a lone text is asked for once more */
     bool busy;    /* fewer requests at a time, please */
     bool slow;    /* fewer texts in a request, please, for a while */

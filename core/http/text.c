@@ -1,5 +1,5 @@
 /*
- * text.c - reading what stands in headers and URLs: waiting times, hosts, what may be shown of a URL.
+ * text.c - reading what is in headers and URLs: waiting times, hosts, what may be shown of a URL.
  *
  * Pure functions over text; own nothing, ask nobody.
  */

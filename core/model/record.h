@@ -37,8 +37,9 @@ struct entry {
 
 /* A document's record: entries in the order of the source's enabled collections. */
 struct record {
-    bool present;     /* the document (or its sidecar) has a usable syncMetadata */
-    bool sidecar;     /* it was found in the sidecar collection although metadata is embedded (refuge) */
+    bool present; /* the document (or its sidecar) has a usable syncMetadata */
+    bool
+        sidecar; /* it was found in the sidecar collection although metadata is embedded (sidecar fallback) */
     bool contradicts; /* as read: its overallStatus is not what its entries make */
     size_t entry_count;
     struct entry *entries;  /* owned */
@@ -68,7 +69,7 @@ enum sync_status record_overall(const struct record *r);
 
 /* The same for the same names in any order. 0: none. */
 uint64_t record_names_hash(char *const *names);
-/* Adds one name, of so many bytes, to such a hash. */
+/* Adds one name, of this many bytes, to such a hash. */
 uint64_t record_name_add(uint64_t hash, const char *name, size_t bytes);
 
 /* "synced", ... Static storage. */

@@ -36,7 +36,7 @@ enum lks_code mongo_page(struct mongo *m, const struct docid *from, size_t max_d
     req->scan.max_docs = max_docs;
     req->scan.max_bytes = max_bytes;
     mongoc_client_t *client = mongo_pop(m);
-    enum lks_code code = reads_refuges(m, client, &req->err);
+    enum lks_code code = reads_fallbacks(m, client, &req->err);
     if (!code) code = reads_scan(m, client, &poll, req);
     mongo_push(m, client);
     if (!code) {
@@ -65,7 +65,7 @@ enum lks_code mongo_read(struct mongo *m, const struct docid *const *ids, size_t
     for (size_t i = 0; i < count; i++) req->read.ids[i] = ids[i];
     req->read.count = count;
     mongoc_client_t *client = mongo_pop(m);
-    enum lks_code code = reads_refuges(m, client, &req->err);
+    enum lks_code code = reads_fallbacks(m, client, &req->err);
     if (!code) code = reads_read(m, client, req);
     mongo_push(m, client);
     if (!code) {

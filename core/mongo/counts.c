@@ -238,8 +238,8 @@ static enum lks_code recount(struct mongo *m, mongoc_client_t *client, struct do
     return code;
 }
 
-static enum lks_code count_refuges(struct mongo *m, mongoc_client_t *client, struct mongo_counts *counts,
-                                   struct lks_err *err)
+static enum lks_code count_fallbacks(struct mongo *m, mongoc_client_t *client, struct mongo_counts *counts,
+                                     struct lks_err *err)
 {
     struct docid **ids = NULL;
     size_t count = 0;
@@ -282,9 +282,9 @@ static enum lks_code count_all(struct mongo *m, mongoc_client_t *client, struct 
     if (!counts_init(counts, m->name_count)) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     counts->max_ms = max_ms;
     if (m->metadata == MONGO_SIDECAR) return count_sidecar(m, client, counts, err);
-    enum lks_code code = reads_refuges(m, client, err);
+    enum lks_code code = reads_fallbacks(m, client, err);
     if (!code) code = add_group(m, client, m->collection, NULL, 0, 1, counts, err);
-    if (!code && atomic_load(&m->sidecar_fallbacks)) code = count_refuges(m, client, counts, err);
+    if (!code && atomic_load(&m->sidecar_fallbacks)) code = count_fallbacks(m, client, counts, err);
     return code;
 }
 
@@ -352,8 +352,8 @@ static enum lks_code count_one(struct mongo *m, mongoc_client_t *client, const c
     return code ? code : closed;
 }
 
-/* Records that took refuge have to be left out of one count and added to another, which only the grouping of
- * all documents does. */
+/* Records that fell back to the sidecar collection have to be left out of one count and added to another,
+ * which only the grouping of all documents does. */
 static enum lks_code count_with_fallbacks(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
     struct mongo_counts counts;
@@ -368,7 +368,7 @@ static enum lks_code count_with_fallbacks(struct mongo *m, mongoc_client_t *clie
 
 enum lks_code counts_points(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
-    enum lks_code code = m->metadata == MONGO_SIDECAR ? LKS_E_OK : reads_refuges(m, client, &req->err);
+    enum lks_code code = m->metadata == MONGO_SIDECAR ? LKS_E_OK : reads_fallbacks(m, client, &req->err);
     if (code) return code;
     if (m->metadata != MONGO_SIDECAR && atomic_load(&m->sidecar_fallbacks))
         return count_with_fallbacks(m, client, req);

@@ -1,7 +1,7 @@
 /*
  * due.c - which documents the worker has to look at, in the order of `_id`, and when the next one is.
  *
- * Records may stand in two places: in the documents, and in the sidecar collection (all of them, or the few
+ * Records may be in two places: in the documents, and in the sidecar collection (all of them, or the few
  * whose documents refuse them). Both are asked, and the answers merged. It reads only.
  */
 #include <stdlib.h>

@@ -119,7 +119,7 @@ static enum lks_code modify(struct mongo *m, const bson_t *command, struct sourc
         code = lks_fail(err, LKS_E_MISSED, "the document was changed meanwhile");
     if (!code && (!reads_fill(m, doc, &row) || !metadata_parse_modified(&row, &doc->record)))
         code = lks_fail(err, LKS_E_NOMEM, "out of memory");
-    if (!code) code = reads_refuges(m, client, err);
+    if (!code) code = reads_fallbacks(m, client, err);
     if (!code) code = list_records(m, client, doc, 1, err);
     mongo_push(m, client);
     bson_destroy(&reply);

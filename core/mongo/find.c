@@ -223,7 +223,7 @@ static enum lks_code find_among(struct mongo *m, const char *const *fields, size
     mongoc_client_t *client = mongo_pop(m);
     for (size_t i = 0; i < count && code == LKS_E_NOT_FOUND; i++)
         if (i == 0 || strcmp(fields[i], fields[0]) != 0) code = find_by(m, client, fields[i], text, doc, err);
-    if (!code) code = reads_refuges(m, client, err);
+    if (!code) code = reads_fallbacks(m, client, err);
     if (!code) code = list_records(m, client, doc, 1, err);
     mongo_push(m, client);
     if (code)
@@ -268,7 +268,7 @@ enum lks_code mongo_find_by_id(struct mongo *m, const struct docid *id, struct s
         code = lks_fail(err, LKS_E_NOMEM, "out of memory");
     enum lks_code closed = rows_close(&rows, what, code ? NULL : err);
     if (!code) code = closed;
-    if (!code) code = reads_refuges(m, client, err);
+    if (!code) code = reads_fallbacks(m, client, err);
     if (!code) code = list_records(m, client, doc, 1, err);
     mongo_push(m, client);
     bson_destroy(&command);

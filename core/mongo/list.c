@@ -1,7 +1,7 @@
 /*
  * list.c - pages of documents for people: filtered, searched, sorted. It reads only.
  *
- * Where records stand in the documents, the server does all of it. Where some or all stand beside them,
+ * Where records are in the documents, the server does all of it. Where some or all are kept beside them,
  * list_join.c finds the ids of the page, if what is asked for depends on records at all.
  */
 #include "mongo/list.h"
@@ -130,7 +130,7 @@ static enum lks_code fetch(struct mongo *m, mongoc_client_t *client, const bson_
     return code ? code : closed;
 }
 
-/* lastModifiedFields of records that stand in the sidecar collection. */
+/* lastModifiedFields of records that are in the sidecar collection. */
 static enum lks_code fetch_modified(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
                                     size_t count, struct lks_err *err)
 {
@@ -263,7 +263,7 @@ enum lks_code mongo_list(struct mongo *m, const struct mongo_list_request *reque
 {
     *out = (struct mongo_list){.docs = NULL};
     mongoc_client_t *client = mongo_pop(m);
-    enum lks_code code = reads_refuges(m, client, err);
+    enum lks_code code = reads_fallbacks(m, client, err);
     bool beside = m->metadata == MONGO_SIDECAR || atomic_load(&m->sidecar_fallbacks);
     if (!code && beside && record_decides(request))
         code = list_joined(m, client, request, out, err);

@@ -32,7 +32,7 @@ enum lks_code list_records(struct mongo *m, mongoc_client_t *client, struct sour
 
 /* ---- list_join.c ---- */
 
-/* The ids of a page, where records stand in the sidecar collection and the wish asks for what they say. */
+/* The ids of a page, where records are in the sidecar collection and the wish asks for what they say. */
 struct list_ids {
     struct docid **ids; /* owned */
     size_t count, capacity;

@@ -1,5 +1,5 @@
 /*
- * list_join.c - which documents a list shows, where records stand in the sidecar collection: all of them, or
+ * list_join.c - which documents a list shows, where records are in the sidecar collection: all of them, or
  * those of the few documents that refuse theirs. It reads only.
  *
  * Ids come in the order asked for, some hundreds at a time, and their records are read and judged here: that
@@ -91,7 +91,7 @@ static bool append_filter(struct mongo *m, bson_t *to, const struct mongo_list_r
     return whole;
 }
 
-/* Ids (and the records that stand in documents) of all candidates, sorted by id or name. False when memory is
+/* Ids (and the records that are in documents) of all candidates, sorted by id or name. False when memory is
  * out. */
 static bool walk_command(struct mongo *m, bson_t *command, const struct mongo_list_request *request,
                          const struct list_ids *named, bool all)

@@ -2,7 +2,7 @@
  * metadata.h - syncMetadata as BSON: read whatever is there, match what was read, write
  * what follows. Pure: no server.
  *
- * The same shape stands in a document and, under the same name, in a document of the sidecar collection.
+ * The same shape is in a document and, under the same name, in a document of the sidecar collection.
  * `names` are the enabled collections, in the order of a record's entries.
  */
 #ifndef LOCKSTEP_MONGO_METADATA_H

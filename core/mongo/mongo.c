@@ -1,5 +1,5 @@
 /*
- * mongo.c - opening and closing the adapter: URI, pool, lanes; and which lane does what.
+ * mongo.c - opening and closing the adapter: URI, pool, channels; and which channel does what.
  *
  * Owns the pool and all threads. Contacts no server itself.
  */
@@ -123,7 +123,7 @@ static void submit(void *self, struct req *req)
 {
     struct mongo *m = self;
     size_t kind = (size_t)req->kind;
-    /* a request that isn't ours goes through a lane too, so that its refusal is posted from a thread */
+    /* a request that isn't ours goes through a channel too, so that its refusal is posted from a thread */
     enum channel_name channel =
         kind < sizeof channel_of / sizeof *channel_of ? channel_of[kind] : CHANNEL_READ;
     queue_push(&m->channels[channel].queue, req);

@@ -3,7 +3,7 @@
  * may ask for at once.
  *
  * One struct mongo serves one source (one MongoDB collection). It talks through a client pool on threads of
- * its own, one lane per concern, so that a long scan delays neither record writes nor the lease:
+ * its own, one channel per concern, so that a long scan delays neither record writes nor the lease:
  *
  *   stream   1 thread    STREAM_OPEN, STREAM_NEXT, in the order submitted
  *   read     2 threads   READ, HOLDERS
@@ -12,7 +12,8 @@
  *   ledger   1 thread    LEASE, STATE_LOAD, STATE_SAVE, in the order submitted
  *   tombstones    1 thread    TOMBSTONES_PUT, TOMBSTONES_LIST, TOMBSTONES_DROP, in the order submitted
  *
- * Order across lanes is whatever the engine makes it by waiting for one request before it submits the next.
+ * Order across channels is whatever the engine makes it by waiting for one request before it submits the
+ * next.
  */
 #ifndef LOCKSTEP_MONGO_MONGO_H
 #define LOCKSTEP_MONGO_MONGO_H
@@ -166,7 +167,7 @@ struct mongo_list {
 /*
  * A page of documents by what a person asks for. A document without a record, or an entry without a valid
  * status, counts as pending. LKS_E_MONGO if it takes the server longer than some seconds, LKS_E_UNSUPPORTED
- * for a sort by what stands in the sidecar collection over too many documents.
+ * for a sort by what is in the sidecar collection over too many documents.
  */
 enum lks_code mongo_list(struct mongo *m, const struct mongo_list_request *request, struct mongo_list *out,
                          struct lks_err *err);
@@ -207,7 +208,8 @@ struct mongo_page {
     bool end;               /* there are no more */
     int64_t total_estimate; /* documents in the collection, roughly; -1: not known */
 };
-/* The page that begins after `from` (NULL: at the first document), of at most so many documents and bytes. */
+/* The page that begins after `from` (NULL: at the first document), of at most this many documents and bytes.
+ */
 enum lks_code mongo_page(struct mongo *m, const struct docid *from, size_t max_docs, size_t max_bytes,
                          struct mongo_page *page, struct lks_err *err);
 /* Documents by id, in the order of the ids, with majority; a `body` of NULL: not there. */

@@ -48,7 +48,7 @@ struct poll {
     int64_t next_ms;  /* what the next one may begin with */
 };
 
-/* The change stream; only its lane's thread touches it. */
+/* The change stream; only its channel's thread touches it. */
 struct stream {
     mongoc_client_t *client;          /* owned while open */
     mongoc_client_session_t *session; /* owned; the cursor belongs to it */
@@ -100,7 +100,7 @@ struct mongo {
     char *poll_field; /* NULL: none */
     char *title;      /* likewise */
     int64_t poll_interval_ms;
-    struct poll poll; /* of the lane `long` alone */
+    struct poll poll; /* of the channel `long` alone */
 };
 
 /* ---- mongo.c ---- */
@@ -201,7 +201,7 @@ enum lks_code stream_open(struct mongo *m, struct req *req);
 enum lks_code stream_next(struct mongo *m, struct req *req);
 void stream_close(struct mongo *m);
 enum lks_code reads_read(struct mongo *m, mongoc_client_t *client, struct req *req);
-/* `poll` belongs to the caller's scan: the engine's is only for its lane's thread. */
+/* `poll` belongs to the caller's scan: the engine's is only for its channel's thread. */
 enum lks_code reads_scan(struct mongo *m, mongoc_client_t *client, struct poll *poll, struct req *req);
 enum lks_code keys_duplicates(struct mongo *m, mongoc_client_t *client, struct req *req);
 enum lks_code due_find(struct mongo *m, mongoc_client_t *client, struct req *req);
@@ -249,14 +249,14 @@ void reads_recorded_command(bson_t *command, const struct mongo *m, const struct
                             size_t count);
 /*
  * Replaces the records of documents that have one in the sidecar collection. In embedded mode it asks only if
- * there may be refuges. Documents without a body are left alone.
+ * there may be sidecar fallbacks. Documents without a body are left alone.
  */
 enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
                             size_t count, cluster_time after, struct lks_err *err);
 /* Fills a document from what a find brought; false when memory is out. */
 bool reads_fill(struct mongo *m, struct source_document *doc, const bson_t *row);
 /* Looks whether the sidecar collection has anything, and remembers. */
-enum lks_code reads_refuges(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
+enum lks_code reads_fallbacks(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
 
 /* Appends an id (taken over; NULL fails) to a growing list. False when memory is out. */
 bool ids_add(struct docid ***ids, size_t *count, size_t *capacity, struct docid *id);

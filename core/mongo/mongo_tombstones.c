@@ -152,8 +152,9 @@ static enum lks_code run_steps(struct mongo *m, mongoc_client_t *client, const s
     for (size_t i = 0; ok && i < count; i++) ok = append_step(m, &list, (uint32_t)i, &tombstones[i], put);
     bson_append_array_end(&command, &list);
     BSON_APPEND_BOOL(&command, "ordered", false);
-    enum lks_code code = ok ? run_write(m, client, &command, put ? "writing tombs" : "dropping tombs", err)
-                            : lks_fail(err, LKS_E_NOMEM, "out of memory");
+    enum lks_code code =
+        ok ? run_write(m, client, &command, put ? "writing tombstones" : "dropping tombstones", err)
+           : lks_fail(err, LKS_E_NOMEM, "out of memory");
     bson_destroy(&command);
     return code;
 }
@@ -213,7 +214,7 @@ enum lks_code tombstones_adopt(struct mongo *m, mongoc_client_t *client, struct 
     BSON_APPEND_BOOL(&step, "multi", true);
     bson_append_document_end(&list, &step);
     bson_append_array_end(&command, &list);
-    enum lks_code code = run_write(m, client, &command, "taking over tombs", err);
+    enum lks_code code = run_write(m, client, &command, "taking over tombstones", err);
     bson_destroy(&command);
     return code;
 }
@@ -329,7 +330,7 @@ static bool list_command(struct mongo *m, bson_t *command, const struct req *req
 /* The earliest that was not due yet. */
 static enum lks_code find_next(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
-    static const char what[] = "looking for the next tomb";
+    static const char what[] = "looking for the next tombstone";
     struct rows rows = {0};
     const bson_t *row;
     bson_t command = BSON_INITIALIZER, filter, condition;
@@ -368,7 +369,7 @@ static bool tombstones_add(struct req *req, size_t *capacity, const struct tombs
 
 enum lks_code tombstones_list(struct mongo *m, mongoc_client_t *client, struct req *req)
 {
-    static const char what[] = "listing tombs";
+    static const char what[] = "listing tombstones";
     struct rows rows = {0};
     const bson_t *row;
     size_t capacity = 0;

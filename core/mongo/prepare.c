@@ -134,7 +134,7 @@ static void drop_index(struct mongo *m, mongoc_client_t *client, const char *col
     BSON_APPEND_UTF8(&command, "dropIndexes", collection);
     BSON_APPEND_UTF8(&command, "index", name);
     if (mongo_command(m, client, NULL, 0, MONGO_WRITES, &command, &reply, &error)) {
-        log_info("an index of ours is made anew", LOG_STR("collection", collection), LOG_STR("index", name),
+        log_info("an index of ours is made again", LOG_STR("collection", collection), LOG_STR("index", name),
                  LOG_STR("reason", reason));
     } else {
         mongo_fail(&err, &error, "dropping an index");
@@ -217,7 +217,7 @@ static void overall_command(struct mongo *m, bson_t *command, const char *record
     bson_append_array_end(command, &list);
 }
 
-/* One for all enabled collections, made anew when they are others. False only if the server couldn't be
+/* One for all enabled collections, made again when they are others. False only if the server couldn't be
  * asked.
  */
 static bool make_overall_index(struct mongo *m, mongoc_client_t *client, const char *records,

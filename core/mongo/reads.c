@@ -165,7 +165,7 @@ enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct sou
     return code ? code : closed;
 }
 
-enum lks_code reads_refuges(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
+enum lks_code reads_fallbacks(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
     if (m->metadata == MONGO_SIDECAR || atomic_load(&m->sidecar_fallbacks)) return LKS_E_OK;
     struct rows rows;

@@ -1,5 +1,6 @@
 /*
- * records.c - writing records by compare-and-set, in bulk; with a refuge for those whose document refuses.
+ * records.c - writing records by compare-and-set, in bulk; with a sidecar fallback for those whose document
+ * refuses.
  *
  * A bulk tells how many updates matched, not which, so when the number is short the records are read back:
  * one that is as it should be was written (by a try whose reply was lost), one that is as it was before had
@@ -27,7 +28,7 @@ enum fate {
 /* One write on its way. */
 struct job {
     struct record_write *write;
-    const struct record *before; /* what stands in the collection it goes to */
+    const struct record *before; /* what is in the collection it goes to */
     bool sidecar;                /* it goes to the sidecar collection */
     enum fate fate;
     uint32_t error; /* MongoDB's code, with FATE_REFUSED */

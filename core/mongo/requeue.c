@@ -49,7 +49,7 @@ static enum lks_code requeue(struct mongo *m, mongoc_client_t *client, const cha
 enum lks_code mongo_requeue(struct mongo *m, struct lks_err *err)
 {
     mongoc_client_t *client = mongo_pop(m);
-    enum lks_code code = reads_refuges(m, client, err);
+    enum lks_code code = reads_fallbacks(m, client, err);
     bool sidecar = m->metadata == MONGO_SIDECAR, both = !sidecar && atomic_load(&m->sidecar_fallbacks);
     for (size_t i = 0; !code && i < m->name_count; i++) {
         if (!sidecar) code = requeue(m, client, m->collection, m->names[i], err);

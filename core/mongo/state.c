@@ -14,7 +14,7 @@
 static void append_id(bson_t *to, const char *key, const struct docid *id)
 {
     bson_t wrap;
-    BSON_APPEND_DOCUMENT_BEGIN(to, key, &wrap); /* a document, so that any type of value can stand in it */
+    BSON_APPEND_DOCUMENT_BEGIN(to, key, &wrap); /* a document, so that any type of value can be in it */
     docid_append(id, &wrap, "_id");
     bson_append_document_end(to, &wrap);
 }
@@ -259,7 +259,7 @@ static enum lks_code check_source(struct mongo *m, mongoc_client_t *client, stru
     return lks_fail(err, LKS_E_MONGO, "%s.%s is %s", m->database, m->collection, reason);
 }
 
-/* Where it cannot be told in this time there are some. */
+/* Where it cannot be determined in this time there are some. */
 #define LOOK_FOR_DOCUMENTS_MS 2000
 
 static bool has_no_documents(struct mongo *m, mongoc_client_t *client)
@@ -301,5 +301,5 @@ enum lks_code state_load(struct mongo *m, mongoc_client_t *client, struct req *r
     if (!code && first) code = adopt_check(m, client, &req->err);
     if (!code) req->state_load.state.no_documents = has_no_documents(m, client);
     if (!code) code = tombstones_adopt(m, client, &req->err);
-    return code ? code : reads_refuges(m, client, &req->err);
+    return code ? code : reads_fallbacks(m, client, &req->err);
 }

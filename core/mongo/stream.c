@@ -4,7 +4,7 @@
  * The driver's change stream object resumes by itself inside `next`; here every resume is the engine's, who
  * opens again from its token. A resume with a token whose history is gone succeeds on a quiet collection and
  * even hands out new tokens, so tokens that stand for no event are handed out only once an event came or a
- * probe has shown that the history is there. Owns the cursor; only the stream's lane comes here.
+ * probe has shown that the history is there. Owns the cursor; only the stream's channel comes here.
  */
 #include <stdlib.h>
 #include <string.h>

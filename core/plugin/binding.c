@@ -91,7 +91,7 @@ static lks_verdict payload_more(void *self, struct making *m, const bson_t *doc,
     return host_run(&b->caller, HOST_PAYLOAD_MORE, m, doc, err);
 }
 
-/* Stands in for a plugin that could not be opened. */
+/* Replaces a plugin that could not be opened. */
 static lks_verdict broken(void *self, struct making *m, const bson_t *doc, struct lks_err *err)
 {
     const struct binding *b = self;

@@ -153,7 +153,7 @@ static void report_dlopen(struct load *load, const char *file)
     if (!said) said = "the dynamic linker gave no reason";
     size_t bytes = strlen(file);
     if (strncmp(said, file, bytes) == 0 && said[bytes] == ':') said += bytes + 1 + (said[bytes + 1] == ' ');
-    const char *cure = "build it anew on this machine";
+    const char *cure = "build it again on this machine";
     if (strstr(said, "undefined symbol"))
         cure = "a plugin may use libbson and libc alone; link it with -Wl,-z,defs to see what is missing";
     else if (strstr(said, "invalid ELF header") || strstr(said, "file too short"))

@@ -1,10 +1,11 @@
 /*
- * maker.c - requests on lanes.
+ * maker.c - requests on channels.
  *
- * A lane is a queue and the threads that serve it. The shared lane serves all declarations; a guarded one has
- * a single thread, which works on a copy of the document and hands its result over under the lane's lock, so
- * that the watchdog can take the request away from it at any moment. Owns lanes and threads; borrows
- * collections and documents; knows nothing of plugins but the callbacks in struct collection.
+ * A channel is a queue and the threads that serve it. The shared channel serves all declarations; a guarded
+ * one has a single thread, which works on a copy of the document and hands its result over under the
+ * channel's lock, so that the watchdog can take the request away from it at any moment. Owns channels and
+ * threads; borrows collections and documents; knows nothing of plugins but the callbacks in struct
+ * collection.
  */
 #include "plugin/maker.h"
 #include "base/clock.h"
@@ -29,7 +30,7 @@ struct channel {
     struct req *first, *last; /* waiting */
     bool closing;
     bool guarded;
-    /* guarded lanes: what its thread is at */
+    /* guarded channels: what its thread is at */
     struct req *current;
     size_t at;         /* the document */
     int64_t since_ms;  /* when it was begun; 0: none is */
@@ -85,7 +86,7 @@ static void cancel(const struct maker *m, struct req *req)
     post(m, req);
 }
 
-/* The next request, or NULL when the lane closes. A guarded lane shows from now on what it is at. */
+/* The next request, or NULL when the channel closes. A guarded channel shows from now on what it is at. */
 static struct req *next(struct channel *l)
 {
     pthread_mutex_lock(&l->lock);
@@ -163,7 +164,7 @@ static bool make_guarded(struct channel *l, const struct collection *c, size_t i
     return mine;
 }
 
-/* False if the lane was given up: then nothing of it is ours any more. */
+/* False if the channel was given up: then nothing of it is ours any more. */
 static bool serve_request(struct channel *l, struct req *req)
 {
     struct maker *m = l->maker;
@@ -187,7 +188,7 @@ static void *serve_guarded(void *argument)
         if (!req) return NULL;
         if (!serve_request(l, req)) break;
     }
-    /* given up: the maker's side may still look at the lane, so it is left */
+    /* given up: the maker's side may still look at the channel, so it is left */
     return NULL;
 }
 
@@ -223,7 +224,7 @@ static void answer_fatal(const struct maker *m, struct req *req, size_t from, co
     post(m, req);
 }
 
-/* Takes all requests away from a lane whose call is over its time. True if anything of it still runs. */
+/* Takes all requests away from a channel whose call is over its time. True if anything of it still runs. */
 static bool watch(struct maker *m, struct channel *l)
 {
     struct req *taken = NULL, *waiting = NULL;
@@ -364,7 +365,8 @@ static struct channel *channel_new(struct maker *m, bool guarded, const void *ke
     return l;
 }
 
-/* Declarations share the first lane, the collections of a serial plugin one of theirs; others have their own.
+/* Declarations share the first channel, the collections of a serial plugin one of theirs; others have their
+ * own.
  */
 static bool assign(struct maker *m, size_t collection)
 {
@@ -452,7 +454,7 @@ static void submit(void *self, struct req *req)
     bool hung = l->hung;
     pthread_cond_signal(&l->work);
     pthread_mutex_unlock(&l->lock);
-    if (hung) wake_watchdog(m); /* it answers for a lane that has no thread any more */
+    if (hung) wake_watchdog(m); /* it answers for a channel that has no thread any more */
 }
 
 struct port maker_port(struct maker *m)
@@ -476,7 +478,7 @@ static void close_channel(struct maker *m, struct channel *l)
     }
 }
 
-/* Waits until the lane's thread is on its way out, or was given up. True in the latter case. */
+/* Waits until the channel's thread is on its way out, or was given up. True in the latter case. */
 static bool end_guarded(struct channel *l)
 {
     const struct timespec pause = {0, 2000000};

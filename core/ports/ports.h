@@ -335,7 +335,7 @@ struct req {
             int64_t due_by_ms;   /* LIST: only with due_ms <= this (wall clock) */
             int64_t from_due_ms; /* LIST: begin after the tombstone with this due_ms and id; */
             struct docid *from;  /* owned; NULL: at the first */
-            size_t max;          /* LIST: at most so many */
+            size_t max;          /* LIST: at most this many */
             int64_t next_ms; /* LIST, out: if all were brought, the earliest due_ms after them, or NO_TIME */
             struct tombstone *tombstones; /* owned. PUT and DROP: in. LIST: out */
             size_t count;
@@ -406,7 +406,7 @@ struct req {
             size_t collection;
             const char **point_ids; /* owned array, borrowed strings */
             size_t point_count;
-            size_t vector_count; /* so many of these ids, from the first on, bring their vectors */
+            size_t vector_count; /* this many of these ids, from the first on, bring their vectors */
             const char **docs;   /* owned array, borrowed strings: canonical Extended JSON */
             size_t doc_count;
             /* Hash the payloads that are really there: a point whose payload isn't what its `_lockstep` says

@@ -106,7 +106,7 @@ static void ensure_index(struct task *task, size_t from)
     exchange_send(x);
 }
 
-/* What doesn't fit can only be said, not mended: the points in it are somebody's. */
+/* What doesn't fit can only be said, not repaired: the points in it are somebody's. */
 enum lks_code collection_fits(const struct collection *c, const struct reply_info *info, size_t wanted,
                               struct lks_err *err)
 {

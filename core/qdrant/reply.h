@@ -1,4 +1,4 @@
-/* reply.h - within qdrant/: what stands in `result` of replies. The slices are verdict_read()'s. */
+/* reply.h - within qdrant/: what is in `result` of replies. The slices are verdict_read()'s. */
 #ifndef LOCKSTEP_QDRANT_REPLY_H
 #define LOCKSTEP_QDRANT_REPLY_H
 

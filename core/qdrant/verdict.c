@@ -209,7 +209,7 @@ void verdict_read(struct verdict *v, const struct http_call *call, const char *w
         judge_status(v, call, &a, &hint);
         if (!v->code) return;
         enum lks_blame blame = v->err.blame;
-        if (a.nomem) { /* what kind of refusal it is stands in the words */
+        if (a.nomem) { /* what kind of refusal it is is in the words */
             v->code = LKS_E_NOMEM;
             v->content = false;
             hint = ": memory is out for its words";

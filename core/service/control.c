@@ -35,7 +35,7 @@ struct control {
     pthread_mutex_t lock;
     pthread_cond_t answered;
     struct control_order *orders; /* oldest first */
-    struct hint *nudges;          /* newest first: their order doesn't matter */
+    struct hint *hints;           /* newest first: their order doesn't matter */
     struct hint *abandoned;       /* documents that an engine is at, and whose outcome is nobody's */
     struct view *views;
     size_t count;
@@ -82,7 +82,7 @@ static void hint_free(struct hint *hint)
     free(hint);
 }
 
-static void nudges_free(struct hint *list)
+static void hints_free(struct hint *list)
 {
     for (struct hint *next; list; list = next) {
         next = list->next;
@@ -93,8 +93,8 @@ static void nudges_free(struct hint *list)
 void control_free(struct control *c)
 {
     if (!c) return;
-    nudges_free(c->nudges);
-    nudges_free(c->abandoned);
+    hints_free(c->hints);
+    hints_free(c->abandoned);
     pthread_cond_destroy(&c->answered);
     pthread_mutex_destroy(&c->lock);
     free(c->views);
@@ -148,7 +148,7 @@ static void finish(struct control *c, struct control_order *order)
 static void not_at_work(const struct engine_snapshot *s, struct lks_err *err)
 {
     lks_fail(err, LKS_E_LEASE,
-             s->lease_holder[0] ? "another process keeps this source in step: %s" : "not at work yet%s",
+             s->lease_holder[0] ? "another process keeps this source in sync: %s" : "not at work yet%s",
              s->lease_holder);
 }
 
@@ -217,7 +217,7 @@ static void follow(struct control *c, struct control_order *o, struct engine *e,
 
 static void forward_hints(struct control *c, size_t source, struct engine *e, const struct engine_snapshot *s)
 {
-    for (struct hint **at = &c->nudges, *n; (n = *at) != NULL;) {
+    for (struct hint **at = &c->hints, *n; (n = *at) != NULL;) {
         if (n->source != source) {
             at = &n->next;
             continue;
@@ -238,7 +238,7 @@ static bool is_urgent(const struct control *c, size_t source)
 {
     for (const struct control_order *o = c->orders; o; o = o->next)
         if (o->source == source && (o->state == ORDER_NEW || o->stop || o->kind == ORDER_CYCLE)) return true;
-    return c->nudges || c->views[source].wanted || !c->views[source].known;
+    return c->hints || c->views[source].wanted || !c->views[source].known;
 }
 
 void control_serve(struct control *c, size_t source, struct engine *e)
@@ -470,8 +470,8 @@ void control_hint(struct control *c, size_t source, const struct docid *id)
     pthread_mutex_lock(&c->lock);
     bool taken = !c->closed && source < c->count && c->views[source].known;
     if (taken) {
-        hint->next = c->nudges;
-        c->nudges = hint;
+        hint->next = c->hints;
+        c->hints = hint;
     }
     pthread_mutex_unlock(&c->lock);
     if (taken)

@@ -15,7 +15,7 @@
 
 struct control;
 
-/* For so many sources, in the order of the configuration. `wake` makes the engines' thread come by soon; it
+/* For this many sources, in the order of the configuration. `wake` makes the engines' thread come by soon; it
  * may be called from any thread. NULL when memory is out. */
 struct control *control_new(size_t source_count, void (*wake)(void *self), void *self);
 /* Nobody waits any more and the engines have ended. NULL is fine. */

@@ -9,9 +9,9 @@
 #include "base/clock.h"
 
 #define FRESH_MS 200        /* this old is as good as new */
-#define SHARE 50            /* counting takes at most one part in so many of MongoDB's time ... */
+#define SHARE 50            /* counting takes at most one part in this many of MongoDB's time ... */
 #define MOST_FRESH_MS 15000 /* ... unless an answer would be older than this; but never more than ... */
-#define MOST_SHARE 10       /* ... one part in so many */
+#define MOST_SHARE 10       /* ... one part in this many */
 #define SHORT_WAIT_MS 5     /* for a newer one, where one is there that will do */
 #define WILL_DO_MS 5000     /* beyond that, for who would have to wait long */
 #define LONG_WAIT_MS 10000

@@ -12,7 +12,7 @@
 /* Documents are JSON; nothing here waits for Qdrant, an embedder or the lease, or fails because of them. */
 struct documents_written {
     struct source_document doc; /* as it is now, or was deleted; source_document_fini() */
-    uint64_t affects;           /* set of collections: those that have to embed it anew, or lose its point */
+    uint64_t affects;           /* set of collections: those that have to embed it again, or lose its point */
 };
 
 /*
@@ -40,7 +40,7 @@ enum lks_code documents_requeue(const struct service *service, size_t source, in
                                 struct lks_err *err);
 
 /*
- * A document, by its business id or `_id`, is pending in all collections, and is made anew (embedded, too),
+ * A document, by its business id or `_id`, is pending in all collections, and is made again (embedded, too),
  * at once if this process keeps the source in sync. `doc` is the document with its new record; to be freed by
  * source_document_fini(). LKS_E_NOT_FOUND; LKS_E_MISSED if its record was changed under our hands again and
  * again.

@@ -23,7 +23,7 @@ enum lks_code documents_requeue(const struct service *service, size_t source, in
 
 /*
  * Pending, with no attempt made. It still knows its point and how often that was embedded, so that nothing is
- * counted or looked for as lost; but not what the point holds, which is what makes it be made anew
+ * counted or looked for as lost; but not what the point holds, which is what makes it be made again
  * (classify_is_reset()).
  */
 static bool reset(struct entry *e)

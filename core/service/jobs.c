@@ -18,7 +18,7 @@
 
 #define LEASE_CHECK_MS 200
 #define PUBLISH_MS 1000
-#define NO_RATE_MS 500 /* too early to tell */
+#define NO_RATE_MS 500 /* too early to say */
 
 struct line { /* of a source: one after the other */
     struct jobs *jobs;

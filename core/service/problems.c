@@ -1,5 +1,5 @@
 /*
- * problems.c - see problems.h. All wording stands in two tables: what is wrong, and what to do where
+ * problems.c - see problems.h. All wording is in two tables: what is wrong, and what to do where
  * documents failed.
  */
 #include "service/problems.h"
@@ -48,12 +48,13 @@ static const struct wording {
     bool error;
     const char *code, *text, *cure;
 } wordings[] = {
-    [MONGODB_UNAVAILABLE] = {true, "MONGODB_UNAVAILABLE", "MongoDB does not do what it is asked: {d}",
-                             "Start MongoDB or mend the way to it; check `uri` in [mongodb] and the user's "
-                             "privileges. Nothing is lost: changes are followed from the saved position."},
+    [MONGODB_UNAVAILABLE] =
+        {true, "MONGODB_UNAVAILABLE", "MongoDB does not do what it is asked: {d}",
+         "Start MongoDB or restore the connection; check `uri` in [mongodb] and the user's "
+         "privileges. Nothing is lost: changes are followed from the saved position."},
     [SOURCE_UNSUPPORTED] = {true, "SOURCE_UNSUPPORTED", "`{s}` cannot be followed: it is {d}",
                             "Change the source's section as it says, or name another collection."},
-    [LEASE_ELSEWHERE] = {false, "LEASE_ELSEWHERE", "Another process keeps this source in step: {d}",
+    [LEASE_ELSEWHERE] = {false, "LEASE_ELSEWHERE", "Another process keeps this source in sync: {d}",
                          "Nothing to do if this daemon is meant to stand by: it takes over when the other "
                          "ends. Otherwise stop one of the two."},
     [ANOTHER_WRITER] =
@@ -96,14 +97,16 @@ static const struct wording {
     [WORKER_DISABLED] = {false, "WORKER_DISABLED",
                          "The worker is switched off: what failed or waits is not tried again.",
                          "Set `enabled = yes` in [worker], or retry documents by hand."},
-    [PLUGIN_STOPPED] = {true, "PLUGIN_STOPPED", "The plugin of `{c}` can't go on: {d}",
-                        "Mend the plugin or its options and restart the daemon; the other collections go on "
-                        "meanwhile."},
-    [EMBEDDER_DOWN] = {true, "EMBEDDER_DOWN", "The embedder {d}",
-                       "Start the embedding server or mend the way to it; check `url`, `model` and `api_key` "
-                       "in [embedding]. Documents wait and go on by themselves."},
+    [PLUGIN_STOPPED] =
+        {true, "PLUGIN_STOPPED", "The plugin of `{c}` can't go on: {d}",
+         "Repair the plugin or its options and restart the daemon; the other collections go on "
+         "meanwhile."},
+    [EMBEDDER_DOWN] =
+        {true, "EMBEDDER_DOWN", "The embedder {d}",
+         "Start the embedding server or restore the connection; check `url`, `model` and `api_key` "
+         "in [embedding]. Documents wait and go on by themselves."},
     [QDRANT_DOWN] = {true, "QDRANT_DOWN", "Qdrant does not take points for `{c}`: {d}",
-                     "Start Qdrant or mend the way to it; check `url` and `api_key` in [qdrant], and the "
+                     "Start Qdrant or restore the connection; check `url` and `api_key` in [qdrant], and the "
                      "collection's vector size. Documents wait and go on by themselves."},
     [EMBEDDER_KEY] = {true, "EMBEDDER_DOWN", "The embedder {d}",
                       "Put a valid key into `api_key_file` of [embedding]: it is read again by itself. With "
@@ -167,12 +170,12 @@ static const char *const failure_cures[MONGO_FAILURE_CODES] = {
         "They are tried again by themselves. If it goes on, raise `timeout_ms` in [qdrant] "
         "or give Qdrant more room.",
     [LKS_E_QDRANT_REJECTED] = "Each document's error says what Qdrant refused (vector size, quota, strict "
-                              "mode); mend that, then retry them.",
+                              "mode); repair that, then retry them.",
     [LKS_E_VALIDATION] =
         "Each document's error says what is wrong with it (a business id that another holds, "
         "or the plugin's own rules); correct the documents.",
     [LKS_E_PLUGIN] =
-        "The plugin failed on them: each document's error and the log say where. Mend it, restart, "
+        "The plugin failed on them: each document's error and the log say where. Repair it, restart, "
         "then retry them.",
     [LKS_E_UNKNOWN] = "Each document's error says more; when the cause is gone, retry them.",
 };

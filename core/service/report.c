@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "service/problems.h"
 
-/* base/json mends what is no UTF-8; jansson would refuse it. */
+/* base/json repairs what is no UTF-8; jansson would refuse it. */
 static json_t *taken(struct buf *text)
 {
     json_t *out = text->failed ? NULL : json_loadb(text->data, text->bytes, JSON_DECODE_ANY, NULL);
@@ -114,7 +114,7 @@ static const char *done_text(const struct engine_outcome *o, bool gone)
     if (o->embedded) return "embedded";
     switch (o->action) {
     case ACTION_NONE:
-        return "already in step";
+        return "already in sync";
     case ACTION_PAYLOAD:
         return "payload rewritten";
     case ACTION_CLEAR:

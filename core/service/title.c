@@ -19,7 +19,7 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == '\0';
 }
 
-/* At most so many bytes, cut at a character. */
+/* At most this many bytes, cut at a character. */
 static char *copy_cut(const char *text, size_t most)
 {
     size_t bytes = strlen(text);

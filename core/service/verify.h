@@ -43,7 +43,7 @@ struct verify_report {
 
 struct verify_request {
     struct compare_source source;
-    size_t sample; /* so many documents at random, and their points; 0: all of both */
+    size_t sample; /* this many documents at random, and their points; 0: all of both */
     /*
      * Somebody is at work meanwhile: what looks wrong is looked at again when it has had this long to be put
      * right, and told only if it still is. It is looked at twice in any case.

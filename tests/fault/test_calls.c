@@ -62,7 +62,7 @@ static bool come_into_sync(struct live *w)
     for (bool in_sync = false; process_runs(&w->daemon) && !in_sync;) {
         difference = live_difference(w);
         in_sync = !difference;
-        if (!in_sync && live_now_ms() > until_ms) FAIL(w, "not in step: %s", difference);
+        if (!in_sync && live_now_ms() > until_ms) FAIL(w, "not in sync: %s", difference);
         free(difference);
         if (!in_sync) live_pause();
     }

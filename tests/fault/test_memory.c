@@ -169,7 +169,7 @@ static void answer_lookup(struct small_world *w, struct req *req)
         found_point(&req->lookup.found, &req->lookup.found_count, REFUSED_STALE, refused);
 }
 
-/* Somebody has to come back to the loser, or nobody knows of its record when its point is gone. */
+/* Somebody has to come back to the duplicate, or nobody knows of its record when its point is gone. */
 static void answer_tombstones(struct small_world *w, const struct req *req)
 {
     for (size_t i = 0; i < req->tombstones.count; i++)
@@ -184,7 +184,7 @@ static void answer_delete(struct small_world *w, const struct req *req)
         if (strcmp(req->del.point_ids[i], REFUSED_STALE) == 0) w->refused_stale_gone = true;
         if (strcmp(req->del.point_ids[i], DUPLICATE_POINT) != 0) continue;
         ck_assert_msg(w->duplicate_taken_over,
-                      "the loser's point is deleted before anybody is told to come back to it");
+                      "the duplicate's point is deleted before anybody is told to come back to it");
         w->duplicate_point_gone = true;
     }
 }
@@ -342,7 +342,7 @@ static bool live_without(long n)
     ck_assert_msg(everything_seen(&w),
                   "without allocation %ld: documents %d%d%d made, %d%d%d read, holder %d, point of the "
                   "refused text gone "
-                  "%d, loser's %d, orphan asked for %d, position %s",
+                  "%d, duplicate's %d, orphan asked for %d, position %s",
                   n, w.made[0], w.made[1], w.made[2], w.read[0], w.read[1], w.read[2], w.lease_holder_read,
                   w.refused_stale_gone, w.duplicate_point_gone, w.orphan_asked,
                   w.all_saved ? "saved" : "kept");

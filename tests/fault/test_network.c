@@ -16,7 +16,7 @@ struct fault {
     uint64_t amount;
 };
 
-/* It runs; where libmongoc has ended it for a garbled heartbeat (ends.h), it is started anew, as systemd
+/* It runs; where libmongoc has ended it for a garbled heartbeat (ends.h), it is started again, as systemd
  * would. */
 static bool lives_on(struct live *w)
 {

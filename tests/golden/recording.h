@@ -15,7 +15,7 @@
 /* One line: a step, or a pause (then `name` is NULL). */
 struct step {
     json_t *line;     /* owned */
-    char *text;       /* owned: the line as it stands in the file */
+    char *text;       /* owned: the line as it is in the file */
     const char *name; /* borrowed from `line` */
 };
 

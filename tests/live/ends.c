@@ -2,7 +2,7 @@
  * ends.c - how the processes of a test ended.
  *
  * A daemon that crashes may go unseen where a test kills it a moment later anyway, or starts the next one;
- * and what a sanitizer has to say stands in a log that nobody reads as long as everything comes into sync. So
+ * and what a sanitizer has to say is in a log that nobody reads as long as everything comes into sync. So
  * the end of every process is looked at, and sanitizers write into files of their own in the test's folder.
  */
 #include "live/ends.h"

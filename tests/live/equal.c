@@ -384,7 +384,7 @@ void live_in_sync_at(struct live *w, const char *file, int line)
             ends_look(w);
             return;
         }
-        if (live_now_ms() > until) live_fail(w, file, line, "not in step: %s", difference);
+        if (live_now_ms() > until) live_fail(w, file, line, "not in sync: %s", difference);
         free(difference);
         if (w->daemon.pid > 0 && !process_runs(&w->daemon))
             live_fail(w, file, line, "the daemon has ended by itself");

@@ -205,7 +205,7 @@ struct counters {
 extern const char *const live_collections[LIVE_COLLECTIONS];
 struct counters counters(struct live *w);
 void counters_reset(struct live *w);
-/* Exact number of points in a collection; -1 if it can't be told. */
+/* Exact number of points in a collection; -1 if it can't be determined. */
 int64_t points(struct live *w, const char *collection);
 
 /* ---- equal.c: is Qdrant what the documents call for? ---- */

@@ -97,7 +97,7 @@ START_TEST(a_document_is_created_read_changed_and_deleted)
     reply_fini(&reply);
     EXPECT_REPLY(&w, 200, NULL, &server, "GET", path, NULL, NULL);
     EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/tools/figma-tool", NULL, NULL);
-    /* changed: what has to be embedded anew is told, a payload alone is not */
+    /* changed: what has to be embedded again is told, a payload alone is not */
     EXPECT_REPLY(&w, 200, "Lockstep-Affects: functionality", &server, "PATCH", "/api/tools/figma", NULL,
                  J("categories"
                    : [ "Design", "Drawing" ]));

@@ -181,7 +181,7 @@ static void reset_makes_anew(int place)
     open_place(&w, "reset", place);
     struct live_process server = api(&w);
     counters_reset(&w);
-    /* made-2 is one of those that take refuge, made-1 isn't */
+    /* made-2 is one of those that fall back to the sidecar collection, made-1 isn't */
     json_t *reply = answer(&w, &server, 200, "POST", "/api/sync/reset/made-2", NULL);
     const json_t *tool = json_object_get(reply, "tool"), *metadata = json_object_get(tool, "syncMetadata");
     EXPECT(&w, *text(reply, "message") && strcmp(text(tool, "id"), "made-2") == 0);

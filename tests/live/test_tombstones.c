@@ -65,7 +65,7 @@ START_TEST(each_of_many_deletes_is_checked_once)
 {
     struct live w = {.folder = ""};
     int rounds = 0;
-    live_open(&w, "tombs");
+    live_open(&w, "tombstones");
     listen_on_free_port(&w);
     daemon_start(&w);
     struct live_process server = api(&w);
@@ -78,5 +78,5 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {each_of_many_deletes_is_checked_once};
-    return live_main_both("tombs", tests, sizeof tests / sizeof *tests, NULL, 0);
+    return live_main_both("tombstones", tests, sizeof tests / sizeof *tests, NULL, 0);
 }

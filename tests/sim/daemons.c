@@ -272,7 +272,7 @@ static void submit(void *self, struct req *req)
         if (sim_chance_times(w, FAULT_PAUSE, times))
             pause_now(w, run, times > 1 ? w->lease_ms : 0); /* long enough for somebody to take over */
         else if (sim_chance_times(w, FAULT_CRASH, req->kind == REQ_RECORD ? 0.5 : times / 5))
-            end_daemon(w, run, "crashes with a request in hand");
+            end_daemon(w, run, "crashes with a request in work");
         if (w->now < run->paused_until || !run->alive) leave_to_app(w, req);
     }
     sim_send(w, w->now, leave, trip);

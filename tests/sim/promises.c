@@ -85,7 +85,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     if (!doc) {
         const struct sim_point *orphan = orphan_of(w, c, id, SIM_NO_KEY);
         return orphan && !hot->key[orphan->key] &&
-               found(f, "Deletes", id, collection, "it is gone, has no tomb, and its point is there");
+               found(f, "Deletes", id, collection, "it is gone, has no tombstone, and its point is there");
     }
     const struct entry *en = doc->record.entries ? &doc->record.entries[collection] : NULL;
     if (!en || !en->present || en->status != SYNC_SYNCED) return false; /* somebody will come back to it */
@@ -439,7 +439,7 @@ void promise_tombstone_dropped(struct world *w, const struct run *run, int id)
     if (w->mongo.log[last - 1].commit_ms > w->mongo.tombstone_ms[id]) return; /* deleted again since */
     if ((int64_t)last > run->received) return; /* a read before that finds it, and the event is yet to come */
     if (age < run->config.lease_ms + run->config.index_timeout_ms)
-        sim_fail(w, "Deletes: the tomb of document %d is dropped after %lld ms", id, (long long)age);
+        sim_fail(w, "Deletes: the tombstone of document %d is dropped after %lld ms", id, (long long)age);
 }
 
 /* ---- embeddings ---- */
@@ -560,7 +560,7 @@ static void check_tombstones(struct world *w, struct run *run)
         int64_t due = tombstone->due_ms - SIM_EPOCH_MS;
         bool own = w->mongo.tombstone_epoch[id] == run->epoch;
         if (w->mongo.with_tombstone[id] && own && w->now > due + TOMBSTONE_LATE_MS)
-            sim_fail(w, "Deletes: at rest: the tomb of %d has been due for %lld ms", id,
+            sim_fail(w, "Deletes: at rest: the tombstone of %d has been due for %lld ms", id,
                      (long long)(w->now - due));
     }
 }

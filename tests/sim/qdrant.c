@@ -61,7 +61,7 @@ static bool is_up(const struct world *w, const struct sim_collection *c)
     return w->now >= c->node_until;
 }
 
-/* A node that is back is asked when it says that it is ready, not before its replica is made anew. */
+/* A node that is back is asked when it says that it is ready, not before its replica is made again. */
 static bool is_active(const struct world *w, const struct sim_collection *c)
 {
     return is_up(w, c) && !c->dead;
@@ -83,12 +83,12 @@ static void copy_points(struct world *w, struct sim_collection *to, const struct
     to->count = from->count;
 }
 
-/* One that is dead is made anew from the other, when its node is back. */
+/* One that is dead is made again from the other, when its node is back. */
 static void recover(struct world *w, struct sim_collection *c)
 {
     if (!c->twin || !c->twin->dead || !is_active(w, c)) return;
     if (!is_up(w, c->twin) || w->now < c->twin->node_until + RECOVERY_MS) return;
-    sim_trace(w, "a replica of collection %zu is made anew", number_of(w, c));
+    sim_trace(w, "a replica of collection %zu is made again", number_of(w, c));
     copy_points(w, c->twin, c);
     c->twin->dead = false;
 }
@@ -521,7 +521,7 @@ static void write_to(struct world *w, struct sim_collection *c, struct trip *tri
 }
 
 /*
- * On all replicas that can be reached. One that can't is marked dead, and made anew later; or, where writes
+ * On all replicas that can be reached. One that can't is marked dead, and made again later; or, where writes
  * are strict, the write is refused, and done all the same on the one that got it.
  */
 static void write_all(struct world *w, struct sim_collection *c, struct trip *trip)

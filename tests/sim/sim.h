@@ -469,7 +469,7 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
  * nor when points were seen that it may not write, before they are counted. */
 void promise_deadline(struct world *w, const struct run *run, const struct req *req);
 void promise_delete(struct world *w, struct trip *trip, const struct sim_point *point, size_t collection);
-/* 5. So many points of the collection have no document that a sweep may delete none. */
+/* 5. This many points of the collection have no document that a sweep may delete none. */
 bool promise_holds(const struct world *w, size_t collection);
 /* 5. A tombstone stays until nobody can be writing any more. */
 void promise_tombstone_dropped(struct world *w, const struct run *run, int id);

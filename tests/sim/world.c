@@ -1,6 +1,6 @@
 /*
  * world.c - virtual time, chance, and the course of one seed: chaos, then quiet, until everything is in sync;
- * then all daemons stop, and one that starts anew must find nothing to do.
+ * then all daemons stop, and one that starts again must find nothing to do.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -334,8 +334,8 @@ struct course {
 static void enter(struct world *w, struct course *c, enum stage stage, int64_t within_ms)
 {
     static const char *const names[] = {"chaos",
-                                        "all but what is broken must come into step",
-                                        "everything must come into step",
+                                        "all but what is broken must come into sync",
+                                        "everything must come into sync",
                                         "a person has everything compared, payloads too",
                                         "all daemons stop",
                                         "one starts again and must find nothing to do",
@@ -369,16 +369,16 @@ static void nothing_done(struct world *w, const struct course *c)
 {
     if (!c->clean) return; /* then it has to look, and to stamp what it replays */
     if (w->embedded != c->embedded)
-        sim_fail(w, "Needless: a daemon that started when all was in step had something embedded");
+        sim_fail(w, "Needless: a daemon that started when all was in sync had something embedded");
     if (writes_to_qdrant(w) != c->written)
-        sim_fail(w, "Needless: a daemon that started when all was in step wrote to Qdrant");
+        sim_fail(w, "Needless: a daemon that started when all was in sync wrote to Qdrant");
     for (size_t i = c->entries; i < w->mongo.count; i++)
         if (was_synced(w, &w->mongo.log[i]))
-            sim_fail(w, "Needless: a daemon that started when all was in step wrote the record of %d",
+            sim_fail(w, "Needless: a daemon that started when all was in sync wrote the record of %d",
                      w->mongo.log[i].id);
 }
 
-/* Ours on one replica and another writer's on the other, which nobody deletes: who begins anew may read
+/* Ours on one replica and another writer's on the other, which nobody deletes: who begins again may read
  * either. */
 static bool half_foreign(struct sim_collection *c, int key)
 {
@@ -550,9 +550,9 @@ static void advance(struct world *w, struct course *c)
             } else if (run && engine_docs_in_work(run->engine) == 0 && !says_lag(w, run)) {
                 settled(w, c, run);
             } else if (run && last && says_lag(w, run)) {
-                sim_fail(w, "Retry: everything is in step, and %s says that a change waits", run->owner);
+                sim_fail(w, "Retry: everything is in sync, and %s says that a change waits", run->owner);
             } else if (last) {
-                sim_fail(w, "Memory: everything is in step, and yet documents are in work");
+                sim_fail(w, "Memory: everything is in sync, and yet documents are in work");
             }
         } else if (!last) {
             w->failure[0] = '\0';

@@ -325,7 +325,7 @@ static void list_tombstones(struct world *w, struct run *run, struct req *req)
     if (!req->tombstones.refused && req->tombstones.due_by_ms == INT64_MAX) run->unclean = false;
     if (!run->lists_refused) sim_fail(w, "Token: %s does not try again what was refused before", run->owner);
     if (run->unclean)
-        sim_fail(w, "Deletes: %s waits with the tombs of a holder that did not end well", run->owner);
+        sim_fail(w, "Deletes: %s waits with the tombstones of a holder that did not end well", run->owner);
     if (req->tombstones.max > TOMBSTONES_LISTED) req->tombstones.max = TOMBSTONES_LISTED;
     for (int id;
          (id = next_tombstone(w, due_ms, from)) >= 0 && req->tombstones.count < req->tombstones.max;) {
@@ -359,7 +359,7 @@ static void change_tombstones(struct world *w, const struct run *run, struct req
             promise_tombstone_dropped(w, run, id);
         }
         size_t last = m->last_of[id]; /* 0: an election undid all that was ever written of it */
-        bool anew = !m->with_tombstone[id] || (last && m->log[last - 1].commit_ms > m->tombstone_ms[id]);
+        bool again = !m->with_tombstone[id] || (last && m->log[last - 1].commit_ms > m->tombstone_ms[id]);
         char *key =
             m->with_tombstone[id] ? m->tombstones[id].key : NULL; /* stays, unless there is a new one */
         struct owed_points owed =
@@ -368,7 +368,7 @@ static void change_tombstones(struct world *w, const struct run *run, struct req
         if (m->with_tombstone[id]) m->tombstones[id].key = NULL, tombstone_fini(&m->tombstones[id]);
         m->with_tombstone[id] = req->kind == REQ_TOMBSTONES_PUT;
         m->tombstone_epoch[id] = run->epoch;
-        sim_trace(w, "%s %s the tomb of %d", run->owner, m->with_tombstone[id] ? "puts" : "drops", id);
+        sim_trace(w, "%s %s the tombstone of %d", run->owner, m->with_tombstone[id] ? "puts" : "drops", id);
         if (!m->with_tombstone[id] || req->tombstones.tombstones[i].key) {
             free(key);
             key = NULL;
@@ -382,7 +382,7 @@ static void change_tombstones(struct world *w, const struct run *run, struct req
         if (key) m->tombstones[id].key = key;
         /* since it was sent; or, put once more, since the first: it has been gone all along */
         int64_t since = m->tombstones[id].since_ms - SIM_EPOCH_MS;
-        if (anew || since < m->tombstone_ms[id]) m->tombstone_ms[id] = since;
+        if (again || since < m->tombstone_ms[id]) m->tombstone_ms[id] = since;
         req->tombstones.tombstones[i].id = sim_id(id); /* what it owned is the world's now */
         req->tombstones.tombstones[i].key = NULL;
         req->tombstones.tombstones[i].owed = (struct owed_points){.items = NULL};

@@ -9,7 +9,7 @@ let w, browser, folder;
 
 before(async () => {
   folder = await shots();
-  // What has a desktop app fails in `interface` until the embedder is mended.
+  // What has a desktop app fails in `interface` until the embedder is repaired.
   w = await World.open({ before: world => world.poison('Desktop') });
   browser = w.browser;
   await w.settled();
@@ -31,11 +31,11 @@ test('Sync Now of a document that fails says why, and what became of the others'
   assert.equal((await w.record(doc.id)).collections.interface.retryCount, doc.syncMetadata.collections.interface.retryCount + 1);
 });
 
-test('Sync Now of a document whose cause is mended turns its badge green', async () => {
+test('Sync Now of a document whose cause is repaired turns its badge green', async () => {
   const [doc] = await failedDocuments();
   await w.visit(`search=${encodeURIComponent(doc.id)}`);
   assert.deepEqual((await w.badges(doc.id))[3], 'failed');
-  await w.mend(w.embedder);
+  await w.repair(w.embedder);
   await browser.click(row(doc.id, 'sync'));
   await until('the outcome', async () => (await w.notice()).startsWith(`${doc.name} is in sync`));
   await until('green', async () => (await w.badges(doc.id)).every(s => s === 'synced'));
@@ -79,7 +79,7 @@ test('Reset asks first; no changes nothing, yes starts again', async () => {
   await w.says('#confirm-title', `Reset ${doc.name}?`);
   await w.answer(false);
   assert.deepEqual((await w.record(doc.id)).collections.interface, tried);
-  await w.mend(w.embedder);
+  await w.repair(w.embedder);
   await browser.click(row(doc.id, 'reset'));
   await w.answer(true);
   await until('the outcome', async () => (await w.notice()).startsWith(`${doc.name} was reset`));

@@ -76,8 +76,8 @@ test('a job is started, shown, and comes to its end: one that finds nothing, one
   await browser.click('#jobs-list li details a');
   await w.says('#detail-title', 'GIMP');
   await browser.click('#detail-close');
-  const { collections: mended } = await w.ask('GET', 'api/sync/tools/gimp/compare');
-  assert.deepEqual(mended.map(c => c.differences), collections.map(() => []));
+  const { collections: repaired } = await w.ask('GET', 'api/sync/tools/gimp/compare');
+  assert.deepEqual(repaired.map(c => c.differences), collections.map(() => []));
 });
 
 test('a job that goes on can be stopped', async () => {
@@ -89,6 +89,6 @@ test('a job that goes on can be stopped', async () => {
   await w.says('#confirm-title', 'Stop verify?');
   await w.answer(true);
   await w.says('#jobs-list > li:first-child', /^verify ?stopped/);
-  await w.mend(w.qdrant);
+  await w.repair(w.qdrant);
   assert.equal((await w.ask('GET', 'api/jobs')).jobs[0].state, 'stopped');
 });

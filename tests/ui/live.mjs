@@ -23,14 +23,14 @@ test('a changed document is seen without anybody asking', async () => {
   await w.says('#list-body tr[data-id="figma"] th.name', 'Figma the Second');
 });
 
-test('a failure is seen as it happens, and its mending too', async () => {
+test('a failure is seen as it happens, and its repairing too', async () => {
   await w.visit('search=gimp');
   await w.poison('Hologram');
   await w.app('set', 'gimp', 'interface', '["Hologram"]');
   await until('red', async () => (await w.badges('gimp'))[3] === 'failed');
   await w.says('#list-body tr[data-id="gimp"] .wrong', /interface: .*refuses/);
   await w.says('#problems-list', /interface/);
-  await w.mend(w.embedder);
+  await w.repair(w.embedder);
   await w.app('set', 'gimp', 'interface', '["Desktop"]');
   await until('green', async () => (await w.badges('gimp'))[3] === 'synced');
   await w.says('#problems-none', 'None.');
@@ -48,7 +48,7 @@ test('a collection whose server is down is shown as paused until it is back', as
   assert.deepEqual(await overflow(browser), []);
   await browser.size(1440, 900);
   await browser.screenshot(join(folder, 'paused.png'));
-  await w.mend(w.qdrant);
+  await w.repair(w.qdrant);
   await until('none is paused', async () => (await browser.all('#counts .pill')).length === 0);
   await w.ask('POST', 'api/sync/batch', { toolIds: some });
   await w.says('#health', '100 % in sync');
@@ -169,7 +169,7 @@ test('a backfill shows how far it is', async () => {
     await other.says('#scan-text', /^Backfill: [1-9][\d,]* of 3,168/);
     assert.ok(await (await other.browser.find('#scan-bar')).property('value') < 3168);
     await other.browser.screenshot(join(folder, 'backfill.png'));
-    await other.mend(other.embedder);
+    await other.repair(other.embedder);
     await until('it is over', async () => !(await (await other.browser.all('#scan'))[0].shown()));
     await other.says('#health', '100 % in sync');
   } finally {

@@ -108,7 +108,7 @@ test('a count and a piece of a bar filter the table, and a second click shows al
   await w.says('#list-count', new RegExp(`of ${s.total} documents`));
 });
 
-test('search, sort and pages are those of the API, and stand in the address', async () => {
+test('search, sort and pages are those of the API, and are in the address', async () => {
   await w.visit();
   await browser.fill('#find', 'apache');
   const found = (await w.ask('GET', 'api/sync/tools?search=apache&sort=name')).data.map(d => d.id);

@@ -130,7 +130,7 @@ export class World {
   }
   /** Makes a stand-in fail; its faults are described in its control.c. */
   fault(address, rule) { return this.server(address, 'POST', '/__double/faults', rule); }
-  async mend(address) { await fetch(`http://${address}/__double/faults`, { method: 'DELETE' }); }
+  async repair(address) { await fetch(`http://${address}/__double/faults`, { method: 'DELETE' }); }
   /** A text that the embedder of `interface` never takes. */
   poison(text) { return this.fault(this.embedder, { text, status: 400, count: 0 }); }
 

@@ -9,7 +9,7 @@ say() {
 
 echo 1..4
 version=$(sed -n 's/^AC_INIT(\[lockstep\], \[\([^]]*\)\].*/\1/p' configure.ac)
-say 1 "the version stands in configure.ac alone" "$([ -n "$version" ] || echo 'configure.ac: AC_INIT has no version'
+say 1 "the version is in configure.ac alone" "$([ -n "$version" ] || echo 'configure.ac: AC_INIT has no version'
     grep -rnwF -- "$version" configure.ac Makefile.am README.md CONTRIBUTING.md SECURITY.md core include plugins etc tools docs/reference |
         grep -v '^configure.ac:[0-9]*:AC_INIT')"
 say 2 "the change log has a section of it, and one for what comes" "$(

@@ -24,7 +24,7 @@ static void put_file(const char *name, const char *text)
     ck_assert_int_eq(fclose(file), 0);
 }
 
-/* A fresh folder to stand in, so that messages name t.ini and nothing else. */
+/* A fresh folder to are in, so that messages name t.ini and nothing else. */
 static void enter_folder(void)
 {
     memcpy(folder + sizeof folder - 7, "XXXXXX", 6);

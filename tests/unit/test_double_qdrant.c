@@ -261,7 +261,7 @@ START_TEST(a_filter_passes_what_it_should_with_and_without_indexes)
     ok("PUT", "/collections/c/index?wait=true", "{\"field_name\":\"b\",\"field_schema\":\"bool\"}");
     ok("PUT", "/collections/c/index?wait=true", "{\"field_name\":\"o.x\",\"field_schema\":\"integer\"}");
     ck_assert_int_eq(count_of(filters[_i].filter), filters[_i].count);
-    /* what changes is found anew: everything is written again, half of it as nothing */
+    /* what changes is found again: everything is written again, half of it as nothing */
     ok("POST", "/collections/c/points/delete?wait=true",
        "{\"filter\":{\"must\":[{\"key\":\"n\",\"range\":{\"gte\":3}}]}}");
     seed(420);

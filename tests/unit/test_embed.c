@@ -436,7 +436,7 @@ START_TEST(base64_that_is_refused_anyhow_is_left_out)
 }
 END_TEST
 
-/* A text that is asked for anew is, and what comes goes into the cache. */
+/* A text that is asked for again is, and what comes goes into the cache. */
 START_TEST(who_asks_anew_hears_the_model_and_not_the_cache)
 {
     config.cache_bytes = 1 << 20;
@@ -549,8 +549,8 @@ START_TEST(a_poisonous_text_fails_alone)
         else
             assert_embedded(req, i);
     /* the batch, a proof, two for each halving; where a key may have expired meanwhile, a proof for each */
-    bool anew = poisons[_i].status == 403 || poisons[_i].status == 404;
-    ck_assert_int_le(atomic_load(&request_count), anew ? 18 : 12);
+    bool again = poisons[_i].status == 403 || poisons[_i].status == 404;
+    ck_assert_int_le(atomic_load(&request_count), again ? 18 : 12);
     req_free(req);
     /* and alone from the beginning */
     req = embed(texts + 17, 1);

@@ -238,7 +238,7 @@ START_TEST(a_reply_says_which_vector_is_whose_or_is_refused)
 }
 END_TEST
 
-/* Numbers that JSON can't hold spoil the one vector they stand in, and are named. */
+/* Numbers that JSON can't hold spoil the one vector they are in, and are named. */
 START_TEST(numbers_that_are_none_are_named)
 {
     static const struct {

@@ -14,7 +14,7 @@ struct busy {
     int number;
     bool changes;
     int64_t record_counts_takes_ms, points;
-    size_t tallies, in_work;
+    size_t record_counts_made, in_work;
 };
 
 static void busy_answer(struct idle_world *world, struct req *req)
@@ -26,7 +26,7 @@ static void busy_answer(struct idle_world *world, struct req *req)
         if (w->changes) idle_notify(req, CHANGE_UPSERT, w->number++ % 50);
         break;
     case REQ_COUNT_RECORDS:
-        w->tallies++;
+        w->record_counts_made++;
         w->in_work += engine_docs_in_work(w->engine) > 0;
         w->idle.now_ms += w->record_counts_takes_ms;
         break;
@@ -88,8 +88,8 @@ START_TEST(counting_takes_two_percent_of_the_time_at_most)
     w.engine = idle_engine(&w.idle, &config);
     w.points = 3; /* always another number, so that it would like to look twice */
     run_for(&w, 10000000);
-    ck_assert_uint_ge(w.tallies, 5);
-    ck_assert_uint_le(w.tallies, 11);
+    ck_assert_uint_ge(w.record_counts_made, 5);
+    ck_assert_uint_le(w.record_counts_made, 11);
     idle_end(&w.idle, w.engine);
 }
 END_TEST

@@ -309,8 +309,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("engine rivals");
-    TCase *tc = tcase_create("rivals");
+    Suite *suite = suite_create("engine duplicates");
+    TCase *tc = tcase_create("duplicates");
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, cycles_ask_for_the_rejected_only_as_long_as_some_are_not_remembered);
     tcase_add_loop_test(tc, a_tombstone_that_owes_points_keeps_nothing_else_from_being_looked_at, 0, 2);

@@ -1,5 +1,5 @@
-/* test_engine_order.c - watermark, lanes and turns: what may be saved, what goes out together, who writes
- * first. */
+/* test_engine_order.c - watermark, batch queues and turns: what may be saved, what goes out together, who
+ * writes first. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +98,7 @@ START_TEST(any_order_of_release_ends_at_the_last_position)
 }
 END_TEST
 
-/* ---- lane ---- */
+/* ---- batch queue ---- */
 
 START_TEST(a_batch_queue_keeps_order_and_lets_go_of_any_node)
 {

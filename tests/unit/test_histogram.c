@@ -38,9 +38,9 @@ START_TEST(a_difference_is_what_came_since_or_all_after_a_new_beginning)
     struct histogram d = histogram_since(&now, &before);
     ck_assert_uint_eq(histogram_count(&d), 1);
     ck_assert_uint_eq(d.sum_us, 3000);
-    struct histogram anew = {.sum_us = 0};
-    histogram_add(&anew, 7000);
-    d = histogram_since(&anew, &before);
+    struct histogram again = {.sum_us = 0};
+    histogram_add(&again, 7000);
+    d = histogram_since(&again, &before);
     ck_assert_uint_eq(histogram_count(&d), 1);
     ck_assert_uint_eq(d.sum_us, 7000);
     histogram_merge(&d, &now);

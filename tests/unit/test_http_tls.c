@@ -1,7 +1,7 @@
 /*
  * test_http_tls.c - whom we trust over TLS: a server whose certificate we know, and nobody else.
  *
- * The server and its self-signed certificate for 127.0.0.1 are made here, anew for each test.
+ * The server and its self-signed certificate for 127.0.0.1 are made here, again for each test.
  */
 #include <arpa/inet.h>
 #include <check.h>

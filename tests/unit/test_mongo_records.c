@@ -1,6 +1,6 @@
 /*
- * test_mongo_records.c - records over the wire: compare-and-set, refuge for documents that refuse, metadata
- * beside the documents.
+ * test_mongo_records.c - records over the wire: compare-and-set, sidecar fallback for documents that refuse,
+ * metadata beside the documents.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -188,7 +188,7 @@ START_TEST(a_lost_connection_is_tried_once_more_and_then_told_as_unknown)
 }
 END_TEST
 
-/* Whatever stands in syncMetadata: what was read can be replaced, once. */
+/* Whatever is in syncMetadata: what was read can be replaced, once. */
 static const char *const messes[] = {
     "null",
     "5",

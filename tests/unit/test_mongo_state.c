@@ -673,7 +673,7 @@ int main(void)
     tcase_add_loop_test(tc, digests_are_found_by_the_names_of_their_collections, 0, servers);
     tcase_add_loop_test(tc, the_state_of_another_collection_is_none, 0, servers);
     suite_add_tcase(suite, tc);
-    tc = tcase_create("tombs");
+    tc = tcase_create("tombstones");
     tcase_add_loop_test(tc, tombstones_are_listed_oldest_first_until_they_are_dropped, 0, servers);
     tcase_add_loop_test(tc, tombstones_are_listed_page_by_page_also_where_many_are_due_at_once, 0, servers);
     tcase_add_loop_test(tc, tombstones_of_versions_that_knew_no_due_time_are_taken_over, 0, servers);

@@ -13,7 +13,7 @@
 #include "suite.h"
 
 #define ROUNDS 3000
-#define WINDOW 3 /* so many of these characters in a row stand in no message of ours */
+#define WINDOW 3 /* this many of these characters in a row are in no message of ours */
 
 static const char marks[] = "QXZJVW789";
 static const char specials[] = ":/?#[]@%&;=+,.~!$'()*-_";

@@ -87,7 +87,7 @@ void collation_key(struct kbuf *out, const char *text, size_t bytes)
     for (size_t i = 0; i < bytes; i++) put_primary(out, (unsigned char)text[i]);
     if (in_force->strength < 2) return;
     put(out, LEVEL_END);
-    if (bytes) put(out, COMMON + (bytes < 33 ? (int)bytes - 1 : 32)); /* so many common weights in a row */
+    if (bytes) put(out, COMMON + (bytes < 33 ? (int)bytes - 1 : 32)); /* this many common weights in a row */
     if (in_force->strength < 3) return;
     put(out, LEVEL_END);
     for (size_t i = 0; i < bytes; i++) put(out, isupper((unsigned char)text[i]) ? UPPER : COMMON);

@@ -85,7 +85,7 @@ struct req {
     /* message */
     int32_t message_id;
     bool op_query, exhaust, more_to_come;
-    bool exhausting;          /* a reply that nobody asked for anew */
+    bool exhausting;          /* a reply that nobody asked for again */
     int64_t reported_counter; /* while exhausting: the topology the client knows */
     /* waiting */
     enum phase phase;

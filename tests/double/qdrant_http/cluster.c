@@ -3,7 +3,7 @@
  *
  * As a cluster of three was recorded: a write that reaches fewer replicas than write_consistency_factor is
  * refused, and yet applied where it arrived, and no replica is marked; one that reaches enough marks the
- * others dead, and they are made anew when their node is back.
+ * others dead, and they are made again when their node is back.
  */
 #include "qdrant_http/cluster.h"
 
@@ -216,7 +216,7 @@ void cluster_write(struct call *c, void (*handle)(struct call *))
     for (size_t i = 0; i < first->replica_count; i++) {
         bool dead = replica(first, i)->dead;
 
-        if (points && (k->down[i] || dead)) { /* what is dead is made anew later; indexes are everywhere */
+        if (points && (k->down[i] || dead)) { /* what is dead is made again later; indexes are everywhere */
             missed[i] = !dead;
             continue;
         }

@@ -23,7 +23,7 @@ void cluster_write(struct call *c, void (*handle)(struct call *));
 /* True unless the request asks for consistency and too few replicas show this point as the chosen one does.
  */
 bool cluster_agrees(const struct call *c, uint32_t slot, const struct show *show);
-/* Replicas that missed writes are made anew from one that did not, once their node is back. */
+/* Replicas that missed writes are made again from one that did not, once their node is back. */
 void cluster_recover(struct server *s);
 /* Are all replicas on this node as they should be? */
 bool cluster_ready(struct server *s, size_t node);

@@ -20,7 +20,7 @@ void journal_close(struct server *s);
 /* Around a write: append notes it if it was answered with 200, and lets the next one in. */
 void journal_lock(struct journal *j);
 void journal_append(struct journal *j, const struct request *request, const struct response *response);
-/* Writes the whole state anew, for changes that no request describes. */
+/* Writes the whole state again, for changes that no request describes. */
 void journal_rewrite(struct server *s);
 
 #endif

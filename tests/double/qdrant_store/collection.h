@@ -104,7 +104,7 @@ uint32_t collection_find(const struct collection *c, const struct pointid *id);
 /* The payload of a slot parsed into the arena ({} if there is none). */
 struct json collection_payload(const struct collection *c, uint32_t slot, struct pool *a);
 
-/* Makes the point anew or replaces it whole. `payload` is an object. */
+/* Makes the point again or replaces it whole. `payload` is an object. */
 void collection_put(struct collection *c, const struct pointid *id, const struct vector_write *vectors,
                     size_t vector_count, const struct json *payload);
 /* Replaces the payload of a slot. */

@@ -141,7 +141,7 @@ struct json payload_without(struct pool *a, const struct json *old, const struct
     return out;
 }
 
-/* Where the writer stands in the payload. */
+/* Where the writer is in the payload. */
 struct place {
     const struct place *outer;
     struct jsonpath_step step;
