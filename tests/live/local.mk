@@ -20,7 +20,6 @@ live_libs = %D%/liblive.la libplugin.la libmongo.la libqdrant.la libembed.la lib
 
 live_tests = \
 	%D%/api \
-	%D%/api_compare \
 	%D%/api_doors \
 	%D%/api_documents \
 	%D%/api_events \
@@ -47,9 +46,6 @@ TESTS += $(live_tests)
 %C%_api_events_SOURCES = %D%/test_api_events.c
 %C%_api_events_CPPFLAGS = $(live_cppflags)
 %C%_api_events_LDADD = $(live_libs)
-%C%_api_compare_SOURCES = %D%/test_api_compare.c
-%C%_api_compare_CPPFLAGS = $(live_cppflags)
-%C%_api_compare_LDADD = $(live_libs)
 %C%_api_documents_SOURCES = %D%/test_api_documents.c
 %C%_api_documents_CPPFLAGS = $(live_cppflags)
 %C%_api_documents_LDADD = $(live_libs)

@@ -5,7 +5,9 @@ check_PROGRAMS += %D%/run
 %C%_run_LDADD = $(live_libs)
 
 scenarios = \
+	%D%/api-compare.txt \
 	%D%/api-lists.txt \
+	%D%/api-state.txt \
 	%D%/api.txt \
 	%D%/beside.txt \
 	%D%/by-hand.txt \
