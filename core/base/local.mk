@@ -13,7 +13,9 @@ libbase_la_SOURCES = \
 	%D%/histogram.c %D%/histogram.h \
 	%D%/json.c %D%/json.h %D%/number.c \
 	%D%/json_memory.c %D%/json_memory.h \
+	%D%/invariant.c %D%/invariant.h \
 	%D%/log.c %D%/log.h \
+	%D%/machine.c %D%/machine.h \
 	%D%/meter.c %D%/meter.h \
 	%D%/float.c %D%/float.h \
 	%D%/order.c %D%/order.h \

@@ -22,7 +22,7 @@ struct line {
 
 static enum log_level threshold = LOG_LEVEL_INFO;
 static bool as_json = false;
-static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
+static const char *const level_names[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 void log_setup(enum log_level level, bool json)
 {
@@ -39,7 +39,7 @@ bool log_level_parse(const char *name, enum log_level *level)
 {
     for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)
         if (strcmp(name, level_names[i]) == 0) {
-            *level = (enum log_level)i;
+            *level = (enum log_level)((int)i + LOG_LEVEL_TRACE);
             return true;
         }
     return false;
@@ -158,7 +158,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(head, sizeof head,
              as_json ? "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"message\":\"" : "%s.%03ldZ %-5s ", stamp,
-             now.tv_nsec / 1000000, level_names[level]);
+             now.tv_nsec / 1000000, level_names[level - LOG_LEVEL_TRACE]);
     put_end(&line, head);
     set_limit(&line, fields, count, 1 + text_count(fields, count));
     put_text(&line, message, as_json);

@@ -11,7 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, LOG_LEVEL_OFF };
+/* Trace is for people who follow one document through the code: every move of every state machine. */
+enum log_level {
+    LOG_LEVEL_TRACE = -1,
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_OFF
+};
 
 /* A key and its value; made by the macros below. A NULL text is left out. */
 struct log_field {

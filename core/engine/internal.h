@@ -595,6 +595,11 @@ void lag_scanned(struct engine *e);
 int64_t lag_since(const struct engine *e);
 void lag_fini(struct engine *e);
 
+/* ---- machines.c ---- */
+/* Every change of a stage or state, but for the first one. */
+void target_move(const struct engine *e, struct target *target, enum target_stage to);
+void document_move(struct document *doc, enum document_state to);
+
 /* ---- target.c ---- */
 void target_start(struct engine *e, struct target *target);
 void target_made(struct engine *e, struct target *target, struct made *made);

@@ -15,6 +15,7 @@ libengine_la_SOURCES = \
 	%D%/documents/document_table.c \
 	%D%/documents/duplicate_ids.c \
 	%D%/documents/load_shedding.c \
+	%D%/documents/machines.c \
 	%D%/documents/owed.c \
 	%D%/documents/own_point.c \
 	%D%/documents/refused.c \

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
 #include "sim.h"
 
@@ -53,8 +54,18 @@ static uint64_t fault_set(const char *names)
     return set;
 }
 
+static uint64_t seed_at_work;
+
+static void report_invariant(const char *meaning)
+{
+    printf("# seed %llu: Invariant: %s\n", (unsigned long long)seed_at_work, meaning);
+    fflush(stdout);
+    abort();
+}
+
 static bool world_holds(uint64_t seed, const struct plan *plan)
 {
+    seed_at_work = seed;
     struct world summary;
     bool good = sim_world(seed, &plan->limits, plan->trace, &summary);
     if (!good) {
@@ -182,6 +193,7 @@ int main(int argc, char **argv)
     if (request && *request) plan.seeds = number(request);
     read_options(argc, argv, &plan);
     if (plan.trace || plan.first_only || plan.jobs < 1) plan.jobs = 1;
-    log_setup(plan.trace ? LOG_LEVEL_DEBUG : LOG_LEVEL_OFF, false);
+    log_setup(plan.trace ? LOG_LEVEL_TRACE : LOG_LEVEL_OFF, false);
+    invariant_on_broken(report_invariant);
     return plan.shrink ? shrink(plan.from, &plan.limits) : run_all(&plan);
 }

@@ -7,6 +7,11 @@ test_record_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_record_LDADD = libengine.la libbase.la $(CHECK_LIBS)
 
 # log
+check_PROGRAMS += test_machine
+TESTS += test_machine
+test_machine_SOURCES = %D%/test_machine.c
+test_machine_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_machine_LDADD = libbase.la $(CHECK_LIBS)
 check_PROGRAMS += test_log
 TESTS += test_log
 test_log_SOURCES = %D%/test_log.c

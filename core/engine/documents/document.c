@@ -15,7 +15,7 @@ void document_begin(struct engine *e, struct document *doc, struct source_docume
     doc->src = *src;
     memset(src, 0, sizeof *src);
     doc->gone = doc->src.body == NULL;
-    doc->state = DOCUMENT_WORKING;
+    document_move(doc, DOCUMENT_WORKING);
     doc->begun_ms = now_ms(e);
     doc->bytes = doc->src.bytes;
     e->bytes_in_work += doc->bytes;
@@ -213,16 +213,20 @@ static bool needs_tombstone(struct engine *e, const struct document *doc)
     return doc->gone && (!own || (tombstone_is_due(e, &doc->work) && !tombstone_is_over(e, doc)));
 }
 
+static void wait_for(struct document *doc, enum document_state state, struct batch_queue *queue)
+{
+    document_move(doc, state);
+    batch_queue_push(queue, &doc->node);
+}
+
 /* What the document was looked at for is recorded: its tombstone goes, or is put for later, as it still owes
  * points. */
 static void end_tombstone(struct engine *e, struct document *doc)
 {
     if (doc->work.tombstone && !doc->gone && doc->work.owed.count) {
-        doc->state = DOCUMENT_PUT_TOMBSTONE;
-        batch_queue_push(&e->tombstone_puts, &doc->node);
+        wait_for(doc, DOCUMENT_PUT_TOMBSTONE, &e->tombstone_puts);
     } else if (doc->work.tombstone && (!doc->gone || tombstone_is_over(e, doc))) {
-        doc->state = DOCUMENT_DROP_TOMBSTONE;
-        batch_queue_push(&e->tombstone_drops, &doc->node);
+        wait_for(doc, DOCUMENT_DROP_TOMBSTONE, &e->tombstone_drops);
     } else {
         finish(e, doc);
     }
@@ -231,12 +235,10 @@ static void end_tombstone(struct engine *e, struct document *doc)
 static void settle(struct engine *e, struct document *doc)
 {
     if (needs_tombstone(e, doc)) {
-        doc->state = DOCUMENT_PUT_TOMBSTONE;
-        batch_queue_push(&e->tombstone_puts, &doc->node);
+        wait_for(doc, DOCUMENT_PUT_TOMBSTONE, &e->tombstone_puts);
     } else if (!doc->gone && (record_changed(doc) || names_changed(doc))) {
         name_modified_fields(doc);
-        doc->state = DOCUMENT_RECORDING;
-        batch_queue_push(&e->records, &doc->node);
+        wait_for(doc, DOCUMENT_RECORDING, &e->records);
     } else {
         end_tombstone(e, doc);
     }
@@ -246,8 +248,7 @@ static void settle(struct engine *e, struct document *doc)
 static void all_settled(struct engine *e, struct document *doc)
 {
     if (doc->freed_count > 0) {
-        doc->state = DOCUMENT_DUPLICATES;
-        batch_queue_push(&e->duplicates, &doc->node);
+        wait_for(doc, DOCUMENT_DUPLICATES, &e->duplicates);
     } else {
         settle(e, doc);
     }
@@ -304,8 +305,7 @@ void document_recorded(struct engine *e, struct document *doc, enum lks_code cod
         }
         /* the position may pass once it is written down that somebody has to come back */
         doc->refused = true;
-        doc->state = DOCUMENT_PUT_TOMBSTONE;
-        batch_queue_push(&e->tombstone_puts, &doc->node);
+        wait_for(doc, DOCUMENT_PUT_TOMBSTONE, &e->tombstone_puts);
     }
 }
 

@@ -161,7 +161,7 @@ void document_table_drop_queued(struct engine *e)
         if (doc->listed) {
             dirty_reason_fini(&doc->dirty);
             doc->is_dirty = false;
-            doc->state = DOCUMENT_LINGER;
+            document_move(doc, DOCUMENT_LINGER);
             continue;
         }
         document_unmap(e, doc);
@@ -179,7 +179,7 @@ void document_cycle_done(struct engine *e, bool failed)
 
 static void enqueue(struct engine *e, struct document *doc)
 {
-    doc->state = DOCUMENT_QUEUED;
+    document_move(doc, DOCUMENT_QUEUED);
     batch_queue_push(&e->reads, &doc->node);
 }
 
@@ -241,7 +241,7 @@ void document_table_make_dirty(struct engine *e, struct watermark *until)
 
 void document_reading(struct engine *e, struct document *doc)
 {
-    doc->state = DOCUMENT_READING;
+    document_move(doc, DOCUMENT_READING);
     doc->scan = e->facts.scan;
     dirty_reason_move(&doc->work, &doc->dirty);
     doc->is_dirty = false;
@@ -270,7 +270,7 @@ void document_table_release(struct engine *e, struct document *doc, bool scanned
             doc->linger_next = e->lingering;
             e->lingering = doc;
         }
-        doc->state = DOCUMENT_LINGER;
+        document_move(doc, DOCUMENT_LINGER);
         return;
     }
     document_unmap(e, doc);

@@ -56,7 +56,7 @@ void target_point_lock_granted(struct engine *e, struct target *target)
     bool alone =
         target->stage == TARGET_EMBED || target->stage == TARGET_UPSERT || target->stage == TARGET_FETCH;
     if (alone && !target->looked && target->doc->work.verify_points)
-        target->stage = TARGET_LOOK; /* of late: see claim() */
+        target_move(e, target, TARGET_LOOK); /* of late: see claim() */
     queue(e, target);
 }
 
@@ -75,7 +75,7 @@ static void note_write(struct engine *e, struct target *target)
 static void with_point_lock(struct engine *e, struct target *target, enum target_stage stage,
                             const char *point_id)
 {
-    target->stage = stage;
+    target_move(e, target, stage);
     if (stage == TARGET_UPSERT) note_write(e, target);
     if (target->point_lock.has ||
         point_lock_take(&e->point_locks, &target->point_lock, target->collection, point_id))
@@ -143,7 +143,7 @@ static bool takeover(struct engine *e, struct target *target, struct docid *id)
     if (again) return true;
     if (other) other->work.verify_points = true; /* if it is at work, what it has read is out of date */
     target->after_takeover = target->stage;
-    target->stage = TARGET_TAKEOVER;
+    target_move(e, target, TARGET_TAKEOVER);
     queue(e, target);
     return false;
 }
@@ -166,7 +166,7 @@ static void look(struct engine *e, struct target *target)
     if (target->wanted.point) {
         with_point_lock(e, target, TARGET_LOOK, target->made.point_id);
     } else {
-        target->stage = TARGET_LOOK;
+        target_move(e, target, TARGET_LOOK);
         queue(e, target);
     }
 }
@@ -234,7 +234,7 @@ void target_start(struct engine *e, struct target *target)
     target->failed = target->wrote = target->embedded = false;
     target->leaves = owed_stale_points_only(target) && !refused_is(e, target->doc);
     target->twin[0] = '\0';
-    target->stage = TARGET_MAKE;
+    target_move(e, target, TARGET_MAKE);
     if (entry_of(target)->status == SYNC_FAILED && entry_of(target)->present)
         collection_of(e, target)->stats.retried++;
     if (target->doc->gone) {
@@ -544,7 +544,7 @@ void target_not_written(struct engine *e, struct target *target, const struct lk
         return;
     }
     target->after_takeover = TARGET_SETTLED;
-    target->stage = TARGET_TAKEOVER;
+    target_move(e, target, TARGET_TAKEOVER);
     batch_queue_push(&e->takeovers, &target->node);
 }
 

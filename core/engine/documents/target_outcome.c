@@ -40,7 +40,7 @@ void document_count_settled(struct engine *e, struct document *doc)
 
 void target_settled(struct engine *e, struct target *target)
 {
-    target->stage = TARGET_SETTLED;
+    target_move(e, target, TARGET_SETTLED);
     target->settled_ms = now_ms(e);
     target_release_point_lock(e, target);
     vector_drop(e, target);
