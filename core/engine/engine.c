@@ -131,6 +131,7 @@ static void state_facts(struct engine *e)
 void engine_handle(struct engine *e, struct req *req)
 {
     e->in_flight--;
+    state_facts(e);
     if (req->kind < REQ_RECORD)
         source_io_reply(e, req);
     else if (req->kind < REQ_MAKE)
