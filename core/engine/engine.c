@@ -243,7 +243,6 @@ int64_t engine_run(struct engine *e)
 {
     epochs_take_seen(e);
     start_run(e);
-    circuits_run(e);
     epochs_run(e);
     state_facts(e);
     if (e->phase == PHASE_RUN && e->config->once && one_round_done(e)) engine_stop(e);
@@ -266,6 +265,7 @@ int64_t engine_run(struct engine *e)
     if (e->phase == PHASE_DRAIN) drain(e);
     save_run(e);
     start_run(e);
+    if (!e->lease_lost) store_io_send(e);
     return next_time(e);
 }
 

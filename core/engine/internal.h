@@ -204,7 +204,27 @@ struct facts {
     int64_t tombstone_keep_ms; /* after so long no request of an earlier lease holder can be under way */
 };
 
+/* What feeds and session ask of the ports in their step; io makes the requests in the same step. */
+enum ask {
+    ASK_STREAM_OPEN,
+    ASK_STREAM_NEXT,
+    ASK_SCAN,
+    ASK_DUE,
+    ASK_COUNT_RECORDS,
+    ASK_COUNT_POINTS,
+    ASK_SWEEP_POINTS,
+    ASK_SWEEP_DOCUMENTS,
+    ASK_SWEEP_RECORDS,
+    ASK_REPLICAS,
+    ASK_TOMBSTONES,
+    ASK_EPOCHS,
+    ASK_LEASE,
+    ASK_STATE_LOAD,
+    ASK_STATE_SAVE
+};
+
 struct engine {
+    unsigned asks; /* set of enum ask */
     const struct engine_config *config;
     struct ports ports;
     enum engine_phase phase;
@@ -275,6 +295,7 @@ struct engine {
         int64_t settle_ms;
         int64_t asked_ms; /* when the last take or renewal was sent: the lease counts from there */
         bool requested, held;
+        enum lease_op op; /* what is asked for next */
         bool was_expired; /* the last holder did not give it back */
         bool clean_start; /* it did, and left nothing unknown */
         char lease_holder[128];
@@ -294,19 +315,21 @@ struct engine {
         int64_t lag_ms;        /* how old the last event was when it came; -1: none yet */
         int64_t heard_ms;      /* when the server last answered; NO_TIME: never */
         uint64_t events;
+        size_t max_events; /* of the next answer */
     } stream;
 
     struct {
         bool wanted, running, verify_points, ended;
-        uintptr_t page_of;          /* the scan that the page under way belongs to */
-        bool anew;                  /* from the first document, whatever `from` says */
-        bool all;                   /* the one that runs began there, and looks at all */
-        struct watermark watermark; /* of struct docid */
-        struct docid *from;         /* the next page begins after it */
-        int64_t next_ms;            /* poll mode: when to scan again */
-        bool recent;                /* this one looks at recent documents only */
-        bool silent;                /* one of many: not worth a line at info */
-        int64_t full_ms;            /* when the last full scan began */
+        size_t page_docs, page_bytes; /* at most, of the next page */
+        uintptr_t page_of;            /* the scan that the page under way belongs to */
+        bool anew;                    /* from the first document, whatever `from` says */
+        bool all;                     /* the one that runs began there, and looks at all */
+        struct watermark watermark;   /* of struct docid */
+        struct docid *from;           /* the next page begins after it */
+        int64_t next_ms;              /* poll mode: when to scan again */
+        bool recent;                  /* this one looks at recent documents only */
+        bool silent;                  /* one of many: not worth a line at info */
+        int64_t full_ms;              /* when the last full scan began */
         uint64_t seen;
         int64_t total;
         struct scan_pace {
@@ -383,6 +406,7 @@ struct engine {
         bool all;           /* this round is of all tombstones, not only of those that are due */
         struct docid *from; /* owned; where the next page of the round begins, NULL: at the first tombstone */
         int64_t from_due_ms;
+        size_t max;                        /* of the next page */
         int64_t next_ms;                   /* monotonic: not before this */
         int64_t next_wall_ms;              /* when the next one is due, or NO_TIME */
         int64_t put_first_ms, put_last_ms; /* wall clock: those that we put since the round began */
@@ -441,6 +465,11 @@ static inline struct entry *entry_of(struct target *target)
 static inline uint64_t chance(struct engine *e)
 {
     return e->ports.clock.random(e->ports.clock.self);
+}
+
+static inline void ask(struct engine *e, enum ask what)
+{
+    e->asks |= 1U << what;
 }
 
 /* ---- dirty_reason.c ---- */
@@ -553,8 +582,7 @@ bool owed_ask_all(const struct engine *e, const struct target *target);
 /* They could not be asked: the scan that runs proves nothing for this collection. */
 void replicas_unasked(struct engine *e, size_t collection);
 /* An ensure came back. */
-void replicas_seen(struct engine *e, const struct req *req);
-void replicas_handle(struct engine *e, struct req *req);
+void replicas_seen(struct engine *e, size_t i, unsigned replicas, bool active, bool empty);
 void replicas_scan_begins(struct engine *e);
 void replicas_scan_ends(struct engine *e, bool verify_points);
 void replicas_run(struct engine *e);
@@ -658,9 +686,6 @@ bool target_kept_out(const struct engine *e, const struct target *target, const 
 bool target_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point);
 
 /* ---- io, store_pause.c, lease ---- */
-void submit(struct engine *e, const struct port *port, struct req *req);
-/* The same to the index, with the time by which it must have been sent. */
-void submit_to_index(struct engine *e, struct req *req);
 /* MongoDB did not answer / answered. */
 void mongo_failed(struct engine *e, const struct lks_err *err, const char *what);
 void mongo_answered(struct engine *e);
@@ -670,7 +695,8 @@ bool lease_covers_request(struct engine *e);
 
 /* ---- epochs.c ---- */
 void epochs_run(struct engine *e);
-void epochs_handle(struct engine *e, struct req *req);
+void epochs_counted(struct engine *e, size_t collection, uint64_t own, int64_t points, uint64_t highest);
+void epochs_not_counted(struct engine *e, size_t collection, const struct lks_err *err);
 /* The lease was taken; `floor` as in the request. */
 void epochs_begin(struct engine *e, uint64_t floor);
 /* Points were seen with an epoch above the lease's: a reason to count. */
@@ -695,17 +721,28 @@ void collection_succeeded(struct collection_state *c);
 /* ---- health_probes.c ---- */
 /* The error with a wait that is not above max_backoff_ms, so that probes go on meanwhile. */
 struct lks_err retry_capped(const struct engine *e, const struct lks_err *err);
-void circuits_run(struct engine *e);
-void circuits_handle(struct engine *e, struct req *req);
+bool probe_embedder_due(struct engine *e, size_t embedder);
+bool probe_collection_due(struct engine *e, size_t collection);
+void probe_embedder_back(struct engine *e, size_t embedder, const struct lks_err *err, size_t dimensions);
+void probe_collection_back(struct engine *e, size_t collection, bool created, bool empty);
+void probe_collection_failed(struct engine *e, size_t collection, const struct lks_err *err, bool look_only);
 
 /* ---- change_stream.c, scan.c, retry_cycle.c, tombstones.c, start.c, count_check.c: each submits what is
  * due, and handles what comes back ---- */
 void stream_run(struct engine *e);
-void stream_handle(struct engine *e, struct req *req);
+void stream_opened(struct engine *e, cluster_time opened_at, cluster_time now, bool proven);
+/* Opening it failed, or it broke. */
+void stream_failed(struct engine *e, const struct lks_err *err);
+/* An event. False when memory is out: then nothing has come of it, and it has to come again. */
+bool stream_change(struct engine *e, const struct change *change);
+/* The server answered; `quiet`: without events. */
+void stream_answered(struct engine *e, bool quiet, bool proven);
+/* A token that may be saved once all before it is durable. */
+void stream_token(struct engine *e, const bson_t *token, cluster_time at);
 /* How far behind it is, or may be: what it has not heard of cannot be older. -1: nothing is known. */
 int64_t stream_lag_ms(const struct engine *e);
 void scan_run(struct engine *e);
-void scan_handle(struct engine *e, struct req *req);
+void scan_page(struct engine *e, struct source_document *docs, size_t count, bool ends, int64_t total);
 /* What the scan that runs is about: that of engine_compare(), of the one-shot run, or nothing in particular.
  */
 struct engine_compare scan_request(const struct engine *e);
@@ -723,31 +760,58 @@ void sweep_begin(struct engine *e);
 /* A collection's deletes are held. */
 bool sweep_holds(const struct engine *e);
 void sweep_run(struct engine *e);
+/* A reply for the sweep: whether it is about the one that runs. */
+bool sweep_current(struct engine *e);
+void sweep_points(struct engine *e, struct stamp *found, size_t count, const char *next);
+void sweep_documents(struct engine *e, struct source_document *docs, size_t count);
+void sweep_records(struct engine *e, struct docid **ids, size_t count, struct docid **next);
+/* The collection did not answer. */
+void sweep_wait(struct engine *e);
 /* What is left of it can't be gone through as long as its collections are not well. */
 bool sweep_waits(const struct engine *e);
 void sweep_fini(struct engine *e);
-void sweep_handle(struct engine *e, struct req *req);
 /* sweep_records.c: the records beside documents, after all points. */
 bool sweep_records_wanted(const struct engine *e);
 void sweep_records_run(struct engine *e);
-/* True when there are no more. */
-bool sweep_records_back(struct engine *e, struct req *req);
+/* A page of them came. True when there are no more. */
+bool sweep_records_take(struct engine *e, struct docid **ids, size_t count, struct docid **next);
 void worker_run(struct engine *e);
-void worker_handle(struct engine *e, struct req *req);
+/* Documents that are due. */
+void worker_take(struct engine *e, struct docid **ids, size_t count, bool ends, int64_t next_ms);
+/* Records that contradict themselves were looked for. False if nothing came of it: it took too long, perhaps;
+ * if MongoDB is away, others notice. */
+bool worker_compared(struct engine *e, const struct lks_err *err);
 /* One that is due then was put. */
 void tombstones_note(struct engine *e, int64_t due_ms);
 /* One is sent that is put since then. */
 void tombstones_sent(struct engine *e, int64_t since_ms);
 void tombstones_begin(struct engine *e);
 void tombstones_run(struct engine *e);
-void tombstones_handle(struct engine *e, struct req *req);
+/* A page of them; `full`: there may be more. */
+void tombstones_listed(struct engine *e, struct tombstone *list, size_t count, bool full, int64_t next_ms);
 void count_check_begin(struct engine *e);
 void count_check_run(struct engine *e);
-void count_check_handle(struct engine *e, struct req *req);
+void count_check_failed(struct engine *e, const struct lks_err *err);
+void count_check_records(struct engine *e, const int64_t *with_point);
+/* Of the collection that was asked for; `good`: it answered. */
+void count_check_points(struct engine *e, bool good, int64_t points);
 void start_run(struct engine *e);
-void start_handle(struct engine *e, struct req *req);
+/* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
+bool session_leaves_clean(const struct engine *e);
+void session_refused(struct engine *e, const struct lks_err *err);
+void session_loaded(struct engine *e, struct engine_state *state);
+void lease_taken(struct engine *e, uint64_t epoch, uint64_t floor, bool previous_expired);
+void lease_refused(struct engine *e, const char *lease_holder, int64_t remaining_ms);
+void lease_renewed(struct engine *e, bool raised);
+void lease_released(struct engine *e);
+void lease_lost(struct engine *e);
+void lease_failed(struct engine *e);
+/* What may be saved now. False when memory is out. */
+bool checkpoint_fill(struct engine *e, struct engine_state *state);
+void checkpoint_sent(struct engine *e);
+void checkpoint_saved(struct engine *e, bool clean);
+void checkpoint_failed(struct engine *e);
 void save_run(struct engine *e);
-void save_handle(struct engine *e, struct req *req);
 void stream_position_free(void *position);
 void docid_position_free(void *position);
 

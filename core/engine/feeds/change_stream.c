@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "engine/internal.h"
 
-#define WAIT_MS 1000    /* how long the server may hold an empty getMore */
-#define ONCE_WAIT_MS 50 /* the same for one pass, which ends when nothing more comes */
 #define SILENCE_MS 2500 /* longer than that it does not take if all is well */
 #define MAX_EVENTS 1000
 #define REOPEN_MIN_MS 100
@@ -40,27 +38,6 @@ static void received(struct engine *e, const bson_t *token, cluster_time at)
 
 /* ---- out ---- */
 
-static void open_stream(struct engine *e)
-{
-    struct req *req = req_new(REQ_STREAM_OPEN, NULL);
-    if (!req) return;
-    req->stream_open.token = e->stream.received.token;
-    req->stream_open.at = e->stream.received.at;
-    e->stream.requested = true;
-    submit(e, &e->ports.source, req);
-}
-
-static void next_events(struct engine *e)
-{
-    size_t space = e->config->max_docs - e->docs_in_work;
-    struct req *req = req_new(REQ_STREAM_NEXT, NULL);
-    if (!req) return;
-    req->stream_next.max_events = space < MAX_EVENTS ? space : MAX_EVENTS;
-    req->stream_next.wait_ms = e->config->once ? ONCE_WAIT_MS : WAIT_MS;
-    e->stream.requested = true;
-    submit(e, &e->ports.source, req);
-}
-
 static bool streams(const struct engine *e)
 {
     return (e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM) && !e->stream.unsupported;
@@ -70,9 +47,11 @@ void stream_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN || e->stream.requested || !streams(e)) return;
     if (!e->stream.open) {
-        if (now_ms(e) >= e->stream.open_at_ms) open_stream(e);
+        if (now_ms(e) >= e->stream.open_at_ms) ask(e, ASK_STREAM_OPEN);
     } else if (e->docs_in_work < e->config->max_docs) {
-        next_events(e);
+        size_t space = e->config->max_docs - e->docs_in_work;
+        e->stream.max_events = space < MAX_EVENTS ? space : MAX_EVENTS;
+        ask(e, ASK_STREAM_NEXT);
     }
 }
 
@@ -133,37 +112,40 @@ static void cannot_stream(struct engine *e, const struct lks_err *err)
              LOG_STR("error", err->text));
 }
 
-static void opened(struct engine *e, struct req *req)
+void stream_failed(struct engine *e, const struct lks_err *err)
 {
-    e->stream.requested = false;
-    switch (req->err.code) {
-    case LKS_E_OK:
-        break;
+    switch (err->code) {
     case LKS_E_STREAM_LOST:
-        lost(e, &req->err);
-        return;
+        lost(e, err);
+        break;
     case LKS_E_STREAM_ENDED:
-        ended(e, &req->err);
-        return;
+        ended(e, err);
+        break;
     case LKS_E_UNSUPPORTED:
-        cannot_stream(e, &req->err);
-        return;
+        if (!e->stream.open) {
+            cannot_stream(e, err);
+            break;
+        }
+        /* fall through */
     default:
-        broke(e, &req->err);
-        return;
+        broke(e, err);
+        break;
     }
+}
+
+void stream_opened(struct engine *e, cluster_time opened_at, cluster_time now, bool proven)
+{
     if (e->stream.failures || !e->stream.ever_opened)
         log_info("following the change stream", LOG_STR("source", e->config->source),
                  LOG_STR("from", e->stream.received.token ? "the saved token" : "now"));
     /* Events from before this lease was taken are replays: metadata proves nothing for them. */
-    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.verify_until = req->stream_open.now;
+    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.verify_until = now;
     /* Without a token it begins here, also when it breaks before it brings one; and the scan beside it has to
        be as new, or what changed just before would be seen by neither. */
-    if (!e->stream.received.token && !e->stream.received.at)
-        e->stream.received.at = req->stream_open.opened_at;
+    if (!e->stream.received.token && !e->stream.received.at) e->stream.received.at = opened_at;
     e->stream.open = e->stream.ever_opened = true;
     if (e->stream.heard_ms == NO_TIME) e->stream.heard_ms = now_ms(e);
-    e->stream.proven = req->stream_open.proven;
+    e->stream.proven = proven;
     e->stream.failures = 0;
     e->stream.error[0] = '\0';
 }
@@ -185,7 +167,6 @@ static bool held_before(const struct engine *e, const struct document *doc)
     return false;
 }
 
-/* False when memory is out: then nothing has come of it, and it has to come again. */
 static bool take_change(struct engine *e, const struct change *change)
 {
     struct stream_position *position = position_new(change->token, change->at);
@@ -219,49 +200,26 @@ static bool take_change(struct engine *e, const struct change *change)
     return document_make_dirty_holding(e, change->id, &reason, &e->stream.watermark, position);
 }
 
-static void events(struct engine *e, struct req *req)
+bool stream_change(struct engine *e, const struct change *change)
 {
-    e->stream.requested = false;
-    for (size_t i = 0; i < req->stream_next.change_count; i++) {
-        if (!take_change(e, &req->stream_next.changes[i])) { /* opened again, it tells of this one anew */
-            lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
-            broke(e, &req->err);
-            return;
-        }
-        received(e, req->stream_next.changes[i].token, req->stream_next.changes[i].at);
-    }
-    if (req->err.code == LKS_E_OK) {
-        e->stream.heard_ms = now_ms(e);
-        e->stream.proven = req->stream_next.proven;
-        e->stream.quiet = req->stream_next.change_count == 0;
-        if (e->stream.quiet || e->stream.received.at > e->stream.verify_until) e->stream.replayed = true;
-    }
-    if (req->stream_next.token) {
-        struct stream_position *position = position_new(req->stream_next.token, req->stream_next.at);
-        received(e, req->stream_next.token, req->stream_next.at);
-        if (position) watermark_advance(&e->stream.watermark, position);
-    }
-    switch (req->err.code) {
-    case LKS_E_OK:
-        break;
-    case LKS_E_STREAM_LOST:
-        lost(e, &req->err);
-        break;
-    case LKS_E_STREAM_ENDED:
-        ended(e, &req->err);
-        break;
-    default:
-        broke(e, &req->err);
-        break;
-    }
+    if (!take_change(e, change)) return false;
+    received(e, change->token, change->at);
+    return true;
 }
 
-void stream_handle(struct engine *e, struct req *req)
+void stream_answered(struct engine *e, bool quiet, bool proven)
 {
-    if (req->kind == REQ_STREAM_OPEN)
-        opened(e, req);
-    else
-        events(e, req);
+    e->stream.heard_ms = now_ms(e);
+    e->stream.proven = proven;
+    e->stream.quiet = quiet;
+    if (quiet || e->stream.received.at > e->stream.verify_until) e->stream.replayed = true;
+}
+
+void stream_token(struct engine *e, const bson_t *token, cluster_time at)
+{
+    struct stream_position *position = position_new(token, at);
+    received(e, token, at);
+    if (position) watermark_advance(&e->stream.watermark, position);
 }
 
 /* After an answer without events nothing is missing that was there by then; after another one, what follows

@@ -41,8 +41,6 @@ static int64_t pause_ms(const struct engine *e, int64_t least_ms)
 
 static void begin(struct engine *e)
 {
-    struct req *req = req_new(REQ_COUNT_RECORDS, NULL);
-    if (!req) return;
     e->count_check.activity = activity(e);
     e->count_check.in_work = e->docs_in_work;
     e->count_check.began_ms = now_ms(e);
@@ -51,7 +49,7 @@ static void begin(struct engine *e)
     e->count_check.difference = 0;
     memset(e->count_check.off, 0, sizeof e->count_check.off);
     e->count_check.requested = true;
-    submit(e, &e->ports.source, req);
+    ask(e, ASK_COUNT_RECORDS);
 }
 
 void count_check_begin(struct engine *e)
@@ -140,40 +138,29 @@ static void count_next(struct engine *e)
         done(e);
         return;
     }
-    struct req *req = req_new(REQ_COUNT, NULL);
-    if (!req) return;
-    req->count.collection = e->count_check.collection++;
     e->count_check.requested = true;
-    submit_to_index(e, req);
+    ask(e, ASK_COUNT_POINTS);
 }
 
-static void counted(struct engine *e, struct req *req)
+void count_check_points(struct engine *e, bool good, int64_t points)
 {
-    size_t i = req->count.collection;
-    int64_t off = req->count.points - e->count_check.with_point[i];
-    if (req->err.code != LKS_E_OK) {
-        collection_failed(e, &e->collections[i], &req->err);
-    } else {
-        e->count_check.off[i] = off;
-    }
+    size_t i = e->count_check.collection++;
+    e->count_check.requested = false;
+    if (good) e->count_check.off[i] = points - e->count_check.with_point[i];
     count_next(e);
 }
 
-void count_check_handle(struct engine *e, struct req *req)
+void count_check_failed(struct engine *e, const struct lks_err *err)
 {
     e->count_check.requested = false;
-    if (req->kind == REQ_COUNT) {
-        counted(e, req);
-        return;
-    }
-    if (req->err.code != LKS_E_OK) { /* too slow, perhaps; if MongoDB is away, others notice */
-        log_debug("the records could not be counted", LOG_STR("source", e->config->source),
-                  LOG_STR("error", req->err.text));
-        e->count_check.next_ms = now_ms(e) + pause_ms(e, SECOND_LOOK_MS);
-        return;
-    }
-    mongo_answered(e);
-    for (size_t i = 0; i < e->collection_count; i++)
-        e->count_check.with_point[i] = req->record_counts.with_point[i];
+    log_debug("the records could not be counted", LOG_STR("source", e->config->source),
+              LOG_STR("error", err->text));
+    e->count_check.next_ms = now_ms(e) + pause_ms(e, SECOND_LOOK_MS);
+}
+
+void count_check_records(struct engine *e, const int64_t *with_point)
+{
+    e->count_check.requested = false;
+    for (size_t i = 0; i < e->collection_count; i++) e->count_check.with_point[i] = with_point[i];
     count_next(e);
 }

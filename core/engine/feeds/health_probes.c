@@ -10,44 +10,20 @@
 #include "engine/internal.h"
 #include "engine/rules/retry.h"
 
-static void probe_embedder(struct engine *e, size_t i)
+bool probe_embedder_due(struct engine *e, size_t embedder)
 {
-    struct req *req = req_new(REQ_EMBED_PROBE, NULL);
-    if (!req) return;
-    req->embed_probe.embedder = i;
-    circuit_probing(&e->embedders[i].circuit);
-    submit(e, &e->ports.embedder, req);
+    bool phase = e->phase == PHASE_PROBE || e->phase == PHASE_RUN;
+    return phase && circuit_probe_due(&e->embedders[embedder].circuit, now_ms(e));
 }
 
-static void probe_collection(struct engine *e, size_t i)
+bool probe_collection_due(struct engine *e, size_t collection)
 {
-    struct req *req = req_new(REQ_ENSURE, NULL);
-    if (!req) return;
-    req->ensure.collection = i;
-    req->ensure.look_only = e->no_documents;
-    req->ensure.dimensions = e->embedders[e->collections[i].config->embedder].dimensions;
-    circuit_probing(&e->collections[i].circuit);
-    submit_to_index(e, req);
-}
-
-static bool probe_due(const struct engine *e, const struct collection_state *c)
-{
+    const struct collection_state *c = &e->collections[collection];
+    bool phase = e->phase == PHASE_PROBE || e->phase == PHASE_RUN;
     bool wanted = c->absent && !e->no_documents && c->circuit.state == CIRCUIT_OPEN;
-    return wanted || circuit_probe_due(&c->circuit, now_ms(e));
-}
-
-void circuits_run(struct engine *e)
-{
-    int64_t now = now_ms(e);
-    if (e->phase != PHASE_PROBE && e->phase != PHASE_RUN) return;
-    for (size_t i = 0; i < e->config->embedder_count; i++)
-        if (circuit_probe_due(&e->embedders[i].circuit, now)) probe_embedder(e, i);
-    for (size_t i = 0; i < e->collection_count; i++) {
-        const struct embedder_state *em = &e->embedders[e->collections[i].config->embedder];
-        /* the size of a collection's vectors is the model's to say */
-        if (em->dimensions && probe_due(e, &e->collections[i]) && lease_covers_request(e))
-            probe_collection(e, i);
-    }
+    /* the size of a collection's vectors is the model's to say */
+    return phase && e->embedders[c->config->embedder].dimensions &&
+           (wanted || circuit_probe_due(&c->circuit, now_ms(e)));
 }
 
 struct lks_err retry_capped(const struct engine *e, const struct lks_err *err)
@@ -109,14 +85,14 @@ static void probe_failed(struct engine *e, struct circuit *circuit, const char *
              LOG_STR("code", lks_code_name(err->code)), LOG_STR("error", err->text));
 }
 
-static void embedder_back(struct engine *e, struct req *req)
+void probe_embedder_back(struct engine *e, size_t embedder, const struct lks_err *err, size_t dimensions)
 {
-    struct embedder_state *em = &e->embedders[req->embed_probe.embedder];
-    if (req->err.code != LKS_E_OK) {
-        probe_failed(e, &em->circuit, "embedder", em->name, &req->err);
+    struct embedder_state *em = &e->embedders[embedder];
+    if (err->code != LKS_E_OK) {
+        probe_failed(e, &em->circuit, "embedder", em->name, err);
         return;
     }
-    em->dimensions = req->embed_probe.dimensions;
+    em->dimensions = dimensions;
     circuit_success(&em->circuit, now_ms(e));
     e->worker.wanted = true;
     log_info("embedder is ready", LOG_STR("embedder", em->name), LOG_INT("dimensions", em->dimensions));
@@ -131,44 +107,31 @@ static void collection_absent(struct engine *e, struct collection_state *c, cons
     (void)circuit_failure(&c->circuit, err, now_ms(e));
 }
 
-static void collection_back(struct engine *e, struct req *req)
+void probe_collection_failed(struct engine *e, size_t collection, const struct lks_err *err, bool look_only)
 {
-    struct collection_state *c = &e->collections[req->ensure.collection];
-    if (req->err.code == LKS_E_NOT_FOUND && req->ensure.look_only) {
-        collection_absent(e, c, &req->err);
-        return;
-    }
-    if (req->err.code != LKS_E_OK) {
-        probe_failed(e, &c->circuit, "collection", c->config->name, &req->err);
-        return;
-    }
+    struct collection_state *c = &e->collections[collection];
+    if (err->code == LKS_E_NOT_FOUND && look_only)
+        collection_absent(e, c, err);
+    else
+        probe_failed(e, &c->circuit, "collection", c->config->name, err);
+}
+
+void probe_collection_back(struct engine *e, size_t collection, bool created, bool empty)
+{
+    struct collection_state *c = &e->collections[collection];
     circuit_success(&c->circuit, now_ms(e));
-    c->absent = false;
     e->worker.wanted = true;
-    log_info(req->ensure.created ? "Qdrant collection was made" : "Qdrant collection is ready",
-             LOG_STR("collection", c->config->name), LOG_INT("guarded", req->ensure.guarded));
-    c->further = req->ensure.further;
-    replicas_seen(e, req);
-    bool first = !c->looked;
-    c->looked = true;
-    c->cosine = req->ensure.cosine;
-    c->most = req->ensure.most;
-    c->guarded = req->ensure.guarded;
+    log_info(created ? "Qdrant collection was made" : "Qdrant collection is ready",
+             LOG_STR("collection", c->config->name), LOG_INT("guarded", c->guarded));
     c->epochs_counted = false; /* it may have been restored meanwhile */
-    c->known_empty = first && req->ensure.empty;
+    c->known_empty = !c->looked && empty;
+    c->looked = true;
+    c->absent = false;
     /* At start the scan is start.c's to decide. Later, a collection that had to be made was dropped behind
      * our back. */
-    if (!req->ensure.created) return;
+    if (!created) return;
     if (e->phase == PHASE_RUN)
         scan_start(e, true);
     else
         e->scan.wanted = e->scan.verify_points = true;
-}
-
-void circuits_handle(struct engine *e, struct req *req)
-{
-    if (req->kind == REQ_EMBED_PROBE)
-        embedder_back(e, req);
-    else
-        collection_back(e, req);
 }

@@ -38,13 +38,12 @@ static void owe(struct engine *e, size_t collection)
     e->save.dirty = true;
 }
 
-void replicas_seen(struct engine *e, const struct req *req)
+void replicas_seen(struct engine *e, size_t i, unsigned replicas, bool active, bool empty)
 {
-    size_t i = req->ensure.collection;
     struct collection_state *c = &e->collections[i];
     bool known = e->replicas.known & bit(i), before = c->replicated && !c->replicas_active;
-    c->replicated = req->ensure.replicas > 1;
-    c->replicas_active = req->ensure.active;
+    c->replicated = replicas > 1;
+    c->replicas_active = active;
     e->replicas.known |= bit(i);
     if (!known) e->save.dirty = true;
     if (!c->replicated) {
@@ -54,18 +53,7 @@ void replicas_seen(struct engine *e, const struct req *req)
     if (!c->replicas_active && !before)
         log_warn("not all replicas of a Qdrant collection are active; they are compared when they are",
                  LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name));
-    if (!c->replicas_active || (!known && !req->ensure.empty)) owe(e, i);
-}
-
-void replicas_handle(struct engine *e, struct req *req)
-{
-    e->replicas.requested = false;
-    if (req->err.code != LKS_E_OK) {
-        collection_failed(e, &e->collections[req->ensure.collection], &req->err);
-        return;
-    }
-    replicas_seen(e, req);
-    if (req->ensure.created) scan_start(e, true); /* it was dropped behind our back */
+    if (!c->replicas_active || (!known && !empty)) owe(e, i);
 }
 
 /* The next of them that is well. */
@@ -74,12 +62,7 @@ static void look(struct engine *e)
     for (; e->replicas.next < e->collection_count; e->replicas.next++) {
         const struct collection_state *c = &e->collections[e->replicas.next];
         if (!c->replicated || !circuit_closed(&c->circuit)) continue;
-        struct req *req = req_new(REQ_ENSURE, &e->replicas);
-        if (!req) return;
-        req->ensure.collection = e->replicas.next++;
-        req->ensure.dimensions = e->embedders[c->config->embedder].dimensions;
-        e->replicas.requested = true;
-        submit_to_index(e, req);
+        ask(e, ASK_REPLICAS);
         return;
     }
     e->replicas.next = 0;
@@ -122,7 +105,7 @@ void replicas_run(struct engine *e)
 {
     int64_t now = now_ms(e);
     if (e->phase != PHASE_RUN || e->config->one_shot.on || e->config->once) return;
-    if (!e->replicas.requested && now >= e->replicas.next_ms && lease_covers_request(e)) look(e);
+    if (!e->replicas.requested && now >= e->replicas.next_ms) look(e);
     if (!ready(e) || now < e->replicas.again_ms || !scan_idle(e) || e->compare.state != COMPARE_NONE) return;
     e->replicas.wait_ms = e->replicas.wait_ms ? 2 * e->replicas.wait_ms : e->config->interval_ms;
     if (e->replicas.wait_ms > AGAIN_MAX_MS) e->replicas.wait_ms = AGAIN_MAX_MS;

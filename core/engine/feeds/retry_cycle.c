@@ -95,22 +95,6 @@ static void begin_comparing(struct engine *e)
     e->worker.round_done = false;
 }
 
-static void ask(struct engine *e)
-{
-    struct req *req = req_new(REQ_DUE, NULL);
-    if (!req) return;
-    req->due.now_ms = wall_ms(e);
-    req->due.recorded_only = e->scan.wanted || e->scan.running; /* the rest the scan comes by */
-    req->due.rejected_too = e->worker.rejected_too;
-    req->due.contradicting = e->worker.compares;
-    req->due.collections = e->worker.collections;
-    req->due.from = e->worker.from;
-    req->due.max_docs = e->config->batch_size;
-    e->worker.requested = true;
-    e->worker.asked_ms = now_ms(e);
-    submit(e, &e->ports.source, req);
-}
-
 static void end(struct engine *e)
 {
     e->worker.running = false;
@@ -134,24 +118,23 @@ void worker_run(struct engine *e)
     if (!e->worker.running || e->worker.requested) return;
     if (e->worker.round_done && e->worker.compare_due) begin_comparing(e);
     if (!e->worker.round_done) {
-        if (e->docs_in_work < e->config->max_docs / 2 && !mongo_paused(e)) ask(e);
+        if (e->docs_in_work < e->config->max_docs / 2 && !mongo_paused(e)) ask(e, ASK_DUE);
     } else if (e->worker.open == 0) {
         end(e);
     }
 }
 
-/* True if nothing came of it: it took too long, perhaps; if MongoDB is away, others notice. */
-static bool note_comparing(struct engine *e, const struct req *req)
+bool worker_compared(struct engine *e, const struct lks_err *err)
 {
     int64_t now = now_ms(e);
     e->worker.compare_cost_ms += now - e->worker.asked_ms;
     int64_t pause = COMPARE_PAUSE * e->worker.compare_cost_ms;
     e->worker.compare_ms = now + (pause > e->config->interval_ms ? pause : e->config->interval_ms);
-    if (req->err.code == LKS_E_OK) return false;
+    if (err->code == LKS_E_OK) return true;
     log_debug("records that contradict themselves could not be looked for",
-              LOG_STR("source", e->config->source), LOG_STR("error", req->err.text));
+              LOG_STR("source", e->config->source), LOG_STR("error", err->text));
     e->worker.round_done = true;
-    return true;
+    return false;
 }
 
 /* It is in memory, and what it is looked at for leaves none of its collections out, as a tombstone does and
@@ -163,29 +146,21 @@ static bool is_seen_to(const struct document *doc)
     return !reason->tombstone_alone && !reason->only;
 }
 
-void worker_handle(struct engine *e, struct req *req)
+void worker_take(struct engine *e, struct docid **ids, size_t count, bool ends, int64_t next_ms)
 {
-    e->worker.requested = false;
-    if (req->due.contradicting && note_comparing(e, req)) return;
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "due");
-        return;
-    }
-    mongo_answered(e);
-    for (size_t i = 0; i < req->due.count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct dirty_reason reason = {.cycle = true};
-        if (is_seen_to(document_table_find(e, req->due.ids[i]))) {
+        if (is_seen_to(document_table_find(e, ids[i]))) {
             e->worker.skipped++;
             continue;
         }
-        if (document_make_dirty(e, req->due.ids[i], &reason)) e->worker.open++;
+        if (document_make_dirty(e, ids[i], &reason)) e->worker.open++;
     }
-    if (req->due.count > 0) {
+    if (count > 0) {
         docid_free(e->worker.from);
-        e->worker.from = req->due.ids[req->due.count - 1];
-        req->due.ids[req->due.count - 1] = NULL;
+        e->worker.from = ids[count - 1];
+        ids[count - 1] = NULL;
     }
-    e->worker.round_done = req->due.end || req->due.count == 0;
-    if (e->worker.round_done && !req->due.contradicting && req->due.next_ms != NO_TIME)
-        note_retry(e, req->due.next_ms);
+    e->worker.round_done = ends || count == 0;
+    if (e->worker.round_done && !e->worker.compares && next_ms != NO_TIME) note_retry(e, next_ms);
 }

@@ -73,16 +73,9 @@ static void next_page(struct engine *e)
     size_t space = limit > e->docs_in_work ? limit - e->docs_in_work : 0;
     size_t bytes = e->config->max_bytes > e->bytes_in_work ? e->config->max_bytes - e->bytes_in_work : 0;
     if ((space < PAGE_MIN_DOCS || bytes < e->config->max_bytes / 4) && e->docs_in_work > 0) return;
-    struct req *req = req_new(REQ_SCAN, NULL);
-    if (!req) return;
-    e->scan.page_of = e->facts.scan;
-    req->scan.from = e->scan.from;
-    req->scan.max_docs = space < PAGE_DOCS ? (space ? space : 1) : PAGE_DOCS;
-    req->scan.max_bytes = bytes ? bytes : 1;
-    req->scan.after = e->stream.received.at; /* no older than what the stream has shown already */
-    req->scan.recent_only = e->scan.recent;
-    e->facts.page_requested = true;
-    submit(e, &e->ports.source, req);
+    e->scan.page_docs = space < PAGE_DOCS ? (space ? space : 1) : PAGE_DOCS;
+    e->scan.page_bytes = bytes ? bytes : 1;
+    ask(e, ASK_SCAN);
 }
 
 /* False when memory is out: it has to come by again. */
@@ -114,22 +107,15 @@ static bool take_scanned(struct engine *e, struct source_document *src)
     return false;
 }
 
-static void page(struct engine *e, struct req *req)
+void scan_page(struct engine *e, struct source_document *docs, size_t count, bool ends, int64_t total)
 {
-    e->facts.page_requested = false;
-    bool current = e->scan.page_of == e->facts.scan && e->scan.running && e->phase == PHASE_RUN;
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "scan");
-    } else if (current) {
-        mongo_answered(e);
-        if (req->scan.total_estimate >= 0) e->scan.total = req->scan.total_estimate;
-        size_t taken = 0;
-        while (taken < req->scan.count && take_scanned(e, &req->scan.docs[taken])) taken++;
-        e->scan.seen += taken;
-        note_pace(e);
-        e->scan.ended = req->scan.end && taken == req->scan.count;
-    }
-    document_table_end_linger(e);
+    if (e->scan.page_of != e->facts.scan || !e->scan.running || e->phase != PHASE_RUN) return;
+    if (total >= 0) e->scan.total = total;
+    size_t taken = 0;
+    while (taken < count && take_scanned(e, &docs[taken])) taken++;
+    e->scan.seen += taken;
+    note_pace(e);
+    e->scan.ended = ends && taken == count;
 }
 
 /* Without a change stream everything is compared at intervals. */
@@ -185,9 +171,4 @@ void scan_run(struct engine *e)
         next_page(e);
     else if (watermark_idle(&e->scan.watermark))
         end(e);
-}
-
-void scan_handle(struct engine *e, struct req *req)
-{
-    page(e, req);
 }

@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "engine/internal.h"
 
-#define PAGE_POINTS 512
 #define RECOUNT_MAX_MS 300000 /* of held deletes */
 
 static void free_page(struct engine *e)
@@ -144,35 +143,6 @@ void sweep_fini(struct engine *e)
     docid_free(e->sweep.record);
 }
 
-static void ask_points(struct engine *e)
-{
-    struct req *req = req_new(REQ_SCROLL, NULL);
-    if (!req) return;
-    req->scroll.collection = e->sweep.collection;
-    memcpy(req->scroll.from, e->sweep.from, sizeof e->sweep.from);
-    req->scroll.max_points = PAGE_POINTS;
-    e->sweep.requested = true;
-    submit_to_index(e, req);
-}
-
-/* Reads the documents of a page of points; a point whose `doc` is no id at all can't be ours after all. */
-static void ask_documents(struct engine *e)
-{
-    struct req *req = req_new(REQ_READ, NULL);
-    const struct docid **ids = calloc(e->sweep.page_count, sizeof *ids);
-    if (!req || !ids) {
-        req_free(req);
-        free(ids);
-        return;
-    }
-    for (size_t i = 0; i < e->sweep.page_count; i++) ids[i] = e->sweep.ids[i];
-    req->read.ids = ids;
-    req->read.count = e->sweep.page_count;
-    req->read.after = e->stream.received.at; /* one that is older may still have what a drop took away */
-    e->sweep.requested = true;
-    submit(e, &e->ports.source, req);
-}
-
 static void sweep_end(struct engine *e)
 {
     e->sweep.running = false;
@@ -293,12 +263,12 @@ void sweep_run(struct engine *e)
         return;
     }
     if (e->sweep.page_count > 0) {
-        if (!mongo_paused(e)) ask_documents(e);
+        if (!mongo_paused(e)) ask(e, ASK_SWEEP_DOCUMENTS);
         return;
     }
     if (e->docs_in_work > e->config->max_docs / 2) return;
     if (choose_collection(e))
-        ask_points(e);
+        ask(e, ASK_SWEEP_POINTS);
     else if (e->sweep.records)
         sweep_records_run(e);
 }
@@ -317,29 +287,26 @@ static void round_done(struct engine *e)
     collection_done(e, i);
 }
 
-static void points_back(struct engine *e, struct req *req)
+void sweep_wait(struct engine *e)
 {
-    struct collection_state *c = &e->collections[req->scroll.collection];
-    if (req->err.code != LKS_E_OK) {
-        collection_failed(e, c, &req->err);
-        e->sweep.next_ms = now_ms(e) + 1000;
-        return;
-    }
-    struct stamp *found = req->scroll.found;
-    size_t count = req->scroll.found_count;
+    e->sweep.next_ms = now_ms(e) + 1000;
+}
+
+void sweep_points(struct engine *e, struct stamp *found, size_t count, const char *next)
+{
     e->sweep.page = calloc(count ? count : 1, sizeof *e->sweep.page);
     e->sweep.ids = calloc(count ? count : 1, sizeof(struct docid *));
     if (!e->sweep.page || !e->sweep.ids) {
         free_page(e);
-        e->sweep.next_ms = now_ms(e) + 1000;
+        sweep_wait(e);
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        epoch_seen(e, req->scroll.collection, &found[i]);
+        epoch_seen(e, e->sweep.collection, &found[i]);
         struct docid *id = NULL;
         if (found[i].ours && found[i].doc && !docid_read(found[i].doc, &id)) {
             free_page(e); /* memory is out: the same page again */
-            e->sweep.next_ms = now_ms(e) + 1000;
+            sweep_wait(e);
             return;
         }
         if (!id) continue;
@@ -347,8 +314,8 @@ static void points_back(struct engine *e, struct req *req)
         e->sweep.page[e->sweep.page_count++] = found[i];
         memset(&found[i], 0, sizeof found[i]);
     }
-    memcpy(e->sweep.from, req->scroll.next, sizeof e->sweep.from);
-    e->sweep.last = !req->scroll.next[0];
+    memcpy(e->sweep.from, next, sizeof e->sweep.from);
+    e->sweep.last = !next[0];
     if (e->sweep.page_count > 0) return;
     free_page(e);
     if (e->sweep.last) round_done(e);
@@ -364,15 +331,10 @@ static bool in_sync(const struct engine *e, const struct source_document *doc, c
                                              strcmp(entry->payload_hash, w->payload_hash) == 0));
 }
 
-static void documents_back(struct engine *e, struct req *req)
+void sweep_documents(struct engine *e, struct source_document *docs, size_t count)
 {
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "sweep");
-        return;
-    }
-    mongo_answered(e);
-    e->sweep.points += req->read.count;
-    for (size_t i = 0; i < req->read.count; i++) e->sweep.orphans += !req->read.docs[i].body;
+    e->sweep.points += count;
+    for (size_t i = 0; i < count; i++) e->sweep.orphans += !docs[i].body;
     size_t current = e->sweep.collection;
     if (e->sweep.second && too_many(e, e->sweep.orphans, e->collections[current].count.points) &&
         !unlimited(e)) { /* they went between the two passes: counted once more */
@@ -382,10 +344,10 @@ static void documents_back(struct engine *e, struct req *req)
         begin_round(e, current);
         return;
     }
-    for (size_t i = 0; i < req->read.count; i++) {
-        bool gone = !req->read.docs[i].body;
+    for (size_t i = 0; i < count; i++) {
+        bool gone = !docs[i].body;
         if (gone ? !e->sweep.deletes : e->sweep.second) continue;
-        if (in_sync(e, &req->read.docs[i], &e->sweep.page[i])) continue;
+        if (in_sync(e, &docs[i], &e->sweep.page[i])) continue;
         struct dirty_reason reason = {.verify_points = true, .only = scan_request(e).only};
         e->sweep.suspects++;
         /* A point that has its document's id in an earlier version's spelling may not be found by the id. */
@@ -402,17 +364,16 @@ static void documents_back(struct engine *e, struct req *req)
     if (e->sweep.last) round_done(e);
 }
 
-void sweep_handle(struct engine *e, struct req *req)
+bool sweep_current(struct engine *e)
 {
     bool outdated = e->sweep.outdated;
     e->sweep.requested = e->sweep.outdated = false;
-    if (!e->sweep.running || outdated) {
-        free_page(e);
-    } else if (req->kind == REQ_SCROLL) {
-        points_back(e, req);
-    } else if (req->kind == REQ_ORPHAN_RECORDS) {
-        if (sweep_records_back(e, req)) sweep_end(e);
-    } else {
-        documents_back(e, req);
-    }
+    if (e->sweep.running && !outdated) return true;
+    free_page(e);
+    return false;
+}
+
+void sweep_records(struct engine *e, struct docid **ids, size_t count, struct docid **next)
+{
+    if (sweep_records_take(e, ids, count, next)) sweep_end(e);
 }

@@ -63,21 +63,9 @@ void tombstones_run(struct engine *e)
     if (!e->config->once && !any_collection_answers(e)) return;
     /* What is listed has to be so still when the list is here: none is put or dropped meanwhile. */
     if (e->tombstone_puts.in_flight + e->tombstone_drops.in_flight + e->takeovers.in_flight > 0) return;
-    struct docid *from = e->tombstones.from ? docid_copy(e->tombstones.from) : NULL;
-    struct req *req = req_new(REQ_TOMBSTONES_LIST, NULL);
-    if (!req || (e->tombstones.from && !from)) {
-        req_free(req);
-        docid_free(from);
-        return;
-    }
     size_t space = e->config->max_docs - e->docs_in_work;
-    req->tombstones.refused = e->tombstones.refused;
-    req->tombstones.due_by_ms = e->tombstones.all || e->tombstones.refused ? INT64_MAX : wall_ms(e);
-    req->tombstones.from_due_ms = e->tombstones.from_due_ms;
-    req->tombstones.from = from;
-    req->tombstones.max = space < PAGE_TOMBSTONES ? space : PAGE_TOMBSTONES;
-    e->tombstones.requested = true;
-    submit(e, &e->ports.store, req);
+    e->tombstones.max = space < PAGE_TOMBSTONES ? space : PAGE_TOMBSTONES;
+    ask(e, ASK_TOMBSTONES);
 }
 
 /* It was listed in an earlier round, and that check is not over. */
@@ -117,19 +105,13 @@ static bool take_tombstone(struct engine *e, struct tombstone *tombstone)
     return false;
 }
 
-void tombstones_handle(struct engine *e, struct req *req)
+void tombstones_listed(struct engine *e, struct tombstone *list, size_t count, bool full, int64_t next_ms)
 {
-    e->tombstones.requested = false;
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "tombs");
-        return;
-    }
-    mongo_answered(e);
     size_t taken = 0;
-    while (taken < req->tombstones.count && take_tombstone(e, &req->tombstones.tombstones[taken])) taken++;
-    bool more = taken < req->tombstones.count || req->tombstones.count >= req->tombstones.max;
+    while (taken < count && take_tombstone(e, &list[taken])) taken++;
+    bool more = taken < count || full;
     if (more) { /* goes on behind the last that was taken, which may be none */
-        struct tombstone *last = taken ? &req->tombstones.tombstones[taken - 1] : NULL;
+        struct tombstone *last = taken ? &list[taken - 1] : NULL;
         if (!last) return;
         docid_free(e->tombstones.from);
         e->tombstones.from = last->id;
@@ -137,10 +119,8 @@ void tombstones_handle(struct engine *e, struct req *req)
         last->id = NULL;
         return;
     }
-    bool far = req->tombstones.next_ms != NO_TIME &&
-               req->tombstones.next_ms > tombstone_latest_due(e); /* a clock has jumped */
-    e->tombstones.next_wall_ms =
-        e->tombstones.all || e->tombstones.refused || far ? wall_ms(e) : req->tombstones.next_ms;
+    bool far = next_ms != NO_TIME && next_ms > tombstone_latest_due(e); /* a clock has jumped */
+    e->tombstones.next_wall_ms = e->tombstones.all || e->tombstones.refused || far ? wall_ms(e) : next_ms;
     tombstones_note(e, wall_ms(e) + IDLE_MS);
     e->tombstones.next_ms = now_ms(e) + ROUND_MS;
     e->tombstones.first = false;

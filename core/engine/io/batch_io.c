@@ -60,3 +60,19 @@ void batch_failed(struct engine *e, struct batch *batch, const struct lks_err *e
 {
     for (size_t i = 0; i < batch->count; i++) target_failed(e, batch->items[i], err);
 }
+
+bool mongo_replied(struct engine *e, const struct req *req, const char *what)
+{
+    if (req->err.code == LKS_E_OK)
+        mongo_answered(e);
+    else
+        mongo_failed(e, &req->err, what);
+    return req->err.code == LKS_E_OK;
+}
+
+bool asked(struct engine *e, enum ask what)
+{
+    bool is = e->asks >> what & 1;
+    e->asks &= ~(1U << what);
+    return is;
+}

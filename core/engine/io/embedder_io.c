@@ -33,12 +33,6 @@ static void send_embeds(struct engine *e, size_t embedder)
     submit(e, &e->ports.embedder, req);
 }
 
-void embedder_io_send(struct engine *e)
-{
-    for (size_t i = 0; i < e->config->embedder_count; i++)
-        if (batch_queue_ready(&e->embedders[i].embed)) send_embeds(e, i);
-}
-
 static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
 {
     struct embedder_state *em = &e->embedders[req->embed.embedder];
@@ -84,12 +78,29 @@ static void embeds_back(struct engine *e, struct batch *batch, struct req *req)
     }
 }
 
+static void send_probe(struct engine *e, size_t embedder)
+{
+    struct req *req = req_new(REQ_EMBED_PROBE, NULL);
+    if (!req) return;
+    req->embed_probe.embedder = embedder;
+    circuit_probing(&e->embedders[embedder].circuit);
+    submit(e, &e->ports.embedder, req);
+}
+
+void embedder_io_send(struct engine *e)
+{
+    for (size_t i = 0; i < e->config->embedder_count; i++) {
+        if (probe_embedder_due(e, i)) send_probe(e, i);
+        if (batch_queue_ready(&e->embedders[i].embed)) send_embeds(e, i);
+    }
+}
+
 void embedder_io_reply(struct engine *e, struct req *req)
 {
     struct batch *batch = batch_of_reply(req);
     if (req->kind == REQ_EMBED)
         embeds_back(e, batch, req);
     else
-        circuits_handle(e, req);
+        probe_embedder_back(e, req->embed_probe.embedder, &req->err, req->embed_probe.dimensions);
     free(batch);
 }

@@ -1,5 +1,6 @@
 /*
- * index_io.c - the conversation with the index: points that are looked at, written and deleted.
+ * index_io.c - the conversation with the index: points that are looked at, written, deleted, swept and
+ * counted, and whether a collection is there and well.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +8,14 @@
 #include "engine/io/io.h"
 #include "engine/rules/retry.h"
 
+#define PAGE_POINTS 512
+
 /*
  * A write is over, one way or the other, when its time-out is, which lease_covers_request() has made sure the
  * lease outlasts. Making a collection takes several steps, as long as the lease lasts. What only reads does
  * no harm when it is late, and has its time-out at least.
  */
-void submit_to_index(struct engine *e, struct req *req)
+static void submit_to_index(struct engine *e, struct req *req)
 {
     int64_t timeout = now_ms(e) + e->config->index_timeout_ms, lease = e->lease.until_ms;
     bool writes = req->kind == REQ_UPSERT || req->kind == REQ_DELETE;
@@ -221,27 +224,133 @@ static void deletes_back(struct engine *e, struct batch *batch, struct req *req)
     for (size_t i = 0; i < batch->count; i++) target_deleted(e, batch->items[i]);
 }
 
+/* ---- what feeds and session ask for ---- */
+
+/* The probe of a circuit, or a look at its replicas. */
+static void send_ensure(struct engine *e, size_t collection, bool replicas)
+{
+    struct collection_state *c = &e->collections[collection];
+    struct req *req = req_new(REQ_ENSURE, replicas ? &e->replicas : NULL);
+    if (!req) return;
+    req->ensure.collection = collection;
+    req->ensure.look_only = !replicas && e->no_documents;
+    req->ensure.dimensions = e->embedders[c->config->embedder].dimensions;
+    if (replicas) {
+        e->replicas.requested = true;
+        e->replicas.next++;
+    } else {
+        circuit_probing(&c->circuit);
+    }
+    submit_to_index(e, req);
+}
+
+static void ensure_back(struct engine *e, struct req *req)
+{
+    size_t i = req->ensure.collection;
+    struct collection_state *c = &e->collections[i];
+    bool replicas = req->context != NULL, good = req->err.code == LKS_E_OK;
+    if (replicas) e->replicas.requested = false;
+    if (good) replicas_seen(e, i, req->ensure.replicas, req->ensure.active, req->ensure.empty);
+    if (replicas && !good) {
+        collection_failed(e, c, &req->err);
+    } else if (replicas) {
+        if (req->ensure.created) scan_start(e, true); /* it was dropped behind our back */
+    } else if (!good) {
+        probe_collection_failed(e, i, &req->err, req->ensure.look_only);
+    } else {
+        c->further = req->ensure.further;
+        c->cosine = req->ensure.cosine;
+        c->most = req->ensure.most;
+        c->guarded = req->ensure.guarded;
+        probe_collection_back(e, i, req->ensure.created, req->ensure.empty);
+    }
+}
+
+static void send_scroll(struct engine *e)
+{
+    struct req *req = req_new(REQ_SCROLL, NULL);
+    if (!req) return;
+    req->scroll.collection = e->sweep.collection;
+    memcpy(req->scroll.from, e->sweep.from, sizeof e->sweep.from);
+    req->scroll.max_points = PAGE_POINTS;
+    e->sweep.requested = true;
+    submit_to_index(e, req);
+}
+
+static void scroll_back(struct engine *e, struct req *req)
+{
+    if (!sweep_current(e)) return;
+    if (req->err.code == LKS_E_OK) {
+        sweep_points(e, req->scroll.found, req->scroll.found_count, req->scroll.next);
+        return;
+    }
+    collection_failed(e, &e->collections[req->scroll.collection], &req->err);
+    sweep_wait(e);
+}
+
+static void send_count(struct engine *e)
+{
+    struct req *req = req_new(REQ_COUNT, NULL);
+    e->count_check.requested = req != NULL;
+    if (!req) return;
+    req->count.collection = e->count_check.collection;
+    submit_to_index(e, req);
+}
+
+static void count_back(struct engine *e, struct req *req)
+{
+    bool good = req->err.code == LKS_E_OK;
+    if (!good) collection_failed(e, &e->collections[req->count.collection], &req->err);
+    count_check_points(e, good, req->count.points);
+}
+
+static void send_epochs(struct engine *e)
+{
+    struct req *req = req_new(REQ_EPOCHS, NULL);
+    if (!req) return;
+    req->epochs.collection = e->epochs.collection++;
+    req->epochs.floor = e->epochs.floor;
+    req->epochs.own = e->lease.epoch;
+    e->epochs.requested = true;
+    submit_to_index(e, req);
+}
+
+static void epochs_back(struct engine *e, struct req *req)
+{
+    size_t i = req->epochs.collection;
+    e->epochs.requested = false;
+    if (req->err.code != LKS_E_OK) {
+        collection_failed(e, &e->collections[i], &req->err);
+        epochs_not_counted(e, i, &req->err);
+    } else {
+        epochs_counted(e, i, req->epochs.own, req->epochs.points, req->epochs.highest);
+    }
+}
+
+/* ---- all of it ---- */
+
 void index_io_send(struct engine *e)
 {
-    bool covered = lease_covers_request(e) && !epochs_hold(e);
+    bool covered = lease_covers_request(e), writes = covered && !epochs_hold(e);
+    if (asked(e, ASK_REPLICAS) && covered) send_ensure(e, e->replicas.next, true);
+    if (asked(e, ASK_SWEEP_POINTS)) send_scroll(e);
+    if (asked(e, ASK_COUNT_POINTS)) send_count(e);
+    if (asked(e, ASK_EPOCHS)) send_epochs(e);
     for (size_t i = 0; i < e->collection_count; i++) {
         struct collection_state *c = &e->collections[i];
+        if (covered && probe_collection_due(e, i)) send_ensure(e, i, false);
         if (batch_queue_ready(&c->look)) send_looks(e, i);
-        if (covered && batch_queue_ready(&c->upsert)) send_writes(e, i);
-        if (covered && batch_queue_ready(&c->del)) send_deletes(e, i);
+        if (writes && batch_queue_ready(&c->upsert)) send_writes(e, i);
+        if (writes && batch_queue_ready(&c->del)) send_deletes(e, i);
     }
 }
 
 void index_io_reply(struct engine *e, struct req *req)
 {
-    bool replicas = req->kind == REQ_ENSURE && req->context;
-    struct batch *batch = replicas ? NULL : batch_of_reply(req);
+    struct batch *batch = req->kind == REQ_ENSURE ? NULL : batch_of_reply(req);
     switch (req->kind) {
     case REQ_ENSURE:
-        if (replicas)
-            replicas_handle(e, req);
-        else
-            circuits_handle(e, req);
+        ensure_back(e, req);
         break;
     case REQ_LOOKUP:
         looks_back(e, batch, req);
@@ -253,13 +362,13 @@ void index_io_reply(struct engine *e, struct req *req)
         deletes_back(e, batch, req);
         break;
     case REQ_SCROLL:
-        sweep_handle(e, req);
+        scroll_back(e, req);
         break;
     case REQ_COUNT:
-        count_check_handle(e, req);
+        count_back(e, req);
         break;
     default: /* REQ_EPOCHS */
-        epochs_handle(e, req);
+        epochs_back(e, req);
         break;
     }
     free(batch);

@@ -14,6 +14,12 @@ struct batch {
     void *items[]; /* struct document or struct target, as the queue has them */
 };
 
+/* Hands a request to a port. */
+void submit(struct engine *e, const struct port *port, struct req *req);
+/* Whether feeds or session asked for this, which they have not from then on. */
+bool asked(struct engine *e, enum ask what);
+/* A reply of MongoDB: true if it went well. An error is a reason to pause. */
+bool mongo_replied(struct engine *e, const struct req *req, const char *what);
 /* A request of `kind` for what waits in the queue; NULL when memory is out (everything waits on). */
 struct req *batch_request(struct batch_queue *batch_queue, enum req_kind kind, struct batch **batch);
 /* The request is not sent: its batch goes back, and both are freed. */

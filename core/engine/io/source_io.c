@@ -1,11 +1,15 @@
 /*
- * source_io.c - the conversation with the source: documents that are read, and other documents with the
- * business ids that they freed. What the feeds ask of it they send themselves so far.
+ * source_io.c - the conversation with the source: the change stream, documents that are read or scanned, who
+ * has a business id, what is due, and records that are counted or outlived their document.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/io/io.h"
+
+#define WAIT_MS 1000    /* how long the server may hold an empty getMore */
+#define ONCE_WAIT_MS 50 /* the same for one pass, which ends when nothing more comes */
+#define PAGE_RECORDS 512
 
 static void send_reads(struct engine *e)
 {
@@ -33,12 +37,10 @@ static void send_reads(struct engine *e)
 
 static void reads_back(struct engine *e, struct batch *batch, struct req *req)
 {
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "read");
+    if (!mongo_replied(e, req, "read")) {
         for (size_t i = 0; i < batch->count; i++) document_unread(e, batch->items[i]);
         return;
     }
-    mongo_answered(e);
     for (size_t i = 0; i < batch->count; i++) document_begin(e, batch->items[i], &req->read.docs[i]);
 }
 
@@ -120,12 +122,10 @@ static void more_duplicates(struct engine *e, struct batch *batch, struct req *r
 
 static void duplicates_back(struct engine *e, struct batch *batch, struct req *req)
 {
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "holders");
+    if (!mongo_replied(e, req, "holders")) {
         batch_put_back(batch);
         return;
     }
-    mongo_answered(e);
     for (size_t i = 0; i < batch->count; i++)
         if (!make_duplicates_dirty(e, batch->items[i], req)) { /* they are asked for once more */
             batch_put_back(batch);
@@ -139,8 +139,168 @@ static void duplicates_back(struct engine *e, struct batch *batch, struct req *r
     for (size_t i = 0; i < batch->count; i++) document_duplicates_known(e, batch->items[i]);
 }
 
+/* ---- what feeds ask for ---- */
+
+static void send_stream_open(struct engine *e)
+{
+    struct req *req = req_new(REQ_STREAM_OPEN, NULL);
+    if (!req) return;
+    req->stream_open.token = e->stream.received.token;
+    req->stream_open.at = e->stream.received.at;
+    e->stream.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void stream_open_back(struct engine *e, struct req *req)
+{
+    e->stream.requested = false;
+    if (req->err.code == LKS_E_OK)
+        stream_opened(e, req->stream_open.opened_at, req->stream_open.now, req->stream_open.proven);
+    else
+        stream_failed(e, &req->err);
+}
+
+static void send_stream_next(struct engine *e)
+{
+    struct req *req = req_new(REQ_STREAM_NEXT, NULL);
+    if (!req) return;
+    req->stream_next.max_events = e->stream.max_events;
+    req->stream_next.wait_ms = e->config->once ? ONCE_WAIT_MS : WAIT_MS;
+    e->stream.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void stream_next_back(struct engine *e, struct req *req)
+{
+    e->stream.requested = false;
+    for (size_t i = 0; i < req->stream_next.change_count; i++)
+        if (!stream_change(e, &req->stream_next.changes[i])) { /* opened again, it tells of this one anew */
+            lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
+            stream_failed(e, &req->err);
+            return;
+        }
+    if (req->err.code == LKS_E_OK)
+        stream_answered(e, req->stream_next.change_count == 0, req->stream_next.proven);
+    if (req->stream_next.token) stream_token(e, req->stream_next.token, req->stream_next.at);
+    if (req->err.code != LKS_E_OK) stream_failed(e, &req->err);
+}
+
+static void send_scan(struct engine *e)
+{
+    struct req *req = req_new(REQ_SCAN, NULL);
+    if (!req) return;
+    e->scan.page_of = e->facts.scan;
+    req->scan.from = e->scan.from;
+    req->scan.max_docs = e->scan.page_docs;
+    req->scan.max_bytes = e->scan.page_bytes;
+    req->scan.after = e->stream.received.at; /* no older than what the stream has shown already */
+    req->scan.recent_only = e->scan.recent;
+    e->facts.page_requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void scan_back(struct engine *e, struct req *req)
+{
+    e->facts.page_requested = false;
+    if (mongo_replied(e, req, "scan"))
+        scan_page(e, req->scan.docs, req->scan.count, req->scan.end, req->scan.total_estimate);
+    document_table_end_linger(e);
+}
+
+static void send_due(struct engine *e)
+{
+    struct req *req = req_new(REQ_DUE, NULL);
+    if (!req) return;
+    req->due.now_ms = wall_ms(e);
+    req->due.recorded_only = e->scan.wanted || e->scan.running; /* the rest the scan comes by */
+    req->due.rejected_too = e->worker.rejected_too;
+    req->due.contradicting = e->worker.compares;
+    req->due.collections = e->worker.collections;
+    req->due.from = e->worker.from;
+    req->due.max_docs = e->config->batch_size;
+    e->worker.requested = true;
+    e->worker.asked_ms = now_ms(e);
+    submit(e, &e->ports.source, req);
+}
+
+static void due_back(struct engine *e, struct req *req)
+{
+    e->worker.requested = false;
+    if (req->due.contradicting && !worker_compared(e, &req->err)) return;
+    if (mongo_replied(e, req, "due"))
+        worker_take(e, req->due.ids, req->due.count, req->due.end, req->due.next_ms);
+}
+
+static void send_count_records(struct engine *e)
+{
+    struct req *req = req_new(REQ_COUNT_RECORDS, NULL);
+    e->count_check.requested = req != NULL;
+    if (req) submit(e, &e->ports.source, req);
+}
+
+/* An error means too slow, perhaps; if MongoDB is away, others notice. */
+static void count_records_back(struct engine *e, struct req *req)
+{
+    if (req->err.code != LKS_E_OK) {
+        count_check_failed(e, &req->err);
+        return;
+    }
+    mongo_answered(e);
+    count_check_records(e, req->record_counts.with_point);
+}
+
+/* Reads the documents of a page of points. */
+static void send_sweep_documents(struct engine *e)
+{
+    struct req *req = req_new(REQ_READ, NULL);
+    if (!req || !(req->read.ids = calloc(e->sweep.page_count, sizeof *req->read.ids))) {
+        req_free(req);
+        return;
+    }
+    for (size_t i = 0; i < e->sweep.page_count; i++) req->read.ids[i] = e->sweep.ids[i];
+    req->read.count = e->sweep.page_count;
+    req->read.after = e->stream.received.at; /* one that is older may still have what a drop took away */
+    e->sweep.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void sweep_documents_back(struct engine *e, struct req *req)
+{
+    if (sweep_current(e) && mongo_replied(e, req, "sweep"))
+        sweep_documents(e, req->read.docs, req->read.count);
+}
+
+static void send_sweep_records(struct engine *e)
+{
+    struct req *req = req_new(REQ_ORPHAN_RECORDS, NULL);
+    if (!req) return;
+    if (e->sweep.record && !(req->orphan_records.from = docid_copy(e->sweep.record))) {
+        req_free(req);
+        return;
+    }
+    req->orphan_records.max_records = PAGE_RECORDS;
+    req->orphan_records.after = e->stream.received.at; /* an older one may lack what was inserted since */
+    e->sweep.requested = true;
+    submit(e, &e->ports.source, req);
+}
+
+static void sweep_records_back(struct engine *e, struct req *req)
+{
+    if (sweep_current(e) && mongo_replied(e, req, "records without a document"))
+        sweep_records(e, req->orphan_records.ids, req->orphan_records.count, &req->orphan_records.next);
+}
+
+/* ---- all of it ---- */
+
 void source_io_send(struct engine *e)
 {
+    if (asked(e, ASK_STREAM_OPEN)) send_stream_open(e);
+    if (asked(e, ASK_STREAM_NEXT)) send_stream_next(e);
+    if (asked(e, ASK_DUE)) send_due(e);
+    if (asked(e, ASK_COUNT_RECORDS)) send_count_records(e);
+    if (asked(e, ASK_SCAN)) send_scan(e);
+    if (asked(e, ASK_SWEEP_DOCUMENTS)) send_sweep_documents(e);
+    if (asked(e, ASK_SWEEP_RECORDS)) send_sweep_records(e);
     if (mongo_paused(e)) return;
     if (e->bytes_in_work < e->config->max_bytes && batch_queue_ready(&e->reads)) send_reads(e);
     if (space_for_duplicates(e) && batch_queue_ready(&e->duplicates)) send_duplicates(e);
@@ -151,29 +311,31 @@ void source_io_reply(struct engine *e, struct req *req)
     struct batch *batch = batch_of_reply(req);
     switch (req->kind) {
     case REQ_STREAM_OPEN:
+        stream_open_back(e, req);
+        break;
     case REQ_STREAM_NEXT:
-        stream_handle(e, req);
+        stream_next_back(e, req);
         break;
     case REQ_READ:
         if (batch)
             reads_back(e, batch, req);
         else
-            sweep_handle(e, req);
+            sweep_documents_back(e, req);
         break;
     case REQ_SCAN:
-        scan_handle(e, req);
+        scan_back(e, req);
         break;
     case REQ_DUE:
-        worker_handle(e, req);
+        due_back(e, req);
         break;
     case REQ_DUPLICATES:
         duplicates_back(e, batch, req);
         break;
     case REQ_COUNT_RECORDS:
-        count_check_handle(e, req);
+        count_records_back(e, req);
         break;
     default: /* REQ_ORPHAN_RECORDS */
-        sweep_handle(e, req);
+        sweep_records_back(e, req);
         break;
     }
     free(batch);

@@ -1,5 +1,5 @@
 /*
- * store_io.c - the conversation with the store: records and tombstones that are written.
+ * store_io.c - the conversation with the store: records and tombstones, the lease, and the saved state.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +27,7 @@ static void send_records(struct engine *e)
 
 static void records_back(struct engine *e, struct batch *batch, struct req *req)
 {
-    bool answered = req->err.code == LKS_E_OK;
-    if (answered)
-        mongo_answered(e);
-    else
-        mongo_failed(e, &req->err, "record");
+    bool answered = mongo_replied(e, req, "record");
     for (size_t i = batch->count; i-- > 0;) {
         struct document *doc = batch->items[i];
         enum lks_code code = req->record.writes[i].code;
@@ -87,12 +83,10 @@ static void send_tombstones(struct engine *e, struct batch_queue *batch_queue, e
 
 static void tombstones_back(struct engine *e, struct batch *batch, struct req *req)
 {
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, req_kind_name(req->kind));
+    if (!mongo_replied(e, req, req_kind_name(req->kind))) {
         batch_put_back(batch);
         return;
     }
-    mongo_answered(e);
     for (size_t i = 0; req->kind == REQ_TOMBSTONES_PUT && i < req->tombstones.count; i++)
         tombstones_note(e, req->tombstones.tombstones[i].due_ms);
     for (size_t i = 0; i < batch->count; i++) {
@@ -105,8 +99,115 @@ static void tombstones_back(struct engine *e, struct batch *batch, struct req *r
     }
 }
 
+static void send_tombstones_list(struct engine *e)
+{
+    struct docid *from = e->tombstones.from ? docid_copy(e->tombstones.from) : NULL;
+    struct req *req = req_new(REQ_TOMBSTONES_LIST, NULL);
+    if (!req || (e->tombstones.from && !from)) {
+        req_free(req);
+        docid_free(from);
+        return;
+    }
+    req->tombstones.refused = e->tombstones.refused;
+    req->tombstones.due_by_ms = e->tombstones.all || e->tombstones.refused ? INT64_MAX : wall_ms(e);
+    req->tombstones.from_due_ms = e->tombstones.from_due_ms;
+    req->tombstones.from = from;
+    req->tombstones.max = e->tombstones.max;
+    e->tombstones.requested = true;
+    submit(e, &e->ports.store, req);
+}
+
+static void tombstones_list_back(struct engine *e, struct req *req)
+{
+    e->tombstones.requested = false;
+    if (mongo_replied(e, req, "tombs"))
+        tombstones_listed(e, req->tombstones.tombstones, req->tombstones.count,
+                          req->tombstones.count >= req->tombstones.max, req->tombstones.next_ms);
+}
+
+/* ---- lease and saved state ---- */
+
+static void send_lease(struct engine *e)
+{
+    struct req *req = req_new(REQ_LEASE, NULL);
+    if (!req) return;
+    req->lease.op = e->lease.op;
+    req->lease.lease_ms = e->config->lease_ms;
+    req->lease.epoch = e->lease.epoch;
+    req->lease.raise_to = e->epochs.raise_to;
+    req->lease.clean = session_leaves_clean(e);
+    req->lease.proven = e->epochs.proven;
+    e->lease.requested = true;
+    e->lease.asked_ms = now_ms(e);
+    submit(e, &e->ports.store, req);
+}
+
+static void lease_back(struct engine *e, struct req *req)
+{
+    enum lease_op op = req->lease.op;
+    e->lease.requested = false;
+    if (!mongo_replied(e, req, "lease"))
+        lease_failed(e);
+    else if (op == LEASE_RELEASE)
+        lease_released(e);
+    else if (op == LEASE_TAKE && req->lease.held)
+        lease_taken(e, req->lease.epoch, req->lease.floor, req->lease.previous_expired);
+    else if (op == LEASE_TAKE)
+        lease_refused(e, req->lease.lease_holder ? req->lease.lease_holder : "", req->lease.remaining_ms);
+    else if (req->lease.held)
+        lease_renewed(e, op == LEASE_RAISE);
+    else
+        lease_lost(e);
+}
+
+static void send_state_load(struct engine *e)
+{
+    struct req *req = req_new(REQ_STATE_LOAD, NULL);
+    if (!req) return;
+    e->save.requested = true;
+    submit(e, &e->ports.store, req);
+}
+
+static void state_load_back(struct engine *e, struct req *req)
+{
+    e->save.requested = false;
+    if (req->err.code == LKS_E_CONFIG)
+        session_refused(e, &req->err);
+    else if (mongo_replied(e, req, "state"))
+        session_loaded(e, &req->state_load.state);
+}
+
+static void send_state_save(struct engine *e)
+{
+    struct req *req = req_new(REQ_STATE_SAVE, NULL);
+    if (!req || !checkpoint_fill(e, &req->state_save.state)) {
+        req_free(req);
+        return;
+    }
+    req->state_save.epoch = e->lease.epoch;
+    checkpoint_sent(e);
+    submit(e, &e->ports.store, req);
+}
+
+static void state_save_back(struct engine *e, struct req *req)
+{
+    e->save.requested = false;
+    if (req->err.code == LKS_E_LEASE)
+        lease_lost(e);
+    else if (mongo_replied(e, req, "save state"))
+        checkpoint_saved(e, req->state_save.state.clean);
+    else
+        checkpoint_failed(e);
+}
+
+/* ---- all of it ---- */
+
 void store_io_send(struct engine *e)
 {
+    if (asked(e, ASK_LEASE)) send_lease(e);
+    if (asked(e, ASK_STATE_LOAD)) send_state_load(e);
+    if (asked(e, ASK_STATE_SAVE)) send_state_save(e);
+    if (asked(e, ASK_TOMBSTONES)) send_tombstones_list(e);
     if (mongo_paused(e)) return;
     if (batch_queue_ready(&e->records)) send_records(e);
     if (e->tombstones.requested) return; /* none is written while they are being listed */
@@ -122,18 +223,21 @@ void store_io_reply(struct engine *e, struct req *req)
     case REQ_RECORD:
         records_back(e, batch, req);
         break;
+    case REQ_STATE_LOAD:
+        state_load_back(e, req);
+        break;
     case REQ_STATE_SAVE:
-        save_handle(e, req);
+        state_save_back(e, req);
         break;
     case REQ_TOMBSTONES_PUT:
     case REQ_TOMBSTONES_DROP:
         tombstones_back(e, batch, req);
         break;
     case REQ_TOMBSTONES_LIST:
-        tombstones_handle(e, req);
+        tombstones_list_back(e, req);
         break;
-    default: /* REQ_STATE_LOAD, REQ_LEASE */
-        start_handle(e, req);
+    default: /* REQ_LEASE */
+        lease_back(e, req);
         break;
     }
     free(batch);

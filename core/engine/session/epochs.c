@@ -216,13 +216,7 @@ static void count_next(struct engine *e)
         round_over(e);
         return;
     }
-    struct req *req = req_new(REQ_EPOCHS, NULL);
-    if (!req) return;
-    req->epochs.collection = e->epochs.collection++;
-    req->epochs.floor = e->epochs.floor;
-    req->epochs.own = e->lease.epoch;
-    e->epochs.requested = true;
-    submit_to_index(e, req);
+    ask(e, ASK_EPOCHS);
 }
 
 void epochs_run(struct engine *e)
@@ -237,22 +231,22 @@ void epochs_run(struct engine *e)
     count_next(e);
 }
 
-void epochs_handle(struct engine *e, struct req *req)
+void epochs_not_counted(struct engine *e, size_t collection, const struct lks_err *err)
 {
-    struct collection_state *c = &e->collections[req->epochs.collection];
-    e->epochs.requested = false;
+    struct collection_state *c = &e->collections[collection];
+    c->epochs_counted = e->epochs.skipped = true;
+    log_warn("the epochs of points can't be counted; what was written is not proven",
+             LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
+             LOG_STR("error", err->text));
+}
+
+void epochs_counted(struct engine *e, size_t collection, uint64_t own, int64_t points, uint64_t highest)
+{
+    struct collection_state *c = &e->collections[collection];
     c->epochs_counted = true;
-    if (req->err.code != LKS_E_OK) {
-        collection_failed(e, c, &req->err);
-        e->epochs.skipped = true;
-        log_warn("the epochs of points can't be counted; what was written is not proven",
-                 LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
-                 LOG_STR("error", req->err.text));
-        return;
-    }
-    if (req->epochs.own != e->lease.epoch) return; /* it was raised meanwhile */
-    if (req->epochs.points > 0)
-        take_found(e, c, req->epochs.highest);
+    if (own != e->lease.epoch) return; /* it was raised meanwhile */
+    if (points > 0)
+        take_found(e, c, highest);
     else
         c->epoch_clean = e->lease.epoch;
 }

@@ -13,8 +13,7 @@
 #define SAVE_BUSY_MS 300   /* between saves while documents move */
 #define SAVE_IDLE_MS 10000 /* between saves of a token that only moves because time does */
 
-/* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
-static bool leaves_clean(const struct engine *e)
+bool session_leaves_clean(const struct engine *e)
 {
     if (e->epochs.state != EPOCHS_CLEAN) return false;
     if (e->config->one_shot.on) return e->state_loaded && !e->unknown && e->lease.clean_start;
@@ -31,17 +30,8 @@ bool lease_covers_request(struct engine *e)
 
 static void ask_for_lease(struct engine *e, enum lease_op op)
 {
-    struct req *req = req_new(REQ_LEASE, NULL);
-    if (!req) return;
-    req->lease.op = op;
-    req->lease.lease_ms = e->config->lease_ms;
-    req->lease.epoch = e->lease.epoch;
-    req->lease.raise_to = e->epochs.raise_to;
-    req->lease.clean = leaves_clean(e);
-    req->lease.proven = e->epochs.proven;
-    e->lease.requested = true;
-    e->lease.asked_ms = now_ms(e);
-    submit(e, &e->ports.store, req);
+    e->lease.op = op;
+    ask(e, ASK_LEASE);
 }
 
 /* Once it was sent, the same is asked for until it is known whether it took place. */
@@ -53,26 +43,24 @@ static void raise_lease(struct engine *e)
     ask_for_lease(e, LEASE_RAISE);
 }
 
-static void lease_taken(struct engine *e, struct req *req)
+void lease_taken(struct engine *e, uint64_t epoch, uint64_t floor, bool previous_expired)
 {
     e->lease.held = true;
-    e->lease.epoch = req->lease.epoch;
+    e->lease.epoch = epoch;
     e->lease.until_ms = e->lease.asked_ms + e->config->lease_ms;
     e->lease.next_ms = e->lease.asked_ms + e->config->lease_ms / 3;
-    e->lease.was_expired = req->lease.previous_expired;
-    e->lease.settle_ms = now_ms(e) + (req->lease.previous_expired ? e->config->index_timeout_ms : 0);
+    e->lease.was_expired = previous_expired;
+    e->lease.settle_ms = now_ms(e) + (previous_expired ? e->config->index_timeout_ms : 0);
     e->phase = e->stopping ? PHASE_DRAIN : PHASE_SETTLE;
-    epochs_begin(e, req->lease.floor);
-    log_info(req->lease.previous_expired
-                 ? "lease taken over; waiting until requests of its last holder are over"
-                 : "lease taken",
-             LOG_STR("source", e->config->source), LOG_INT("epoch", req->lease.epoch));
+    epochs_begin(e, floor);
+    log_info(previous_expired ? "lease taken over; waiting until requests of its last holder are over"
+                              : "lease taken",
+             LOG_STR("source", e->config->source), LOG_INT("epoch", epoch));
 }
 
-static void lease_refused(struct engine *e, struct req *req)
+void lease_refused(struct engine *e, const char *lease_holder, int64_t remaining_ms)
 {
-    const char *lease_holder = req->lease.lease_holder ? req->lease.lease_holder : "";
-    int64_t wait = req->lease.remaining_ms < 100 ? 100 : req->lease.remaining_ms;
+    int64_t wait = remaining_ms < 100 ? 100 : remaining_ms;
     if (strcmp(e->lease.lease_holder, lease_holder) != 0)
         log_info("another process holds the lease; waiting for it", LOG_STR("source", e->config->source),
                  LOG_STR("holder", lease_holder));
@@ -80,7 +68,7 @@ static void lease_refused(struct engine *e, struct req *req)
     e->lease.next_ms = now_ms(e) + (wait > 1000 ? 1000 : wait);
 }
 
-static void lease_lost(struct engine *e)
+void lease_lost(struct engine *e)
 {
     log_warn(
         "the lease was lost: another process writes now; all work is dropped and begun anew as a follower",
@@ -93,49 +81,26 @@ static void lease_lost(struct engine *e)
     if (e->phase == PHASE_RELEASE) e->phase = PHASE_DONE; /* there is nothing to give back any more */
 }
 
-static void lease_back(struct engine *e, struct req *req)
+void lease_failed(struct engine *e)
 {
-    e->lease.requested = false;
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "lease");
-        e->lease.next_ms = now_ms(e) + 500;
-        if (e->phase == PHASE_RELEASE) e->phase = PHASE_DONE;
-        return;
-    }
-    mongo_answered(e);
-    switch (req->lease.op) {
-    case LEASE_TAKE:
-        if (req->lease.held)
-            lease_taken(e, req);
-        else
-            lease_refused(e, req);
-        break;
-    case LEASE_RENEW:
-    case LEASE_RAISE:
-        if (!req->lease.held) {
-            lease_lost(e);
-            break;
-        }
-        if (req->lease.op == LEASE_RAISE) epochs_raised(e);
-        e->lease.until_ms = e->lease.asked_ms + e->config->lease_ms;
-        e->lease.next_ms = e->lease.asked_ms + e->config->lease_ms / 3;
-        break;
-    case LEASE_RELEASE:
-        e->lease.held = false;
-        e->phase = PHASE_DONE;
-        break;
-    }
+    e->lease.next_ms = now_ms(e) + 500;
+    if (e->phase == PHASE_RELEASE) e->phase = PHASE_DONE;
+}
+
+void lease_renewed(struct engine *e, bool raised)
+{
+    if (raised) epochs_raised(e);
+    e->lease.until_ms = e->lease.asked_ms + e->config->lease_ms;
+    e->lease.next_ms = e->lease.asked_ms + e->config->lease_ms / 3;
+}
+
+void lease_released(struct engine *e)
+{
+    e->lease.held = false;
+    e->phase = PHASE_DONE;
 }
 
 /* ---- saved state ---- */
-
-static void load(struct engine *e)
-{
-    struct req *req = req_new(REQ_STATE_LOAD, NULL);
-    if (!req) return;
-    e->save.requested = true;
-    submit(e, &e->ports.store, req);
-}
 
 /* The points are on another server or in another Qdrant collection than at the last run: the records say
  * nothing of points that are there. */
@@ -166,23 +131,17 @@ static bool digests_changed(struct engine *e, const struct engine_state *state)
     return changed;
 }
 
-static void loaded(struct engine *e, struct req *req)
+void session_refused(struct engine *e, const struct lks_err *err)
 {
-    e->save.requested = false;
-    if (req->err.code == LKS_E_CONFIG) {
-        log_error("the first start is refused", LOG_STR("source", e->config->source),
-                  LOG_STR("error", req->err.text));
-        e->start_refused = true;
-        engine_stop(e);
-        return;
-    }
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "state");
-        return;
-    }
-    mongo_answered(e);
+    log_error("the first start is refused", LOG_STR("source", e->config->source),
+              LOG_STR("error", err->text));
+    e->start_refused = true;
+    engine_stop(e);
+}
+
+void session_loaded(struct engine *e, struct engine_state *state)
+{
     if (e->stopping) return; /* asked to end meanwhile: what is saved stays as it is */
-    struct engine_state *state = &req->state_load.state;
     e->no_documents = state->no_documents;
     e->lease.clean_start = state->clean && !e->lease.was_expired;
     if (state->token) {
@@ -220,12 +179,6 @@ static void loaded(struct engine *e, struct req *req)
     if (!e->stopping) e->phase = PHASE_PROBE; /* else it was asked to stop while it was loading */
 }
 
-static void free_state(struct engine_state *state)
-{
-    engine_state_fini(state);
-    *state = (struct engine_state){.token = NULL};
-}
-
 /* A copy of a text of each collection; "" for one that has none. False when memory is out. */
 static bool copy_texts(const struct engine *e, const char *(*text_of)(const struct engine_collection *),
                        char ***out)
@@ -248,8 +201,7 @@ static const char *place_of(const struct engine_collection *c)
     return c->place;
 }
 
-/* What may be saved now. False when memory is out. */
-static bool fill_state(struct engine *e, struct engine_state *state)
+bool checkpoint_fill(struct engine *e, struct engine_state *state)
 {
     const struct stream_position *safe = e->stream.watermark.safe;
     const struct docid *scanned = e->scan.running ? e->scan.watermark.safe : NULL;
@@ -263,7 +215,7 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
     state->replicas_known = e->replicas.known;
     state->replicas_owed = e->replicas.owed;
-    state->clean = e->phase == PHASE_RELEASE && leaves_clean(e);
+    state->clean = e->phase == PHASE_RELEASE && session_leaves_clean(e);
     state->drop_reported = e->sweep.drop_reported && state->scan_running;
     state->held = calloc(e->collection_count + 1, sizeof *state->held);
     if (!state->held) return false;
@@ -271,20 +223,11 @@ static bool fill_state(struct engine *e, struct engine_state *state)
     return copy_texts(e, digest_of, &state->digests) && copy_texts(e, place_of, &state->places);
 }
 
-static void save(struct engine *e)
+void checkpoint_sent(struct engine *e)
 {
-    struct req *req = req_new(REQ_STATE_SAVE, NULL);
-    if (!req) return;
-    if (!fill_state(e, &req->state_save.state)) {
-        free_state(&req->state_save.state);
-        req_free(req);
-        return;
-    }
-    req->state_save.epoch = e->lease.epoch;
     e->stream.watermark.moved = e->scan.watermark.moved = e->sweep.watermark.moved = e->save.dirty = false;
     e->save.requested = true;
     e->save.events = e->stream.events;
-    submit(e, &e->ports.store, req);
 }
 
 void save_run(struct engine *e)
@@ -299,33 +242,27 @@ void save_run(struct engine *e)
     /* a save is for one epoch of the lease, and which one that is, is not known */
     if (e->save.requested || mongo_paused(e) || !e->lease.held || e->epochs.raise_sent) return;
     if (e->phase == PHASE_RELEASE) {
-        if (e->state_loaded && !e->save.final_done) save(e);
+        if (e->state_loaded && !e->save.final_done) ask(e, ASK_STATE_SAVE);
         return;
     }
     if ((e->phase != PHASE_RUN && e->phase != PHASE_DRAIN) || !moved) return;
     bool idle = e->save.events == e->stream.events && !e->scan.watermark.moved && !e->sweep.watermark.moved &&
                 !e->save.dirty;
     if (now < e->save.last_ms + (idle ? SAVE_IDLE_MS : SAVE_BUSY_MS)) return;
-    save(e);
+    ask(e, ASK_STATE_SAVE);
 }
 
-void save_handle(struct engine *e, struct req *req)
+void checkpoint_failed(struct engine *e)
 {
-    e->save.requested = false;
     e->save.last_ms = now_ms(e);
-    if (req->err.code == LKS_E_LEASE) {
-        lease_lost(e);
-        return;
-    }
-    if (req->err.code != LKS_E_OK) {
-        mongo_failed(e, &req->err, "save state");
-        e->save.dirty = true;
-        if (e->phase == PHASE_RELEASE) e->save.final_done = e->unknown = true;
-        return;
-    }
-    mongo_answered(e);
-    if (e->phase == PHASE_RELEASE && req->state_save.state.clean == leaves_clean(e))
-        e->save.final_done = true;
+    e->save.dirty = true;
+    if (e->phase == PHASE_RELEASE) e->save.final_done = e->unknown = true;
+}
+
+void checkpoint_saved(struct engine *e, bool clean)
+{
+    e->save.last_ms = now_ms(e);
+    if (e->phase == PHASE_RELEASE && clean == session_leaves_clean(e)) e->save.final_done = true;
 }
 
 /* ---- phases ---- */
@@ -377,7 +314,7 @@ void start_run(struct engine *e)
         if (e->phase == PHASE_LOAD) start_run(e);
         break;
     case PHASE_LOAD:
-        if (!e->save.requested && !mongo_paused(e)) load(e);
+        if (!e->save.requested && !mongo_paused(e)) ask(e, ASK_STATE_LOAD);
         break;
     case PHASE_PROBE:
         if (first_look_done(e)) begin_running(e);
@@ -398,12 +335,4 @@ void start_run(struct engine *e)
     case PHASE_DONE:
         break;
     }
-}
-
-void start_handle(struct engine *e, struct req *req)
-{
-    if (req->kind == REQ_LEASE)
-        lease_back(e, req);
-    else
-        loaded(e, req);
 }
