@@ -28,6 +28,7 @@ nobase_dist_doc_DATA += \
 	%D%/log/benchmarks.md \
 	%D%/log/found-by-tests.md \
 	%D%/log/found.md \
+	%D%/log/matrix.md \
 	%D%/log/mutants.md \
 	%D%/reference/api.md \
 	%D%/reference/cli.md \

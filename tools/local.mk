@@ -18,6 +18,7 @@ help:
 	  'make install, uninstall' 'DESTDIR and prefix as usual' \
 	  'make distcheck' 'the archive, and whether it builds and passes its tests elsewhere' \
 	  'tests/run' 'everything, from a bare Debian, with sanitizers' \
+	  'tests/matrix' 'compilers, Debian releases, static analysis, coverage' \
 	  'tools/release' 'archive, checksum and notes of the version in configure.ac'
 
 check-fast: all

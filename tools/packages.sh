@@ -1,7 +1,8 @@
 # packages.sh - the Debian packages this project needs, and the one function that installs them.
 #
 # To be sourced by bash scripts (quickstart, tests/run). `need_packages runtime` is all it takes to build and
-# run Lockstep and its stand-in servers; `need_packages tests` is what the tests take beyond that. What is
+# run Lockstep and its stand-in servers; `need_packages tests` is what the tests take beyond that. The second compiler is a
+# group of its own, and so is what tests/matrix needs, here (`matrix`) and in its chroots (`analysis`). What is
 # there already is left alone, so that a machine that has everything needs neither network nor root.
 
 # One entry for each thing needed: a package, or COMMAND=PACKAGE where the command may as well come from
@@ -22,6 +23,11 @@ packages_tests=(
     git=git                     # what tools/release refuses
 )
 
+packages_clang=(clang=clang)
+packages_fuzz=(clang=clang node=nodejs libclang-rt-dev)
+packages_matrix=(mmdebstrap=mmdebstrap unshare=util-linux git=git)
+packages_analysis=(clang=clang clang-tidy=clang-tidy gcovr=gcovr patch=patch xz=xz-utils)
+
 # Prints those packages of the entries given as arguments that are not installed.
 packages_missing() {
     local entry
@@ -40,15 +46,20 @@ packages_apt() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq "$@" </dev/null
 }
 
-# need_packages runtime|tests: installs what is missing of that group. Fails, naming them, if some of it is
+# Prints the packages of the groups given as arguments, whether they are installed or not.
+packages_names() {
+    local group
+    for group in "$@"; do
+        local -n group_entries=packages_$group
+        printf '%s\n' "${group_entries[@]##*=}"
+    done
+}
+
+# need_packages GROUP: installs what is missing of one of the groups above. Fails, naming them, if some of it is
 # still missing then (no network, no root and no sudo, no Debian); whether that matters is the caller's to say.
 need_packages() {
-    local -a entries missing
-    case $1 in
-        runtime) entries=("${packages_runtime[@]}") ;;
-        tests) entries=("${packages_tests[@]}") ;;
-        *) echo "need_packages: no such group: $1" >&2; return 2 ;;
-    esac
+    local -a missing
+    local -n entries=packages_$1
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         echo "This is no Debian: nothing is installed here, ./configure says what it misses." >&2
         return 0
