@@ -19,6 +19,7 @@ help:
 	  'make distcheck' 'the archive, and whether it builds and passes its tests elsewhere' \
 	  'tests/run' 'everything, from a bare Debian, with sanitizers' \
 	  'tests/matrix' 'compilers, Debian releases, static analysis, coverage' \
+	  'tests/nightly' 'what takes too long for every change' \
 	  'tools/release' 'archive, checksum and notes of the version in configure.ac'
 
 check-fast: all
