@@ -12,12 +12,6 @@ void mongo_docs_free(struct source_document *docs, size_t count)
     free(docs);
 }
 
-void mongo_ids_free(struct docid **ids, size_t count)
-{
-    for (size_t i = 0; ids && i < count; i++) docid_free(ids[i]);
-    free(ids);
-}
-
 /* The error of a request becomes the caller's. */
 static enum lks_code answer(const struct req *req, enum lks_code code, struct lks_err *err)
 {

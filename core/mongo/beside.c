@@ -48,7 +48,7 @@ static void records_command(const struct mongo *m, const struct req *req, bson_t
         docid_append(from, &inner, "_id");
         bson_append_document_end(command, &inner);
     }
-    reads_sorted(command, "_id", req->orphan_records.max_records + (from ? 1 : 0));
+    rows_sorted(command, "_id", req->orphan_records.max_records + (from ? 1 : 0));
 }
 
 static bool has(const struct page *page, const struct docid *id)

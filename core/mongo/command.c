@@ -231,19 +231,11 @@ enum lks_code rows_close(struct rows *rows, const char *what, struct lks_err *er
     return code;
 }
 
-bool ids_add(struct docid ***ids, size_t *count, size_t *capacity, struct docid *id)
+void rows_sorted(bson_t *command, const char *field, size_t limit)
 {
-    if (!id) return false;
-    if (*count == *capacity) {
-        size_t more = *capacity ? *capacity * 2 : 16;
-        struct docid **grown = realloc(*ids, more * sizeof *grown);
-        if (!grown) {
-            docid_free(id);
-            return false;
-        }
-        *ids = grown;
-        *capacity = more;
-    }
-    (*ids)[(*count)++] = id;
-    return true;
+    bson_t sort;
+    BSON_APPEND_DOCUMENT_BEGIN(command, "sort", &sort);
+    BSON_APPEND_INT32(&sort, field, 1);
+    bson_append_document_end(command, &sort);
+    BSON_APPEND_INT64(command, "limit", (int64_t)limit);
 }

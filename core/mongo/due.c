@@ -75,9 +75,9 @@ static enum lks_code due_page(struct mongo *m, mongoc_client_t *client, const ch
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     bool any = req->due.contradicting ? contradictions_filter(&filter, m->names, m->name_count)
                                       : metadata_due(&filter, m->names, m->name_count, &rule);
-    if (from) reads_after(&filter, from);
+    if (from) ids_after(&filter, from);
     bson_append_document_end(&command, &filter);
-    reads_sorted(&command, "_id", req->due.max_docs);
+    rows_sorted(&command, "_id", req->due.max_docs);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
     if (req->due.contradicting) BSON_APPEND_INT32(&command, "maxTimeMS", CONTRADICTIONS_MS);
     if (any)
@@ -278,7 +278,7 @@ static enum lks_code next_retry(struct mongo *m, mongoc_client_t *client, struct
     BSON_APPEND_DATE_TIME(&condition, "$gt", req->due.now_ms);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
-    reads_sorted(&command, retry, 1);
+    rows_sorted(&command, retry, 1);
     BSON_APPEND_DOCUMENT_BEGIN(&command, "projection", &values);
     BSON_APPEND_INT32(&values, retry, 1);
     bson_append_document_end(&command, &values);

@@ -62,7 +62,7 @@ static enum lks_code find_by_slug(struct mongo *m, mongoc_client_t *client, cons
     BSON_APPEND_DOCUMENT_BEGIN(&command, "filter", &filter);
     BSON_APPEND_UTF8(&filter, slug_field, text);
     bson_append_document_end(&command, &filter);
-    reads_sorted(&command, "_id", MOST_NAMED + 1);
+    rows_sorted(&command, "_id", MOST_NAMED + 1);
     BSON_APPEND_INT64(&command, "maxTimeMS", LIST_PAGE_MS); /* few have an index on slugs */
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     if (!code && rows_next(&rows, &row)) {
@@ -115,7 +115,7 @@ static enum lks_code find_among_values(struct mongo *m, mongoc_client_t *client,
     BSON_APPEND_ARRAY(&condition, "$in", values);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
-    reads_sorted(&command, "_id", 1);
+    rows_sorted(&command, "_id", 1);
     BSON_APPEND_INT64(&command, "maxTimeMS", LIST_PAGE_MS); /* the field may have no index */
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, err);
     if (!code && rows_next(&rows, &row)) {

@@ -368,10 +368,10 @@ enum lks_code keys_duplicates(struct mongo *m, mongoc_client_t *client, struct r
     for (size_t i = 0; i < req->duplicates.count; i++) whole &= append_key(&values, req->duplicates.keys[i]);
     bson_append_array_end(&condition, &in);
     bson_append_document_end(&filter, &condition);
-    if (req->duplicates.from) reads_after(&filter, req->duplicates.from);
+    if (req->duplicates.from) ids_after(&filter, req->duplicates.from);
     bson_append_document_end(&command, &filter);
     BSON_APPEND_DOCUMENT(&command, "projection", m->only_id);
-    reads_sorted(&command, "_id", req->duplicates.max_ids);
+    rows_sorted(&command, "_id", req->duplicates.max_ids);
     enum lks_code code = whole ? rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err)
                                : lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
     while (!code && rows_next(&rows, &row))

@@ -33,21 +33,6 @@ static bool append_filter(struct mongo *m, bson_t *to, const char *key,
     return whole;
 }
 
-void list_sort(struct mongo *m, bson_t *stage, const struct mongo_list_request *request)
-{
-    static const char *const fields[] = {[MONGO_SORT_NAME] = "name",
-                                         [MONGO_SORT_UPDATED] = METADATA ".updatedAt",
-                                         [MONGO_SORT_STATUS] = LIST_RANK};
-    const char *field = request->sort == MONGO_SORT_ID ? m->id_field : fields[request->sort];
-    int32_t way = request->descending ? -1 : 1;
-    bson_t sort;
-    BSON_APPEND_DOCUMENT_BEGIN(stage, "$sort", &sort);
-    BSON_APPEND_INT32(&sort, field, way);
-    /* the index on the business id gives this order as it is, but not with a second key */
-    if (request->sort != MONGO_SORT_ID) BSON_APPEND_INT32(&sort, "_id", way);
-    bson_append_document_end(stage, &sort);
-}
-
 static bson_t *stage_begin(bson_t *pipeline, uint32_t *count, bson_t *stage)
 {
     char buffer[16];

@@ -21,11 +21,11 @@ void list_rank(bson_t *to, const char *key, const struct mongo_list_request *req
 /* The same of a record that was read. */
 int list_rank_of(const struct record *record, const struct mongo_list_request *request);
 bool list_has_status(const struct record *record, const struct mongo_list_request *request);
+/* Appends {$sort: ...} to a stage. */
+void list_sort(struct mongo *m, bson_t *stage, const struct mongo_list_request *request);
 
 /* ---- list.c ---- */
 
-/* Appends {$sort: ...} to a stage. */
-void list_sort(struct mongo *m, bson_t *stage, const struct mongo_list_request *request);
 /* Replaces records by those in the sidecar collection, modified_fields and all. */
 enum lks_code list_records(struct mongo *m, mongoc_client_t *client, struct source_document *docs,
                            size_t count, struct lks_err *err);

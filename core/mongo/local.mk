@@ -13,6 +13,7 @@ libmongo_la_SOURCES = \
 	%D%/edit.c \
 	%D%/find.c \
 	%D%/forget.c \
+	%D%/ids.c \
 	%D%/keys.c \
 	%D%/lease.c \
 	%D%/leave.c \

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "mongo/mongo_internal.h"
 #include "mongo/pipeline.h"
 
@@ -140,27 +139,6 @@ struct port mongo_store_port(struct mongo *m)
 }
 
 /* ---- opening ---- */
-
-/* The driver's own messages: for whoever looks for them. */
-static void driver_log(mongoc_log_level_t level, const char *domain, const char *message, void *data)
-{
-    (void)data;
-    if (uri_heard(level)) return; /* what it can't read it quotes, and that may be a password */
-    if (level <= MONGOC_LOG_LEVEL_WARNING)
-        log_debug("MongoDB driver", LOG_STR("domain", domain), LOG_STR("text", message));
-}
-
-static void driver_init(void)
-{
-    mongoc_init();
-    mongoc_log_set_handler(driver_log, NULL);
-}
-
-void mongo_driver(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, driver_init);
-}
 
 static void default_int(mongoc_uri_t *uri, const char *option, int32_t value)
 {

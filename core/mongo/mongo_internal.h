@@ -157,6 +157,8 @@ struct rows {
     mongoc_cursor_t *cursor;
 };
 enum read_level { LEVEL_NONE, LEVEL_LOCAL, LEVEL_MAJORITY };
+/* Adds {sort: {field: 1}, limit: limit}; 0 is no limit. */
+void rows_sorted(bson_t *command, const char *field, size_t limit);
 /*
  * Runs `command` (find, aggregate; without readConcern) and stands before its first row. With majority no
  * older than `after` and than whatever this adapter has seen.
@@ -171,18 +173,13 @@ enum lks_code rows_close(struct rows *rows, const char *what, struct lks_err *er
 mongoc_client_t *mongo_pop(struct mongo *m);
 void mongo_push(struct mongo *m, mongoc_client_t *client);
 
-/* ---- mongo.c ---- */
+/* ---- uri.c ---- */
 
 /* Starts the driver, once. */
 void mongo_driver(void);
-
-/* ---- uri.c ---- */
-
 /* By the driver's own parser; what it would only warn of is an error. The message shows nothing that could be
  * part of a credential. */
 enum lks_code uri_read(const char *text, mongoc_uri_t **out, struct lks_err *err);
-/* The driver logs something on this thread. */
-bool uri_heard(mongoc_log_level_t level);
 
 /* ---- silence.c ---- */
 
@@ -194,6 +191,14 @@ void silence_watch(mongoc_client_pool_t *pool, int32_t connect_timeout_ms);
 
 /* Destroys a pool, or leaves that to a thread after mongo_leave_early(). */
 void pool_close(mongoc_client_pool_t *pool);
+
+/* ---- ids.c ---- */
+
+/* Appends an id (taken over; NULL fails) to a growing list. False when memory is out. */
+bool ids_add(struct docid ***ids, size_t *count, size_t *capacity, struct docid *id);
+/* Adds the condition that `_id` is greater than `from`, across all types as {_id: {$gt: from}} is not, and
+ * with bounds that an index serves as it does not serve $expr. Once in a filter: it is an $and. */
+void ids_after(bson_t *filter, const struct docid *from);
 
 /* ---- the requests; each fills `out` and returns what becomes req->err.code ---- */
 
@@ -227,11 +232,6 @@ enum lks_code lease_run(struct mongo *m, mongoc_client_t *client, struct req *re
 
 /* ---- shared by reads, due, records ---- */
 
-/* Adds the condition that `_id` is greater than `from`, across all types as {_id: {$gt: from}} is not, and
- * with bounds that an index serves as it does not serve $expr. Once in a filter: it is an $and. */
-void reads_after(bson_t *filter, const struct docid *from);
-/* Adds {sort: {field: 1}, limit: limit}; 0 is no limit. */
-void reads_sorted(bson_t *command, const char *field, size_t limit);
 /*
  * Adds a page of the source's documents in the order of `_id` after `from` (NULL: from the first), of at most
  * `limit` or, where the page begins with the document `from` itself, one more.
@@ -257,9 +257,6 @@ enum lks_code reads_sidecar(struct mongo *m, mongoc_client_t *client, struct sou
 bool reads_fill(struct mongo *m, struct source_document *doc, const bson_t *row);
 /* Looks whether the sidecar collection has anything, and remembers. */
 enum lks_code reads_fallbacks(struct mongo *m, mongoc_client_t *client, struct lks_err *err);
-
-/* Appends an id (taken over; NULL fails) to a growing list. False when memory is out. */
-bool ids_add(struct docid ***ids, size_t *count, size_t *capacity, struct docid *id);
 
 /* Fills in `owner` and `contested` of each document with a business id. */
 enum lks_code keys_owners(struct mongo *m, mongoc_client_t *client, struct source_document *docs,

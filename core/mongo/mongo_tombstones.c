@@ -341,7 +341,7 @@ static enum lks_code find_next(struct mongo *m, mongoc_client_t *client, struct 
     BSON_APPEND_DATE_TIME(&condition, "$gt", req->tombstones.due_by_ms);
     bson_append_document_end(&filter, &condition);
     bson_append_document_end(&command, &filter);
-    reads_sorted(&command, "due", 1);
+    rows_sorted(&command, "due", 1);
     req->tombstones.next_ms = NO_TIME;
     enum lks_code code = rows_open(m, client, &rows, &command, LEVEL_MAJORITY, 0, what, &req->err);
     while (!code && rows_next(&rows, &row)) {

@@ -10,15 +10,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "mongo/mongo_internal.h"
 
 static _Thread_local unsigned warnings; /* of the driver, on this thread */
 static _Thread_local bool reading;
 
-bool uri_heard(mongoc_log_level_t level)
+static bool uri_heard(mongoc_log_level_t level)
 {
     if (level <= MONGOC_LOG_LEVEL_WARNING) warnings++;
     return reading;
+}
+
+/* The driver's own messages: for whoever looks for them. */
+static void driver_log(mongoc_log_level_t level, const char *domain, const char *message, void *data)
+{
+    (void)data;
+    if (uri_heard(level)) return; /* what it can't read it quotes, and that may be a password */
+    if (level <= MONGOC_LOG_LEVEL_WARNING)
+        log_debug("MongoDB driver", LOG_STR("domain", domain), LOG_STR("text", message));
+}
+
+static void driver_init(void)
+{
+    mongoc_init();
+    mongoc_log_set_handler(driver_log, NULL);
+}
+
+void mongo_driver(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, driver_init);
 }
 
 static mongoc_uri_t *parse(const char *text, bson_error_t *error)
