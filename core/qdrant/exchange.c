@@ -12,6 +12,22 @@
 #include "base/clock.h"
 #include "qdrant/exchange.h"
 
+char *collection_url(const char *base, const char *name)
+{
+    struct buf b;
+    buf_init(&b, 0);
+    buf_printf(&b, "%s/collections/", base);
+    for (const char *p = name; *p; p++) {
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~", *p))
+            buf_putc(&b, *p);
+        else
+            buf_printf(&b, "%%%02X", (unsigned)(unsigned char)*p);
+    }
+    char *url = buf_take(&b, NULL);
+    buf_fini(&b);
+    return url;
+}
+
 size_t request_headers(const char *key, struct http_header headers[2])
 {
     headers[0] = (struct http_header){"Content-Type", "application/json"};

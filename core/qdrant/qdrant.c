@@ -139,22 +139,6 @@ static char *copy(const char *text)
     return strdup(text ? text : "");
 }
 
-char *collection_url(const char *base, const char *name)
-{
-    struct buf b;
-    buf_init(&b, 0);
-    buf_printf(&b, "%s/collections/", base);
-    for (const char *p = name; *p; p++) {
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~", *p))
-            buf_putc(&b, *p);
-        else
-            buf_printf(&b, "%%%02X", (unsigned)(unsigned char)*p);
-    }
-    char *url = buf_take(&b, NULL);
-    buf_fini(&b);
-    return url;
-}
-
 static bool collection_init(struct collection *c, const char *url, const char *source,
                             const struct qdrant_collection_config *config)
 {
