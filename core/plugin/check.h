@@ -2,16 +2,7 @@
 #ifndef LOCKSTEP_PLUGIN_CHECK_H
 #define LOCKSTEP_PLUGIN_CHECK_H
 
-#include "plugin/plugin.h"
-
-/* Collects problems on their way to whoever asked. */
-struct problems {
-    plugin_report report; /* may be NULL */
-    void *context;
-    size_t count;
-};
-
-void problem(struct problems *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#include "plugin/problem.h"
 
 /*
  * Copies what the plugin in `file` has of a descriptor into `out`, the rest zero, and checks every member.

@@ -8,8 +8,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <ltdl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,17 +29,6 @@ struct load {
     struct problems problems;
     int trouble; /* why a folder could not be looked into, as errno says it; 0: all could */
 };
-
-void problem(struct problems *p, const char *format, ...)
-{
-    char text[LKS_ERR_TEXT_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    p->count++;
-    if (p->report) p->report(p->context, text);
-}
 
 /* "FOLDER/" + `between` + NAME + ENDING, allocated; NULL when memory is out. */
 static char *path_of(const char *folder, const char *between, const char *name, const char *ending)

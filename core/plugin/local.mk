@@ -10,6 +10,7 @@ libplugin_la_SOURCES = \
 	%D%/loader.c \
 	%D%/maker.c %D%/maker.h \
 	%D%/options.c %D%/options.h \
-	%D%/plugin.h
+	%D%/plugin.h \
+	%D%/problem.c %D%/problem.h
 libplugin_la_LIBADD = libengine.la libcollection.la libbase.la $(LTDL_LIBS)
 libplugin_la_CPPFLAGS = $(CORE_CPPFLAGS)

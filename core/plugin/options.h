@@ -4,7 +4,7 @@
 #define LOCKSTEP_PLUGIN_OPTIONS_H
 
 #include "base/arena.h"
-#include "plugin/check.h"
+#include "plugin/problem.h"
 
 /* Reports what is wrong with an option's own `fallback` and `allowed`. */
 void option_check_default(const char *file, const struct lks_option *option, struct problems *problems);
