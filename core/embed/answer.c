@@ -29,22 +29,6 @@ void answer_fini(struct answer *a)
     *a = (struct answer){0};
 }
 
-const struct provider *provider_of(enum embed_provider provider)
-{
-    switch (provider) {
-    case EMBED_OPENAI:
-        return &provider_openai;
-    case EMBED_OLLAMA:
-        return &provider_ollama;
-    case EMBED_TEI:
-        return &provider_tei;
-    case EMBED_WORDS:
-    case EMBED_HASH:
-        break;
-    }
-    return NULL;
-}
-
 /* ---- what goes out ---- */
 
 static void escape(struct buf *out, const char *text, size_t bytes)

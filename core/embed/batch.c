@@ -4,11 +4,11 @@
  */
 #include "embed/batch.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "embed/remote.h"
 #include "embed/remote_internal.h"
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -79,6 +79,13 @@ static bool make_authorization(struct batch *b)
     return b->key && !b->authorization.failed;
 }
 
+static int timeout_ms_of(const struct embedder *e)
+{
+    int64_t ms = e->config.timeout_ms;
+    if (e->remote->loading && e->config.load_timeout_ms > ms) ms = e->config.load_timeout_ms;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
 bool batch_prepare(struct batch *b)
 {
     const struct provider *provider = provider_of(b->e->config.provider);
@@ -102,7 +109,7 @@ bool batch_prepare(struct batch *b)
     b->call.header_count = n;
     b->call.body = info ? NULL : b->body.data;
     b->call.body_bytes = b->body.bytes;
-    b->call.timeout_ms = info ? CONNECT_TIMEOUT_MS : remote_timeout_ms(b->e);
+    b->call.timeout_ms = info ? CONNECT_TIMEOUT_MS : timeout_ms_of(b->e);
     b->call.connect_timeout_ms = CONNECT_TIMEOUT_MS;
     return true;
 }

@@ -6,13 +6,13 @@ libembed_la_SOURCES = \
 	%D%/batch.c %D%/batch.h \
 	%D%/cache.c %D%/cache.h \
 	%D%/embed.c %D%/embed.h \
-	%D%/embedder.h \
+	%D%/embedder.c %D%/embedder.h \
 	%D%/encoding.c %D%/encoding.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/local.c \
 	%D%/ollama.c \
 	%D%/openai.c \
-	%D%/provider.h \
+	%D%/provider.c %D%/provider.h \
 	%D%/remote.c %D%/remote.h %D%/remote_internal.h \
 	%D%/remote_check.c \
 	%D%/remote_company.c \
@@ -20,6 +20,7 @@ libembed_la_SOURCES = \
 	%D%/remote_hang.c \
 	%D%/remote_query.c \
 	%D%/remote_reply.c \
+	%D%/remote_send.c \
 	%D%/tei.c \
 	%D%/tokens.c %D%/tokens.h \
 	%D%/verdict.c %D%/verdict.h \

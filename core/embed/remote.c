@@ -1,26 +1,18 @@
 /*
- * remote.c - texts in, batches out.
+ * remote.c - takes the engine's requests.
  *
- * Texts wait in one line, whatever request brought them, and go out in batches as the window allows; a
- * request is posted back when the last of its texts has an outcome (remote_outcome.c). What comes back is
- * remote_reply.c's.
+ * Texts wait in one line, whatever request brought them, and go out in batches as the window allows
+ * (remote_send.c); a request is posted back when the last of its texts has an outcome (remote_outcome.c).
+ * What comes back is remote_reply.c's.
  *
  * Owns batches, from making to freeing; borrows requests until it posts them. Retries nothing by itself.
  */
 #include "embed/remote.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "embed/remote_internal.h"
-
-static void push_away(struct remote *r, struct batch *b)
-{
-    b->away_next = r->away;
-    r->away = b;
-    r->flying++;
-}
 
 static bool line_up(struct remote *r, struct item item)
 {
@@ -106,99 +98,6 @@ void remote_take(struct embedder *e, struct req *req)
     remote_job_less(e, job);
 }
 
-/* ---- what is to be sent ---- */
-
-/* Tokens of a text, guessed high: English has about 4 bytes to a token, other languages less. */
-static size_t tokens_of(const struct embedder *e, const struct item *item)
-{
-    return (item->job->req->embed.text_bytes[item->index] + strlen(e->config.document_prefix)) / 3 + 2;
-}
-
-static struct batch *batch_from_line(struct embedder *e)
-{
-    struct remote *r = e->remote;
-    size_t most = r->batch_size < r->batch_cap ? r->batch_size : r->batch_cap;
-    size_t tokens_max =
-        e->config.max_batch_tokens ? e->config.max_batch_tokens : r->provider->max_batch_tokens;
-    size_t count = 0, tokens = 0, bytes = 0;
-    while (count < most && r->head + count < r->tail) {
-        const struct item *item = &r->line[r->head + count];
-        size_t length = item->job->req->embed.text_bytes[item->index], company = company_of(r, item);
-        tokens += tokens_of(e, item);
-        if (count && tokens_max && tokens > tokens_max) break;
-        if (count && (count >= company || (r->bytes_max && bytes + length > r->bytes_max))) break;
-        if (company < most) most = company;
-        bytes += length;
-        count++;
-    }
-    if (!count) return NULL;
-    struct batch *b = batch_new(e, BATCH_TEXTS, count);
-    if (!b) {
-        struct lks_err err;
-        remote_out_of_memory(&err);
-        remote_fail_line(e, &err);
-        return NULL;
-    }
-    memcpy(b->items, r->line + r->head, count * sizeof *b->items);
-    r->head += count;
-    atomic_fetch_add(&e->text_bytes, bytes);
-    return b;
-}
-
-static void send(struct embedder *e, struct batch *b)
-{
-    struct remote *r = e->remote;
-    if (!batch_prepare(b)) {
-        struct lks_err err;
-        remote_out_of_memory(&err);
-        b->next = NULL;
-        remote_fail_list(e, &b, &err);
-        return;
-    }
-    b->good = r->good;
-    b->hung = b->beside = b->detached = false;
-    push_away(r, b);
-    batch_send(b);
-}
-
-void remote_probe_now(struct embedder *e)
-{
-    struct remote *r = e->remote;
-    struct batch *probe = batch_new(e, BATCH_PROBE, 0);
-    if (!probe) return;
-    probe->number = ++r->probes;
-    r->probe_open = true;
-    send(e, probe);
-}
-
-void remote_pump(struct embedder *e)
-{
-    struct remote *r = e->remote;
-    bool work = r->ready || r->head < r->tail;
-    if (work && !r->info_known && !r->info_away) {
-        struct batch *b = batch_new(e, BATCH_INFO, 0);
-        r->info_known = !b;
-        r->info_away = b != NULL;
-        if (b) send(e, b);
-    }
-    while (!r->info_away && r->flying < (size_t)r->window) {
-        struct batch *b = r->ready;
-        if (b)
-            r->ready = b->next;
-        else
-            b = batch_from_line(e);
-        if (!b) break;
-        send(e, b);
-    }
-}
-
-int remote_timeout_ms(const struct embedder *e)
-{
-    int64_t ms = e->config.timeout_ms;
-    if (e->remote->loading && e->config.load_timeout_ms > ms) ms = e->config.load_timeout_ms;
-    return ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
 /* ---- beginning and end ---- */
 
 enum lks_code remote_open(struct embedder *e, struct lks_err *err)
@@ -214,14 +113,6 @@ enum lks_code remote_open(struct embedder *e, struct lks_err *err)
     r->window = (double)e->config.concurrency;
     r->info_known = e->config.provider != EMBED_TEI;
     return LKS_E_OK;
-}
-
-void remote_free(struct remote *r)
-{
-    if (!r) return;
-    free(r->line);
-    free(r->plain);
-    free(r);
 }
 
 void remote_cancel(struct embedder *e)

@@ -7,7 +7,6 @@
 
 /* LKS_E_NOMEM. */
 enum lks_code remote_open(struct embedder *e, struct lks_err *err);
-void remote_free(struct remote *remote);
 
 /* A request from the engine. */
 void remote_take(struct embedder *e, struct req *req);

@@ -18,19 +18,6 @@
 #define HANG_MS 5000
 #define USUAL_TIMES 4
 
-void remote_release(struct embedder *e, struct job *job)
-{
-    if (!job->hung || job->open != job->hung || job->open == job->req->embed.count) return;
-    for (struct batch *b = e->remote->away; b; b = b->away_next) {
-        if (!b->hung || b->count != 1 || b->items[0].job != job) continue;
-        b->text = company_text(&b->items[0]);
-        b->detached = true;
-        b->count = 0;
-    }
-    embedder_post(e, job->req);
-    free(job);
-}
-
 bool remote_attach(struct embedder *e, const struct item *item)
 {
     uint64_t text = company_text(item);

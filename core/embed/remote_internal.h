@@ -59,20 +59,19 @@ void remote_fail_line(struct embedder *e, const struct lks_err *err);
 void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_err *err); /* frees them */
 void remote_out_of_memory(struct lks_err *err);
 void remote_push(struct batch **list, struct batch *b);
+/* Posts the engine's request if all its texts without an outcome hang, and there are others. */
+void remote_release(struct embedder *e, struct job *job);
+
+/* remote_send.c */
+/* Sends a probe of our own at once. */
+void remote_probe_now(struct embedder *e);
 
 /* remote_hang.c: looks for requests that hang. When it has to be called again by itself. */
 int64_t remote_watch(struct embedder *e);
 /* A request was answered with vectors. Before `loading` ends. */
 void remote_answered(struct remote *r, const struct batch *b);
-/* Posts the engine's request if all its texts without an outcome hang, and there are others. */
-void remote_release(struct embedder *e, struct job *job);
 /* The text is under way already, since a request was posted without it. */
 bool remote_attach(struct embedder *e, const struct item *item);
-/* Sends a probe of our own at once. */
-void remote_probe_now(struct embedder *e);
-
-/* How long a request may take now. */
-int remote_timeout_ms(const struct embedder *e);
 
 /* remote_company.c: how many texts may travel together with this one; SIZE_MAX: any number. */
 size_t company_of(const struct remote *r, const struct item *item);

@@ -7,6 +7,19 @@
 
 #include "embed/remote_internal.h"
 
+void remote_release(struct embedder *e, struct job *job)
+{
+    if (!job->hung || job->open != job->hung || job->open == job->req->embed.count) return;
+    for (struct batch *b = e->remote->away; b; b = b->away_next) {
+        if (!b->hung || b->count != 1 || b->items[0].job != job) continue;
+        b->text = company_text(&b->items[0]);
+        b->detached = true;
+        b->count = 0;
+    }
+    embedder_post(e, job->req);
+    free(job);
+}
+
 void remote_job_less(struct embedder *e, struct job *job)
 {
     if (--job->open) {
