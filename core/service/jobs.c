@@ -16,10 +16,6 @@
 #include "service/jobs_internal.h"
 #include "service/report.h"
 
-#define LEASE_CHECK_MS 200
-#define PUBLISH_MS 1000
-#define NO_RATE_MS 500 /* too early to say */
-
 struct line { /* of a source: one after the other */
     struct jobs *jobs;
     size_t source;
@@ -37,19 +33,6 @@ struct jobs {
     unsigned count;
     bool ending;
 };
-
-const struct jobs_config *job_config(const struct job *job)
-{
-    return &job->jobs->config;
-}
-
-static void job_free(struct job *job)
-{
-    job_request_fini(&job->request);
-    json_decref(job->result);
-    free(job->error);
-    free(job);
-}
 
 struct jobs *jobs_open(const struct jobs_config *config)
 {
@@ -73,82 +56,6 @@ struct jobs *jobs_open(const struct jobs_config *config)
     return j;
 }
 
-/* ---- objects ---- */
-
-static json_t *progress_json(const struct job *job)
-{
-    bool rated = job->state == JOB_RUNNING && job->rate > 0;
-    bool left = rated && job->total > 0 && (uint64_t)job->total > job->done;
-    double eta_ms = left ? ((double)job->total - (double)job->done) * 1000 / job->rate : 0;
-    return json_pack("{s:I, s:o, s:o, s:o, s:s}", "done", (json_int_t)job->done, "total",
-                     job->total >= 0 ? json_integer((json_int_t)job->total) : json_null(), "ratePerSecond",
-                     rated ? json_real(job->rate) : json_null(), "etaMs",
-                     left ? json_integer((json_int_t)eta_ms) : json_null(), "text", job->text);
-}
-
-static json_t *job_json(const struct job *job)
-{
-    static const char *const states[] = {"queued", "running", "done", "failed", "stopped"};
-    const struct service_source *source = &job->jobs->config.service->sources[job->request.source];
-    return json_pack("{s:s, s:s, s:s, s:O, s:s, s:o, s:o, s:o, s:o, s:O?, s:o, s:s?}", "id", job->id, "job",
-                     job_kind_name(job->request.kind), "source", source->all.name, "options",
-                     job->request.options, "state", states[job->state], "createdAt",
-                     report_date(job->created_ms), "startedAt", report_date(job->started_ms), "endedAt",
-                     report_date(job->ended_ms), "progress", progress_json(job), "result", job->result,
-                     "error", report_text(job->error), "errorCode", job->code);
-}
-
-/* Without the lock: publishing takes one of its own. */
-static void publish(struct job *job, json_t *object)
-{
-    const struct service *service = job->jobs->config.service;
-    events_publish(service->events, "job", service->sources[job->request.source].all.name, object);
-}
-
-/* What listeners are told of. Under the lock. */
-static json_t *news(const struct job *job)
-{
-    return events_wanted(job->jobs->config.service->events) ? job_json(job) : NULL;
-}
-
-/* ---- while it runs ---- */
-
-bool job_progress(struct job *job, const char *text, uint64_t done, int64_t total)
-{
-    struct jobs *j = job->jobs;
-    int64_t now = clock_ms();
-    json_t *object = NULL;
-    pthread_mutex_lock(&j->lock);
-    if (job->text != text || done < job->done) job->began_ms = now; /* something else is counted now */
-    job->text = text;
-    job->done = done;
-    job->total = total;
-    int64_t passed = now - job->began_ms;
-    job->rate = passed < NO_RATE_MS ? -1 : (double)done * 1000 / (double)passed;
-    if (now >= job->reported_ms + PUBLISH_MS) {
-        job->reported_ms = now;
-        object = news(job);
-    }
-    pthread_mutex_unlock(&j->lock);
-    if (object) publish(job, object);
-    if (!job->lost.code && now >= job->checked_ms + LEASE_CHECK_MS) {
-        uint64_t epoch;
-        job->checked_ms = now;
-        if (control_at_work(j->config.service->control, job->request.source, &epoch, &job->lost) ==
-                LKS_E_OK &&
-            epoch != job->epoch)
-            lks_fail(&job->lost, LKS_E_LEASE, "the lease was lost meanwhile");
-    }
-    return !job->lost.code && !atomic_load(&job->stop);
-}
-
-enum lks_code job_ended(const struct job *job, struct lks_err *err)
-{
-    if (atomic_load(&job->stop)) return lks_fail(err, LKS_E_CANCELLED, "stopped");
-    *err = job->lost;
-    return err->code;
-}
-
 /* ---- from queued to over ---- */
 
 static void set_error(struct job *job, const char *code, const char *text)
@@ -158,7 +65,8 @@ static void set_error(struct job *job, const char *code, const char *text)
     job->code = code;
 }
 
-static void end(struct job *job, enum lks_code code, const char *named, const struct lks_err *err)
+static void end(const struct jobs *j, struct job *job, enum lks_code code, const char *named,
+                const struct lks_err *err)
 {
     static const char *const says[] = {
         [JOB_DONE] = "job done", [JOB_FAILED] = "job failed", [JOB_STOPPED] = "job stopped"};
@@ -168,12 +76,12 @@ static void end(struct job *job, enum lks_code code, const char *named, const st
     if (job->state == JOB_FAILED) {
         if (code == LKS_E_LEASE) named = "LEASE_LOST";
         set_error(job, named ? named : lks_code_name(code), err->text);
-    } else if (job->state == JOB_STOPPED && job->jobs->ending) {
+    } else if (job->state == JOB_STOPPED && j->ending) {
         set_error(job, "STOPPING", "the daemon was ending");
     }
     LOG_WITH(job->state == JOB_DONE ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, says[job->state],
              LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->request.kind)),
-             LOG_STR("source", job->jobs->config.service->sources[job->request.source].all.name),
+             LOG_STR("source", j->config.service->sources[job->request.source].all.name),
              LOG_STR("error", job->error ? job->error : ""));
 }
 
@@ -185,20 +93,20 @@ static void run(struct jobs *j, struct job *job)
     job->state = JOB_RUNNING;
     job->started_ms = clock_wall_ms();
     job->began_ms = job->reported_ms = job->checked_ms = clock_ms();
-    json_t *object = news(job);
+    json_t *object = job_news(job);
     log_info("job begins", LOG_STR("job", job->id), LOG_STR("kind", job_kind_name(job->request.kind)),
              LOG_STR("source", j->config.service->sources[job->request.source].all.name));
     pthread_mutex_unlock(&j->lock);
-    if (object) publish(job, object);
+    if (object) job_publish(job, object);
     enum lks_code code = control_at_work(j->config.service->control, job->request.source, &job->epoch, &err);
     if (!code) code = job_run(job, &result, &named, &err);
     pthread_mutex_lock(&j->lock);
     job->result = result;
-    end(job, code, named, &err);
-    object = news(job);
+    end(j, job, code, named, &err);
+    object = job_news(job);
     pthread_cond_broadcast(&j->changed);
     pthread_mutex_unlock(&j->lock);
-    if (object) publish(job, object);
+    if (object) job_publish(job, object);
     pthread_mutex_lock(&j->lock);
 }
 
@@ -273,7 +181,8 @@ enum lks_code jobs_add(struct jobs *j, size_t source, const json_t *body, json_t
     uint64_t epoch;
     struct job *job = calloc(1, sizeof *job);
     if (!job) return lks_fail(err, LKS_E_NOMEM, "out of memory");
-    *job = (struct job){.jobs = j,
+    *job = (struct job){.config = &j->config,
+                        .lock = &j->lock,
                         .created_ms = clock_wall_ms(),
                         .started_ms = NO_TIME,
                         .ended_ms = NO_TIME,
@@ -290,7 +199,7 @@ enum lks_code jobs_add(struct jobs *j, size_t source, const json_t *body, json_t
     pthread_mutex_lock(&j->lock);
     failed = enqueue(j, job, err);
     if (!failed) *out = job_json(job);
-    if (!failed) object = news(job);
+    if (!failed) object = job_news(job);
     pthread_mutex_unlock(&j->lock);
     if (failed) {
         job_free(job);
@@ -328,12 +237,12 @@ json_t *jobs_get(struct jobs *j, const char *id)
     return object;
 }
 
-static void stop(struct job *job)
+static void stop(const struct jobs *j, struct job *job)
 {
     static const struct lks_err never = {.code = LKS_E_CANCELLED, .text = "it never began"};
     if (job->state >= JOB_DONE) return;
     atomic_store(&job->stop, true);
-    if (job->state == JOB_QUEUED) end(job, LKS_E_CANCELLED, NULL, &never);
+    if (job->state == JOB_QUEUED) end(j, job, LKS_E_CANCELLED, NULL, &never);
 }
 
 json_t *jobs_stop(struct jobs *j, const char *id, int64_t wait_ms)
@@ -343,8 +252,8 @@ json_t *jobs_stop(struct jobs *j, const char *id, int64_t wait_ms)
     pthread_mutex_lock(&j->lock);
     struct job *job = find(j, id);
     bool waited = job && job->state == JOB_QUEUED;
-    if (job) stop(job);
-    if (waited) reported = news(job);
+    if (job) stop(j, job);
+    if (waited) reported = job_news(job);
     while ((job = find(j, id)) != NULL && job->state == JOB_RUNNING)
         if (pthread_cond_timedwait(&j->changed, &j->lock, &deadline) == ETIMEDOUT) break;
     if (job) object = job_json(job);
@@ -359,7 +268,7 @@ void jobs_end(struct jobs *j)
 {
     pthread_mutex_lock(&j->lock);
     j->ending = true;
-    for (struct job *job = j->newest; job; job = job->next) stop(job);
+    for (struct job *job = j->newest; job; job = job->next) stop(j, job);
     pthread_cond_broadcast(&j->changed);
     pthread_mutex_unlock(&j->lock);
 }

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_SERVICE_JOBS_INTERNAL_H
 #define LOCKSTEP_SERVICE_JOBS_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "service/jobs.h"
@@ -25,7 +26,8 @@ struct job_request {
 
 struct job {
     struct job *next; /* older */
-    struct jobs *jobs;
+    const struct jobs_config *config;
+    pthread_mutex_t *lock; /* of the jobs */
     char id[32];
     struct job_request request;
     atomic_bool stop;
@@ -34,7 +36,7 @@ struct job {
     int64_t reported_ms; /* when its progress was published last */
     int64_t began_ms;    /* monotonic: what it counts now */
     struct lks_err lost; /* why it can't go on, besides `stop` */
-    /* under the lock of the jobs */
+    /* under the lock */
     enum job_state state;
     int64_t created_ms, started_ms, ended_ms; /* wall clock; NO_TIME: not yet */
     uint64_t done;
@@ -56,6 +58,14 @@ void job_request_fini(struct job_request *request);
 /* Does it, on the calling thread. `*result` may be there with an error too; `*code` is set where the error
  * has a name of its own. */
 enum lks_code job_run(struct job *job, json_t **result, const char **code, struct lks_err *err);
+
+void job_free(struct job *job);
+/* What a job looks like from outside. Under the lock. */
+json_t *job_json(const struct job *job);
+/* The same for listeners of events; NULL if there are none. Under the lock. */
+json_t *job_news(const struct job *job);
+/* Publishes (and frees) it. Without the lock: publishing takes one of its own. */
+void job_publish(struct job *job, json_t *object);
 
 /* Called by what runs, often: tells how far it is; `total` -1: not known. False: it must end now. */
 bool job_progress(struct job *job, const char *text, uint64_t done, int64_t total);

@@ -12,6 +12,7 @@ libservice_la_SOURCES = \
 	%D%/fields.c %D%/fields.h \
 	%D%/forget.c %D%/forget.h \
 	%D%/history.c %D%/history.h \
+	%D%/job.c \
 	%D%/job_options.c \
 	%D%/job_run.c \
 	%D%/job_resync.c %D%/job_touch.h \
