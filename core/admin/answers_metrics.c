@@ -26,7 +26,7 @@ void answer_metrics(struct call *call)
     for (size_t i = 0; sources && i < service->source_count; i++) count += look(service, i, &sources[count]);
     if (sources) metrics_engines(&out, sources, count);
     if (sources) metrics_servers(&out, service, sources, count);
-    metrics_process(&out, call_counts_of(call));
+    metrics_process(&out, call->counts);
     for (size_t i = 0; i < count; i++)
         if (sources[i].counted) mongo_counts_fini(&sources[i].counts);
     free(sources);

@@ -20,7 +20,9 @@
 struct MHD_Connection;
 struct route;
 struct stream;
+struct streams;
 struct peer;
+struct call_counts;
 
 struct call_pair {
     const char *name, *value;
@@ -30,6 +32,8 @@ struct call {
     struct call *next;
     struct admin *admin;
     const struct service *service;
+    struct streams *streams;
+    const struct call_counts *counts; /* of the server's own requests */
     struct MHD_Connection *connection;
     struct peer *peer;
     const struct route *route;
@@ -115,9 +119,6 @@ json_t *call_object(struct call *call);
 const struct service_source *call_source_segment(struct call *call, size_t segment);
 /* The source that `?source=` names, by default the first; NULL: 404 was answered. */
 const struct service_source *call_source(struct call *call);
-/* What the server counts of its own requests. Borrowed. */
-struct call_counts;
-const struct call_counts *call_counts_of(const struct call *call);
 size_t call_source_index(const struct call *call, const struct service_source *source);
 /* A set of collections out of a list of names (NULL: all, 0). False: 400 was answered, naming the valid ones.
  */

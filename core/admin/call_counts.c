@@ -18,20 +18,23 @@ struct row {
 };
 
 struct call_counts {
-    size_t count;
+    const struct route *routes;
+    size_t count; /* of rows */
     struct row rows[];
 };
 
-size_t call_counts_rows(void)
+struct call_counts *call_counts_new(const struct route *table, size_t count)
 {
-    return route_count + ROWS_BEFORE_ROUTES;
+    struct call_counts *t = calloc(1, sizeof *t + (count + ROWS_BEFORE_ROUTES) * sizeof t->rows[0]);
+    if (!t) return NULL;
+    t->routes = table;
+    t->count = count + ROWS_BEFORE_ROUTES;
+    return t;
 }
 
-struct call_counts *call_counts_new(void)
+size_t call_counts_rows(const struct call_counts *t)
 {
-    struct call_counts *t = calloc(1, sizeof *t + call_counts_rows() * sizeof t->rows[0]);
-    if (t) t->count = call_counts_rows();
-    return t;
+    return t->count;
 }
 
 void call_counts_free(struct call_counts *t)
@@ -39,17 +42,17 @@ void call_counts_free(struct call_counts *t)
     free(t);
 }
 
-static size_t row_of(const struct call *call)
+static size_t row_of(const struct call_counts *t, const struct call *call)
 {
     if (!call->route) return 0;
-    for (size_t i = 0; i < route_count; i++)
-        if (call->route == &routes[i]) return i + ROWS_BEFORE_ROUTES;
+    for (size_t row = ROWS_BEFORE_ROUTES; row < t->count; row++)
+        if (call->route == &t->routes[row - ROWS_BEFORE_ROUTES]) return row;
     return 1;
 }
 
 void call_counts_add(struct call_counts *t, const struct call *call, int64_t made_us)
 {
-    struct row *row = &t->rows[row_of(call)];
+    struct row *row = &t->rows[row_of(t, call)];
     size_t column = 0;
     while (column + 1 < COLUMNS && statuses[column] != call->status) column++;
     atomic_fetch_add_explicit(&row->counts[column], 1, memory_order_relaxed);
@@ -65,10 +68,10 @@ static const char *wild_name(const char *path, const char *at)
     return first ? "{source}" : "{id}";
 }
 
-void call_counts_name(size_t row, const char **method, char *path)
+void call_counts_name(const struct call_counts *t, size_t row, const char **method, char *path)
 {
     size_t at = 0;
-    const struct route *route = row < ROWS_BEFORE_ROUTES ? NULL : &routes[row - ROWS_BEFORE_ROUTES];
+    const struct route *route = row < ROWS_BEFORE_ROUTES ? NULL : &t->routes[row - ROWS_BEFORE_ROUTES];
     *method = route ? route->method : "";
     if (!route) snprintf(path, CALL_COUNTS_PATH_BYTES, "%s", row == 0 ? "none" : "page");
     for (const char *from = route ? route->path : ""; *from && at < CALL_COUNTS_PATH_BYTES; from++) {

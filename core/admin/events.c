@@ -9,7 +9,7 @@ void answer_events(struct call *call)
     const struct service_source *source = NULL;
     const char *last_id = call_header(call, "Last-Event-ID");
     if (call_query(call, "source") && !(source = call_source(call))) return;
-    call->stream = stream_new(admin_streams(call->admin), call->connection, source ? source->all.name : NULL,
+    call->stream = stream_new(call->streams, call->connection, source ? source->all.name : NULL,
                               last_id ? last_id : call_query(call, "lastEventId"));
     if (!call->stream) {
         call_answer_header(call, "Retry-After", RETRY_AFTER_S);

@@ -20,8 +20,8 @@ static void put_api(struct buf *out, const struct call_counts *call_counts)
     char path[CALL_COUNTS_PATH_BYTES], status[8];
     const char *method;
     metrics_family(out, requests, "counter", "Requests to the HTTP API, by route and status.");
-    for (size_t row = 0; row < call_counts_rows(); row++) {
-        call_counts_name(row, &method, path);
+    for (size_t row = 0; row < call_counts_rows(call_counts); row++) {
+        call_counts_name(call_counts, row, &method, path);
         for (size_t column = 0; call_counts_status(column); column++) {
             uint64_t count = call_counts_count(call_counts, row, column);
             if (!count) continue; /* most never occur */
@@ -34,10 +34,10 @@ static void put_api(struct buf *out, const struct call_counts *call_counts)
     }
     metrics_family(out, took, "histogram",
                    "How long making an answer took, from the request's first line on, by route.");
-    for (size_t row = 0; row < call_counts_rows(); row++) {
+    for (size_t row = 0; row < call_counts_rows(call_counts); row++) {
         struct histogram h = call_counts_took(call_counts, row);
         if (histogram_count(&h) == 0) continue;
-        call_counts_name(row, &method, path);
+        call_counts_name(call_counts, row, &method, path);
         metrics_histogram(out, took, LABELS({"method", method}, {"route", path}), &h);
     }
 }

@@ -41,11 +41,6 @@ struct admin {
     struct tls tls;
 };
 
-struct streams *admin_streams(struct admin *a)
-{
-    return a->streams;
-}
-
 /* ---- answering ---- */
 
 static void *answer_calls(void *self)
@@ -102,6 +97,8 @@ static struct call *call_new(struct admin *a, struct MHD_Connection *connection,
     if (!call) return NULL;
     call->admin = a;
     call->service = a->config.service;
+    call->streams = a->streams;
+    call->counts = a->call_counts;
     call->connection = connection;
     call->target = strdup(target);
     call->came_us = clock_us();
@@ -298,7 +295,8 @@ static enum lks_code start(struct admin *a, struct lks_err *err)
 enum lks_code admin_open(const struct admin_config *config, struct admin **out, struct lks_err *err)
 {
     struct admin *a = calloc(1, sizeof *a);
-    if (!a || !(a->call_counts = call_counts_new()) || !queue_init(&a->queue, offsetof(struct call, next))) {
+    if (!a || !(a->call_counts = call_counts_new(routes, route_count)) ||
+        !queue_init(&a->queue, offsetof(struct call, next))) {
         if (a) call_counts_free(a->call_counts);
         free(a);
         return lks_fail(err, LKS_E_NOMEM, "out of memory");
@@ -312,11 +310,6 @@ enum lks_code admin_open(const struct admin_config *config, struct admin **out, 
     }
     *out = a;
     return LKS_E_OK;
-}
-
-const struct call_counts *call_counts_of(const struct call *call)
-{
-    return call->admin->call_counts;
 }
 
 uint16_t admin_port(const struct admin *a)

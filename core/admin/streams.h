@@ -20,7 +20,6 @@ struct streams *streams_open(const struct service *service);
 void streams_end(struct streams *s);
 /* After libmicrohttpd was stopped. NULL is fine. */
 void streams_close(struct streams *s);
-struct streams *admin_streams(struct admin *a);
 
 /* A stream for this call; `source` NULL: of all; `last_id` NULL: from now on. NULL: there are too many. */
 struct stream *stream_new(struct streams *s, struct MHD_Connection *connection, const char *source,
