@@ -108,13 +108,13 @@ static int check_start(const struct request *request, struct app *app)
     return status;
 }
 
-int config_check(const struct invocation *inv)
+int config_check(const struct command *command, const struct invocation *inv)
 {
     struct request request = {.held = NULL};
     const char *word = NULL;
     const struct option_spec options[] = {{"held", OPTION_TEXT, &request.held, 0, 0},
                                           {"quiet", OPTION_FLAG, &request.quiet, 0, 0}};
-    int status = ARGUMENTS_READ(&command_config, inv, options, &word);
+    int status = ARGUMENTS_READ(command, inv, options, &word);
     if (status != EXIT_DONE) return status;
     struct app *app = app_or_complaint(inv, 0);
     if (!app) return EXIT_USAGE;

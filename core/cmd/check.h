@@ -4,6 +4,7 @@
 
 #include "cmd/cmd.h"
 
-int config_check(const struct invocation *inv);
+/* `command` is `config`, whose usage is told after a mistake. */
+int config_check(const struct command *command, const struct invocation *inv);
 
 #endif

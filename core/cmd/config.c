@@ -19,7 +19,7 @@ static int show(struct app *app)
 
 static int run(const struct invocation *inv)
 {
-    if (inv->count >= 2 && strcmp(inv->arguments[1], "check") == 0) return config_check(inv);
+    if (inv->count >= 2 && strcmp(inv->arguments[1], "check") == 0) return config_check(&command_config, inv);
     bool shows = inv->count == 2 && strcmp(inv->arguments[1], "show") == 0;
     if (!shows) return usage_error(&command_config, "say `check` or `show`");
     struct app *app = app_or_complaint(inv, 0);

@@ -3,7 +3,7 @@ bin_PROGRAMS += lockstep
 lockstep_SOURCES = \
 	%D%/app.c %D%/app.h \
 	%D%/arguments.c %D%/arguments.h \
-	%D%/cmd.h \
+	%D%/cmd.c %D%/cmd.h \
 	%D%/check.c %D%/check.h \
 	%D%/config.c \
 	%D%/daemon.c %D%/daemon.h \
