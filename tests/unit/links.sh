@@ -41,7 +41,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 (cd "$top_builddir" && make -s DESTDIR="$tmp" prefix=/usr exec_prefix=/opt install-nobase_dist_docDATA \
     install-pkgconfigDATA install-systemdsystemunitDATA) >"$tmp/log" 2>&1 || sed 's/^/# /' "$tmp/log"
 doc=$(dirname "$(find "$tmp" -name README.md | head -n 1)")
-say 2 "links of the installed documents" "$(dead $(find "$doc" -name '*.md'); [ -s "$doc/README.md" ] || echo "README.md is not there")"
+say 2 "links of the installed documents" "$(dead $(find "$doc" -name '*.md'); [ -s "$doc/README.md" ] || echo "README.md is not there"
+    (cd "$top_srcdir" && find docs -name '*.md') | while read -r page; do [ -e "$doc/$page" ] || echo "$page is not in docs/local.mk"; done)"
 
 unit=$(find "$tmp" -name lockstep.service | head -n 1)
 say 3 "the unit names no variable of configure's" "$(grep -nE '@[a-z]+@|\$\{(exec_)?prefix\}' "$unit" 2>&1
