@@ -15,6 +15,7 @@ nobase_dist_doc_DATA += \
 	%D%/explanation/tombstones.md \
 	%D%/explanation/verification.md \
 	%D%/explanation/watermark.md \
+	%D%/glossary.md \
 	%D%/howto/backup.md \
 	%D%/howto/cost.md \
 	%D%/howto/keys.md \

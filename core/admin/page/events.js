@@ -33,11 +33,11 @@ function reader(take) {
 }
 
 /**
- * Reads the events of `source()` while the page exists. `take(name, object)` gets each; `tell(state, ms, refusal)`
+ * Reads the events of `source()` while the page exists. `take(name, object)` gets each; `report(state, ms, refusal)`
  * gets `connecting`, `live`, `waiting` (ms until the next try, and the daemon's error, if any) and `token`;
  * `fresh()` is called when the connection is live again and events may have been missed.
  */
-export function followEvents({ source, take, tell, fresh }) {
+export function followEvents({ source, take, report, fresh }) {
   let lastId = null, wait = FIRST_WAIT_MS, abort = null, wake = null, generation = 0;
   let asleep = false, hiding = null;
 
@@ -56,7 +56,7 @@ export function followEvents({ source, take, tell, fresh }) {
       if (lastId) headers['Last-Event-ID'] = lastId;
       const response = await fetch(address('/api/sync/events', { source: source() }), { headers, signal: abort.signal, cache: 'no-store' });
       if (!response.ok) throw await failure(response);
-      tell('live');
+      report('live');
       wait = FIRST_WAIT_MS;
       if (!lastId) fresh();
       const feed = reader(({ event, data, id }) => {
@@ -79,14 +79,14 @@ export function followEvents({ source, take, tell, fresh }) {
 
   async function follow() {
     const mine = generation;
-    tell('connecting');
+    report('connecting');
     while (mine === generation) {
       let refusal = null;
       try {
         await stream(mine);
       } catch (e) {
         if (e.status === 401) {
-          tell('token');
+          report('token');
           if (!await askForToken()) await sleep(2 ** 31 - 1); // until restart()
           continue;
         }
@@ -98,7 +98,7 @@ export function followEvents({ source, take, tell, fresh }) {
       if (mine !== generation) return;
       const ms = wait * (0.75 + Math.random() / 2);
       wait = Math.min(wait * 2, LONGEST_WAIT_MS);
-      tell('waiting', ms, refusal);
+      report('waiting', ms, refusal);
       await sleep(ms);
     }
   }

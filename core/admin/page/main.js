@@ -64,7 +64,7 @@ function take(name, object) {
   else if (name === 'document' || name === 'job') publish(name, object);
 }
 
-function tell(state, ms, refusal) {
+function report(state, ms, refusal) {
   const words = {
     connecting: 'connecting',
     live: 'live',
@@ -88,7 +88,7 @@ async function firstStatus() {
       return await call('GET', '/api/sync/status', { query: { source: place('source') } });
     } catch (e) {
       if (e.code === 'UNKNOWN_SOURCE') { go({ source: null }, { replace: true }); continue; }
-      if (e.status !== 401) tell('waiting', wait, e.status ? e.message : null);
+      if (e.status !== 401) report('waiting', wait, e.status ? e.message : null);
       await new Promise(done => {
         setTimeout(done, e.status === 401 ? 600000 : wait);
         if (e.status === 401) on('token', done);
@@ -163,7 +163,7 @@ async function begin() {
   startDetail();
   startSearch();
   startJobs();
-  const events = followEvents({ source: () => known.source, take, tell, fresh: readAll });
+  const events = followEvents({ source: () => known.source, take, report, fresh: readAll });
   startToken(() => { if (known.source) events.restart(); });
 
   const status = await firstStatus();
