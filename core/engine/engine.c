@@ -153,32 +153,6 @@ void engine_discard(struct engine *e, struct req *req)
     req_free(req);
 }
 
-/* `sync`: everything was seen, nothing is in work, and the stream has nothing more to say. */
-static bool one_round_done(const struct engine *e)
-{
-    const struct engine_one_shot *one_shot = &e->config->one_shot;
-    if (!epochs_known(e)) return false;
-    if (one_shot->on) return one_shot->scan && scan_idle(e) && e->facts.scan > 0 && e->docs_in_work == 0;
-    bool streamed = e->stream.unsupported || e->config->watch == WATCH_POLL ||
-                    e->config->watch == WATCH_OFF || e->stream.quiet;
-    return scan_idle(e) && e->facts.scan > 0 && e->docs_in_work == 0 && streamed && !e->tombstones.first &&
-           !e->worker.running && !e->worker.wanted;
-}
-
-static void drain(struct engine *e)
-{
-    document_table_drop_queued(e);
-    if (e->hurry && e->docs_in_work > 0 && e->in_flight == 0) {
-        e->unknown = true;
-        document_table_drop_all(e);
-    }
-    if (e->docs_in_work > 0 || e->in_flight > e->lease.requested + (size_t)e->save.requested) return;
-    if (e->lease_lost || !e->lease.held)
-        e->phase = e->in_flight ? e->phase : PHASE_DONE;
-    else
-        e->phase = PHASE_RELEASE;
-}
-
 /* The next time at which something is due by the clock alone. */
 static int64_t next_time(struct engine *e)
 {
@@ -189,7 +163,7 @@ static int64_t next_time(struct engine *e)
     } while (0)
     AT_MOST(e->lease.next_ms);
     AT_MOST(e->lease.settle_ms);
-    AT_MOST(e->pause.until_ms);
+    AT_MOST(e->facts.mongo_until_ms);
     AT_MOST(deferred_next_ms(e));
     if (e->phase == PHASE_PROBE) AT_MOST(e->first_look_until_ms);
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
@@ -242,10 +216,10 @@ static void send_ready(struct engine *e)
 int64_t engine_run(struct engine *e)
 {
     epochs_take_seen(e);
-    start_run(e);
+    session_run(e);
     epochs_run(e);
     state_facts(e);
-    if (e->phase == PHASE_RUN && e->config->once && one_round_done(e)) engine_stop(e);
+    if (e->phase == PHASE_RUN && e->config->once && session_round_done(e)) session_stop(e);
     if (e->phase == PHASE_RUN && !e->config->one_shot.on) {
         stream_run(e);
         tombstones_run(e);
@@ -260,23 +234,18 @@ int64_t engine_run(struct engine *e)
     deferred_run(e);
     state_facts(e);
     documents_step(e);
-    if (e->phase == PHASE_DRAIN) drain(e);
+    if (e->phase == PHASE_DRAIN) session_drain(e);
     if (!e->lease_lost) send_ready(e);
-    if (e->phase == PHASE_DRAIN) drain(e);
-    save_run(e);
-    start_run(e);
+    if (e->phase == PHASE_DRAIN) session_drain(e);
+    checkpoint_run(e);
+    session_run(e);
     if (!e->lease_lost) store_io_send(e);
     return next_time(e);
 }
 
 void engine_stop(struct engine *e)
 {
-    if (e->stopping) return;
-    e->stopping = true;
-    if (e->phase == PHASE_LEASE && !e->lease.requested)
-        e->phase = PHASE_DONE;
-    else if (e->phase != PHASE_DONE)
-        e->phase = PHASE_DRAIN;
+    session_stop(e);
 }
 
 void engine_hurry(struct engine *e)

@@ -11,7 +11,7 @@
  *
  * document_table.c owns the map, document.c has a document's life, target.c a part's stages, io/ turns
  * queues into requests and results back, change_stream.c, scan.c, retry_cycle.c and tombstones.c say which
- * documents to look at, start.c takes and keeps the lease.
+ * documents to look at, session/ takes and keeps the lease.
  */
 #ifndef LOCKSTEP_ENGINE_INTERNAL_H
 #define LOCKSTEP_ENGINE_INTERNAL_H
@@ -201,6 +201,7 @@ struct facts {
     uint64_t swept;            /* set of collections whose points a sweep has not gone through yet */
     cluster_time verify_until; /* events up to here are replays from before this lease */
     uint64_t another_epoch;    /* another installation writes points of this source with it; 0: none does */
+    int64_t mongo_until_ms;    /* MongoDB does not answer: what needs it waits until then */
     int64_t tombstone_keep_ms; /* after so long no request of an earlier lease holder can be under way */
 };
 
@@ -283,7 +284,6 @@ struct engine {
 
     struct { /* MongoDB is not answering: everything that needs it waits */
         int failures;
-        int64_t until_ms;
         int64_t since_wall_ms; /* of the first failure */
         char error[256];
     } pause;
@@ -465,6 +465,11 @@ static inline struct entry *entry_of(struct target *target)
 static inline uint64_t chance(struct engine *e)
 {
     return e->ports.clock.random(e->ports.clock.self);
+}
+
+static inline bool mongo_paused(const struct engine *e)
+{
+    return e->facts.mongo_until_ms > now_ms(e);
 }
 
 static inline void ask(struct engine *e, enum ask what)
@@ -689,7 +694,6 @@ bool target_may_delete(const struct engine *e, const struct target *target, cons
 /* MongoDB did not answer / answered. */
 void mongo_failed(struct engine *e, const struct lks_err *err, const char *what);
 void mongo_answered(struct engine *e);
-bool mongo_paused(struct engine *e);
 /* The lease outlasts a request to Qdrant that is sent now. */
 bool lease_covers_request(struct engine *e);
 
@@ -727,7 +731,7 @@ void probe_embedder_back(struct engine *e, size_t embedder, const struct lks_err
 void probe_collection_back(struct engine *e, size_t collection, bool created, bool empty);
 void probe_collection_failed(struct engine *e, size_t collection, const struct lks_err *err, bool look_only);
 
-/* ---- change_stream.c, scan.c, retry_cycle.c, tombstones.c, start.c, count_check.c: each submits what is
+/* ---- change_stream.c, scan.c, retry_cycle.c, tombstones.c, session/, count_check.c: each submits what is
  * due, and handles what comes back ---- */
 void stream_run(struct engine *e);
 void stream_opened(struct engine *e, cluster_time opened_at, cluster_time now, bool proven);
@@ -795,7 +799,15 @@ void count_check_failed(struct engine *e, const struct lks_err *err);
 void count_check_records(struct engine *e, const int64_t *with_point);
 /* Of the collection that was asked for; `good`: it answered. */
 void count_check_points(struct engine *e, bool good, int64_t points);
-void start_run(struct engine *e);
+void session_run(struct engine *e);
+/* Takes nothing new, finishes what is in work, saves, gives the lease back. */
+void session_stop(struct engine *e);
+/* That is over as soon as nothing is in work. */
+void session_drain(struct engine *e);
+/* `sync`: everything was seen, nothing is in work, and the stream has nothing more to say. */
+bool session_round_done(const struct engine *e);
+void lease_keep(struct engine *e);
+void lease_ask(struct engine *e, enum lease_op op);
 /* Nothing is unknown: what this run did is recorded, and what it inherited in doubt has been looked at. */
 bool session_leaves_clean(const struct engine *e);
 void session_refused(struct engine *e, const struct lks_err *err);
@@ -811,7 +823,7 @@ bool checkpoint_fill(struct engine *e, struct engine_state *state);
 void checkpoint_sent(struct engine *e);
 void checkpoint_saved(struct engine *e, bool clean);
 void checkpoint_failed(struct engine *e);
-void save_run(struct engine *e);
+void checkpoint_run(struct engine *e);
 void stream_position_free(void *position);
 void docid_position_free(void *position);
 

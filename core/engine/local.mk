@@ -33,7 +33,10 @@ libengine_la_SOURCES = \
 	%D%/feeds/sweep_records.c \
 	%D%/feeds/tombstones.c \
 	%D%/session/epochs.c \
-	%D%/session/start.c \
+	%D%/session/checkpoint.c \
+	%D%/session/lease_keep.c \
+	%D%/session/phases.c \
+	%D%/session/shutdown.c \
 	%D%/session/store_pause.c \
 	%D%/io/batch_io.c \
 	%D%/io/embedder_io.c \

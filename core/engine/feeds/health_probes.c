@@ -127,7 +127,7 @@ void probe_collection_back(struct engine *e, size_t collection, bool created, bo
     c->known_empty = !c->looked && empty;
     c->looked = true;
     c->absent = false;
-    /* At start the scan is start.c's to decide. Later, a collection that had to be made was dropped behind
+    /* At start the scan is phases.c's to decide. Later, a collection that had to be made was dropped behind
      * our back. */
     if (!created) return;
     if (e->phase == PHASE_RUN)

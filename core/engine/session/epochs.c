@@ -8,7 +8,7 @@
  * compared, as no record since the last count is proven. A second rise within an hour is another
  * installation.
  *
- * It counts and decides; start.c sends what follows for the lease. Servers without update_filter skip
+ * It counts and decides; lease_keep.c sends what follows for the lease. Servers without update_filter skip
  * nothing, and are not counted.
  */
 #include "base/log.h"

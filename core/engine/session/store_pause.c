@@ -20,7 +20,7 @@ void mongo_failed(struct engine *e, const struct lks_err *err, const char *what)
     LOG_WITH(e->pause.failures++ ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
              "MongoDB did not do what was asked; trying again", LOG_STR("source", e->config->source),
              LOG_STR("request", what), LOG_STR("error", err->text));
-    e->pause.until_ms = now_ms(e) + wait;
+    e->facts.mongo_until_ms = now_ms(e) + wait;
 }
 
 void mongo_answered(struct engine *e)
@@ -29,10 +29,5 @@ void mongo_answered(struct engine *e)
         log_info("MongoDB answers again", LOG_STR("source", e->config->source),
                  LOG_INT("failures", e->pause.failures));
     e->pause.failures = 0;
-    e->pause.until_ms = 0;
-}
-
-bool mongo_paused(struct engine *e)
-{
-    return e->pause.until_ms > now_ms(e);
+    e->facts.mongo_until_ms = 0;
 }
