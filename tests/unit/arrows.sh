@@ -1,6 +1,9 @@
 #!/bin/sh
 # Do the includes go only where the rooms may look? The map is in docs/explanation/architecture.md. Speaks TAP.
-: "${top_srcdir:=.}"
+#
+# Calls are checked in a build, by nm.
+: "${top_srcdir:=.}" "${top_builddir:=.}"
+top_builddir=$(cd "$top_builddir" && pwd) || exit 99
 cd "$top_srcdir" || exit 99
 
 # may ROOM: the rooms whose headers it may include besides its own and base.
@@ -45,7 +48,7 @@ includes() {
 }
 
 rooms="base config model collection ports engine http qdrant embed mongo plugin service admin cmd"
-echo "1..17"
+echo "1..18"
 number=0
 for room in $rooms; do
     number=$((number + 1))
@@ -81,3 +84,46 @@ bad=$(includes $(find plugins docs/examples -name '*.[ch]' 2>/dev/null) |
     grep -E ' (mongoc|curl|jansson|base|collection|engine|plugin)[/.]' | sed 's/^/# /')
 [ -z "$bad" ] && echo "ok 17 - plugins see include/ and libbson alone" ||
     { echo "not ok 17 - plugins see include/ and libbson alone"; echo "$bad"; }
+
+# Calls in the engine, from the objects: down only (io, session, feeds, documents, rules), and no file is called back.
+objects() {
+    for file in $(find core/engine -name '*.c'); do
+        base=$(basename "$file" .c) folder=$top_builddir/$(dirname "$file")
+        for object in "$folder/.libs/libengine_la-$base.o" "$folder/libengine_la-$base.o"; do
+            [ -f "$object" ] && nm "$object" | awk -v file="$file" 'NF >= 2 { print file, $(NF - 1), $NF }' && break
+        done
+    done
+}
+bad=$(objects | awk '
+    function rank(file) {
+        return file ~ /rules/ ? 0 : file ~ /documents/ ? 1 : file ~ /feeds/ ? 2 : file ~ /session/ ? 3 : file ~ /io/ ? 4 : 5
+    }
+    { files[$1] }
+    $2 ~ /^[TDBR]$/ { home[$3] = $1 }
+    $2 == "U" { uses[$1, $3] }
+    END {
+        for (use in uses) {
+            split(use, part, SUBSEP)
+            to = home[part[2]]
+            if (!to || to == part[1]) continue
+            if (rank(to) > rank(part[1])) print "# " part[1] " calls up: " part[2] " of " to
+            calls[part[1], to]
+        }
+        do { # files that call none of those that are left go, until only cycles are left
+            gone = 0
+            for (file in files) {
+                free = 1
+                for (other in files) if ((file, other) in calls) free = 0
+                if (free) { delete files[file]; gone = 1 }
+            }
+        } while (gone)
+        for (file in files) print "# in a cycle of calls, or calls one: " file
+    }')
+if ! objects | grep -q .; then
+    echo "ok 18 # SKIP there are no objects, or nm is not installed"
+elif [ -z "$bad" ]; then
+    echo "ok 18 - calls of the engine go down only"
+else
+    echo "not ok 18 - calls of the engine go down only"
+    echo "$bad"
+fi
