@@ -15,7 +15,7 @@ void invariant_broken(const char *meaning, const char *file, int line, atomic_fl
     if (!atomic_flag_test_and_set(logged_before))
         log_error("an invariant does not hold: this is a bug, please report it",
                   LOG_STR("invariant", meaning), LOG_STR("file", file), LOG_INT("line", line));
-    if (getenv("LOCKSTEP_FATAL_INVARIANTS")) abort();
+    if (getenv("LOCKSTEP_TEST_INVARIANTS")) abort();
 }
 
 uint64_t invariant_broken_count(void)

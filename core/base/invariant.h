@@ -2,7 +2,7 @@
  * invariant.h - what must hold at a place in the code, whatever comes in from outside.
  *
  * One that does not hold is counted, and logged once for its place. The process goes on, unless
- * LOCKSTEP_FATAL_INVARIANTS is in its environment, as in all tests: then it aborts. Thread-safe.
+ * LOCKSTEP_TEST_INVARIANTS is in its environment, as in all tests: then it aborts. Thread-safe.
  */
 #ifndef LOCKSTEP_BASE_INVARIANT_H
 #define LOCKSTEP_BASE_INVARIANT_H

@@ -22,12 +22,19 @@ struct line {
 
 static enum log_level threshold = LOG_LEVEL_INFO;
 static bool as_json = false;
+static bool tracing = false;
 static const char *const level_names[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 void log_setup(enum log_level level, bool json)
 {
-    threshold = level;
+    threshold = tracing ? LOG_LEVEL_TRACE : level;
     as_json = json;
+}
+
+void log_trace(void)
+{
+    tracing = true;
+    threshold = LOG_LEVEL_TRACE;
 }
 
 bool log_enabled(enum log_level level)

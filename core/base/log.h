@@ -33,6 +33,8 @@ struct log_field {
 
 /* Set once, before threads start. The default is info, as text, to standard error. */
 void log_setup(enum log_level level, bool json);
+/* From now on every line is written, whatever level is set up. */
+void log_trace(void);
 bool log_enabled(enum log_level level);
 /* "debug", "info", "warn", "error", "off"; false for another word. */
 bool log_level_parse(const char *name, enum log_level *level);

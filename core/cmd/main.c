@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/json_memory.h"
+#include "base/log.h"
 #include "base/siphash.h"
 #include "cmd/cmd.h"
 #include "cmd/signals.h"
@@ -32,6 +33,7 @@ static void help(FILE *out)
         if (*commands[i]->usage) fprintf(out, "            %s\n", commands[i]->usage);
     }
     fputs("\n  --config FILE   the configuration; without it " SYSCONFDIR "/lockstep.ini\n"
+          "  --trace         logs every move of documents and their targets\n"
           "  --version       says which version this is\n"
           "  --help          says this; behind a COMMAND, how that is used\n\n"
           "Exit status: 0 done, 1 something failed, 2 usage or configuration. More: lockstep(1), "
@@ -46,8 +48,8 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
-/* Takes --config FILE or --config=FILE out of the arguments, wherever it stands before `--`. False if FILE is
- * missing. */
+/* Takes --config FILE or --config=FILE, and --trace, out of the arguments, wherever they stand before `--`.
+ * False if FILE is missing. */
 static bool take_config(int *argc, char **argv, const char **path)
 {
     int kept = 1;
@@ -59,6 +61,8 @@ static bool take_config(int *argc, char **argv, const char **path)
             *path = argv[++i];
         } else if (options && strncmp(argv[i], "--config=", 9) == 0) {
             *path = argv[i] + 9;
+        } else if (options && strcmp(argv[i], "--trace") == 0) {
+            log_trace();
         } else {
             argv[kept++] = argv[i];
         }

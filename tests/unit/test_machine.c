@@ -23,7 +23,7 @@ static void hear(const char *meaning)
 static void begin(void)
 {
     log_setup(LOG_LEVEL_OFF, false);
-    unsetenv("LOCKSTEP_FATAL_INVARIANTS");
+    unsetenv("LOCKSTEP_TEST_INVARIANTS");
     invariant_on_broken(hear);
     heard = NULL;
 }
@@ -51,7 +51,7 @@ END_TEST
 START_TEST(an_invariant_that_fails_in_a_test_aborts)
 {
     begin();
-    setenv("LOCKSTEP_FATAL_INVARIANTS", "1", 1);
+    setenv("LOCKSTEP_TEST_INVARIANTS", "1", 1);
     invariant(heard, "somebody heard of it");
 }
 END_TEST
