@@ -4,7 +4,7 @@
  *
  * It plays the application: it loads documents, changes a field, deletes one, and shows what a document's
  * syncMetadata says. It knows nothing of Lockstep but the shape of that record, is never installed, and
- * touches no database but the one it is told.
+ * touches no database but the one it is given.
  */
 #include <errno.h>
 #include <mongoc/mongoc.h>

@@ -125,7 +125,7 @@ size_t call_source_index(const struct call *call, const struct service_source *s
 bool call_collections(struct call *call, const struct service_source *source, const json_t *names,
                       uint64_t *set);
 
-/* ---- bodies that are also told as events ---- */
+/* ---- bodies that are also sent as events ---- */
 
 /* NULL: `err` says why. */
 json_t *body_status(const struct service *service, size_t source, struct lks_err *err);

@@ -7,8 +7,8 @@
 
 /* True if the call comes from a page of one of these origins (NULL-terminated). */
 bool cors_allows(const char *const *origins, const struct call *call);
-/* Tells the browser so, and what such a page may send where the call only asks for that (a preflight, once
- * its path is found). */
+/* Allows the browser that, and says what such a page may send where the call only asks for that (a preflight,
+ * once its path is found). */
 void cors_answer(const char *const *origins, struct call *call);
 
 #endif

@@ -83,7 +83,8 @@ static bool print_file(const char *path, int number, struct buf *table)
                    number, number, data.bytes, small.bytes);
     } else {
         (void)fprintf(stderr, "make_page: %s: %s\n", path,
-                      type ? "can't be read, or is empty" : "the ending of its name tells no content type");
+                      type ? "can't be read, or is empty"
+                           : "no content type is known for the ending of its name");
     }
     buf_fini(&data);
     buf_fini(&small);

@@ -64,7 +64,7 @@ static bool read_stat(struct proc_stat *out)
            sscanf(at, " %llu %llu %ld", &out->started_ticks, &out->virtual_bytes, &out->resident_pages) == 3;
 }
 
-/* When the machine was started, in seconds since 1970; -1 if it isn't told. */
+/* When the machine was started, in seconds since 1970; -1 if it isn't known. */
 static double boot_seconds(void)
 {
     char line[256];

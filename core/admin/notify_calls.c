@@ -1,7 +1,7 @@
 /*
- * notify_calls.c - see notify_calls.h. Compares what things look like now with what was told last. Counting
- * waits for MongoDB, so it has a thread of its own, and happens only after something was recorded, or now and
- * then.
+ * notify_calls.c - see notify_calls.h. Compares what things look like now with what was published last.
+ * Counting waits for MongoDB, so it has a thread of its own, and happens only after something was recorded,
+ * or now and then.
  */
 #include "admin/notify_calls.h"
 
@@ -22,7 +22,7 @@ static json_t *body_state(const struct service *service, size_t source, struct l
     return shape_state(service, source);
 }
 
-/* What is told when it changes; a line for each. */
+/* What is published when it changes; a line for each. */
 static const struct {
     const char *kind;
     json_t *(*body)(const struct service *service, size_t source, struct lks_err *err);
@@ -34,7 +34,7 @@ static const struct {
 #define BODY_COUNT (sizeof bodies / sizeof *bodies)
 
 struct reported {
-    char *text[BODY_COUNT]; /* owned: as it was told last */
+    char *text[BODY_COUNT]; /* owned: as it was published last */
     uint64_t cycles;
     bool cycle_running, cycle_known;
 };

@@ -1,4 +1,4 @@
-/* notify_calls.h - tells what nobody else publishes: counts and states that changed, and cycles. Private to
+/* notify_calls.h - publishes what no other file does: counts and states that changed, and cycles. Private to
  * this room. */
 #ifndef LOCKSTEP_ADMIN_NOTIFY_H
 #define LOCKSTEP_ADMIN_NOTIFY_H

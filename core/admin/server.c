@@ -71,7 +71,7 @@ static enum MHD_Result send_answer(struct call *call)
     struct MHD_Response *response = call->stream ? stream_response(call->stream) : text_response(call);
     if (!response) return MHD_NO;
     if (call->stream)
-        peer_waits(call->peer); /* whether its client takes what it is told, libmicrohttpd's time-out says */
+        peer_waits(call->peer); /* whether its client reads what is sent, libmicrohttpd's time-out says */
     else
         peer_sends(call->peer, call->bytes);
     call->text = NULL;

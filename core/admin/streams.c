@@ -1,6 +1,6 @@
 /*
  * streams.c - see streams.h. libmicrohttpd's thread sends, a thread of ours wakes those with something to
- * send, and looks whether clients that are told nothing are still there.
+ * send, and looks whether clients that are sent nothing are still there.
  */
 #include "admin/streams.h"
 
@@ -26,7 +26,7 @@ struct stream {
     char *source;
     uint64_t place;
     const struct event *event; /* being sent */
-    char own[192];             /* or this, if `event` is NULL: what only this stream is told */
+    char own[192];             /* or this, if `event` is NULL: what only this stream is sent */
     const char *text;          /* of what is being sent, what is left */
     size_t bytes;
     int64_t spoke_ms;

@@ -1,7 +1,7 @@
 /*
  * json_memory.h - whether jansson was refused memory.
  *
- * jansson tells of it by each call's result, and not even always (2.14 leaves a member's name out of a text
+ * jansson reports it by each call's result, and not even always (2.14 leaves a member's name out of a text
  * and goes on). Whoever makes an answer of many calls asks once, at its end: what was refused anything is not
  * whole.
  */

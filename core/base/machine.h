@@ -20,7 +20,7 @@ struct machine {
 };
 #define STATE_BIT(state) ((uint32_t)1 << (state))
 
-/* From one state to another of `owner`, which may be NULL; `part` says of what in it, NULL: of all. */
-void machine_move(const struct machine *machine, size_t from, size_t to, const char *owner, const char *part);
+/* From one state to another of `owner`, which may be NULL; `item` says of what in it, NULL: of all. */
+void machine_move(const struct machine *machine, size_t from, size_t to, const char *owner, const char *item);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * queue.h - a first-in first-out queue between threads, of objects that carry their own link.
  *
- * Any object with a pointer member to its own kind can travel (struct req by its `next`): the queue is told
+ * Any object with a pointer member to its own kind can travel (struct req by its `next`): the queue is given
  * once where that member is and allocates nothing, so pushing cannot fail. An object is in one queue at a
  * time; the queue never looks into it and never frees it.
  */

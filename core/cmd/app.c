@@ -18,7 +18,8 @@ extern char **environ;
 
 /* ---- configuration and plugins ---- */
 
-/* Everything that is wrong, from wherever it comes: a single problem is the error itself, several are told.
+/* Everything that is wrong, from wherever it comes: a single problem is the error itself, several are
+ * printed.
  */
 struct findings {
     char **texts; /* owned */
@@ -190,7 +191,7 @@ static enum lks_code bind(struct app *app, size_t which, plugin_report notify, v
     return binding_open(app->plugins, &settings, &app->bindings[which], notify, context, err);
 }
 
-/* Each collection is tried, so that all problems are told at once. */
+/* Each collection is tried, so that all problems are reported at once. */
 static enum lks_code bind_collections(struct app *app, struct findings *f, struct lks_err *err)
 {
     size_t count = app->config->collection_count;

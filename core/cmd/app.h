@@ -42,7 +42,7 @@ struct app {
     struct config *config;
     struct plugin_set *plugins;
     struct binding **bindings;        /* one per config->collections; NULL where it is switched off */
-    struct plugin_setting **settings; /* owned: what the bindings were told */
+    struct plugin_setting **settings; /* owned: what the bindings were given */
     char **fingerprints;              /* one per embedder */
     struct app_source *sources;
     size_t source_count;
@@ -54,7 +54,7 @@ struct app {
     int32_t selection_ms; /* how long MongoDB is waited for unless the URI says so; 0: as usual */
 };
 
-/* Configuration, plugins and collections. `flags` as config_load() has them. All problems are told to
+/* Configuration, plugins and collections. `flags` as config_load() has them. All problems are printed to
  * `complain`. */
 enum lks_code app_load(const char *config_path, unsigned flags, void (*complain)(const char *problem),
                        struct app **out, struct lks_err *err);

@@ -4,7 +4,7 @@
 
 #include "cmd/cmd.h"
 
-/* `command` is `config`, whose usage is told after a mistake. */
+/* `command` is `config`, whose usage is printed after a mistake. */
 int config_check(const struct command *command, const struct invocation *inv);
 
 #endif

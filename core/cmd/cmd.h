@@ -1,5 +1,5 @@
 /*
- * cmd.h - the subcommands of `lockstep`, and what main() tells them.
+ * cmd.h - the subcommands of `lockstep`, and what main() gives them.
  */
 #ifndef LOCKSTEP_CMD_CMD_H
 #define LOCKSTEP_CMD_CMD_H

@@ -71,7 +71,7 @@ static enum handed refused(struct handover *h, const struct daemon_reply *reply)
     } else if (reply->status == 404 || reply->status == 405) {
         snprintf(h->reason, sizeof h->reason, "what answers at %s knows no jobs of this source", where);
     } else {
-        fprintf(stderr, "lockstep: the daemon at %s: %s%s\n", where, *says ? says : "no answer that is one",
+        fprintf(stderr, "lockstep: the daemon at %s: %s%s\n", where, *says ? says : "malformed reply",
                 reply->status == 401 || reply->status == 403
                     ? "; [api] token, or LOCKSTEP_API_TOKEN, must be the daemon's"
                     : "");

@@ -17,7 +17,7 @@ struct handover {
 enum handed {
     HANDED_NOT,  /* nobody holds the lease, or it can't be asked: `why` */
     HANDED_OVER, /* and over: `*job` is its object */
-    HANDED_BADLY /* the daemon refused, or was lost on the way; a person was told */
+    HANDED_BADLY /* the daemon refused, or was lost on the way; a message was printed */
 };
 
 /*

@@ -108,7 +108,7 @@ bool servers_answer(struct app *app, const struct engine_one_shot *one_shots)
     return good;
 }
 
-/* Told to stop, and something hangs. */
+/* Asked to stop, and something hangs. */
 static void end_unfinished(void *context)
 {
     (void)context;

@@ -28,7 +28,7 @@ struct one_shot {
     char lease_holder[128];
 };
 
-/* The app is connected. False if nothing could be done; a person was told why. In any case one_shot_close()
+/* The app is connected. False if nothing could be done; a message said why. In any case one_shot_close()
  * it.
  */
 bool one_shot_run(struct one_shot *p, struct app *app);
@@ -38,8 +38,8 @@ void one_shot_close(struct one_shot *p);
  */
 bool servers_answer(struct app *app, const struct engine_one_shot *one_shots);
 
-/* True, and a person was told, if a daemon is at work on this source: somebody who has the lease longer than
- * it lasts without renewal is alive. Blocks that long. */
+/* True, and a message was printed, if a daemon is at work on this source: somebody who has the lease longer
+ * than it lasts without renewal is alive. Blocks that long. */
 bool daemon_at_work(struct app_source *source, const char *reason);
 
 #endif

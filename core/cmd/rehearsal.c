@@ -11,7 +11,7 @@
 
 struct show {
     const struct app_source *source;
-    bool each; /* the documents are few: tell of each */
+    bool each; /* the documents are few: print each */
     json_t *targets;
     struct progress progress;
 };
@@ -75,7 +75,7 @@ static void print_collection(const char *name, const struct plan_counts *c)
     if (c->misfit) printf("  %-16s does not fit: %s\n", "", c->misfit);
 }
 
-/* Why documents are not valid, of the first ones; those that were named are told of one by one. */
+/* Why documents are not valid, of the first ones; those that were named are printed one by one. */
 static void print_refusals(const struct plan_counts *c)
 {
     for (size_t i = 0; i < c->refusal_count; i++) {

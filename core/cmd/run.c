@@ -173,7 +173,5 @@ static int run(const struct invocation *inv)
     return status;
 }
 
-const struct command command_run = {.name = "run",
-                                    .usage = "",
-                                    .summary = "the daemon: follows changes until it is told to stop",
-                                    .run = run};
+const struct command command_run = {
+    .name = "run", .usage = "", .summary = "the daemon: follows changes until it is stopped", .run = run};

@@ -1,4 +1,4 @@
-/* serve.c - see serve.h. Owns the server, the control between it and the engines, and what it is told of the
+/* serve.c - see serve.h. Owns the server, the control between it and the engines, and what it knows of the
  * sources. */
 #include "cmd/serve.h"
 

@@ -1,6 +1,6 @@
 /*
  * signals.c - one thread waits for signals, so that no handler ever runs in the middle of something else. It
- * also ends the process when it was told to stop and has not ended in time, whatever the other threads wait
+ * also ends the process when it was asked to stop and has not ended in time, whatever the other threads wait
  * for.
  */
 #include "cmd/signals.h"

@@ -38,7 +38,7 @@ static json_t *worker_of(const struct app_source *s)
     return daemon_get(s->app, path);
 }
 
-/* What the daemon says is wrong; what MongoDB alone tells if none answers. A list, to be json_decref()ed. */
+/* What the daemon says is wrong; what MongoDB alone shows if none answers. A list, to be json_decref()ed. */
 static json_t *problems_of(const struct app_source *s, const struct mongo_counts *counts)
 {
     char path[128];

@@ -66,7 +66,7 @@ struct collection {
  * plugin says SKIP; MADE_FAILED with LKS_E_VALIDATION for a document without a usable id, one that is nested
  * too deep or too large for a payload, and a plugin's REJECT, with LKS_E_PLUGIN for RETRY and for answers
  * that are none, with LKS_E_UNKNOWN when memory is out; MADE_FATAL for FATAL. The point id is also there with
- * those, if it can be told.
+ * those, if that is known.
  */
 void collection_make(const struct collection *c, const bson_t *doc, struct made *out);
 

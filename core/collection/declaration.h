@@ -81,7 +81,7 @@ struct declaration {
     char digest[SHA256_HEX_BYTES]; /* of all that is declared */
 };
 
-/* Is told each problem, as a sentence without a full stop: "watched: `nmae x`: the weight ..." */
+/* Called with each problem, as a sentence without a full stop: "watched: `nmae x`: the weight ..." */
 typedef void (*declaration_report)(void *context, const char *problem);
 
 /*

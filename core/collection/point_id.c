@@ -104,7 +104,7 @@ static char *valid_key(struct buf *key)
 }
 
 /* Of equal names the first one, unlike elsewhere (view.h): it is the one that MongoDB's own queries and
- * indexes see, and so what tells who else holds the id. */
+ * indexes see, and so what decides who else holds the id. */
 static bool find_id(const struct making *m, struct found *found)
 {
     const char *path = m->collection->id_field;

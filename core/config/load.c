@@ -148,7 +148,7 @@ static void take_key(struct config_draft *draft, const struct ini_item *item)
         return;
     }
     struct section *s = section_of(draft, item->section);
-    if (!s) return; /* its header was told to be wrong */
+    if (!s) return; /* its header was reported */
     struct value value = {.text = draft_printf(draft, "%s", item->value),
                           .where = draft_where(draft, item->line),
                           .line = item->line};
@@ -342,7 +342,7 @@ static void hand_out(struct config_draft *draft, struct config_problems *problem
 
 static const char *folder_of(struct config_draft *draft, const char *path)
 {
-    char *full = realpath(path, NULL); /* NULL if there is no such file: told elsewhere */
+    char *full = realpath(path, NULL); /* NULL if there is no such file: reported elsewhere */
     if (!full) return ".";
     char *slash = strrchr(full, '/');
     if (slash) slash[slash == full] = '\0';

@@ -23,7 +23,7 @@ static const struct value *given(const struct section *s, const char *key)
     return i != SIZE_MAX && s->values[i].text ? &s->values[i] : NULL;
 }
 
-/* Tells a problem of one key: where it was set, or where its section begins. */
+/* Reports a problem of one key: where it was set, or where its section begins. */
 static void wrong(struct config_draft *draft, const struct section *s, const char *key, const char *text)
 {
     const struct value *v = given(s, key);

@@ -1,5 +1,5 @@
 /*
- * value.c - what one option's text means: parsed by its type into the member of a struct, or told to be
+ * value.c - what one option's text means: parsed by its type into the member of a struct, or reported to be
  * wrong.
  *
  * Messages quote the text, but never that of a secret or of an address that may hold a password.

@@ -37,7 +37,7 @@ struct batch {
     struct req *probe;              /* BATCH_PROBE: the request, or NULL */
     bool proven;                    /* the server is known to embed other texts than these */
     bool reprobe, passing, rejects; /* while it is suspected: as its last verdict says */
-    uint64_t needs;                 /* likewise, with `reprobe`: the first probe that tells */
+    uint64_t needs;                 /* likewise, with `reprobe`: the first probe that decides it */
     uint64_t number;                /* of a probe of our own */
     bool hung;                      /* it hangs, */
     bool beside;                    /* and takes no place of the window, */

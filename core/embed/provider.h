@@ -27,12 +27,12 @@ struct answer {
     size_t count;
     size_t dimensions; /* of all of them */
     char flaw[100];    /* of the last vector that was unusable: which element, and what stands there */
-    int64_t tokens;    /* 0 if not told */
+    int64_t tokens;    /* 0 if not reported */
 };
 
 struct provider {
     const char *name;
-    size_t batch_size;       /* texts in a request, unless set or told by the server */
+    size_t batch_size;       /* texts in a request, unless set or reported by the server */
     size_t max_batch_tokens; /* 0: no limit of its own */
     /* The address to POST to. */
     void (*url)(const struct embed_config *config, struct buf *out);
@@ -58,7 +58,7 @@ void body_texts(struct buf *out, const struct ask *ask);           /* ["...", ..
 
 /* The address of TEI's GET /info. */
 void tei_info_url(const struct embed_config *config, struct buf *out);
-/* TEI's GET /info: the most inputs in a request (0: not told) and the model's name ("" if not told). */
+/* TEI's GET /info: the most inputs in a request (0: not known) and the model's name ("" if not known). */
 void tei_read_info(const char *reply, size_t bytes, size_t *batch, char *model, size_t model_bytes);
 
 extern const struct provider provider_openai, provider_ollama, provider_tei;

@@ -11,7 +11,7 @@
 
 struct remote {
     const struct provider *provider;
-    size_t batch_size;   /* as configured, told by the server, or known of the provider */
+    size_t batch_size;   /* as configured, reported by the server, or known of the provider */
     size_t batch_cap;    /* at most this for now: halved when a request took too long */
     double window;       /* how many requests at a time: additive up, halved when the server is busy */
     uint64_t good;       /* requests that went well so far */

@@ -234,7 +234,8 @@ static void again_alone(struct embedder *e, const struct item *item)
 static void deliver_all(struct embedder *e, struct batch *b, struct answer *answer)
 {
     atomic_fetch_add(&e->tokens, (uint64_t)(answer->tokens > 0 ? answer->tokens : 0));
-    if (b->count) b->items[0].job->req->embed.tokens += answer->tokens; /* whose share is whose is not told */
+    if (b->count)
+        b->items[0].job->req->embed.tokens += answer->tokens; /* whose share is whose is not reported */
     for (size_t i = 0; i < b->count; i++)
         if (answer->vectors[i])
             deliver(e, &b->items[i], &answer->vectors[i], answer->dimensions);

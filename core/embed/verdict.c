@@ -224,7 +224,7 @@ static void server_error(const struct http_call *call, const struct said *said, 
     out->err.retry_after_ms = call->retry_after_ms;
 }
 
-/* Refused whoever asks, or a text that a filter does not let through: a probe that follows tells which. */
+/* Refused whoever asks, or a text that a filter does not let through: a probe that follows decides which. */
 static void refused(const struct embed_config *config, const char *key, const struct http_call *call,
                     const struct said *said, struct verdict *out)
 {

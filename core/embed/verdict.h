@@ -16,7 +16,8 @@
 enum verdict_kind {
     VERDICT_OK,     /* 200: read the vectors */
     VERDICT_SERVER, /* it has nothing to do with these texts: all fail with `err` */
-    VERDICT_TEXT, /* the server's trouble, or that of one of the texts: a probe tells. `err` is that text's */
+    VERDICT_TEXT, /* the server's trouble, or that of one of the texts: a probe decides. `err` is that text's
+                   */
     VERDICT_PLAIN /* the server doesn't know encoding_format: ask again without */
 };
 

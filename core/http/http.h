@@ -25,7 +25,7 @@ enum http_failure {
     HTTP_BAD_CALL,  /* URL or headers can't be used: nothing was sent */
     HTTP_CONNECT,   /* name not found, refused, unreachable: nothing was sent */
     HTTP_TLS,       /* no trust, or no common language: nothing was sent */
-    HTTP_TIMEOUT,   /* connect or total time is over; `sent` tells which */
+    HTTP_TIMEOUT,   /* connect or total time is over; `sent` says which */
     HTTP_CUT,       /* the connection ended in the middle, or what came was no HTTP */
     HTTP_TOO_LARGE, /* the reply passed `max_reply_bytes`; `status` is known */
     HTTP_CANCELLED, /* http_close() or http_cancel() came first */

@@ -1,5 +1,5 @@
 /*
- * transfer.c - what curl is told about a call, and what its result codes mean.
+ * transfer.c - the options that curl gets for a call, and what its result codes mean.
  *
  * Owns the header list and the compressed body of a call under way. Never follows redirects, never lets curl
  * speak anything but HTTP, never puts a header or a query into a message.

@@ -172,7 +172,7 @@ static enum lks_code run(struct mongo *m, mongoc_client_t *client, const struct 
 }
 
 /* Without the right to remove it, a record is emptied; without the right to update it, it stays, and nothing
- * waits for it: the count of points tells of a document that believes it. */
+ * waits for it: the count of points shows a document that believes it. */
 enum lks_code beside_remove(struct mongo *m, mongoc_client_t *client, const struct docid *const *ids,
                             size_t count, struct lks_err *err)
 {

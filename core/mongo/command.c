@@ -41,7 +41,8 @@ static const char *action_of(const char *command, size_t bytes, const char *mess
     return "readWrite";
 }
 
-/* The server's message repeats the whole command, contents and all: only its name and collection are told. */
+/* The server's message repeats the whole command, contents and all: only its name and collection are
+ * repeated. */
 static enum lks_code fail_unauthorized(struct lks_err *err, const char *message, const char *what)
 {
     static const char opening[] = " to execute command { ";

@@ -2,7 +2,7 @@
  * contradictions.c - records whose overallStatus is not what their entries make: the filter that finds them,
  * and the index that makes it cheap.
  *
- * Applications write overallStatus, and no event tells of that. The filter is a list of alternatives, each of
+ * Applications write overallStatus, and no event reports that. The filter is a list of alternatives, each of
  * which begins with a value of overallStatus and goes on with one condition for each entry's status, in the
  * order of the index. So the index leads to the contradictions alone, however many records are in order. An
  * entry without a valid status counts as pending, as it does everywhere.

@@ -11,7 +11,7 @@
 #include "mongo/metadata.h"
 #include "mongo/mongo_internal.h"
 
-/* Documents looked at in one go where only a comparison of two collections tells what has no record. */
+/* Documents looked at in one go where only a comparison of two collections shows what has no record. */
 #define WALK_PAGE 1000
 /* The server gives up looking for contradictions then. With the index it takes milliseconds. */
 #define CONTRADICTIONS_MS 5000

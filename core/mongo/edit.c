@@ -2,7 +2,7 @@
  * edit.c - writing documents for applications: the only place that touches anything but syncMetadata.
  *
  * Each write is acknowledged by a majority before it counts as done. Qdrant, embedders and leases are none of
- * its business: the change stream tells of these writes as of any others.
+ * its business: the change stream reports these writes as of any others.
  */
 #include <string.h>
 

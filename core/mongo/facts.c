@@ -121,7 +121,7 @@ const char *mongo_facts_refused(struct mongo *m, const struct mongo_facts *facts
 {
     bool beside = m->metadata == MONGO_SIDECAR;
     if (facts->time_series)
-        return "a time-series collection, whose documents have no unique `_id` and tell no changes: it "
+        return "a time-series collection, whose documents have no unique `_id` and report no changes: it "
                "cannot "
                "be a source; keep the documents that are to be found in a collection of their own";
     if (facts->view && facts->collated)

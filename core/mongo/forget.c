@@ -64,7 +64,8 @@ static void unset_command(bson_t *command, const char *name, const char *path, s
     BSON_APPEND_BOOL(command, "ordered", false);
 }
 
-/* A document may refuse (a schema validator): the first refusal is told, the others of the batch are done. */
+/* A document may refuse (a schema validator): the first refusal is reported, the others of the batch are
+ * done. */
 static enum lks_code refusal(const bson_t *reply, struct lks_err *err)
 {
     bson_iter_t iter, text;

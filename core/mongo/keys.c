@@ -279,8 +279,8 @@ static uint64_t hash_of(const char *key)
     return siphash(key, strlen(key));
 }
 
-/* Tells each document with this key who else has it. Several rows may have one key: a string that reads like
- * another value's Extended JSON has its key. */
+/* Notes in each document with this key who else has it. Several rows may have one key: a string that reads
+ * like another value's Extended JSON has its key. */
 static bool own(const struct key_use *key_uses, size_t count, const char *key, const struct docid *low,
                 const struct docid *high)
 {

@@ -46,7 +46,7 @@ void metadata_update(bson_t *update, const struct record *before, const struct r
 
 /* True if all that is written of two entries is equal. */
 bool metadata_entry_equal(const struct entry *a, const struct entry *b);
-/* True if all entries are equal, which is what a reader can tell of two records. */
+/* True if all entries are equal, which is what a reader can know of two records. */
 bool metadata_equal(const struct record *a, const struct record *b);
 
 /* Which entries are to be looked at; the members mean what those of REQ_DUE do. */

@@ -7,7 +7,7 @@
  *
  *   stream   1 thread    STREAM_OPEN, STREAM_NEXT, in the order submitted
  *   read     2 threads   READ, HOLDERS
- *   long     1 thread    SCAN, DUE, TALLY (and the indexes, before the first of them)
+ *   long     1 thread    SCAN, DUE, COUNT_RECORDS (and the indexes, before the first of them)
  *   write    2 threads   RECORD
  *   ledger   1 thread    LEASE, STATE_LOAD, STATE_SAVE, in the order submitted
  *   tombstones    1 thread    TOMBSTONES_PUT, TOMBSTONES_LIST, TOMBSTONES_DROP, in the order submitted
@@ -88,7 +88,7 @@ const char *mongo_facts_refused(struct mongo *m, const struct mongo_facts *facts
 const char *mongo_facts_polled(const struct mongo_facts *facts);
 
 /*
- * Makes the indexes that our queries need (unless told not to). Runs by itself before the first scan or
+ * Makes the indexes that our queries need (unless configured not to). Runs by itself before the first scan or
  * search for due entries; may block for long on a big collection. An index that can't be made is logged, with
  * the privilege that is missing, and is no error; LKS_E_MONGO if the server can't be reached.
  */
@@ -137,7 +137,7 @@ enum lks_code mongo_find_many(struct mongo *m, struct docid *const *ids, size_t 
                               const char *const *fields, void (*take)(void *self, const bson_t *row),
                               void *self, struct lks_err *err);
 
-/* True if no document has this dotted path: false also if MongoDB can't tell within a second. */
+/* True if no document has this dotted path: false also if MongoDB can't say within a second. */
 bool mongo_lacks_field(struct mongo *m, const char *path);
 
 /* ---- lists for people: list.c ---- */
@@ -227,7 +227,7 @@ void mongo_ids_free(struct docid **ids, size_t count);
 
 /*
  * For a collection that is switched off: takes its entries out of all records, here and in the sidecar
- * collection. `progress` (may be NULL) is told how many are done, and stops it by answering false
+ * collection. `progress` (may be NULL) is called with the number done, and stops it by answering false
  * (LKS_E_CANCELLED). `*entries` says how many went, also with an error.
  */
 enum lks_code mongo_forget(struct mongo *m, const char *name, bool (*progress)(void *self, int64_t done),

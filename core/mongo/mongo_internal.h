@@ -165,7 +165,7 @@ void rows_sorted(bson_t *command, const char *field, size_t limit);
  */
 enum lks_code rows_open(struct mongo *m, mongoc_client_t *client, struct rows *rows, const bson_t *command,
                         enum read_level level, cluster_time after, const char *what, struct lks_err *err);
-/* False at the end, or on an error, which rows_close() tells. The row lives until the next call. */
+/* False at the end, or on an error, which rows_close() reports. The row lives until the next call. */
 bool rows_next(struct rows *rows, const bson_t **row);
 /* Also kills the cursor if it isn't at its end. May be called on zeroed rows. */
 enum lks_code rows_close(struct rows *rows, const char *what, struct lks_err *err);

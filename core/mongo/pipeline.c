@@ -91,7 +91,7 @@ void pipeline_fingerprint(char out[17])
 {
     bson_t *command = pipeline_open_command("", NULL, 0);
     const uint8_t *data = bson_get_data(command);
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a: tells versions apart, guards against nobody */
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a: distinguishes versions, guards against nobody */
     for (uint32_t i = 0; i < command->len; i++) hash = (hash ^ data[i]) * UINT64_C(0x100000001b3);
     bson_destroy(command);
     snprintf(out, 17, "%016" PRIx64, hash);

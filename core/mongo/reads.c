@@ -304,7 +304,7 @@ static void poll_begin(const struct mongo *m, struct poll *p, bool recent_only)
     p->since_ms = recent_only && p->next_ms > 0 ? p->next_ms - overlap_ms(m) : 0;
 }
 
-/* After the last page. A scan that another process began tells nothing. */
+/* After the last page. A scan that another process began proves nothing. */
 static void poll_end(struct poll *p)
 {
     int64_t newest_ms = p->first_ms ? p->first_ms : p->seen_ms;
@@ -369,7 +369,7 @@ static enum lks_code scan_rows(struct mongo *m, struct poll *p, struct req *req,
     if (!req->scan.docs) return no_memory(req);
     while (req->scan.count < max) {
         if (!rows_next(rows, &row)) {
-            req->scan.end = true; /* or an error, which closing tells */
+            req->scan.end = true; /* or an error, which closing reports */
             break;
         }
         if (is_from(req->scan.from, row)) continue;

@@ -2,7 +2,7 @@
  * records.c - writing records by compare-and-set, in bulk; with a sidecar fallback for those whose document
  * refuses.
  *
- * A bulk tells how many updates matched, not which, so when the number is short the records are read back:
+ * A bulk reports how many updates matched, not which, so when the number is short the records are read back:
  * one that is as it should be was written (by a try whose reply was lost), one that is as it was before had
  * values the filter could not express and is tried once more against exactly what is there, any other missed.
  * It never touches a field but syncMetadata.

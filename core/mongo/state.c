@@ -248,7 +248,7 @@ static enum lks_code load_row(struct mongo *m, const bson_t *row, struct req *re
     return LKS_E_OK;
 }
 
-/* A collection that cannot be a source is told at the first thing that is asked of it. */
+/* A collection that cannot be a source is reported at the first thing that is asked of it. */
 static enum lks_code check_source(struct mongo *m, mongoc_client_t *client, struct lks_err *err)
 {
     struct mongo_facts facts;

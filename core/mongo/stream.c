@@ -114,7 +114,7 @@ static enum lks_code probe(struct mongo *m, struct lks_err *err)
     return code;
 }
 
-/* The server's time before the stream is opened; 0 if it doesn't tell. */
+/* The server's time before the stream is opened; 0 if it doesn't say. */
 static bool server_time(struct mongo *m, cluster_time *at, bson_error_t *error)
 {
     bson_t command = BSON_INITIALIZER, reply;
@@ -179,7 +179,7 @@ enum lks_code stream_open(struct mongo *m, struct req *req)
     if (mongo_facts_polled(&facts))
         return lks_fail(&req->err, LKS_E_UNSUPPORTED, "%s.%s is %s, whose change stream %s", m->database,
                         m->collection, mongo_facts_polled(&facts),
-                        facts.view ? "does not exist" : "does not tell which documents fall out of it");
+                        facts.view ? "does not exist" : "does not report which documents fall out of it");
     enum lks_code code = open_cursor(m, req);
     /* a probe that fails for another reason leaves the stream unproven, and is repeated when it is idle */
     if (!code && m->stream.probe_at && probe(m, &req->err) == LKS_E_STREAM_LOST) code = LKS_E_STREAM_LOST;
@@ -318,7 +318,7 @@ nomem:
 }
 
 /*
- * The time of a post-batch token. It is not told, and a later time would make a later probe prove too much;
+ * The time of a post-batch token. It is not known, and a later time would make a later probe prove too much;
  * so what the token begins with is believed only between the newest event and the server's own time.
  */
 static cluster_time batch_time(const struct stream *s, const bson_t *token, const bson_t *reply)

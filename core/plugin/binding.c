@@ -20,7 +20,7 @@ struct binding {
     struct binding *next; /* in `given_up` */
     struct collection collection;
     const struct plugin *plugin;
-    struct lks_plugin descriptor; /* copies, here and below: a thread that hangs outlives what it was told */
+    struct lks_plugin descriptor; /* copies, here and below: a thread that hangs outlives what it was given */
     struct declaration *declaration;
     struct arena arena;
     void *self;

@@ -505,7 +505,7 @@ static void end_watchdog(struct maker *m)
     pthread_join(m->watchdog, NULL);
 }
 
-/* Lanes whose threads hang: kept where whoever looks for leaks finds them. */
+/* Channels whose threads hang: kept where whoever looks for leaks finds them. */
 static struct channel *_Atomic kept_channels;
 
 static void keep(struct channel *l)

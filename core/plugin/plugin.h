@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "collection/collection.h"
 
-/* Is told each problem. */
+/* Called with each problem. */
 typedef void (*plugin_report)(void *context, const char *problem);
 
 /* A plugin that was loaded. Immutable; lives as long as its set. */

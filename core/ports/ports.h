@@ -137,7 +137,7 @@ struct point_write {
     const char *content_hash, *payload_hash;
     uint64_t epoch;
     /* The point is there and has vectors under further names, which stay. Then OK says only that all was
-     * carried out: whether the point was still there, and let it be written, a look has to tell. */
+     * carried out: whether the point was still there, and let it be written, a look has to show. */
     bool keeps;
     /* out */
     enum lks_code code;   /* LKS_E_OK: confirmed (status completed) */
@@ -271,7 +271,7 @@ struct req {
         struct {
             int64_t now_ms;     /* wall clock */
             bool rejected_too;  /* also entries that failed with VALIDATION_ERROR and have no nextRetryAt */
-            bool recorded_only; /* leave out documents and collections without an entry (a scan comes by them)
+            bool recorded_only; /* leave out documents and collections without an entry (a scan reaches them)
                                  */
             bool failed_only;   /* instead: every entry that has failed, whenever its time comes; with
                                    `recorded_only`, and `next_ms` isn't looked for */

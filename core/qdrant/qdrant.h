@@ -14,7 +14,7 @@
  *   LKS_E_CANCELLED          qdrant_close() came first
  *   LKS_E_NOMEM
  *
- * REQ_UPSERT tells each point's `code`, with `error` and `unknown`:
+ * REQ_UPSERT reports each point's `code`, with `error` and `unknown`:
  *   LKS_E_OK                 confirmed: status completed
  *   and the codes above. A batch refused for its content is halved until the bad point stands alone.
  * `err` is set, beside the points, when the server failed (not the content) and no point was confirmed, and
@@ -151,7 +151,7 @@ enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, st
 
 /* Is the server there and willing to answer us? For readiness. `version` (may be NULL) gets major * 1000 +
  * minor, 0 if it doesn't say. */
-/* The oldest version, as qdrant_ping() tells it, that skips guarded writes. */
+/* The oldest version, as qdrant_ping() reports it, that skips guarded writes. */
 #define QDRANT_GUARDS 1016
 enum lks_code qdrant_ping(struct qdrant *q, int *version, struct lks_err *err);
 

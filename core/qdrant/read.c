@@ -3,7 +3,7 @@
  *
  * LOOKUP retrieves by ids and scrolls by documents, beside each other: a retrieve finds a point by hashing
  * alone and is never refused by strict mode, which a filter with has_id might be. A point found both ways is
- * told once.
+ * reported once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +109,7 @@ static void docs_scrolled(struct task *task, struct exchange *x, struct verdict 
 {
     char next[POINT_ID_BYTES];
     if (learn_page_limit(task->c, v)) {
-        /* from these documents' first page again: what was found before is told once all the same */
+        /* from these documents' first page again: what was found before is reported once all the same */
         scroll_docs(task, x->first, x->count);
         return;
     }

@@ -34,7 +34,7 @@ void stamps_fini(struct stamps *list)
     *list = (struct stamps){0};
 }
 
-/* Of two that tell of one point, the one with its vector comes first and stays, so that what it says fits
+/* Of two that describe one point, the one with its vector comes first and stays, so that what it says fits
  * that; else the one whose payload was found to be another (it has no
  * hash); else the one that replicas do not agree on. */
 static int by_id(const void *a, const void *b)

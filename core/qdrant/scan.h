@@ -32,7 +32,7 @@ char scan_peek(struct scan *s);
 
 /* Steps into an object; false (the value is stepped over) if it is none. Then scan_member() until false. */
 bool scan_object(struct scan *s);
-/* Moves to the next member's value and tells its key, as written. The value must be consumed, by any call. */
+/* Moves to the next member's value and gives its key, as written. The value must be consumed, by any call. */
 bool scan_member(struct scan *s, struct slice *key);
 /* The same for arrays. */
 bool scan_array(struct scan *s);

@@ -15,7 +15,7 @@
 
 struct control;
 
-/* For this many sources, in the order of the configuration. `wake` makes the engines' thread come by soon; it
+/* For this many sources, in the order of the configuration. `wake` makes the engines' thread run soon; it
  * may be called from any thread. NULL when memory is out. */
 struct control *control_new(size_t source_count, void (*wake)(void *self), void *self);
 /* Nobody waits any more and the engines have ended. NULL is fine. */
@@ -28,7 +28,7 @@ void control_free(struct control *c);
 void control_serve(struct control *c, size_t source, struct engine *e);
 /* For engine_config.on_touched. */
 void control_resynced(struct control *c, size_t source, const struct engine_resynced *what);
-/* Everybody who waits is told that nothing will come any more (LKS_E_CANCELLED). */
+/* All who wait get the result that nothing will come any more (LKS_E_CANCELLED). */
 void control_close(struct control *c);
 
 /* ---- on any thread ---- */

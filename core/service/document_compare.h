@@ -12,7 +12,7 @@ struct document_compare {
     json_t *point;                 /* owned: its payload without `_lockstep`; NULL: there is none */
     json_t *lockstep;              /* owned: its `_lockstep`; NULL: it has none */
     char point_id[POINT_ID_BYTES]; /* of the point, or where it should be; "": nowhere */
-    struct lks_err point_err;      /* Qdrant could not tell */
+    struct lks_err point_err;      /* Qdrant could not say */
     json_t *differences;           /* owned: texts: "point", "owner", "text", "payload.FIELD", "payload" */
 };
 

@@ -43,7 +43,7 @@ static uint64_t resynced_by(const struct service_source *source, const char *pat
     return set;
 }
 
-/* The collections that have text of this document, as far as its fields tell. */
+/* The collections that have text of this document, as far as its fields show. */
 static uint64_t texts_of(const struct service_source *source, const bson_t *body)
 {
     bson_iter_t iter;

@@ -147,7 +147,7 @@ void events_publish(struct events *e, const char *kind, const char *source, json
     json_decref(data); /* last: `source` may be a text in it */
 }
 
-/* True if one more document may be told of in this second. */
+/* True if one more document may be published in this second. */
 static bool within_rate(struct events *e)
 {
     int64_t now = clock_ms();

@@ -35,7 +35,7 @@ void events_free(struct events *e);
 /* False where publishing is in vain, so that nothing needs to be made for it. */
 bool events_wanted(const struct events *e);
 /* `kind` is the event's name; takes `data`, one JSON object, over. NULL, since memory is out, is an event
- * that everybody has missed: who listens is told so. `source` is copied, and may be a text in `data`. */
+ * that everybody has missed: listeners are sent a notice. `source` is copied, and may be a text in `data`. */
 void events_publish(struct events *e, const char *kind, const char *source, json_t *data);
 /* For engine_config.on_recorded: a `document` event, unless there were many within this second. `names` are
  * those of the source's collections. */

@@ -1,4 +1,4 @@
-/* job.c - one job: how far it is, whether it must end, and what is told of it. */
+/* job.c - one job: how far it is, whether it must end, and what is published of it. */
 #include <stdlib.h>
 
 #include "base/clock.h"

@@ -67,7 +67,7 @@ json_t *job_news(const struct job *job);
 /* Publishes (and frees) it. Without the lock: publishing takes one of its own. */
 void job_publish(struct job *job, json_t *object);
 
-/* Called by what runs, often: tells how far it is; `total` -1: not known. False: it must end now. */
+/* Called by what runs, often, with how far it is; `total` -1: not known. False: it must end now. */
 bool job_progress(struct job *job, const char *text, uint64_t done, int64_t total);
 /* Why it had to. */
 enum lks_code job_ended(const struct job *job, struct lks_err *err);

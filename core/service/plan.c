@@ -121,7 +121,7 @@ static bool is_of_other_model(const struct qdrant_point *point, const char *fing
 }
 
 /* Of which documents with another content is the vector of another model? Where the text changed as well, it
- * would be embedded all the same, so that is what is told. */
+ * would be embedded all the same, so that is what is reported. */
 static enum lks_code find_models(const struct plan_request *request, size_t collection,
                                  const struct source_document *docs, const struct compare_wanted *wanted,
                                  size_t doc_count, bool *other_model, struct lks_err *err)

@@ -30,7 +30,7 @@ enum plan_reason {
 const char *plan_action_name(enum plan_action action);
 const char *plan_reason_name(enum plan_reason reason);
 
-#define PLAN_REFUSALS 10 /* of each collection are told with their reasons */
+#define PLAN_REFUSALS 10 /* of each collection are reported with their reasons */
 
 /* A document that is not valid. */
 struct plan_refusal {

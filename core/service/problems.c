@@ -341,7 +341,7 @@ static void find_providers(struct finding *f, const struct service *service)
                                     detail, 0, c->embedder_open_wall_ms);
             if (p) p->subject = service->embedder_names[c->embedder];
         }
-        /* before its embedder has told the vectors' size, nobody looks at a collection */
+        /* before its embedder has reported the vectors' size, nobody looks at a collection */
         if (c->circuit != CIRCUIT_CLOSED && (c->looked || c->embedder_circuit == CIRCUIT_CLOSED))
             add(f, c->key_refused ? QDRANT_KEY : QDRANT_DOWN, i, c->error, 0, c->open_wall_ms);
     }

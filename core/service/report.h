@@ -47,7 +47,8 @@ json_t *report_finding(const char *collection, const struct verify_finding *find
 /* `{collection, entries, points, collectionDeleted, pointsOfOthers}` */
 json_t *report_forget(const char *name, const struct forget_sum *done);
 
-/* A problem: severity, code, id, collection, since, text, cure. `id` tells it from others of its code. */
+/* A problem: severity, code, id, collection, since, text, cure. `id` distinguishes it from others of its
+ * code. */
 struct problem;
 json_t *report_problem(const struct problem *p);
 

@@ -2,7 +2,7 @@
  * verify.c - see verify.h.
  *
  * First every document is asked for its points, then every point for its document. What looks wrong goes on a
- * list of bounded length; when that is full, or in the end, it is looked at again before it is told.
+ * list of bounded length; when that is full, or in the end, it is looked at again before it is reported.
  */
 #include "service/verify.h"
 
@@ -29,7 +29,7 @@ struct check {
     struct suspect suspects[MOST_SUSPECTS];
     size_t suspect_count;
     int64_t newest_ms; /* when the last of them was put on the list */
-    bool again;        /* this is the second look: what is wrong is told */
+    bool again;        /* this is the second look: what is wrong is reported */
 };
 
 const char *verify_kind_name(enum verify_kind kind)
@@ -133,7 +133,7 @@ static void judge(struct fault *f, const struct compare_wanted *w, const struct 
     }
 }
 
-/* Of a record as a whole, which is told of the first collection that was asked for. */
+/* Of a record as a whole, which is reported for the first collection that was asked for. */
 static void judge_overall(struct fault *f, const struct compare_source *s, size_t collection,
                           const struct record *record)
 {

@@ -46,7 +46,7 @@ struct verify_request {
     size_t sample; /* this many documents at random, and their points; 0: all of both */
     /*
      * Somebody is at work meanwhile: what looks wrong is looked at again when it has had this long to be put
-     * right, and told only if it still is. It is looked at twice in any case.
+     * right, and reported only if it still is. It is looked at twice in any case.
      */
     int64_t settle_ms;
     void (*found)(void *self, const struct verify_finding *finding); /* may be NULL */

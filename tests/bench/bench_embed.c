@@ -20,7 +20,7 @@ static const char *const texts[] = {
     "make pictures from words",
     "Designed for developers and designers in software, media industries Deployment options: Cloud",
     "help desk for a small shop",
-    "Continuous integration that runs your tests on every commit and tells you what broke",
+    "Continuous integration that runs your tests on every commit and shows you what broke",
     "Available interfaces: Web, Desktop, CLI Pricing model: Free, Paid Current status: active",
     "Send transactional e-mail through a simple API",
 };

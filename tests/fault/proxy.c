@@ -3,7 +3,7 @@
  *
  * A reply is what the server sends after the client has sent something. Garbling spoils its first four bytes,
  * which every protocol here notices (a length, or "HTTP"); any other byte might as well be one of the
- * contents, and who could tell that from the truth?
+ * contents, and no reader could distinguish that from the truth
  */
 #define _GNU_SOURCE /* memmem */
 #include "fault/proxy.h"

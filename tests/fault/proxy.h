@@ -1,7 +1,7 @@
 /*
  * proxy.h - a TCP proxy between the daemon and a server, which does to its connections what networks do.
  *
- * It runs on a thread of its own in the process that opened it, on loopback, and forwards until told
+ * It runs on a thread of its own in the process that opened it, on loopback, and forwards until asked
  * otherwise. proxy_set() may be called from any thread, and holds for connections that are open as well.
  */
 #ifndef LOCKSTEP_TESTS_FAULT_PROXY_H
@@ -11,10 +11,10 @@
 
 enum proxy_mode {
     PROXY_FORWARD,
-    PROXY_DELAY,  /* every reply comes `amount` milliseconds late */
-    PROXY_CUT,    /* a connection ends after `amount` bytes of replies */
-    PROXY_RESET,  /* likewise, by a reset */
-    PROXY_HOLE,   /* nothing passes, in either direction, and nobody is told; new connections are taken */
+    PROXY_DELAY, /* every reply comes `amount` milliseconds late */
+    PROXY_CUT,   /* a connection ends after `amount` bytes of replies */
+    PROXY_RESET, /* likewise, by a reset */
+    PROXY_HOLE,  /* nothing passes, in either direction, and no side is notified; new connections are taken */
     PROXY_REFUSE, /* open connections end, new ones too, before a byte has passed */
     PROXY_GARBLE, /* the first bytes of every `amount`th reply are not what the server sent */
     PROXY_FAULT_COUNT,

@@ -84,7 +84,7 @@ static void stop(struct live *w)
     if (status < 0) FAIL(w, "it does not end");
 }
 
-/* False if the place was never come by. */
+/* False if the place was never reached. */
 static bool live_without(struct live *w, const char *request)
 {
     daemon_start(w);

@@ -14,7 +14,7 @@
 #include "live/ends.h"
 
 #define IDS 30
-#define STEP_PATIENCE_MS 2500 /* a step that has not come by then is not waited for: any moment will do */
+#define STEP_PATIENCE_MS 2500 /* a step that is not reached then is not waited for: any moment will do */
 #define KILLS_PER_LOOK 8
 
 /* Steps that leave something behind, and those that others rest on. */

@@ -1,5 +1,5 @@
 /*
- * test_memory.c - memory is out once, at each allocation that something needs: a change is told of all the
+ * test_memory.c - memory is out once, at each allocation that something needs: a change is reported all the
  * same, each document is looked at, an answer is whole or an error. What tests/fault/torture found, kept
  * found; test_memory_adapters.c has the adapters.
  *
@@ -29,7 +29,7 @@
 
 #define SCANNED 4
 #define REFUSED 2 /* of the scanned */
-#define OWNER 1   /* has the business id of LOSER by now, whose record says that it is synced */
+#define OWNER 1   /* has the business id of DUPLICATE by now, whose record says that it is synced */
 #define DUPLICATE 3
 #define DUPLICATE_POINT "00000000-0000-5000-8000-000000000003"
 #define CHANGES 3
@@ -37,7 +37,7 @@
 #define STALE "00000000-0000-5000-8000-000000000010"
 #define REFUSED_POINT "00000000-0000-5000-8000-000000000002"
 #define REFUSED_STALE "00000000-0000-5000-8000-000000000012"
-#define ORPHAN 30 /* is gone, and nobody tells */
+#define ORPHAN 30 /* is gone, and no event reports it */
 #define ORPHAN_POINT "00000000-0000-5000-8000-000000000030"
 #define PATIENCE 4000 /* steps of 10 virtual milliseconds */
 
@@ -183,8 +183,9 @@ static void answer_delete(struct small_world *w, const struct req *req)
         if (strcmp(req->del.point_ids[i], STALE) == 0) w->stale_point_gone = true;
         if (strcmp(req->del.point_ids[i], REFUSED_STALE) == 0) w->refused_stale_gone = true;
         if (strcmp(req->del.point_ids[i], DUPLICATE_POINT) != 0) continue;
-        ck_assert_msg(w->duplicate_taken_over,
-                      "the duplicate's point is deleted before anybody is told to come back to it");
+        ck_assert_msg(
+            w->duplicate_taken_over,
+            "the duplicate's point is deleted before it is known that somebody has to come back to it");
         w->duplicate_point_gone = true;
     }
 }

@@ -60,8 +60,8 @@ static bool brings(struct req *req, int number, bson_t **token)
     return found;
 }
 
-/* The n-th allocation fails while the stream brings a change: it is told of, or the request fails and the
- * stream, opened again, tells of it. */
+/* The n-th allocation fails while the stream brings a change: it is reported, or the request fails and the
+ * stream, opened again, reports it. */
 static bool stream_without(int n, bson_t **token)
 {
     char text[40];
@@ -80,7 +80,7 @@ static bool stream_without(int n, bson_t **token)
         if (req->err.code && !found) open_stream(*token);
         req_free(req);
     }
-    ck_assert_msg(found, "without allocation %d the change is never told of", n);
+    ck_assert_msg(found, "without allocation %d the change is never reported", n);
     return struck;
 }
 

@@ -1,5 +1,5 @@
 /*
- * torture.c - the countdown of torture.h: reads what is wanted, counts, and tells what it failed.
+ * torture.c - the countdown of torture.h: reads what is wanted, counts, and reports what it failed.
  * Linked into test programs alone. Owns the one count of the process; a fork has a count of its own.
  */
 #ifndef _GNU_SOURCE
@@ -25,7 +25,7 @@
 struct site {
     uintptr_t at[REPORTED_FRAMES]; /* offsets in the program, as in its file */
     int count;
-    uint32_t number, path; /* path: of all told frames */
+    uint32_t number, path; /* path: of all given frames */
     bool spared;
 };
 
@@ -180,7 +180,7 @@ static void record(const struct site *site, enum torture_kind kind, const char *
     if (__real_write(torture.record, text, length) < 0) return;
 }
 
-/* Whether this path has been come by as often as is wanted; counts. */
+/* Whether this path has been reached as often as is wanted; counts. */
 static bool worn_out(const struct site *site)
 {
     for (uint32_t i = 0; i < MOST_SITES; i++) {
@@ -239,7 +239,7 @@ __attribute__((noinline)) bool torture_strikes(enum torture_kind kind, const cha
     if (strikes) {
         snprintf(head, sizeof head, "torture: %s failed at", name);
         size_t length = site_text(&site, text, sizeof text, head);
-        if (__real_write(STDERR_FILENO, text, length) < 0) strikes = true; /* there is nobody to tell */
+        if (__real_write(STDERR_FILENO, text, length) < 0) strikes = true; /* nothing else can be done */
     }
     inside = false;
     return strikes;

@@ -15,10 +15,10 @@
  *
  *     LOCKSTEP_TEST_TORTURE_SPARE=A-B,C-D,  nothing that functions at these addresses call, or have called
  *
- *     LOCKSTEP_TEST_TORTURE_SITES=FILE      appends the sites that it comes by: KIND SITE NAME ADDRESS...
+ *     LOCKSTEP_TEST_TORTURE_SITES=FILE      appends the sites that it reaches: KIND SITE NAME ADDRESS...
  *
  * A site is where the call was made from: the innermost frames of the program itself, as one number in
- * hexadecimal. What was failed is told on standard error: `torture: NAME failed at ADDRESS...` (for
+ * hexadecimal. What was failed is printed on standard error: `torture: NAME failed at ADDRESS...` (for
  * addr2line).
  *
  * Only calls of this tree's own code are wrapped: what a shared library allocates or calls never fails here.
@@ -39,7 +39,7 @@ enum torture_kind { TORTURE_ALLOCATION = 1, TORTURE_CALL };
 bool torture_strikes(enum torture_kind kind, const char *name);
 
 /* For tests that fail something within themselves: from now on the N-th of `kind` fails, if it comes before
- * torture_disarm(), which tells whether it came. Counts in all threads; torture_pause() leaves
+ * torture_disarm(), which says whether it came. Counts in all threads; torture_pause() leaves
  * what its caller does from here on out of the count, or takes it in again. */
 void torture_arm(enum torture_kind kind, long n);
 void torture_pause(bool pause);

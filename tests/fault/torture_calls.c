@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- what tells of a failure later ---- */
+/* ---- what reports a failure later ---- */
 
 static __thread FILE *spoiled;      /* whose ferror() must say so */
 static __thread bool loader_failed; /* the next who asks the loader why gets an answer of ours */

@@ -1,5 +1,5 @@
 /*
- * fuzz_config.c - any bytes as a configuration file: it is taken as a whole, or every problem is told in
+ * fuzz_config.c - any bytes as a configuration file: it is taken as a whole, or every problem is reported in
  * words that can be shown; and what was taken is shown without its secrets, and read again.
  *
  * Seed: etc/lockstep.ini.

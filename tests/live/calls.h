@@ -12,7 +12,7 @@ struct live_process api_of(struct live *w, const struct live_process *daemon);
 /* A world whose daemon runs and listens. */
 struct live_process open_with_api(struct live *w, const char *test);
 
-/* Takes a port that nobody has now, so that a command can be told of it too. */
+/* Takes a port that nobody has now, so that a command can be given it too. */
 void listen_on_free_port(struct live *w);
 
 /* An answer of this status that must be JSON. json_decref() it. */

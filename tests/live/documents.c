@@ -270,7 +270,8 @@ static void run_command(struct live *w, const char *database, const char *comman
 
 void admin(struct live *w, const char *command)
 {
-    if (w->mongod.real && strstr(command, "lockstepDouble")) real_skip("what only a stand-in can be told");
+    if (w->mongod.real && strstr(command, "lockstepDouble"))
+        real_skip("what only a stand-in can be set to do");
     run_command(w, "admin", command);
 }
 

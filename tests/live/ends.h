@@ -14,7 +14,7 @@ void ends_reports(const struct live *w, struct buf *out);
 /* How many processes an assertion of libmongoc has ended, which are no crashes of ours: its thread that
  * watches the servers does so when a reply is garbled. */
 unsigned ends_by_driver(void);
-/* Waits for a process that was told to end. Its exit status, 128 + signal, or -1 if it doesn't end. */
+/* Waits for a process that was asked to end. Its exit status, 128 + signal, or -1 if it doesn't end. */
 int ends_wait(struct live_process *p);
 
 #endif

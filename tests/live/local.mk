@@ -31,12 +31,12 @@ live_tests = \
 	%D%/chaos \
 	%D%/harness \
 	%D%/status \
-	%D%/tombs
+	%D%/tombstones
 check_PROGRAMS += $(live_tests)
 TESTS += $(live_tests)
-%C%_tombs_SOURCES = %D%/test_tombstones.c
-%C%_tombs_CPPFLAGS = $(live_cppflags)
-%C%_tombs_LDADD = $(live_libs)
+%C%_tombstones_SOURCES = %D%/test_tombstones.c
+%C%_tombstones_CPPFLAGS = $(live_cppflags)
+%C%_tombstones_LDADD = $(live_libs)
 %C%_api_SOURCES = %D%/test_api.c
 %C%_api_CPPFLAGS = $(live_cppflags)
 %C%_api_LDADD = $(live_libs)

@@ -97,7 +97,7 @@ START_TEST(a_document_is_created_read_changed_and_deleted)
     reply_fini(&reply);
     EXPECT_REPLY(&w, 200, NULL, &server, "GET", path, NULL, NULL);
     EXPECT_REPLY(&w, 200, NULL, &server, "GET", "/api/tools/figma-tool", NULL, NULL);
-    /* changed: what has to be embedded again is told, a payload alone is not */
+    /* changed: what has to be embedded again is reported, a payload alone is not */
     EXPECT_REPLY(&w, 200, "Lockstep-Affects: functionality", &server, "PATCH", "/api/tools/figma", NULL,
                  J("categories"
                    : [ "Design", "Drawing" ]));
@@ -115,7 +115,7 @@ START_TEST(a_document_is_created_read_changed_and_deleted)
     EXPECT(&w, doc && !bson_has_field(doc, "description") && bson_has_field(doc, "contributor"));
     bson_destroy(doc);
     live_in_sync(&w);
-    /* deleted: who loses a point is told */
+    /* deleted: a lost point is reported */
     EXPECT_REPLY(&w, 204, "Lockstep-Affects: tools, functionality, interface", &server, "DELETE",
                  "/api/tools/figma", NULL, NULL);
     EXPECT_REPLY(&w, 404, NULL, &server, "DELETE", "/api/tools/figma", NULL, NULL);

@@ -66,7 +66,7 @@ static int ask_quietly(struct live *w, const struct live_process *server, const 
         method, path, token, strlen(body), body);
     int status = raw_call(w, server, request.data, request.bytes, &got);
     if (status == 0) FAIL(w, "%s %s: no answer", method, path);
-    if (strstr(got.data, "hush")) FAIL(w, "%s %s tells a secret: %s", method, path, got.data);
+    if (strstr(got.data, "hush")) FAIL(w, "%s %s shows a secret: %s", method, path, got.data);
     buf_fini(&request);
     buf_fini(&got);
     return status;
@@ -96,7 +96,7 @@ static int listen_quietly(struct live *w, const struct live_process *server)
     return fd;
 }
 
-/* Adds what has come by now; true if `text_heard` is among it. */
+/* Adds what has arrived; true if `text_heard` is among it. */
 static bool heard(int fd, struct buf *all, const char *text_heard)
 {
     char chunk[4096];
@@ -148,7 +148,8 @@ START_TEST(servers_that_repeat_a_key_make_it_known_to_nobody)
           J("count" : 0, "status" : 400, "body"
             : {"error" : {"message" : "no such key: hush-embedder"}}));
     update(&w, J("id" : "made-1"), J("$set" : {"description" : "another one altogether"}));
-    WAIT_UNTIL(&w, error_holds(&w, "made-1", "no such key: ***")); /* what it said is told, but for the key */
+    WAIT_UNTIL(&w,
+               error_holds(&w, "made-1", "no such key: ***")); /* what it said is shown, but for the key */
     walk(&w, &server);
     fault(&w, &w.qdrant,
           J("kind"

@@ -118,7 +118,8 @@ START_TEST(an_id_that_is_no_text_or_huge_or_there_twice_is_an_id)
 }
 END_TEST
 
-/* MongoDB itself sees the first of two fields with one name, so only that can be told from others' ids. */
+/* MongoDB itself sees the first of two fields with one name, so only that can be distinguished from others'
+ * ids. */
 START_TEST(of_an_id_that_is_there_twice_the_first_one_counts)
 {
     struct live w = {.folder = ""};

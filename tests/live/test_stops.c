@@ -1,5 +1,5 @@
 /*
- * test_stops.c - the daemon told to end while MongoDB is silent, told to read its configuration again, and
+ * test_stops.c - the daemon asked to end while MongoDB is silent, asked to read its configuration again, and
  * left by a primary.
  */
 #include <signal.h>

@@ -146,7 +146,7 @@ START_TEST(a_plugin_built_outside_of_the_tree_is_loaded_by_one_section)
 }
 END_TEST
 
-/* The API tells of a plugin that can't go on. */
+/* The API reports a plugin that can't go on. */
 static bool reported_of_stopped(struct live *w, const struct live_process *server)
 {
     json_t *problems = answer(w, server, 200, "GET", "/api/sync/worker/problems", NULL), *p;

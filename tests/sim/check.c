@@ -1,4 +1,4 @@
-/* check.c - the end state: Qdrant equals f(MongoDB), and the records tell the truth about it. */
+/* check.c - the end state: Qdrant equals f(MongoDB), and the records are true of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +87,7 @@ static void overall_is(struct world *w, int id, const struct sim_document *doc)
                  sync_status_name(doc->overall), sync_status_name(worst));
 }
 
-/* The record names the field that changed last, as long as every change is told of and every record taken.
+/* The record names the field that changed last, as long as every change is reported and every record taken.
  * (One beside the document may go with a tombstone that an earlier holder puts late, and is made again
  * without.)
  */
@@ -140,7 +140,7 @@ bool check_in_sync(struct world *w)
         for (size_t i = 0; i < w->qdrant[c].count && !left_out(w, c); i++) {
             const struct sim_point *p = &w->qdrant[c].points[i];
             if (!p->foreign && !wanted(w, c, p) && !qdrant_excused(w, &w->qdrant[c], p))
-                sim_fail(w, "Ghost: point %d of document %d in collection %zu", p->key, p->doc, c);
+                sim_fail(w, "Orphan: point %d of document %d in collection %zu", p->key, p->doc, c);
         }
     bool broken = w->broken_collection >= 0 || w->broken_embedder >= 0; /* then the last of a sweep waits */
     for (int id = 0; id < w->ids && w->beside && !broken; id++)

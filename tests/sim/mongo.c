@@ -176,7 +176,7 @@ static bool resync_record(struct world *w, int id, struct sim_document *doc)
     return true;
 }
 
-/* Of updates of nothing but records no event tells. A status that says less than is so is looked into; one
+/* No event reports updates of nothing but records. A status that says less than is so is looked into; one
  * that says more would be believed. */
 static void write_record_alone(struct world *w, int id, const struct sim_document *now)
 {
@@ -362,7 +362,7 @@ static void roll_back(struct world *w)
     if (m->down_until < until) m->down_until = until;
 }
 
-/* Drop, or rename of another collection over this one: no event tells which documents went, and which came.
+/* Drop, or rename of another collection over this one: no event says which documents went, and which came.
  */
 static void invalidate(struct world *w)
 {

@@ -119,7 +119,7 @@ static bool undone(struct world *w, const struct run *run, int id, size_t collec
     return bad;
 }
 
-/* Events that nobody was ever told of, as the oplog had forgotten them: only comparing everything finds them.
+/* Events that were never reported, as the oplog had forgotten them: only comparing everything finds them.
  */
 static void nothing_skipped(struct world *w, const struct run *run, const struct engine_state *state)
 {
@@ -147,7 +147,7 @@ static bool passed_over(struct world *w, const struct run *run, const struct eng
     const struct sim_document *doc = mongo_doc_at(w, id, mongo_committed(w));
     if (!run->setup.on[collection] || w->qdrant[collection].damaged) return false;
     if (!doc && held->orphans) return false;                         /* it is held, and said so */
-    if (state->scan_running && (!doc || id > scanned)) return false; /* the scan comes by, and the sweep */
+    if (state->scan_running && (!doc || id > scanned)) return false; /* the scan reaches it, and the sweep */
     return undone(w, run, id, collection, hot, f);
 }
 
@@ -356,7 +356,8 @@ void promise_write(struct world *w, struct trip *trip, int key, int doc, int64_t
     if (late(w, trip)) return;
     if (seen->version && seen->doc == doc && seen->version <= seen->received && version < seen->version)
         sim_fail(
-            w, "Order: document %d, collection %zu: %lld is written after %lld, of which the stream had told",
+            w,
+            "Order: document %d, collection %zu: %lld is written after %lld, which the stream had reported",
             doc, collection, (long long)version, (long long)seen->version);
     *seen = (struct seen){.doc = doc, .version = version, .received = run->received};
 }

@@ -299,7 +299,7 @@ static void write_point(struct world *w, struct sim_collection *c, struct trip *
     fits(w, trip, p);
     p->code = LKS_E_OK;
     if (guarded_off && point->elsewhere) promise_skipped(w, trip, number_of(w, c), p);
-    if (guarded_off || (p->keeps && !point)) return; /* which nobody is told */
+    if (guarded_off || (p->keeps && !point)) return; /* which no reply shows */
     /* What it would take from another document, which no event brings to mind, nothing could guard; nor a
      * point that is not there, or one whose collection was off when somebody took over, so that nobody
      * stamped it. That the adapter's clock stops it is all there is. */
@@ -663,7 +663,7 @@ void qdrant_submit(struct trip *trip)
 
 /* ---- what happens to it ---- */
 
-/* Or they put a vector beside ours, or spoil ours, under the hashes that tell of it. */
+/* Or they put a vector beside ours, or spoil ours, under the hashes that describe it. */
 static bool beside(struct world *w, struct sim_collection *c, struct sim_point *p)
 {
     if (p->foreign || sim_below(w, FAULT_QDRANT_OTHERS, 2)) return false;

@@ -98,7 +98,7 @@ static void do_read(struct world *w, struct trip *trip)
     }
 }
 
-/* What it tells may be old when it is heard. */
+/* What it reports may be old when it is heard. */
 static void do_scan(struct world *w, struct trip *trip)
 {
     struct req *req = trip->req;

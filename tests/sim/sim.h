@@ -116,7 +116,7 @@ struct entry_log {
     int id;
     enum change_op op;
     bool own;        /* a write of syncMetadata alone */
-    bool silent;     /* no event tells of it: drop or rename */
+    bool silent;     /* no event reports it: drop or rename */
     bool invalidate; /* the collection was dropped or renamed: no document */
     bool replaced;
     bool record_too; /* an update that also wrote to the record */
@@ -137,7 +137,7 @@ struct sim_mongo {
     struct entry_log *log;
     size_t count, capacity;
     size_t first;                /* older ones are forgotten by the stream */
-    size_t reported;             /* some stream has told of all before */
+    size_t reported;             /* some stream has reported all before */
     size_t last_of[SIM_MAX_IDS]; /* plus one; 0: never there */
     struct sim_state saved;
     uint64_t epoch, unproven;
@@ -260,7 +260,7 @@ struct run {
     cluster_time saw;        /* its adapter reads no older than this */
     struct trip *waiting;    /* its REQ_STREAM_NEXT, while there is nothing to say */
     int64_t received;        /* entries whose events it has */
-    bool ahead[SIM_MAX_IDS]; /* when it was read last, it said what no event had told yet */
+    bool ahead[SIM_MAX_IDS]; /* when it was read last, it said what no event had reported yet */
     struct seen seen[SIM_COLLECTIONS][SIM_KEYS];
     size_t recorded[SIM_MAX_IDS]; /* the entry, plus one, with the record that it wrote last */
     int64_t lease_until_ms;       /* as it knows itself */
@@ -434,7 +434,7 @@ void qdrant_same(struct world *w, struct sim_collection *c);
 void qdrant_fault(struct world *w);
 /* When all is in sync, somebody takes one of our points away, */
 void qdrant_lose_one(struct world *w);
-/* or changes its payload under the hashes that tell of it. False if there is none. */
+/* or changes its payload under the hashes that describe it. False if there is none. */
 bool qdrant_tamper(struct world *w);
 void qdrant_free(struct world *w);
 struct sim_point *qdrant_point(struct sim_collection *c, int key);

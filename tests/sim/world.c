@@ -259,7 +259,7 @@ static void draw_faults(struct world *w)
         w->rate[i] = draw_below(w, 2) ? rate : 0;
     }
     if (few) leave_few(w);
-    /* A point too many and one that is missing leave the count as it was, and then nothing tells of them. */
+    /* A point too many and one that is missing leave the count as it was, and then nothing shows them. */
     if (w->rate[FAULT_PAUSE]) w->rate[FAULT_QDRANT_OTHERS] = 0;
     if ((draw_below(w, 3) && !few) || w->rate[FAULT_PAUSE]) w->rate[FAULT_INSTALLATION] = 0;
     if (w->rate[FAULT_INSTALLATION]) w->rate[FAULT_QDRANT_OTHERS] = 0;
@@ -356,7 +356,7 @@ static bool was_synced(const struct world *w, const struct entry_log *en)
 {
     const struct sim_document *before = en->before ? &w->mongo.log[en->before - 1].doc : NULL;
     if (!before || !before->record.entries) return false;
-    /* of changes that were recorded together only the last may be told of again */
+    /* of changes that were recorded together only the last may be reported again */
     if (record_names_hash(before->record.modified_fields) !=
         record_names_hash(en->doc.record.modified_fields))
         return false;
@@ -431,7 +431,7 @@ static bool says_lag(const struct world *w, const struct run *run)
     return s.lag_since_wall_ms != NO_TIME;
 }
 
-/* Everything is in sync: what others do to our points now, nobody tells of. */
+/* Everything is in sync: what others do to our points now, nothing reports. */
 static void settled(struct world *w, struct course *c, const struct run *run)
 {
     struct engine_snapshot s;
@@ -460,7 +460,7 @@ static bool repaired(struct world *w, struct course *c)
     engine_snapshot(run->engine, &s);
     if (s.compares == c->compares) return false;
     if (s.compare_partial ||
-        deferred(&s) != c->deferred) { /* a collection was not ready, as the person is told */
+        deferred(&s) != c->deferred) { /* a collection was not ready, as the reply says */
         ask_to_compare(c, run);
         return false;
     }
@@ -497,7 +497,7 @@ static void allow_deletes(struct world *w)
 
 /*
  * The other installation was taken away, and the person who did that has everything compared: what it wrote
- * with an epoch below ours nothing tells of.
+ * nothing shows with an epoch below ours.
  */
 static bool repaired_after_another(struct world *w, struct course *c)
 {

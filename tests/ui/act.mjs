@@ -129,7 +129,7 @@ test('Force Worker Run runs a cycle, and says what it did', async () => {
   assert.notEqual((await w.status()).worker.lastRunAt, lastRunAt);
 });
 
-test('a refusal is told in the words of the daemon, and stays until it is dismissed', async () => {
+test('a refusal is shown in the words of the daemon, and stays until it is dismissed', async () => {
   await w.visit('search=figma');
   await w.app('delete', 'figma');
   // The row may be gone before it can be clicked, so the click is the page's own.

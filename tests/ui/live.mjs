@@ -70,7 +70,7 @@ test('the last hour is drawn', async () => {
   assert.match(await (await browser.find('#plot-throughput svg')).attribute('aria-label'), /^Throughput: \d+ documents settled/);
 });
 
-test('a daemon that is gone is told, what was seen stays, and it comes back by itself', async () => {
+test('a daemon that is gone is reported, what was seen stays, and it comes back by itself', async () => {
   await w.visit();
   const rows = await w.rows();
   await w.killDaemon();
@@ -97,7 +97,7 @@ test('a page that is opened before the daemon is there waits for it', async () =
   await w.live();
 });
 
-test('a daemon that wants a token is asked with one; a wrong one is told', async () => {
+test('a daemon that wants a token is asked with one; a wrong one is reported', async () => {
   await w.stopDaemon();
   w.api = { token, read_token: readToken, public_status: 'no' };
   await w.startDaemon();

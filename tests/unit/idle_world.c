@@ -175,7 +175,7 @@ void idle_put_off(struct idle_world *w, enum req_kind kind)
 
 void idle_end(struct idle_world *w, struct engine *e)
 {
-    engine_run(e); /* what it asks for now is under way when it is told to stop */
+    engine_run(e); /* what it asks for now is under way when it is asked to stop */
     engine_stop(e);
     for (int i = 0; i < PATIENCE && !engine_done(e); i++) idle_step(w, e);
     ck_assert_msg(engine_done(e), "stopped after %zu answers, it is in phase %d", w->answered,

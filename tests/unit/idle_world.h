@@ -1,6 +1,6 @@
 /*
- * idle_world.h - an engine in a world where everybody answers at once and has nothing to tell: no documents,
- * no points, a virtual clock. For tests of what an engine does by itself.
+ * idle_world.h - an engine in a world where everybody answers at once and has nothing to report: no
+ * documents, no points, a virtual clock. For tests of what an engine does by itself.
  */
 #ifndef LOCKSTEP_TESTS_IDLE_WORLD_H
 #define LOCKSTEP_TESTS_IDLE_WORLD_H
@@ -39,7 +39,7 @@ void idle_embedded(struct req *req);
 bool idle_step(struct idle_world *w, struct engine *e);
 /* Requests of this kind are slow: if the oldest is one, all others are answered before it. */
 void idle_put_off(struct idle_world *w, enum req_kind kind);
-/* Tells it to stop; it must end. Frees it. */
+/* Asks it to stop; it must end. Frees it. */
 void idle_end(struct idle_world *w, struct engine *e);
 
 #endif

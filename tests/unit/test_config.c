@@ -1,4 +1,4 @@
-/* test_config.c - the configuration: what it comes to, everything that is told to be wrong with it, and what
+/* test_config.c - the configuration: what it comes to, every problem that is reported, and what
  * is shown. */
 #include <check.h>
 #include <stdio.h>

@@ -157,7 +157,7 @@ START_TEST(one_spoiled_answer_spoils_nothing)
 {
     static const char *const ways[] = {"count", "dimension", "nan", "shuffle", "index"};
     int provider = _i / 5, way = _i % 5;
-    if (way == 3 && provider > 0) return; /* without an index nobody can tell */
+    if (way == 3 && provider > 0) return; /* without an index it cannot be known */
     char rule[100];
     begin(provider);
     (void)snprintf(rule, sizeof rule, "{\"distort\":\"%s\",\"count\":1}", ways[way]);

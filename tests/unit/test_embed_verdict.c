@@ -28,7 +28,7 @@ static const struct {
     {EMBED_OPENAI, HTTP_TIMEOUT, 0, "", "", SERVER, LKS_E_EMBEDDING_TIMEOUT, "what curl said"},
     {EMBED_OPENAI, HTTP_CANCELLED, 0, "", "", SERVER, LKS_E_CANCELLED, "what curl said"},
     {EMBED_OPENAI, HTTP_TOO_LARGE, 200, "", "", SERVER, LKS_E_EMBEDDING_UNAVAILABLE, "lower `batch_size`"},
-    /* key, address, model: a person must act, and is told what to do */
+    /* key, address, model: a person must act, and the message says how */
     {EMBED_OPENAI, HTTP_OK, 401, "application/json",
      "{\"error\":{\"message\":\"Incorrect API key provided: sk-se***et\",\"code\":\"invalid_api_key\"}}",
      TEXT, LKS_E_EMBEDDING_UNAVAILABLE, "refuses the key: check `api_key`"},

@@ -26,7 +26,7 @@ struct epochs_world {
     bool notify, reported;  /* that the document changed */
     uint64_t epoch, point_epoch;
     size_t counts, raises, scans, sweeps, looks;
-    bool proven, written_low; /* the lease was told so; a write left below the highest epoch */
+    bool proven, written_low; /* the lease says so; a write left below the highest epoch */
     char written[8], recorded[16];
     bool saved_scan, saved_clean;
 };

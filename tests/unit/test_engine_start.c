@@ -115,7 +115,7 @@ START_TEST(after_a_suspend_the_lease_is_asked_for_before_anything_is_written)
 }
 END_TEST
 
-/* A Qdrant collection that is missing, and a source without documents until one is told of. */
+/* A Qdrant collection that is missing, and a source without documents until one is reported. */
 struct beginner {
     struct idle_world idle; /* first */
     bool notifies, reported, there;

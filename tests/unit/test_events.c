@@ -1,4 +1,4 @@
-/* test_events.c - the ring of events is bounded, and tells whoever missed something that this is so. */
+/* test_events.c - the ring of events is bounded, and a reader that missed something is sent a notice. */
 #include <check.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ START_TEST(each_hears_of_its_source)
     publish(e, "tools", 3);
     ck_assert_ptr_nonnull(strstr(next(e, "people", &people), "{\"n\":2}"));
     ck_assert_str_eq(next(e, "people", &people), "");
-    ck_assert_uint_eq(people, events_newest(e)); /* what others are told is no reason to wake up again */
+    ck_assert_uint_eq(people, events_newest(e)); /* what others are sent is no reason to wake up again */
     for (int i = 1; i <= 3; i++) ck_assert(*next(e, NULL, &all));
     events_free(e);
 }
@@ -114,7 +114,7 @@ START_TEST(large_events_push_out_more_of_the_old_ones)
 }
 END_TEST
 
-/* What memory was out for could not be told, so it is missed, not left out without a word. */
+/* What memory was out for could not be published, so it is missed, not left out without a word. */
 START_TEST(an_event_that_cannot_be_made_is_one_that_was_missed)
 {
     struct events *e = events_new();

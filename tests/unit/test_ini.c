@@ -1,4 +1,4 @@
-/* test_ini.c - INI files: what is read, at which line, and what is told to be wrong. */
+/* test_ini.c - INI files: what is read, at which line, and which problems are reported. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

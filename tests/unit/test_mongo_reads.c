@@ -548,7 +548,7 @@ START_TEST(a_document_is_found_by_what_a_person_writes)
 }
 END_TEST
 
-/* Ids that read the same are told apart by Extended JSON, which finds each of them. */
+/* Ids that read the same are distinguished by Extended JSON, which finds each of them. */
 START_TEST(of_two_ids_that_read_the_same_neither_is_meant)
 {
     static const char *const pairs[][3] = {

@@ -158,7 +158,7 @@ START_TEST(taking_again_raises_the_epoch_and_trusts_nothing)
 }
 END_TEST
 
-/* The epoch of the first holder whose writes were not proven, as the next one is told. */
+/* The epoch of the first holder whose writes were not proven, as the next one reads it. */
 static uint64_t take_and_ask_floor(struct mongo *m, uint64_t *epoch)
 {
     struct req *req = lease(m, LEASE_TAKE, 60000, 0, false);

@@ -80,7 +80,7 @@ static void close_all(void)
     queue_fini(&inbox);
 }
 
-/* The server is told by the test's loop index. */
+/* The server is chosen by the test's loop index. */
 static void begin(int which)
 {
     url = urls[which];
@@ -122,7 +122,7 @@ static struct req *ensure_req(size_t collection)
     return req;
 }
 
-/* Ensures a collection, and tells whether the server knows guards. */
+/* Ensures a collection, and says whether the server knows guards. */
 static bool ensured(size_t collection)
 {
     struct req *req = ask(ensure_req(collection));
@@ -193,7 +193,7 @@ static struct req *lookup_req(const char *const *ids, size_t id_count, const cha
     return req;
 }
 
-/* One point's `_lockstep` as a lookup by id tells it; empty if it isn't there. */
+/* One point's `_lockstep` as a lookup by id shows it; empty if it isn't there. */
 static struct stamp seen(size_t i)
 {
     const char *id = made[i].id;
@@ -592,7 +592,7 @@ START_TEST(a_payload_changes_with_the_vector_that_is_there)
 }
 END_TEST
 
-/* Points that are asked for with their vectors, and without, and by document: each is told once. */
+/* Points that are asked for with their vectors, and without, and by document: each is reported once. */
 START_TEST(vectors_come_for_the_first_ids_only)
 {
     const char *ids[20], *docs[20];

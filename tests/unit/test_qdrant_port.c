@@ -20,7 +20,7 @@ static struct qdrant *qdrant;
 static struct tiny_server *server;
 static struct queue inbox;
 
-/* What the server was told to do, and what it saw. */
+/* What the server was set to do, and what it saw. */
 static struct {
     const char *poison; /* an upsert body with it is refused */
     int upsert_limit;   /* strict mode: points in one upsert; 0: any */

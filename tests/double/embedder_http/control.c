@@ -5,8 +5,8 @@
  * `model` a pattern of the model's name, `text` must occur in the body: a rule with text, status 400 and
  * count 0 is a poisonous input). `distort` keeps the status but spoils the vectors: "count" (one is missing),
  * "dimension" (one is short of a number), "nan" (one has a NaN, in TEI's and Ollama's form null), "shuffle"
- * (the last comes first; OpenAI's form tells by `index`), "index" (two claim the same one), "zeros", "large"
- * (one of nothing but zeros, or with 70000 in it). GET, DELETE
+ * (the last comes first; OpenAI's form says so by `index`), "index" (two claim the same one), "zeros",
+ * "large" (one of nothing but zeros, or with 70000 in it). GET, DELETE
  * /__double/faults[/N]; GET /__double/counters: {"requests": {KIND: n}, "failures": {KIND: n}, "texts":
  * {"embedded": n}, "collections": {MODEL: the same}}; GET /__double/texts: the texts embedded, oldest first,
  * the newest 10,000; POST /__double/reset forgets faults, counters and texts.

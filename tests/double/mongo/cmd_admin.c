@@ -148,7 +148,7 @@ static void drop_connections(struct req *r)
         if (r->s->conns[i] != r->conn) r->s->conns[i]->dead = true;
 }
 
-/* Who waits for events is told that the server's state has changed, and opens the stream again. */
+/* Those who wait for events learn that the server's state has changed, and opens the stream again. */
 static void interrupt_streams(struct server *s)
 {
     for (size_t i = 0; i < s->cursor_count; i++) {

@@ -10,7 +10,7 @@
 
 /* ---- before a command runs ---- */
 
-/* Clients tell each other's times: the server's clock follows, if the time can be true. */
+/* Clients pass each other's times on: the server's clock follows, if the time can be true. */
 static void take_cluster_time(struct req *r)
 {
     struct val ts = doc_path(r->body, "$clusterTime.clusterTime");

@@ -1,5 +1,5 @@
 /*
- * merr - an error as the server tells it: code, message, and fields that some codes carry (keyPattern).
+ * merr - an error as the server reports it: code, message, and fields that some codes carry (keyPattern).
  *
  * Functions of the stand-in return 0 or the server's code (not enum lks_code: these codes go onto the wire)
  * and fill a struct merr that the caller owns.

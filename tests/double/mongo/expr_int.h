@@ -20,7 +20,7 @@ struct expr {
     enum expr_kind kind;
     const char *name; /* E_CALL: "$add" */
     expr_fn *fn;
-    int code; /* E_CALL: tells operators apart that share a function */
+    int code; /* E_CALL: distinguishes operators that share a function */
     struct val lit;
     int var;            /* E_PATH: slot, or one of enum expr_var */
     struct path *path;  /* E_PATH: what to look up in it, NULL: the variable itself */

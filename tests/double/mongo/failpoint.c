@@ -69,7 +69,7 @@ static bool hits(struct req *r, struct failpoint *f)
     return true;
 }
 
-/* A privilege that is missing is told as the server tells it of a user, so that clients can name it. */
+/* A missing privilege is reported as the server reports it of a user, so that clients can name it. */
 static void fail_with(struct req *r, int code)
 {
     if (code == MERR_UNAUTHORIZED)

@@ -57,7 +57,7 @@ struct oplog {
     uint64_t commit_ts;
     int64_t term, commit_term;
     int64_t last_write_ms; /* wall clock of the last entry */
-    uint64_t clock;        /* the latest time a client has told of */
+    uint64_t clock;        /* the latest time a client has sent */
 };
 
 void oplog_init(struct oplog *o, size_t max_bytes);
@@ -65,7 +65,7 @@ void oplog_fini(struct oplog *o);
 /* One past the newest entry. */
 uint64_t oplog_end(const struct oplog *o);
 struct oplog_entry *oplog_at(const struct oplog *o, uint64_t seq);
-/* The cluster time: that of the newest entry, or a later one that a client has told of. */
+/* The cluster time: that of the newest entry, or a later one that a client has sent. */
 uint64_t oplog_clock(const struct oplog *o);
 void oplog_advance(struct oplog *o, uint64_t ts);
 /* The time that the next entry will have. */

@@ -8,7 +8,7 @@ struct query_spec {
     struct val filter; /* none or a document */
     struct val sort, hint, min, max;
     int64_t skip, limit;               /* limit 0: none */
-    struct val projection, batch_size; /* only told in complaints */
+    struct val projection, batch_size; /* only for error messages */
 };
 
 struct query;

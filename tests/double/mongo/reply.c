@@ -1,4 +1,4 @@
-/* reply.c - what every reply carries besides its command's own fields, and replies that tell of an error. */
+/* reply.c - what every reply carries besides its command's own fields, and replies that report an error. */
 #include "server.h"
 
 static void election_id(const struct server *s, uint8_t id[12])

@@ -10,7 +10,7 @@ struct req;
 /* A session as the server prints it: its UUID and the digest of no user. */
 void session_text(const uint8_t id[16], char out[SESSION_TEXT_BYTES]);
 
-/* What a statement of a retryable write did, to be told again to who retries it. */
+/* What a statement of a retryable write did, to be reported again to a client that retries it. */
 struct retry_record {
     int32_t stmt;
     uint64_t ts;

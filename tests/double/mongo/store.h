@@ -88,7 +88,8 @@ struct rec *coll_by_id(const struct coll *c, struct val id);
 int coll_insert(struct coll *c, struct rec *r, struct merr *err);
 int coll_replace(struct coll *c, struct rec *old, struct rec *now, struct merr *err);
 void coll_delete(struct coll *c, struct rec *r);
-/* Takes the oldest records out of a capped collection until it is within its limits; no oplog tells it. */
+/* Takes the oldest records out of a capped collection until it is within its limits; no oplog entry shows it.
+ */
 void coll_cap(struct coll *c);
 /* A copy that shares the records and may be changed apart. */
 struct coll *coll_clone(const struct coll *c);

@@ -139,7 +139,7 @@ static struct val value_of_key(const struct values *vs, bool descending, const s
     return val_null();
 }
 
-/* A value of a key as the server tells it: of strings under a collation, the bytes by which they compare. */
+/* A value of a key as the server shows it: of strings under a collation, the bytes by which they compare. */
 static void put_key_value(const struct index *ix, const char *name, struct val v, struct bw *text,
                           struct bw *value)
 {

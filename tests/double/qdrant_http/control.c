@@ -15,7 +15,7 @@
  * "points": {"upserted": n, "payload_overwritten": n, "deleted": n, ...}, "collections": {NAME: the same
  * three}}. POST /__double/reset clears faults and counters; {"data": true} also drops all collections. POST
  * /__double/restart undoes the writes that did not wait, or that a result_status called less than completed,
- * as a crash may: in each collection those after the last one that waited. GET /__double/nodes tells each
+ * as a crash may: in each collection those after the last one that waited. GET /__double/nodes shows each
  * node's port and whether it is up; POST /__double/nodes/N/stop and start end it and bring it back (not node
  * 0).
  */

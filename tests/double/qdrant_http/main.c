@@ -3,7 +3,7 @@
  * plugins.
  *
  * It answers the REST interface of Qdrant 1.18 as recordings of a real server did, keeps everything in
- * memory, searches exactly, and can be told to fail (control.c). It is not Qdrant: no gRPC, no snapshots, no
+ * memory, searches exactly, and can be set to fail (control.c). It is not Qdrant: no gRPC, no snapshots, no
  * cluster, no approximate index, and nothing is tuned for real data. Loopback only.
  */
 #include <getopt.h>

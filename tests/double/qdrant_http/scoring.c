@@ -146,7 +146,7 @@ bool scoring_descends(const struct target *t)
            t->space->distance == DISTANCE_DOT;
 }
 
-/* Is a better than b? Equal scores are told apart by id, so that answers are stable. NaN is worst. */
+/* Is a better than b? Equal scores are ordered by id, so that answers are stable. NaN is worst. */
 static bool better(const struct scored *a, const struct scored *b, bool descends)
 {
     if (isnan(a->score) != isnan(b->score)) return !isnan(a->score);

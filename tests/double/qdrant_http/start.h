@@ -1,5 +1,5 @@
 /*
- * start.h - what the stand-ins that speak HTTP share at their start: a port that is told, signals that end.
+ * start.h - what the stand-ins that speak HTTP share at their start: a port that is given, signals that end.
  */
 #ifndef DOUBLE_QDRANT_HTTP_START_H
 #define DOUBLE_QDRANT_HTTP_START_H

@@ -16,7 +16,7 @@ struct slots {
 
 void slots_add(struct slots *s, uint32_t slot);
 
-/* Tells the text conditions of the filter whether their field has a text index. Once per request. */
+/* Notes in the text conditions of the filter whether their field has a text index. Once per request. */
 void select_bind(const struct collection *c, struct filter *f);
 /* Every point that passes (all, if the filter is NULL), in no order. */
 void select_all(const struct collection *c, const struct filter *f, struct slots *out);
