@@ -31,6 +31,13 @@ void engine_config_defaults(struct engine_config *config)
         .hold_from = 100};
 }
 
+/* An engine, with what its layers keep for themselves. */
+struct whole {
+    struct engine engine; /* first: what others know */
+    struct feeds feeds;
+    struct session session;
+};
+
 static void init_batch_queues(struct engine *e)
 {
     const struct engine_config *config = e->config;
@@ -56,8 +63,11 @@ static void init_batch_queues(struct engine *e)
 
 struct engine *engine_new(const struct engine_config *config, const struct ports *ports)
 {
-    struct engine *e = calloc(1, sizeof *e);
-    if (!e) return NULL;
+    struct whole *whole = calloc(1, sizeof *whole);
+    if (!whole) return NULL;
+    struct engine *e = &whole->engine;
+    e->feeds = &whole->feeds;
+    e->session = &whole->session;
     e->config = config;
     e->ports = *ports;
     e->collection_count = config->collection_count;
@@ -77,16 +87,17 @@ struct engine *engine_new(const struct engine_config *config, const struct ports
         circuit_init(&e->embedders[i].circuit, now);
     }
     init_batch_queues(e);
-    watermark_init(&e->stream.watermark, stream_position_free);
-    watermark_init(&e->scan.watermark, docid_position_free);
-    watermark_init(&e->sweep.watermark, docid_position_free);
-    e->scan.total = -1;
-    e->stream.lag_ms = -1;
-    e->stream.heard_ms = NO_TIME;
-    e->epochs.raised_ms = e->epochs.raised_wall_ms = e->epochs.another_wall_ms = NO_TIME;
-    e->stream.broke_wall_ms = e->lag.unnamed_wall_ms = NO_TIME;
-    e->retry_wall_ms = e->tombstones.next_wall_ms = e->worker.retry_wall_ms = e->stats.last_cycle_wall_ms =
+    watermark_init(&e->feeds->stream.watermark, stream_position_free);
+    watermark_init(&e->feeds->scan.watermark, docid_position_free);
+    watermark_init(&e->feeds->sweep.watermark, docid_position_free);
+    e->feeds->scan.total = -1;
+    e->feeds->stream.lag_ms = -1;
+    e->feeds->stream.heard_ms = NO_TIME;
+    e->session->epochs.raised_ms = e->session->epochs.raised_wall_ms = e->session->epochs.another_wall_ms =
         NO_TIME;
+    e->feeds->stream.broke_wall_ms = e->lag.unnamed_wall_ms = NO_TIME;
+    e->retry_wall_ms = e->feeds->tombstones.next_wall_ms = e->feeds->worker.retry_wall_ms =
+        e->stats.last_cycle_wall_ms = NO_TIME;
     e->rejects_wanted = true;
     e->phase = PHASE_LEASE;
     return e;
@@ -101,13 +112,13 @@ void engine_free(struct engine *e)
     lag_fini(e);
     refused_fini(e);
     sweep_fini(e);
-    if (e->stream.watermark.free_position) watermark_fini(&e->stream.watermark);
-    if (e->scan.watermark.free_position) watermark_fini(&e->scan.watermark);
-    if (e->sweep.watermark.free_position) watermark_fini(&e->sweep.watermark);
-    if (e->stream.received.token) bson_destroy(e->stream.received.token);
-    docid_free(e->scan.from);
-    docid_free(e->worker.from);
-    docid_free(e->tombstones.from);
+    if (e->feeds->stream.watermark.free_position) watermark_fini(&e->feeds->stream.watermark);
+    if (e->feeds->scan.watermark.free_position) watermark_fini(&e->feeds->scan.watermark);
+    if (e->feeds->sweep.watermark.free_position) watermark_fini(&e->feeds->sweep.watermark);
+    if (e->feeds->stream.received.token) bson_destroy(e->feeds->stream.received.token);
+    docid_free(e->feeds->scan.from);
+    docid_free(e->feeds->worker.from);
+    docid_free(e->feeds->tombstones.from);
     free(e->collections);
     free(e->embedders);
     free(e);
@@ -117,14 +128,14 @@ void engine_free(struct engine *e)
 static void state_facts(struct engine *e)
 {
     struct facts *facts = &e->facts;
-    facts->epoch = e->lease.epoch;
-    facts->lease_until_ms = e->lease.until_ms;
-    facts->clean_start = e->lease.clean_start;
-    facts->stream_notifies = e->stream.ever_opened && (e->stream.received.token || e->stream.received.at);
-    facts->compares = e->scan.verify_points && (e->scan.wanted || e->scan.running);
-    facts->swept = e->sweep.running ? e->sweep.left : 0;
-    facts->verify_until = e->stream.verify_until;
-    facts->another_epoch = epochs_another(e) ? e->epochs.found : 0;
+    facts->epoch = e->session->lease.epoch;
+    facts->lease_until_ms = e->session->lease.until_ms;
+    facts->stream_notifies =
+        e->feeds->stream.ever_opened && (e->feeds->stream.received.token || e->feeds->stream.received.at);
+    facts->compares = e->feeds->scan.verify_points && (e->feeds->scan.wanted || e->feeds->scan.running);
+    facts->swept = e->feeds->sweep.running ? e->feeds->sweep.left : 0;
+    facts->verify_until = e->feeds->stream.verify_until;
+    facts->another_epoch = epochs_another(e) ? e->session->epochs.found : 0;
     facts->tombstone_keep_ms = e->config->index_timeout_ms + e->config->lease_ms;
 }
 
@@ -161,38 +172,41 @@ static int64_t next_time(struct engine *e)
     do {                                                                                                     \
         if ((ms) > now && (ms) < next) next = (ms);                                                          \
     } while (0)
-    AT_MOST(e->lease.next_ms);
-    AT_MOST(e->lease.settle_ms);
+    AT_MOST(e->session->lease.next_ms);
+    AT_MOST(e->session->lease.settle_ms);
     AT_MOST(e->facts.mongo_until_ms);
     AT_MOST(deferred_next_ms(e));
-    if (e->phase == PHASE_PROBE) AT_MOST(e->first_look_until_ms);
+    if (e->phase == PHASE_PROBE) AT_MOST(e->session->first_look_until_ms);
     if (e->phase == PHASE_RUN || e->phase == PHASE_PROBE) {
-        AT_MOST(e->stream.open_at_ms);
-        AT_MOST(e->tombstones.next_ms);
-        if (e->tombstones.next_wall_ms != NO_TIME) {
-            int64_t wait = e->tombstones.next_wall_ms - wall_ms(e);
+        AT_MOST(e->feeds->stream.open_at_ms);
+        AT_MOST(e->feeds->tombstones.next_ms);
+        if (e->feeds->tombstones.next_wall_ms != NO_TIME) {
+            int64_t wait = e->feeds->tombstones.next_wall_ms - wall_ms(e);
             if (wait > 0) AT_MOST(now + wait);
         }
-        AT_MOST(e->sweep.next_ms);
-        if (sweep_holds(e)) AT_MOST(e->sweep.recount_ms);
-        if (e->config->worker_enabled) AT_MOST(e->worker.next_ms);
-        AT_MOST(e->count_check.wanted ? e->count_check.next_ms : e->count_check.idle_ms);
-        AT_MOST(e->count_check.busy_ms);
-        AT_MOST(e->epochs.next_ms);
-        if (e->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->scan.next_ms);
-        if (e->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
-            int64_t wait = e->worker.retry_wall_ms - wall_ms(e);
+        AT_MOST(e->feeds->sweep.next_ms);
+        if (sweep_holds(e)) AT_MOST(e->feeds->sweep.recount_ms);
+        if (e->config->worker_enabled) AT_MOST(e->feeds->worker.next_ms);
+        AT_MOST(e->feeds->count_check.wanted ? e->feeds->count_check.next_ms : e->feeds->count_check.idle_ms);
+        AT_MOST(e->feeds->count_check.busy_ms);
+        AT_MOST(e->session->epochs.next_ms);
+        if (e->feeds->stream.unsupported || e->config->watch == WATCH_POLL) AT_MOST(e->feeds->scan.next_ms);
+        if (e->feeds->worker.retry_wall_ms != NO_TIME && e->config->worker_enabled && !e->config->once) {
+            int64_t wait = e->feeds->worker.retry_wall_ms - wall_ms(e);
             AT_MOST(now + (wait > 0 ? wait : 1));
         }
         for (size_t i = 0; i < e->config->embedder_count; i++) AT_MOST(e->embedders[i].circuit.probe_at_ms);
         for (size_t i = 0; i < e->collection_count; i++) {
             AT_MOST(e->collections[i].circuit.probe_at_ms);
-            if (e->collections[i].replicated && !e->replicas.requested) AT_MOST(e->replicas.next_ms);
+            if (e->collections[i].replicated && !e->feeds->replicas.requested)
+                AT_MOST(e->feeds->replicas.next_ms);
             if (e->collections[i].deferred) AT_MOST(now + 1000);
         }
-        if (e->stream.watermark.moved || e->scan.watermark.moved || e->sweep.watermark.moved || e->save.dirty)
+        if (e->feeds->stream.watermark.moved || e->feeds->scan.watermark.moved ||
+            e->feeds->sweep.watermark.moved || e->save_dirty)
             AT_MOST(now + 300);
-        if (e->replicas.owed && e->replicas.again_ms > now) AT_MOST(e->replicas.again_ms);
+        if (e->feeds->replicas.owed && e->feeds->replicas.again_ms > now)
+            AT_MOST(e->feeds->replicas.again_ms);
         if (e->docs_in_work >= e->config->max_docs) AT_MOST(now + 100);
     }
 #undef AT_MOST
@@ -235,11 +249,11 @@ int64_t engine_run(struct engine *e)
     state_facts(e);
     documents_step(e);
     if (e->phase == PHASE_DRAIN) session_drain(e);
-    if (!e->lease_lost) send_ready(e);
+    if (!e->session->lease_lost) send_ready(e);
     if (e->phase == PHASE_DRAIN) session_drain(e);
     checkpoint_run(e);
     session_run(e);
-    if (!e->lease_lost) store_io_send(e);
+    if (!e->session->lease_lost) store_io_send(e);
     return next_time(e);
 }
 
@@ -250,7 +264,7 @@ void engine_stop(struct engine *e)
 
 void engine_hurry(struct engine *e)
 {
-    e->hurry = true;
+    e->session->hurry = true;
 }
 
 bool engine_done(const struct engine *e)
@@ -260,12 +274,12 @@ bool engine_done(const struct engine *e)
 
 bool engine_lease_lost(const struct engine *e)
 {
-    return e->lease_lost;
+    return e->session->lease_lost;
 }
 
 bool engine_refused(const struct engine *e)
 {
-    return e->start_refused;
+    return e->session->start_refused;
 }
 
 size_t engine_in_flight(const struct engine *e)
@@ -282,7 +296,7 @@ bool engine_resync(struct engine *e, const struct docid *id, uint64_t collection
 
 void engine_cycle(struct engine *e)
 {
-    e->worker.wanted = true;
+    e->feeds->worker.wanted = true;
 }
 
 void engine_scan(struct engine *e, bool verify_points)
@@ -305,30 +319,30 @@ size_t engine_docs_in_work(const struct engine *e)
 static void snapshot_stream(const struct engine *e, struct engine_snapshot *out)
 {
     out->watch = e->config->watch;
-    out->stream_open = e->stream.open;
-    out->stream_unsupported = e->stream.unsupported;
-    out->stream_proven = e->stream.proven;
-    snprintf(out->stream_error, sizeof out->stream_error, "%s", e->stream.error);
-    out->stream_broke_wall_ms = e->stream.open ? NO_TIME : e->stream.broke_wall_ms;
+    out->stream_open = e->feeds->stream.open;
+    out->stream_unsupported = e->feeds->stream.unsupported;
+    out->stream_proven = e->feeds->stream.proven;
+    snprintf(out->stream_error, sizeof out->stream_error, "%s", e->feeds->stream.error);
+    out->stream_broke_wall_ms = e->feeds->stream.open ? NO_TIME : e->feeds->stream.broke_wall_ms;
     out->stream_lag_ms = stream_lag_ms(e);
-    out->events = e->stream.events;
-    bool waits = e->pause.failures > 0;
-    snprintf(out->mongo_error, sizeof out->mongo_error, "%s", waits ? e->pause.error : "");
-    out->mongo_broke_wall_ms = waits ? e->pause.since_wall_ms : NO_TIME;
+    out->events = e->feeds->stream.events;
+    bool waits = e->session->pause.failures > 0;
+    snprintf(out->mongo_error, sizeof out->mongo_error, "%s", waits ? e->session->pause.error : "");
+    out->mongo_broke_wall_ms = waits ? e->session->pause.since_wall_ms : NO_TIME;
 }
 
 static void snapshot_work(const struct engine *e, struct engine_snapshot *out)
 {
-    out->scanning = e->scan.running || e->scan.wanted;
-    out->scan_verifies = e->scan.verify_points;
-    out->scanned = e->scan.seen;
-    out->scan_total = e->scan.total;
+    out->scanning = e->feeds->scan.running || e->feeds->scan.wanted;
+    out->scan_verifies = e->feeds->scan.verify_points;
+    out->scanned = e->feeds->scan.seen;
+    out->scan_total = e->feeds->scan.total;
     out->scan_rate = scan_rate(e);
-    out->sweeping = e->sweep.running;
-    out->compare_asked = e->compare.state != COMPARE_NONE;
-    out->comparing = e->compare.state == COMPARE_RUNS;
-    out->compares = e->compare.done;
-    out->compare_partial = e->compare.partial;
+    out->sweeping = e->feeds->sweep.running;
+    out->compare_asked = e->feeds->compare.state != COMPARE_NONE;
+    out->comparing = e->feeds->compare.state == COMPARE_RUNS;
+    out->compares = e->feeds->compare.done;
+    out->compare_partial = e->feeds->compare.partial;
     out->docs_in_work = e->docs_in_work;
     out->bytes_in_work = e->bytes_in_work;
     out->max_docs = e->config->max_docs;
@@ -336,7 +350,7 @@ static void snapshot_work(const struct engine *e, struct engine_snapshot *out)
     out->reads_queued = e->reads.queued;
     out->records_queued = e->records.queued;
     out->lag_since_wall_ms = lag_since(e);
-    out->cycle_running = e->worker.running;
+    out->cycle_running = e->feeds->worker.running;
 }
 
 /* State and reason of a circuit, and since when it is open by the wall clock. */
@@ -392,15 +406,15 @@ void engine_snapshot(const struct engine *e, struct engine_snapshot *out)
 {
     *out = e->stats;
     out->phase = e->phase;
-    out->lease_held = e->lease.held;
-    out->lease_lost = e->lease_lost;
-    snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->lease.lease_holder);
-    out->epoch = e->lease.epoch;
-    out->another_epoch = epochs_another(e) ? e->epochs.found : 0;
-    out->another_wall_ms = e->epochs.another_wall_ms;
-    out->raised_from = e->epochs.raised_from;
-    out->raised_over = e->epochs.raised_over;
-    out->raised_wall_ms = e->epochs.raised_wall_ms;
+    out->lease_held = e->session->lease.held;
+    out->lease_lost = e->session->lease_lost;
+    snprintf(out->lease_holder, sizeof out->lease_holder, "%s", e->session->lease.lease_holder);
+    out->epoch = e->session->lease.epoch;
+    out->another_epoch = epochs_another(e) ? e->session->epochs.found : 0;
+    out->another_wall_ms = e->session->epochs.another_wall_ms;
+    out->raised_from = e->session->epochs.raised_from;
+    out->raised_over = e->session->epochs.raised_over;
+    out->raised_wall_ms = e->session->epochs.raised_wall_ms;
     snapshot_stream(e, out);
     snapshot_work(e, out);
     out->refused_records = e->refused_count;

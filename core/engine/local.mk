@@ -1,7 +1,7 @@
 # engine: decides; no I/O, no threads, no clock of its own
 noinst_LTLIBRARIES += libengine.la
 libengine_la_SOURCES = \
-	%D%/engine.c %D%/engine.h %D%/internal.h \
+	%D%/engine.c %D%/engine.h \
 	%D%/rules/batch_queue.c %D%/rules/batch_queue.h \
 	%D%/rules/circuit.c %D%/rules/circuit.h \
 	%D%/rules/classify.c %D%/rules/classify.h \
@@ -11,6 +11,7 @@ libengine_la_SOURCES = \
 	%D%/rules/watermark.c %D%/rules/watermark.h \
 	%D%/documents/deferred.c \
 	%D%/documents/dirty_reason.c \
+	%D%/documents/documents.h \
 	%D%/documents/document.c \
 	%D%/documents/document_table.c \
 	%D%/documents/duplicate_ids.c \
@@ -21,6 +22,7 @@ libengine_la_SOURCES = \
 	%D%/documents/refused.c \
 	%D%/documents/target.c \
 	%D%/documents/target_outcome.c \
+	%D%/feeds/feeds.h \
 	%D%/feeds/change_stream.c \
 	%D%/feeds/count_check.c \
 	%D%/feeds/health_probes.c \
@@ -33,6 +35,7 @@ libengine_la_SOURCES = \
 	%D%/feeds/sweep_records.c \
 	%D%/feeds/tombstones.c \
 	%D%/session/epochs.c \
+	%D%/session/session.h \
 	%D%/session/checkpoint.c \
 	%D%/session/lease_keep.c \
 	%D%/session/phases.c \

@@ -5,7 +5,7 @@
  */
 #include <limits.h>
 
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 #include "engine/rules/retry.h"
 
 #define TRIES_AT_ONCE 3

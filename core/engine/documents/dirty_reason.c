@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 #define MAX_KEYS 256 /* of lastModifiedFields */
 

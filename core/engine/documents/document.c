@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 void document_begin(struct engine *e, struct document *doc, struct source_document *src)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 #define FIRST_BUCKETS 1024
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 #define MOST_DUPLICATES 20000
 

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 #define MOST 4096
 

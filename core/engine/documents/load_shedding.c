@@ -2,7 +2,7 @@
  * load_shedding.c - when one collection is slow and others have nothing to do: takes what waits for the slow
  * one off documents, so that there is room for more.
  */
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 static bool batch_queue_idle(const struct batch_queue *batch_queue)
 {

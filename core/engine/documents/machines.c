@@ -20,7 +20,7 @@
  */
 #include "base/invariant.h"
 #include "base/machine.h"
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 #define TO STATE_BIT
 

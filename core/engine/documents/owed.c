@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 static size_t place_of(const struct owed_points *list, size_t collection, const char *id)
 {

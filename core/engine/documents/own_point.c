@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 #include "engine/rules/usable.h"
 
 /*

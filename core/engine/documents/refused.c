@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 #define MOST_REFUSED 10000 /* the others are not counted */
 

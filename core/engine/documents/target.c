@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 #define MAX_ROUNDS 5 /* of going back a stage before it counts as a failure */
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/documents/documents.h"
 
 void target_release_point_lock(struct engine *e, struct target *target)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/feeds/feeds.h"
 
 #define SILENCE_MS 2500 /* longer than that it does not take if all is well */
 #define MAX_EVENTS 1000
@@ -32,25 +32,26 @@ static struct stream_position *position_new(const bson_t *token, cluster_time at
 
 static void received(struct engine *e, const bson_t *token, cluster_time at)
 {
-    if (e->stream.received.token) bson_destroy(e->stream.received.token);
-    e->stream.received = (struct stream_position){.token = token ? bson_copy(token) : NULL, .at = at};
+    if (e->feeds->stream.received.token) bson_destroy(e->feeds->stream.received.token);
+    e->feeds->stream.received = (struct stream_position){.token = token ? bson_copy(token) : NULL, .at = at};
 }
 
 /* ---- out ---- */
 
 static bool streams(const struct engine *e)
 {
-    return (e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM) && !e->stream.unsupported;
+    return (e->config->watch == WATCH_AUTO || e->config->watch == WATCH_STREAM) &&
+           !e->feeds->stream.unsupported;
 }
 
 void stream_run(struct engine *e)
 {
-    if (e->phase != PHASE_RUN || e->stream.requested || !streams(e)) return;
-    if (!e->stream.open) {
-        if (now_ms(e) >= e->stream.open_at_ms) ask(e, ASK_STREAM_OPEN);
+    if (e->phase != PHASE_RUN || e->feeds->stream.requested || !streams(e)) return;
+    if (!e->feeds->stream.open) {
+        if (now_ms(e) >= e->feeds->stream.open_at_ms) ask(e, ASK_STREAM_OPEN);
     } else if (e->docs_in_work < e->config->max_docs) {
         size_t space = e->config->max_docs - e->docs_in_work;
-        e->stream.max_events = space < MAX_EVENTS ? space : MAX_EVENTS;
+        e->feeds->stream.max_events = space < MAX_EVENTS ? space : MAX_EVENTS;
         ask(e, ASK_STREAM_NEXT);
     }
 }
@@ -59,20 +60,22 @@ void stream_run(struct engine *e)
 
 static void note_error(struct engine *e, const struct lks_err *err)
 {
-    snprintf(e->stream.error, sizeof e->stream.error, "%.250s", err->text);
+    snprintf(e->feeds->stream.error, sizeof e->feeds->stream.error, "%.250s", err->text);
 }
 
 static void broke(struct engine *e, const struct lks_err *err)
 {
     int64_t wait = REOPEN_MIN_MS;
-    for (int i = 0; i < e->stream.failures && wait < REOPEN_MAX_MS; i++) wait *= 2;
-    if (e->stream.open || e->stream.broke_wall_ms == NO_TIME) e->stream.broke_wall_ms = wall_ms(e);
-    e->stream.open = false;
+    for (int i = 0; i < e->feeds->stream.failures && wait < REOPEN_MAX_MS; i++) wait *= 2;
+    if (e->feeds->stream.open || e->feeds->stream.broke_wall_ms == NO_TIME)
+        e->feeds->stream.broke_wall_ms = wall_ms(e);
+    e->feeds->stream.open = false;
     note_error(e, err);
     if (err->code == LKS_E_CANCELLED) return;
-    LOG_WITH(e->stream.failures++ ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "change stream broke; opening it again",
-             LOG_STR("source", e->config->source), LOG_STR("error", err->text));
-    e->stream.open_at_ms = now_ms(e) + (wait > REOPEN_MAX_MS ? REOPEN_MAX_MS : wait);
+    LOG_WITH(e->feeds->stream.failures++ ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+             "change stream broke; opening it again", LOG_STR("source", e->config->source),
+             LOG_STR("error", err->text));
+    e->feeds->stream.open_at_ms = now_ms(e) + (wait > REOPEN_MAX_MS ? REOPEN_MAX_MS : wait);
 }
 
 /* The history since the saved token is gone: follow from now on, and compare everything. */
@@ -81,8 +84,8 @@ static void lost(struct engine *e, const struct lks_err *err)
     log_warn("changes since the resume token are lost; everything is compared",
              LOG_STR("source", e->config->source), LOG_STR("error", err->text));
     received(e, NULL, 0);
-    e->stream.open = false;
-    e->stream.open_at_ms = now_ms(e);
+    e->feeds->stream.open = false;
+    e->feeds->stream.open_at_ms = now_ms(e);
     scan_start(e, true);
 }
 
@@ -91,10 +94,10 @@ static void ended(struct engine *e, const struct lks_err *err)
 {
     log_warn("the collection was dropped or renamed; following what comes after, and comparing everything",
              LOG_STR("source", e->config->source), LOG_STR("error", err->text));
-    e->stream.open = false;
-    e->stream.open_at_ms = now_ms(e) + REOPEN_MIN_MS;
+    e->feeds->stream.open = false;
+    e->feeds->stream.open_at_ms = now_ms(e) + REOPEN_MIN_MS;
     scan_start(e, true);
-    e->sweep.drop_reported = true;
+    e->feeds->sweep.drop_reported = true;
 }
 
 static void cannot_stream(struct engine *e, const struct lks_err *err)
@@ -102,11 +105,11 @@ static void cannot_stream(struct engine *e, const struct lks_err *err)
     note_error(e, err);
     if (e->config->watch == WATCH_STREAM) {
         broke(e, err);
-        e->stream.open_at_ms = now_ms(e) + REOPEN_MAX_MS;
+        e->feeds->stream.open_at_ms = now_ms(e) + REOPEN_MAX_MS;
         return;
     }
-    e->stream.unsupported = true;
-    e->scan.wanted = true;
+    e->feeds->stream.unsupported = true;
+    e->feeds->scan.wanted = true;
     log_warn("the server has no change streams; comparing everything at intervals instead",
              LOG_STR("source", e->config->source), LOG_INT("poll_interval_ms", e->config->poll_interval_ms),
              LOG_STR("error", err->text));
@@ -122,7 +125,7 @@ void stream_failed(struct engine *e, const struct lks_err *err)
         ended(e, err);
         break;
     case LKS_E_UNSUPPORTED:
-        if (!e->stream.open) {
+        if (!e->feeds->stream.open) {
             cannot_stream(e, err);
             break;
         }
@@ -135,19 +138,20 @@ void stream_failed(struct engine *e, const struct lks_err *err)
 
 void stream_opened(struct engine *e, cluster_time opened_at, cluster_time now, bool proven)
 {
-    if (e->stream.failures || !e->stream.ever_opened)
+    if (e->feeds->stream.failures || !e->feeds->stream.ever_opened)
         log_info("following the change stream", LOG_STR("source", e->config->source),
-                 LOG_STR("from", e->stream.received.token ? "the saved token" : "now"));
+                 LOG_STR("from", e->feeds->stream.received.token ? "the saved token" : "now"));
     /* Events from before this lease was taken are replays: metadata proves nothing for them. */
-    if (!e->stream.ever_opened && !e->lease.clean_start) e->stream.verify_until = now;
+    if (!e->feeds->stream.ever_opened && !e->facts.clean_start) e->feeds->stream.verify_until = now;
     /* Without a token it begins here, also when it breaks before it brings one; and the scan beside it has to
        be as new, or what changed just before would be seen by neither. */
-    if (!e->stream.received.token && !e->stream.received.at) e->stream.received.at = opened_at;
-    e->stream.open = e->stream.ever_opened = true;
-    if (e->stream.heard_ms == NO_TIME) e->stream.heard_ms = now_ms(e);
-    e->stream.proven = proven;
-    e->stream.failures = 0;
-    e->stream.error[0] = '\0';
+    if (!e->feeds->stream.received.token && !e->feeds->stream.received.at)
+        e->feeds->stream.received.at = opened_at;
+    e->feeds->stream.open = e->feeds->stream.ever_opened = true;
+    if (e->feeds->stream.heard_ms == NO_TIME) e->feeds->stream.heard_ms = now_ms(e);
+    e->feeds->stream.proven = proven;
+    e->feeds->stream.failures = 0;
+    e->feeds->stream.error[0] = '\0';
 }
 
 static bool touches(struct engine *e, const struct change *change)
@@ -163,7 +167,7 @@ static bool held_before(const struct engine *e, const struct document *doc)
 {
     if (!doc || !doc->is_dirty) return false;
     for (const struct hold *h = doc->dirty.holds; h; h = h->next)
-        if (h->entry->of == &e->stream.watermark) return true;
+        if (h->entry->of == &e->feeds->stream.watermark) return true;
     return false;
 }
 
@@ -171,12 +175,12 @@ static bool take_change(struct engine *e, const struct change *change)
 {
     struct stream_position *position = position_new(change->token, change->at);
     if (!position) return false;
-    e->stream.events++;
+    e->feeds->stream.events++;
     int64_t happened = change->wall_ms ? change->wall_ms : (int64_t)(change->at >> 32) * 1000;
-    e->stream.lag_ms = wall_ms(e) > happened ? wall_ms(e) - happened : 0;
+    e->feeds->stream.lag_ms = wall_ms(e) > happened ? wall_ms(e) - happened : 0;
     bool resynced = touches(e, change);
     if (!resynced && !change->keys[0]) {
-        watermark_advance(&e->stream.watermark, position);
+        watermark_advance(&e->feeds->stream.watermark, position);
         return true;
     }
     /* A document that is there again after its delete may have another id by now, and a record that a scan
@@ -187,17 +191,17 @@ static bool take_change(struct engine *e, const struct change *change)
     struct dirty_reason reason = {.after = change->at,
                                   .happened_ms = resynced ? happened : 0,
                                   .verify_points =
-                                      begun_anew || (resynced && change->at <= e->stream.verify_until),
+                                      begun_anew || (resynced && change->at <= e->feeds->stream.verify_until),
                                   .names_only = !resynced};
     if (change->keys)
         for (char **key = change->keys; *key; key++) dirty_reason_add_key(&reason, *key);
     if (held_before(e, document_table_find(e, change->id))) {
-        watermark_advance(&e->stream.watermark, position);
+        watermark_advance(&e->feeds->stream.watermark, position);
         if (document_make_dirty(e, change->id, &reason)) return true;
         dirty_reason_fini(&reason);
         return false;
     }
-    return document_make_dirty_holding(e, change->id, &reason, &e->stream.watermark, position);
+    return document_make_dirty_holding(e, change->id, &reason, &e->feeds->stream.watermark, position);
 }
 
 bool stream_change(struct engine *e, const struct change *change)
@@ -209,26 +213,27 @@ bool stream_change(struct engine *e, const struct change *change)
 
 void stream_answered(struct engine *e, bool quiet, bool proven)
 {
-    e->stream.heard_ms = now_ms(e);
-    e->stream.proven = proven;
-    e->stream.quiet = quiet;
-    if (quiet || e->stream.received.at > e->stream.verify_until) e->stream.replayed = true;
+    e->feeds->stream.heard_ms = now_ms(e);
+    e->feeds->stream.proven = proven;
+    e->feeds->stream.quiet = quiet;
+    if (quiet || e->feeds->stream.received.at > e->feeds->stream.verify_until)
+        e->feeds->stream.replayed = true;
 }
 
 void stream_token(struct engine *e, const bson_t *token, cluster_time at)
 {
     struct stream_position *position = position_new(token, at);
     received(e, token, at);
-    if (position) watermark_advance(&e->stream.watermark, position);
+    if (position) watermark_advance(&e->feeds->stream.watermark, position);
 }
 
 /* After an answer without events nothing is missing that was there by then; after another one, what follows
  * may be as old as its last event was. */
 int64_t stream_lag_ms(const struct engine *e)
 {
-    int64_t lag = e->stream.lag_ms;
-    if (e->stream.heard_ms == NO_TIME || e->phase != PHASE_RUN || !streams(e)) return lag;
-    int64_t silence = now_ms(e) - e->stream.heard_ms;
-    int64_t unheard = silence + (e->stream.quiet || lag < 0 ? 0 : lag);
+    int64_t lag = e->feeds->stream.lag_ms;
+    if (e->feeds->stream.heard_ms == NO_TIME || e->phase != PHASE_RUN || !streams(e)) return lag;
+    int64_t silence = now_ms(e) - e->feeds->stream.heard_ms;
+    int64_t unheard = silence + (e->feeds->stream.quiet || lag < 0 ? 0 : lag);
     return silence > SILENCE_MS && unheard > lag ? unheard : lag;
 }

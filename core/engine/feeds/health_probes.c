@@ -7,7 +7,7 @@
  * document is in work.
  */
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/feeds/feeds.h"
 #include "engine/rules/retry.h"
 
 bool probe_embedder_due(struct engine *e, size_t embedder)
@@ -94,7 +94,7 @@ void probe_embedder_back(struct engine *e, size_t embedder, const struct lks_err
     }
     em->dimensions = dimensions;
     circuit_success(&em->circuit, now_ms(e));
-    e->worker.wanted = true;
+    e->feeds->worker.wanted = true;
     log_info("embedder is ready", LOG_STR("embedder", em->name), LOG_INT("dimensions", em->dimensions));
 }
 
@@ -120,7 +120,7 @@ void probe_collection_back(struct engine *e, size_t collection, bool created, bo
 {
     struct collection_state *c = &e->collections[collection];
     circuit_success(&c->circuit, now_ms(e));
-    e->worker.wanted = true;
+    e->feeds->worker.wanted = true;
     log_info(created ? "Qdrant collection was made" : "Qdrant collection is ready",
              LOG_STR("collection", c->config->name), LOG_INT("guarded", c->guarded));
     c->epochs_counted = false; /* it may have been restored meanwhile */
@@ -133,5 +133,5 @@ void probe_collection_back(struct engine *e, size_t collection, bool created, bo
     if (e->phase == PHASE_RUN)
         scan_start(e, true);
     else
-        e->scan.wanted = e->scan.verify_points = true;
+        e->feeds->scan.wanted = e->feeds->scan.verify_points = true;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/feeds/feeds.h"
 
 #define DEFERRED_REVISIT_MS 1000
 /* Looking for contradictions takes 2 % of the time at most. */
@@ -16,7 +16,8 @@
 static void note_retry(struct engine *e, int64_t wall)
 {
     if (wall == NO_TIME) return;
-    if (e->worker.retry_wall_ms == NO_TIME || wall < e->worker.retry_wall_ms) e->worker.retry_wall_ms = wall;
+    if (e->feeds->worker.retry_wall_ms == NO_TIME || wall < e->feeds->worker.retry_wall_ms)
+        e->feeds->worker.retry_wall_ms = wall;
 }
 
 /* What documents have come to since the last step. */
@@ -24,9 +25,9 @@ static void take_results(struct engine *e)
 {
     note_retry(e, e->retry_wall_ms);
     e->retry_wall_ms = NO_TIME;
-    e->worker.open -= e->cycle_done < e->worker.open ? e->cycle_done : e->worker.open;
-    e->worker.processed += e->cycle_done;
-    e->worker.failed += e->cycle_failed;
+    e->feeds->worker.open -= e->cycle_done < e->feeds->worker.open ? e->cycle_done : e->feeds->worker.open;
+    e->feeds->worker.processed += e->cycle_done;
+    e->feeds->worker.failed += e->cycle_failed;
     e->cycle_done = e->cycle_failed = 0;
 }
 
@@ -38,7 +39,7 @@ static bool batch_queues_idle(const struct collection_state *c)
 /* Something was put aside in a collection that has time for it now. */
 static bool deferred_can_go_on(struct engine *e)
 {
-    if (now_ms(e) < e->worker.started_ms + DEFERRED_REVISIT_MS) return false;
+    if (now_ms(e) < e->feeds->worker.started_ms + DEFERRED_REVISIT_MS) return false;
     for (size_t i = 0; i < e->collection_count; i++) {
         const struct collection_state *c = &e->collections[i];
         if (c->deferred && !c->fatal && circuit_closed(&c->circuit) && batch_queues_idle(c) &&
@@ -50,10 +51,11 @@ static bool deferred_can_go_on(struct engine *e)
 
 static bool due(struct engine *e)
 {
-    if (e->worker.wanted) return true;
+    if (e->feeds->worker.wanted) return true;
     if (!e->config->worker_enabled || e->config->once) return false;
-    if (now_ms(e) >= e->worker.next_ms) return true;
-    if (e->worker.retry_wall_ms != NO_TIME && wall_ms(e) >= e->worker.retry_wall_ms) return true;
+    if (now_ms(e) >= e->feeds->worker.next_ms) return true;
+    if (e->feeds->worker.retry_wall_ms != NO_TIME && wall_ms(e) >= e->feeds->worker.retry_wall_ms)
+        return true;
     return deferred_can_go_on(e);
 }
 
@@ -64,62 +66,64 @@ static void begin(struct engine *e)
         struct collection_state *c = &e->collections[i];
         bool up = circuit_closed(&c->circuit) && circuit_closed(&e->embedders[c->config->embedder].circuit) &&
                   !c->fatal;
-        e->worker.collections[i] = up;
+        e->feeds->worker.collections[i] = up;
         if (up) c->deferred = false;
         any |= up;
     }
-    e->worker.wanted = false;
-    e->worker.started_ms = now_ms(e);
-    e->worker.next_ms = e->worker.started_ms + e->config->interval_ms;
-    e->worker.retry_wall_ms = NO_TIME;
-    e->worker.processed = e->worker.failed = e->worker.skipped = 0;
-    docid_free(e->worker.from);
-    e->worker.from = NULL;
-    e->worker.round_done = !any;
-    e->worker.rejected_too = e->rejects_wanted;
+    e->feeds->worker.wanted = false;
+    e->feeds->worker.started_ms = now_ms(e);
+    e->feeds->worker.next_ms = e->feeds->worker.started_ms + e->config->interval_ms;
+    e->feeds->worker.retry_wall_ms = NO_TIME;
+    e->feeds->worker.processed = e->feeds->worker.failed = e->feeds->worker.skipped = 0;
+    docid_free(e->feeds->worker.from);
+    e->feeds->worker.from = NULL;
+    e->feeds->worker.round_done = !any;
+    e->feeds->worker.rejected_too = e->rejects_wanted;
     if (any) e->rejects_wanted = false;
-    e->worker.compares = false;
+    e->feeds->worker.compares = false;
     /* a scan comes by all records itself */
-    e->worker.compare_due = now_ms(e) >= e->worker.compare_ms && !e->scan.wanted && !e->scan.running;
-    e->worker.running = true;
+    e->feeds->worker.compare_due =
+        now_ms(e) >= e->feeds->worker.compare_ms && !e->feeds->scan.wanted && !e->feeds->scan.running;
+    e->feeds->worker.running = true;
 }
 
 /* What is due was asked for: the second half is about records that contradict themselves. */
 static void begin_comparing(struct engine *e)
 {
-    docid_free(e->worker.from);
-    e->worker.from = NULL;
-    e->worker.compare_due = false;
-    e->worker.compares = true;
-    e->worker.compare_cost_ms = 0;
-    e->worker.round_done = false;
+    docid_free(e->feeds->worker.from);
+    e->feeds->worker.from = NULL;
+    e->feeds->worker.compare_due = false;
+    e->feeds->worker.compares = true;
+    e->feeds->worker.compare_cost_ms = 0;
+    e->feeds->worker.round_done = false;
 }
 
 static void end(struct engine *e)
 {
-    e->worker.running = false;
+    e->feeds->worker.running = false;
     e->stats.cycles++;
     e->stats.last_cycle_wall_ms = wall_ms(e);
-    e->stats.cycle_processed = e->worker.processed;
-    e->stats.cycle_failed = e->worker.failed;
-    e->stats.cycle_successful = e->worker.processed - e->worker.failed;
-    e->stats.cycle_skipped = e->worker.skipped;
-    e->stats.cycle_duration_ms = now_ms(e) - e->worker.started_ms;
-    if (e->worker.processed)
+    e->stats.cycle_processed = e->feeds->worker.processed;
+    e->stats.cycle_failed = e->feeds->worker.failed;
+    e->stats.cycle_successful = e->feeds->worker.processed - e->feeds->worker.failed;
+    e->stats.cycle_skipped = e->feeds->worker.skipped;
+    e->stats.cycle_duration_ms = now_ms(e) - e->feeds->worker.started_ms;
+    if (e->feeds->worker.processed)
         log_info("worker cycle done", LOG_STR("source", e->config->source),
-                 LOG_INT("processed", e->worker.processed), LOG_INT("failed", e->worker.failed));
+                 LOG_INT("processed", e->feeds->worker.processed),
+                 LOG_INT("failed", e->feeds->worker.failed));
 }
 
 void worker_run(struct engine *e)
 {
     if (e->phase != PHASE_RUN) return;
     take_results(e);
-    if (!e->worker.running && due(e)) begin(e);
-    if (!e->worker.running || e->worker.requested) return;
-    if (e->worker.round_done && e->worker.compare_due) begin_comparing(e);
-    if (!e->worker.round_done) {
+    if (!e->feeds->worker.running && due(e)) begin(e);
+    if (!e->feeds->worker.running || e->feeds->worker.requested) return;
+    if (e->feeds->worker.round_done && e->feeds->worker.compare_due) begin_comparing(e);
+    if (!e->feeds->worker.round_done) {
         if (e->docs_in_work < e->config->max_docs / 2 && !mongo_paused(e)) ask(e, ASK_DUE);
-    } else if (e->worker.open == 0) {
+    } else if (e->feeds->worker.open == 0) {
         end(e);
     }
 }
@@ -127,13 +131,13 @@ void worker_run(struct engine *e)
 bool worker_compared(struct engine *e, const struct lks_err *err)
 {
     int64_t now = now_ms(e);
-    e->worker.compare_cost_ms += now - e->worker.asked_ms;
-    int64_t pause = COMPARE_PAUSE * e->worker.compare_cost_ms;
-    e->worker.compare_ms = now + (pause > e->config->interval_ms ? pause : e->config->interval_ms);
+    e->feeds->worker.compare_cost_ms += now - e->feeds->worker.asked_ms;
+    int64_t pause = COMPARE_PAUSE * e->feeds->worker.compare_cost_ms;
+    e->feeds->worker.compare_ms = now + (pause > e->config->interval_ms ? pause : e->config->interval_ms);
     if (err->code == LKS_E_OK) return true;
     log_debug("records that contradict themselves could not be looked for",
               LOG_STR("source", e->config->source), LOG_STR("error", err->text));
-    e->worker.round_done = true;
+    e->feeds->worker.round_done = true;
     return false;
 }
 
@@ -151,16 +155,17 @@ void worker_take(struct engine *e, struct docid **ids, size_t count, bool ends, 
     for (size_t i = 0; i < count; i++) {
         struct dirty_reason reason = {.cycle = true};
         if (is_seen_to(document_table_find(e, ids[i]))) {
-            e->worker.skipped++;
+            e->feeds->worker.skipped++;
             continue;
         }
-        if (document_make_dirty(e, ids[i], &reason)) e->worker.open++;
+        if (document_make_dirty(e, ids[i], &reason)) e->feeds->worker.open++;
     }
     if (count > 0) {
-        docid_free(e->worker.from);
-        e->worker.from = ids[count - 1];
+        docid_free(e->feeds->worker.from);
+        e->feeds->worker.from = ids[count - 1];
         ids[count - 1] = NULL;
     }
-    e->worker.round_done = ends || count == 0;
-    if (e->worker.round_done && !e->worker.compares && next_ms != NO_TIME) note_retry(e, next_ms);
+    e->feeds->worker.round_done = ends || count == 0;
+    if (e->feeds->worker.round_done && !e->feeds->worker.compares && next_ms != NO_TIME)
+        note_retry(e, next_ms);
 }

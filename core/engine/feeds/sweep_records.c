@@ -6,11 +6,11 @@
  * and its record goes as that of any deleted document does. It runs only where no delete is held, as what it
  * marks loses its points too.
  */
-#include "engine/internal.h"
+#include "engine/feeds/feeds.h"
 
 bool sweep_records_wanted(const struct engine *e)
 {
-    return !e->sweep.partial && !scan_request(e).only;
+    return !e->feeds->sweep.partial && !scan_request(e).only;
 }
 
 void sweep_records_run(struct engine *e)
@@ -22,14 +22,14 @@ bool sweep_records_take(struct engine *e, struct docid **ids, size_t count, stru
 {
     for (size_t i = 0; i < count; i++) {
         struct dirty_reason reason = {.verify_points = true};
-        e->sweep.suspects++;
-        if (document_make_dirty_holding(e, ids[i], &reason, &e->sweep.watermark, NULL)) continue;
+        e->feeds->sweep.suspects++;
+        if (document_make_dirty_holding(e, ids[i], &reason, &e->feeds->sweep.watermark, NULL)) continue;
         dirty_reason_fini(&reason);
         scan_start(e, true); /* memory is out: from the beginning, then */
         return false;
     }
-    docid_free(e->sweep.record);
-    e->sweep.record = *next;
+    docid_free(e->feeds->sweep.record);
+    e->feeds->sweep.record = *next;
     *next = NULL;
-    return !e->sweep.record;
+    return !e->feeds->sweep.record;
 }

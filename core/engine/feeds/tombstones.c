@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/feeds/feeds.h"
 
 #define PAGE_TOMBSTONES 512
 #define ROUND_MS 500   /* from one round to the next, so that each has some */
@@ -17,33 +17,33 @@
 
 void tombstones_note(struct engine *e, int64_t due_ms)
 {
-    if (e->tombstones.next_wall_ms == NO_TIME || due_ms < e->tombstones.next_wall_ms)
-        e->tombstones.next_wall_ms = due_ms;
+    if (e->feeds->tombstones.next_wall_ms == NO_TIME || due_ms < e->feeds->tombstones.next_wall_ms)
+        e->feeds->tombstones.next_wall_ms = due_ms;
 }
 
 void tombstones_sent(struct engine *e, int64_t since_ms)
 {
-    if (since_ms < e->tombstones.put_first_ms) e->tombstones.put_first_ms = since_ms;
-    if (since_ms > e->tombstones.put_last_ms) e->tombstones.put_last_ms = since_ms;
+    if (since_ms < e->feeds->tombstones.put_first_ms) e->feeds->tombstones.put_first_ms = since_ms;
+    if (since_ms > e->feeds->tombstones.put_last_ms) e->feeds->tombstones.put_last_ms = since_ms;
 }
 
 static void begin_round(struct engine *e, bool all)
 {
-    e->tombstones.put_first_ms = INT64_MAX;
-    e->tombstones.put_last_ms = INT64_MIN;
-    docid_free(e->tombstones.from);
-    e->tombstones.from = NULL;
-    e->tombstones.all = all;
-    e->tombstones.refused = false;
+    e->feeds->tombstones.put_first_ms = INT64_MAX;
+    e->feeds->tombstones.put_last_ms = INT64_MIN;
+    docid_free(e->feeds->tombstones.from);
+    e->feeds->tombstones.from = NULL;
+    e->feeds->tombstones.all = all;
+    e->feeds->tombstones.refused = false;
 }
 
 void tombstones_begin(struct engine *e)
 {
-    begin_round(e, !e->lease.clean_start);
-    e->tombstones.refused = e->lease.clean_start;
-    e->tombstones.first = true;
-    e->tombstones.next_wall_ms = wall_ms(e);
-    e->tombstones.next_ms = now_ms(e);
+    begin_round(e, !e->facts.clean_start);
+    e->feeds->tombstones.refused = e->facts.clean_start;
+    e->feeds->tombstones.first = true;
+    e->feeds->tombstones.next_wall_ms = wall_ms(e);
+    e->feeds->tombstones.next_ms = now_ms(e);
 }
 
 /* While none takes a look or a delete, a check would only fail. */
@@ -56,15 +56,15 @@ static bool any_collection_answers(const struct engine *e)
 
 void tombstones_run(struct engine *e)
 {
-    if (e->phase != PHASE_RUN || e->tombstones.requested || mongo_paused(e)) return;
-    bool any = e->tombstones.from ||
-               (e->tombstones.next_wall_ms != NO_TIME && e->tombstones.next_wall_ms <= wall_ms(e));
-    if (!any || now_ms(e) < e->tombstones.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
+    if (e->phase != PHASE_RUN || e->feeds->tombstones.requested || mongo_paused(e)) return;
+    bool any = e->feeds->tombstones.from || (e->feeds->tombstones.next_wall_ms != NO_TIME &&
+                                             e->feeds->tombstones.next_wall_ms <= wall_ms(e));
+    if (!any || now_ms(e) < e->feeds->tombstones.next_ms || e->docs_in_work > e->config->max_docs / 2) return;
     if (!e->config->once && !any_collection_answers(e)) return;
     /* What is listed has to be so still when the list is here: none is put or dropped meanwhile. */
     if (e->tombstone_puts.in_flight + e->tombstone_drops.in_flight + e->takeovers.in_flight > 0) return;
     size_t space = e->config->max_docs - e->docs_in_work;
-    e->tombstones.max = space < PAGE_TOMBSTONES ? space : PAGE_TOMBSTONES;
+    e->feeds->tombstones.max = space < PAGE_TOMBSTONES ? space : PAGE_TOMBSTONES;
     ask(e, ASK_TOMBSTONES);
 }
 
@@ -80,9 +80,9 @@ static bool is_at_work(struct engine *e, const struct tombstone *tombstone)
 /* The round of all tombstones has been there: we have put it again since, which would go on for ever. */
 static bool is_of_this_round(const struct engine *e, const struct tombstone *tombstone)
 {
-    return (e->tombstones.all || e->tombstones.refused) &&
-           tombstone->since_ms >= e->tombstones.put_first_ms &&
-           tombstone->since_ms <= e->tombstones.put_last_ms;
+    return (e->feeds->tombstones.all || e->feeds->tombstones.refused) &&
+           tombstone->since_ms >= e->feeds->tombstones.put_first_ms &&
+           tombstone->since_ms <= e->feeds->tombstones.put_last_ms;
 }
 
 /* False when memory is out. */
@@ -113,16 +113,17 @@ void tombstones_listed(struct engine *e, struct tombstone *list, size_t count, b
     if (more) { /* goes on behind the last that was taken, which may be none */
         struct tombstone *last = taken ? &list[taken - 1] : NULL;
         if (!last) return;
-        docid_free(e->tombstones.from);
-        e->tombstones.from = last->id;
-        e->tombstones.from_due_ms = last->due_ms;
+        docid_free(e->feeds->tombstones.from);
+        e->feeds->tombstones.from = last->id;
+        e->feeds->tombstones.from_due_ms = last->due_ms;
         last->id = NULL;
         return;
     }
     bool far = next_ms != NO_TIME && next_ms > tombstone_latest_due(e); /* a clock has jumped */
-    e->tombstones.next_wall_ms = e->tombstones.all || e->tombstones.refused || far ? wall_ms(e) : next_ms;
+    e->feeds->tombstones.next_wall_ms =
+        e->feeds->tombstones.all || e->feeds->tombstones.refused || far ? wall_ms(e) : next_ms;
     tombstones_note(e, wall_ms(e) + IDLE_MS);
-    e->tombstones.next_ms = now_ms(e) + ROUND_MS;
-    e->tombstones.first = false;
+    e->feeds->tombstones.next_ms = now_ms(e) + ROUND_MS;
+    e->feeds->tombstones.first = false;
     begin_round(e, far);
 }

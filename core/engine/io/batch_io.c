@@ -72,7 +72,7 @@ bool mongo_replied(struct engine *e, const struct req *req, const char *what)
 
 bool asked(struct engine *e, enum ask what)
 {
-    bool is = e->asks >> what & 1;
-    e->asks &= ~(1U << what);
+    bool is = e->feeds->asks >> what & 1;
+    e->feeds->asks &= ~(1U << what);
     return is;
 }

@@ -17,7 +17,7 @@
  */
 static void submit_to_index(struct engine *e, struct req *req)
 {
-    int64_t timeout = now_ms(e) + e->config->index_timeout_ms, lease = e->lease.until_ms;
+    int64_t timeout = now_ms(e) + e->config->index_timeout_ms, lease = e->session->lease.until_ms;
     bool writes = req->kind == REQ_UPSERT || req->kind == REQ_DELETE;
     bool shorter = lease < timeout;
     if (writes)
@@ -162,7 +162,7 @@ static void send_writes(struct engine *e, size_t collection)
                                                     .key = target->made.key,
                                                     .content_hash = target->made.content_hash,
                                                     .payload_hash = target->made.payload_hash,
-                                                    .epoch = e->lease.epoch,
+                                                    .epoch = e->session->lease.epoch,
                                                     .keeps = target->keeps};
     }
     submit_to_index(e, req);
@@ -230,14 +230,14 @@ static void deletes_back(struct engine *e, struct batch *batch, struct req *req)
 static void send_ensure(struct engine *e, size_t collection, bool replicas)
 {
     struct collection_state *c = &e->collections[collection];
-    struct req *req = req_new(REQ_ENSURE, replicas ? &e->replicas : NULL);
+    struct req *req = req_new(REQ_ENSURE, replicas ? &e->feeds->replicas : NULL);
     if (!req) return;
     req->ensure.collection = collection;
     req->ensure.look_only = !replicas && e->no_documents;
     req->ensure.dimensions = e->embedders[c->config->embedder].dimensions;
     if (replicas) {
-        e->replicas.requested = true;
-        e->replicas.next++;
+        e->feeds->replicas.requested = true;
+        e->feeds->replicas.next++;
     } else {
         circuit_probing(&c->circuit);
     }
@@ -249,7 +249,7 @@ static void ensure_back(struct engine *e, struct req *req)
     size_t i = req->ensure.collection;
     struct collection_state *c = &e->collections[i];
     bool replicas = req->context != NULL, good = req->err.code == LKS_E_OK;
-    if (replicas) e->replicas.requested = false;
+    if (replicas) e->feeds->replicas.requested = false;
     if (good) replicas_seen(e, i, req->ensure.replicas, req->ensure.active, req->ensure.empty);
     if (replicas && !good) {
         collection_failed(e, c, &req->err);
@@ -270,10 +270,10 @@ static void send_scroll(struct engine *e)
 {
     struct req *req = req_new(REQ_SCROLL, NULL);
     if (!req) return;
-    req->scroll.collection = e->sweep.collection;
-    memcpy(req->scroll.from, e->sweep.from, sizeof e->sweep.from);
+    req->scroll.collection = e->feeds->sweep.collection;
+    memcpy(req->scroll.from, e->feeds->sweep.from, sizeof e->feeds->sweep.from);
     req->scroll.max_points = PAGE_POINTS;
-    e->sweep.requested = true;
+    e->feeds->sweep.requested = true;
     submit_to_index(e, req);
 }
 
@@ -291,9 +291,9 @@ static void scroll_back(struct engine *e, struct req *req)
 static void send_count(struct engine *e)
 {
     struct req *req = req_new(REQ_COUNT, NULL);
-    e->count_check.requested = req != NULL;
+    e->feeds->count_check.requested = req != NULL;
     if (!req) return;
-    req->count.collection = e->count_check.collection;
+    req->count.collection = e->feeds->count_check.collection;
     submit_to_index(e, req);
 }
 
@@ -308,17 +308,17 @@ static void send_epochs(struct engine *e)
 {
     struct req *req = req_new(REQ_EPOCHS, NULL);
     if (!req) return;
-    req->epochs.collection = e->epochs.collection++;
-    req->epochs.floor = e->epochs.floor;
-    req->epochs.own = e->lease.epoch;
-    e->epochs.requested = true;
+    req->epochs.collection = e->session->epochs.collection++;
+    req->epochs.floor = e->session->epochs.floor;
+    req->epochs.own = e->session->lease.epoch;
+    e->session->epochs.requested = true;
     submit_to_index(e, req);
 }
 
 static void epochs_back(struct engine *e, struct req *req)
 {
     size_t i = req->epochs.collection;
-    e->epochs.requested = false;
+    e->session->epochs.requested = false;
     if (req->err.code != LKS_E_OK) {
         collection_failed(e, &e->collections[i], &req->err);
         epochs_not_counted(e, i, &req->err);
@@ -332,7 +332,7 @@ static void epochs_back(struct engine *e, struct req *req)
 void index_io_send(struct engine *e)
 {
     bool covered = lease_covers_request(e), writes = covered && !epochs_hold(e);
-    if (asked(e, ASK_REPLICAS) && covered) send_ensure(e, e->replicas.next, true);
+    if (asked(e, ASK_REPLICAS) && covered) send_ensure(e, e->feeds->replicas.next, true);
     if (asked(e, ASK_SWEEP_POINTS)) send_scroll(e);
     if (asked(e, ASK_COUNT_POINTS)) send_count(e);
     if (asked(e, ASK_EPOCHS)) send_epochs(e);

@@ -5,7 +5,7 @@
 #ifndef LOCKSTEP_ENGINE_IO_IO_H
 #define LOCKSTEP_ENGINE_IO_IO_H
 
-#include "engine/internal.h"
+#include "engine/session/session.h"
 
 /* What a request carries, so that its results are assigned; the request's `context`. */
 struct batch {

@@ -24,7 +24,7 @@ static void send_reads(struct engine *e)
     req->read.count = batch->count;
     /* No older than what the stream has shown, whatever the reason to read: the event that told of the newest
        contents may be done with already, and nobody would come back for them. */
-    req->read.after = e->stream.received.at;
+    req->read.after = e->feeds->stream.received.at;
     for (size_t i = 0; i < batch->count; i++) {
         struct document *doc = batch->items[i];
         document_reading(e, doc);
@@ -145,15 +145,15 @@ static void send_stream_open(struct engine *e)
 {
     struct req *req = req_new(REQ_STREAM_OPEN, NULL);
     if (!req) return;
-    req->stream_open.token = e->stream.received.token;
-    req->stream_open.at = e->stream.received.at;
-    e->stream.requested = true;
+    req->stream_open.token = e->feeds->stream.received.token;
+    req->stream_open.at = e->feeds->stream.received.at;
+    e->feeds->stream.requested = true;
     submit(e, &e->ports.source, req);
 }
 
 static void stream_open_back(struct engine *e, struct req *req)
 {
-    e->stream.requested = false;
+    e->feeds->stream.requested = false;
     if (req->err.code == LKS_E_OK)
         stream_opened(e, req->stream_open.opened_at, req->stream_open.now, req->stream_open.proven);
     else
@@ -164,15 +164,15 @@ static void send_stream_next(struct engine *e)
 {
     struct req *req = req_new(REQ_STREAM_NEXT, NULL);
     if (!req) return;
-    req->stream_next.max_events = e->stream.max_events;
+    req->stream_next.max_events = e->feeds->stream.max_events;
     req->stream_next.wait_ms = e->config->once ? ONCE_WAIT_MS : WAIT_MS;
-    e->stream.requested = true;
+    e->feeds->stream.requested = true;
     submit(e, &e->ports.source, req);
 }
 
 static void stream_next_back(struct engine *e, struct req *req)
 {
-    e->stream.requested = false;
+    e->feeds->stream.requested = false;
     for (size_t i = 0; i < req->stream_next.change_count; i++)
         if (!stream_change(e, &req->stream_next.changes[i])) { /* opened again, it tells of this one anew */
             lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
@@ -189,12 +189,12 @@ static void send_scan(struct engine *e)
 {
     struct req *req = req_new(REQ_SCAN, NULL);
     if (!req) return;
-    e->scan.page_of = e->facts.scan;
-    req->scan.from = e->scan.from;
-    req->scan.max_docs = e->scan.page_docs;
-    req->scan.max_bytes = e->scan.page_bytes;
-    req->scan.after = e->stream.received.at; /* no older than what the stream has shown already */
-    req->scan.recent_only = e->scan.recent;
+    e->feeds->scan.page_of = e->facts.scan;
+    req->scan.from = e->feeds->scan.from;
+    req->scan.max_docs = e->feeds->scan.page_docs;
+    req->scan.max_bytes = e->feeds->scan.page_bytes;
+    req->scan.after = e->feeds->stream.received.at; /* no older than what the stream has shown already */
+    req->scan.recent_only = e->feeds->scan.recent;
     e->facts.page_requested = true;
     submit(e, &e->ports.source, req);
 }
@@ -212,20 +212,20 @@ static void send_due(struct engine *e)
     struct req *req = req_new(REQ_DUE, NULL);
     if (!req) return;
     req->due.now_ms = wall_ms(e);
-    req->due.recorded_only = e->scan.wanted || e->scan.running; /* the rest the scan comes by */
-    req->due.rejected_too = e->worker.rejected_too;
-    req->due.contradicting = e->worker.compares;
-    req->due.collections = e->worker.collections;
-    req->due.from = e->worker.from;
+    req->due.recorded_only = e->feeds->scan.wanted || e->feeds->scan.running; /* the rest the scan comes by */
+    req->due.rejected_too = e->feeds->worker.rejected_too;
+    req->due.contradicting = e->feeds->worker.compares;
+    req->due.collections = e->feeds->worker.collections;
+    req->due.from = e->feeds->worker.from;
     req->due.max_docs = e->config->batch_size;
-    e->worker.requested = true;
-    e->worker.asked_ms = now_ms(e);
+    e->feeds->worker.requested = true;
+    e->feeds->worker.asked_ms = now_ms(e);
     submit(e, &e->ports.source, req);
 }
 
 static void due_back(struct engine *e, struct req *req)
 {
-    e->worker.requested = false;
+    e->feeds->worker.requested = false;
     if (req->due.contradicting && !worker_compared(e, &req->err)) return;
     if (mongo_replied(e, req, "due"))
         worker_take(e, req->due.ids, req->due.count, req->due.end, req->due.next_ms);
@@ -234,7 +234,7 @@ static void due_back(struct engine *e, struct req *req)
 static void send_count_records(struct engine *e)
 {
     struct req *req = req_new(REQ_COUNT_RECORDS, NULL);
-    e->count_check.requested = req != NULL;
+    e->feeds->count_check.requested = req != NULL;
     if (req) submit(e, &e->ports.source, req);
 }
 
@@ -253,14 +253,15 @@ static void count_records_back(struct engine *e, struct req *req)
 static void send_sweep_documents(struct engine *e)
 {
     struct req *req = req_new(REQ_READ, NULL);
-    if (!req || !(req->read.ids = calloc(e->sweep.page_count, sizeof *req->read.ids))) {
+    if (!req || !(req->read.ids = calloc(e->feeds->sweep.page_count, sizeof *req->read.ids))) {
         req_free(req);
         return;
     }
-    for (size_t i = 0; i < e->sweep.page_count; i++) req->read.ids[i] = e->sweep.ids[i];
-    req->read.count = e->sweep.page_count;
-    req->read.after = e->stream.received.at; /* one that is older may still have what a drop took away */
-    e->sweep.requested = true;
+    for (size_t i = 0; i < e->feeds->sweep.page_count; i++) req->read.ids[i] = e->feeds->sweep.ids[i];
+    req->read.count = e->feeds->sweep.page_count;
+    req->read.after =
+        e->feeds->stream.received.at; /* one that is older may still have what a drop took away */
+    e->feeds->sweep.requested = true;
     submit(e, &e->ports.source, req);
 }
 
@@ -274,13 +275,14 @@ static void send_sweep_records(struct engine *e)
 {
     struct req *req = req_new(REQ_ORPHAN_RECORDS, NULL);
     if (!req) return;
-    if (e->sweep.record && !(req->orphan_records.from = docid_copy(e->sweep.record))) {
+    if (e->feeds->sweep.record && !(req->orphan_records.from = docid_copy(e->feeds->sweep.record))) {
         req_free(req);
         return;
     }
     req->orphan_records.max_records = PAGE_RECORDS;
-    req->orphan_records.after = e->stream.received.at; /* an older one may lack what was inserted since */
-    e->sweep.requested = true;
+    req->orphan_records.after =
+        e->feeds->stream.received.at; /* an older one may lack what was inserted since */
+    e->feeds->sweep.requested = true;
     submit(e, &e->ports.source, req);
 }
 

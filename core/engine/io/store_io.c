@@ -59,7 +59,8 @@ static bool fill_tombstone(struct engine *e, const struct batch *batch, size_t i
                            .takeover = takeover || !doc->gone,
                            .refused = refused || still};
     if (!drop) tombstones_sent(e, tombstone->since_ms);
-    if (takeover && e->stream.received.at > tombstone->after) tombstone->after = e->stream.received.at;
+    if (takeover && e->feeds->stream.received.at > tombstone->after)
+        tombstone->after = e->feeds->stream.received.at;
     if (!takeover && doc->freed_count > 0) tombstone->key = strdup(doc->freed[0]);
     if (own && !drop && !owed_add_all(&tombstone->owed, &doc->work.owed)) return false;
     return tombstone->id && (takeover || !doc->freed_count || tombstone->key);
@@ -101,25 +102,26 @@ static void tombstones_back(struct engine *e, struct batch *batch, struct req *r
 
 static void send_tombstones_list(struct engine *e)
 {
-    struct docid *from = e->tombstones.from ? docid_copy(e->tombstones.from) : NULL;
+    struct docid *from = e->feeds->tombstones.from ? docid_copy(e->feeds->tombstones.from) : NULL;
     struct req *req = req_new(REQ_TOMBSTONES_LIST, NULL);
-    if (!req || (e->tombstones.from && !from)) {
+    if (!req || (e->feeds->tombstones.from && !from)) {
         req_free(req);
         docid_free(from);
         return;
     }
-    req->tombstones.refused = e->tombstones.refused;
-    req->tombstones.due_by_ms = e->tombstones.all || e->tombstones.refused ? INT64_MAX : wall_ms(e);
-    req->tombstones.from_due_ms = e->tombstones.from_due_ms;
+    req->tombstones.refused = e->feeds->tombstones.refused;
+    req->tombstones.due_by_ms =
+        e->feeds->tombstones.all || e->feeds->tombstones.refused ? INT64_MAX : wall_ms(e);
+    req->tombstones.from_due_ms = e->feeds->tombstones.from_due_ms;
     req->tombstones.from = from;
-    req->tombstones.max = e->tombstones.max;
-    e->tombstones.requested = true;
+    req->tombstones.max = e->feeds->tombstones.max;
+    e->feeds->tombstones.requested = true;
     submit(e, &e->ports.store, req);
 }
 
 static void tombstones_list_back(struct engine *e, struct req *req)
 {
-    e->tombstones.requested = false;
+    e->feeds->tombstones.requested = false;
     if (mongo_replied(e, req, "tombs"))
         tombstones_listed(e, req->tombstones.tombstones, req->tombstones.count,
                           req->tombstones.count >= req->tombstones.max, req->tombstones.next_ms);
@@ -131,21 +133,21 @@ static void send_lease(struct engine *e)
 {
     struct req *req = req_new(REQ_LEASE, NULL);
     if (!req) return;
-    req->lease.op = e->lease.op;
+    req->lease.op = e->session->lease.op;
     req->lease.lease_ms = e->config->lease_ms;
-    req->lease.epoch = e->lease.epoch;
-    req->lease.raise_to = e->epochs.raise_to;
+    req->lease.epoch = e->session->lease.epoch;
+    req->lease.raise_to = e->session->epochs.raise_to;
     req->lease.clean = session_leaves_clean(e);
-    req->lease.proven = e->epochs.proven;
-    e->lease.requested = true;
-    e->lease.asked_ms = now_ms(e);
+    req->lease.proven = e->session->epochs.proven;
+    e->session->lease.requested = true;
+    e->session->lease.asked_ms = now_ms(e);
     submit(e, &e->ports.store, req);
 }
 
 static void lease_back(struct engine *e, struct req *req)
 {
     enum lease_op op = req->lease.op;
-    e->lease.requested = false;
+    e->session->lease.requested = false;
     if (!mongo_replied(e, req, "lease"))
         lease_failed(e);
     else if (op == LEASE_RELEASE)
@@ -164,13 +166,13 @@ static void send_state_load(struct engine *e)
 {
     struct req *req = req_new(REQ_STATE_LOAD, NULL);
     if (!req) return;
-    e->save.requested = true;
+    e->session->save.requested = true;
     submit(e, &e->ports.store, req);
 }
 
 static void state_load_back(struct engine *e, struct req *req)
 {
-    e->save.requested = false;
+    e->session->save.requested = false;
     if (req->err.code == LKS_E_CONFIG)
         session_refused(e, &req->err);
     else if (mongo_replied(e, req, "state"))
@@ -184,14 +186,14 @@ static void send_state_save(struct engine *e)
         req_free(req);
         return;
     }
-    req->state_save.epoch = e->lease.epoch;
+    req->state_save.epoch = e->session->lease.epoch;
     checkpoint_sent(e);
     submit(e, &e->ports.store, req);
 }
 
 static void state_save_back(struct engine *e, struct req *req)
 {
-    e->save.requested = false;
+    e->session->save.requested = false;
     if (req->err.code == LKS_E_LEASE)
         lease_lost(e);
     else if (mongo_replied(e, req, "save state"))
@@ -210,7 +212,7 @@ void store_io_send(struct engine *e)
     if (asked(e, ASK_TOMBSTONES)) send_tombstones_list(e);
     if (mongo_paused(e)) return;
     if (batch_queue_ready(&e->records)) send_records(e);
-    if (e->tombstones.requested) return; /* none is written while they are being listed */
+    if (e->feeds->tombstones.requested) return; /* none is written while they are being listed */
     if (batch_queue_ready(&e->tombstone_puts)) send_tombstones(e, &e->tombstone_puts, REQ_TOMBSTONES_PUT);
     if (batch_queue_ready(&e->takeovers)) send_tombstones(e, &e->takeovers, REQ_TOMBSTONES_PUT);
     if (batch_queue_ready(&e->tombstone_drops)) send_tombstones(e, &e->tombstone_drops, REQ_TOMBSTONES_DROP);

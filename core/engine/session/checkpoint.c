@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/session/session.h"
 
 #define SAVE_BUSY_MS 300   /* between saves while documents move */
 #define SAVE_IDLE_MS 10000 /* between saves of a token that only moves because time does */
@@ -34,20 +34,22 @@ static const char *place_of(const struct engine_collection *c)
 
 bool checkpoint_fill(struct engine *e, struct engine_state *state)
 {
-    const struct stream_position *safe = e->stream.watermark.safe;
-    const struct docid *scanned = e->scan.running ? e->scan.watermark.safe : NULL;
+    const struct stream_position *safe = e->feeds->stream.watermark.safe;
+    const struct docid *scanned = e->feeds->scan.running ? e->feeds->scan.watermark.safe : NULL;
     state->token = safe && safe->token ? bson_copy(safe->token) : NULL;
     state->token_time = safe ? safe->at : 0;
-    bool asked = e->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
-    bool sweeps = (e->sweep.running && !asked && !e->sweep.recount) || !watermark_idle(&e->sweep.watermark);
+    bool asked =
+        e->feeds->compare.state == COMPARE_RUNS; /* by a person, who will notice: not to be gone on with */
+    bool sweeps = (e->feeds->sweep.running && !asked && !e->feeds->sweep.recount) ||
+                  !watermark_idle(&e->feeds->sweep.watermark);
     bool again = sweeps || epochs_another(e); /* who comes next must see that, too */
-    state->scan_running = (!asked && (e->scan.running || e->scan.wanted)) || again;
-    state->scan_verifies = state->scan_running && (e->scan.verify_points || again);
+    state->scan_running = (!asked && (e->feeds->scan.running || e->feeds->scan.wanted)) || again;
+    state->scan_verifies = state->scan_running && (e->feeds->scan.verify_points || again);
     state->scan_after = state->scan_running && scanned ? docid_copy(scanned) : NULL;
-    state->replicas_known = e->replicas.known;
-    state->replicas_owed = e->replicas.owed;
+    state->replicas_known = e->feeds->replicas.known;
+    state->replicas_owed = e->feeds->replicas.owed;
     state->clean = e->phase == PHASE_RELEASE && session_leaves_clean(e);
-    state->drop_reported = e->sweep.drop_reported && state->scan_running;
+    state->drop_reported = e->feeds->sweep.drop_reported && state->scan_running;
     state->held = calloc(e->collection_count + 1, sizeof *state->held);
     if (!state->held) return false;
     for (size_t i = 0; i < e->collection_count; i++) state->held[i] = e->collections[i].held;
@@ -56,42 +58,45 @@ bool checkpoint_fill(struct engine *e, struct engine_state *state)
 
 void checkpoint_sent(struct engine *e)
 {
-    e->stream.watermark.moved = e->scan.watermark.moved = e->sweep.watermark.moved = e->save.dirty = false;
-    e->save.requested = true;
-    e->save.events = e->stream.events;
+    e->feeds->stream.watermark.moved = e->feeds->scan.watermark.moved = e->feeds->sweep.watermark.moved =
+        e->save_dirty = false;
+    e->session->save.requested = true;
+    e->session->save.events = e->feeds->stream.events;
 }
 
 void checkpoint_run(struct engine *e)
 {
     int64_t now = now_ms(e);
-    bool moved =
-        e->stream.watermark.moved || e->scan.watermark.moved || e->sweep.watermark.moved || e->save.dirty;
+    bool moved = e->feeds->stream.watermark.moved || e->feeds->scan.watermark.moved ||
+                 e->feeds->sweep.watermark.moved || e->save_dirty;
     if (e->config->one_shot.on) {
-        e->save.final_done = true; /* there is nothing of its own to save */
+        e->session->save.final_done = true; /* there is nothing of its own to save */
         return;
     }
     /* a save is for one epoch of the lease, and which one that is, is not known */
-    if (e->save.requested || mongo_paused(e) || !e->lease.held || e->epochs.raise_sent) return;
+    if (e->session->save.requested || mongo_paused(e) || !e->session->lease.held ||
+        e->session->epochs.raise_sent)
+        return;
     if (e->phase == PHASE_RELEASE) {
-        if (e->state_loaded && !e->save.final_done) ask(e, ASK_STATE_SAVE);
+        if (e->session->state_loaded && !e->session->save.final_done) ask(e, ASK_STATE_SAVE);
         return;
     }
     if ((e->phase != PHASE_RUN && e->phase != PHASE_DRAIN) || !moved) return;
-    bool idle = e->save.events == e->stream.events && !e->scan.watermark.moved && !e->sweep.watermark.moved &&
-                !e->save.dirty;
-    if (now < e->save.last_ms + (idle ? SAVE_IDLE_MS : SAVE_BUSY_MS)) return;
+    bool idle = e->session->save.events == e->feeds->stream.events && !e->feeds->scan.watermark.moved &&
+                !e->feeds->sweep.watermark.moved && !e->save_dirty;
+    if (now < e->session->save.last_ms + (idle ? SAVE_IDLE_MS : SAVE_BUSY_MS)) return;
     ask(e, ASK_STATE_SAVE);
 }
 
 void checkpoint_failed(struct engine *e)
 {
-    e->save.last_ms = now_ms(e);
-    e->save.dirty = true;
-    if (e->phase == PHASE_RELEASE) e->save.final_done = e->unknown = true;
+    e->session->save.last_ms = now_ms(e);
+    e->save_dirty = true;
+    if (e->phase == PHASE_RELEASE) e->session->save.final_done = e->unknown = true;
 }
 
 void checkpoint_saved(struct engine *e, bool clean)
 {
-    e->save.last_ms = now_ms(e);
-    if (e->phase == PHASE_RELEASE && clean == session_leaves_clean(e)) e->save.final_done = true;
+    e->session->save.last_ms = now_ms(e);
+    if (e->phase == PHASE_RELEASE && clean == session_leaves_clean(e)) e->session->save.final_done = true;
 }

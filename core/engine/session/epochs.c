@@ -12,40 +12,41 @@
  * nothing, and are not counted.
  */
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/session/session.h"
 
 #define HOUR_MS 3600000
 #define EPOCH_MOST ((uint64_t)1 << 52) /* Qdrant compares as double; the lease goes one above */
 
 bool epochs_another(const struct engine *e)
 {
-    return e->epochs.state == EPOCHS_ANOTHER;
+    return e->session->epochs.state == EPOCHS_ANOTHER;
 }
 
 bool epochs_hold(const struct engine *e)
 {
-    return e->epochs.state == EPOCHS_SUSPECTED || e->epochs.state == EPOCHS_RAISING;
+    return e->session->epochs.state == EPOCHS_SUSPECTED || e->session->epochs.state == EPOCHS_RAISING;
 }
 
 void epochs_begin(struct engine *e, uint64_t floor)
 {
-    e->epochs.floor = floor && floor < e->lease.epoch ? floor : e->lease.epoch;
-    e->epochs.next_ms = now_ms(e);
+    e->session->epochs.floor = floor && floor < e->session->lease.epoch ? floor : e->session->lease.epoch;
+    e->session->epochs.next_ms = now_ms(e);
 }
 
 /* ---- what is found ---- */
 
 static bool within_the_hour(const struct engine *e)
 {
-    return e->epochs.raised_ms != NO_TIME && now_ms(e) < e->epochs.raised_ms + HOUR_MS;
+    return e->session->epochs.raised_ms != NO_TIME && now_ms(e) < e->session->epochs.raised_ms + HOUR_MS;
 }
 
 /* A collection that was not counted since the last raise may have had that epoch all the time. */
 static void take_found(struct engine *e, const struct collection_state *c, uint64_t highest)
 {
-    if (highest > e->epochs.found) e->epochs.found = highest;
-    e->epochs.again |= highest > e->lease.epoch && c->epoch_clean == e->lease.epoch && within_the_hour(e);
-    e->epochs.seen_ms = now_ms(e);
+    if (highest > e->session->epochs.found) e->session->epochs.found = highest;
+    e->session->epochs.again |=
+        highest > e->session->lease.epoch && c->epoch_clean == e->session->lease.epoch && within_the_hour(e);
+    e->session->epochs.seen_ms = now_ms(e);
 }
 
 void epochs_take_seen(struct engine *e)
@@ -54,11 +55,11 @@ void epochs_take_seen(struct engine *e)
         struct collection_state *c = &e->collections[i];
         uint64_t seen = c->epoch_seen;
         c->epoch_seen = 0;
-        if (seen <= e->lease.epoch) continue;
+        if (seen <= e->session->lease.epoch) continue;
         take_found(e, c, seen);
-        if (e->epochs.state != EPOCHS_CLEAN) continue;
-        e->epochs.state = EPOCHS_SUSPECTED;
-        e->epochs.next_ms = now_ms(e);
+        if (e->session->epochs.state != EPOCHS_CLEAN) continue;
+        e->session->epochs.state = EPOCHS_SUSPECTED;
+        e->session->epochs.next_ms = now_ms(e);
     }
 }
 
@@ -77,23 +78,23 @@ static void recheck_deletes(struct engine *e)
  * state. */
 static void compare_everything(struct engine *e)
 {
-    e->sweep.running = false;
+    e->feeds->sweep.running = false;
     if (e->config->one_shot.on && !e->config->one_shot.scan) return;
     if (e->phase == PHASE_RUN)
         scan_start(e, true);
     else
-        e->scan.wanted = e->scan.verify_points = e->scan.anew = true;
+        e->feeds->scan.wanted = e->feeds->scan.verify_points = e->feeds->scan.anew = true;
 }
 
 static void declare_another(struct engine *e)
 {
-    e->epochs.state = EPOCHS_ANOTHER;
-    e->epochs.another_wall_ms = wall_ms(e);
+    e->session->epochs.state = EPOCHS_ANOTHER;
+    e->session->epochs.another_wall_ms = wall_ms(e);
     log_error("another installation writes points of this source with a higher epoch: nothing is swept, and "
               "no write is believed without a look, until none has a higher epoch for an hour or `verify "
               "--repair` is asked for",
-              LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
-              LOG_INT("found", e->epochs.found));
+              LOG_STR("source", e->config->source), LOG_INT("epoch", e->session->lease.epoch),
+              LOG_INT("found", e->session->epochs.found));
     for (size_t i = 0; i < e->collection_count; i++) e->collections[i].known_empty = false;
     recheck_deletes(e);
     compare_everything(e); /* what was believed until now is not proven either; nothing is swept after it */
@@ -101,23 +102,23 @@ static void declare_another(struct engine *e)
 
 static void end_another(struct engine *e)
 {
-    e->epochs.state = EPOCHS_CLEAN;
-    e->epochs.found = 0;
-    e->epochs.raised_ms = e->epochs.another_wall_ms = NO_TIME;
+    e->session->epochs.state = EPOCHS_CLEAN;
+    e->session->epochs.found = 0;
+    e->session->epochs.raised_ms = e->session->epochs.another_wall_ms = NO_TIME;
     log_info("no point has had a higher epoch for an hour: everything is compared, and swept again",
-             LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch));
+             LOG_STR("source", e->config->source), LOG_INT("epoch", e->session->lease.epoch));
     compare_everything(e);
 }
 
 void epochs_forgive(struct engine *e)
 {
     bool another = epochs_another(e);
-    e->epochs.raised_ms = e->epochs.another_wall_ms = NO_TIME;
-    e->epochs.again = false;
-    e->epochs.next_ms = now_ms(e);
+    e->session->epochs.raised_ms = e->session->epochs.another_wall_ms = NO_TIME;
+    e->session->epochs.again = false;
+    e->session->epochs.next_ms = now_ms(e);
     if (!another) return;
-    e->epochs.state = EPOCHS_SUSPECTED; /* until it is counted once more */
-    e->epochs.found = 0;
+    e->session->epochs.state = EPOCHS_SUSPECTED; /* until it is counted once more */
+    e->session->epochs.found = 0;
     compare_everything(
         e); /* which has been owed, sweep and all, whatever becomes of what the person asks for */
 }
@@ -125,52 +126,52 @@ void epochs_forgive(struct engine *e)
 /* All that could be counted is. */
 static void round_over(struct engine *e)
 {
-    bool found = e->epochs.found > 0, again = e->epochs.again;
-    e->epochs.round = e->epochs.again = false;
-    e->epochs.next_ms = now_ms(e) + e->config->interval_ms;
+    bool found = e->session->epochs.found > 0, again = e->session->epochs.again;
+    e->session->epochs.round = e->session->epochs.again = false;
+    e->session->epochs.next_ms = now_ms(e) + e->config->interval_ms;
     if (epochs_another(e)) {
-        if (!e->epochs.skipped && now_ms(e) >= e->epochs.seen_ms + HOUR_MS) end_another(e);
+        if (!e->session->epochs.skipped && now_ms(e) >= e->session->epochs.seen_ms + HOUR_MS) end_another(e);
         return;
     }
-    if (e->epochs.state == EPOCHS_RAISING) return;
-    e->epochs.state = EPOCHS_CLEAN;
+    if (e->session->epochs.state == EPOCHS_RAISING) return;
+    e->session->epochs.state = EPOCHS_CLEAN;
     if (!found) {
-        if (!e->epochs.skipped) e->epochs.proven = true;
-    } else if (again || e->epochs.found >= EPOCH_MOST) {
+        if (!e->session->epochs.skipped) e->session->epochs.proven = true;
+    } else if (again || e->session->epochs.found >= EPOCH_MOST) {
         declare_another(e);
     } else {
-        e->epochs.state = EPOCHS_RAISING;
+        e->session->epochs.state = EPOCHS_RAISING;
     }
 }
 
 bool epochs_raise_due(const struct engine *e)
 {
-    if (e->epochs.state != EPOCHS_RAISING) return false;
-    if (e->epochs.raise_sent) return now_ms(e) >= e->lease.next_ms;
-    return e->state_loaded && !e->save.requested;
+    if (e->session->epochs.state != EPOCHS_RAISING) return false;
+    if (e->session->epochs.raise_sent) return now_ms(e) >= e->session->lease.next_ms;
+    return e->session->state_loaded && !e->session->save.requested;
 }
 
 void epochs_raised(struct engine *e)
 {
-    uint64_t before = e->lease.epoch;
+    uint64_t before = e->session->lease.epoch;
     log_warn(
         "points of this source had a higher epoch than the lease, as after a restored snapshot: the lease "
         "was raised, and everything is compared with the points",
-        LOG_STR("source", e->config->source), LOG_INT("epoch", before), LOG_INT("found", e->epochs.found),
-        LOG_INT("raised", e->epochs.raise_to));
-    if (e->epochs.found > before) { /* else it is what a lease before ours may have met */
-        e->epochs.raised_from = before;
-        e->epochs.raised_over = e->epochs.found;
-        e->epochs.raised_wall_ms = wall_ms(e);
-        e->epochs.raised_ms = now_ms(e);
+        LOG_STR("source", e->config->source), LOG_INT("epoch", before),
+        LOG_INT("found", e->session->epochs.found), LOG_INT("raised", e->session->epochs.raise_to));
+    if (e->session->epochs.found > before) { /* else it is what a lease before ours may have met */
+        e->session->epochs.raised_from = before;
+        e->session->epochs.raised_over = e->session->epochs.found;
+        e->session->epochs.raised_wall_ms = wall_ms(e);
+        e->session->epochs.raised_ms = now_ms(e);
     }
-    e->lease.epoch = e->epochs.floor = e->epochs.raise_to;
-    e->epochs.raise_sent = false;
-    e->epochs.proven = true; /* the saved state says that everything is to be compared */
-    e->epochs.next_ms = now_ms(e);
-    if (e->epochs.found < e->lease.epoch) {
-        e->epochs.found = 0;
-        e->epochs.state = EPOCHS_CLEAN;
+    e->session->lease.epoch = e->session->epochs.floor = e->session->epochs.raise_to;
+    e->session->epochs.raise_sent = false;
+    e->session->epochs.proven = true; /* the saved state says that everything is to be compared */
+    e->session->epochs.next_ms = now_ms(e);
+    if (e->session->epochs.found < e->session->lease.epoch) {
+        e->session->epochs.found = 0;
+        e->session->epochs.state = EPOCHS_CLEAN;
     }
     compare_everything(e);
 }
@@ -194,25 +195,25 @@ static bool any_uncounted(const struct engine *e)
 
 bool epochs_known(const struct engine *e)
 {
-    return !e->epochs.round && !epochs_hold(e) && !any_uncounted(e);
+    return !e->session->epochs.round && !epochs_hold(e) && !any_uncounted(e);
 }
 
 static void begin_round(struct engine *e)
 {
-    e->epochs.round = true;
-    e->epochs.skipped = false;
-    e->epochs.collection = 0;
+    e->session->epochs.round = true;
+    e->session->epochs.skipped = false;
+    e->session->epochs.collection = 0;
 }
 
 static void count_next(struct engine *e)
 {
-    while (e->epochs.collection < e->collection_count) {
-        struct collection_state *c = &e->collections[e->epochs.collection];
+    while (e->session->epochs.collection < e->collection_count) {
+        struct collection_state *c = &e->collections[e->session->epochs.collection];
         if (circuit_closed(&c->circuit) && c->looked && c->guarded) break;
-        e->epochs.skipped |= !nothing_to_prove(c);
-        e->epochs.collection++;
+        e->session->epochs.skipped |= !nothing_to_prove(c);
+        e->session->epochs.collection++;
     }
-    if (e->epochs.collection == e->collection_count) {
+    if (e->session->epochs.collection == e->collection_count) {
         round_over(e);
         return;
     }
@@ -222,10 +223,10 @@ static void count_next(struct engine *e)
 void epochs_run(struct engine *e)
 {
     bool drains = e->phase == PHASE_DRAIN && epochs_hold(e); /* what is in work waits for it */
-    if (!e->state_loaded || (e->phase != PHASE_PROBE && e->phase != PHASE_RUN && !drains)) return;
-    if (e->epochs.requested || e->epochs.state == EPOCHS_RAISING) return;
-    if (!e->epochs.round) {
-        if (now_ms(e) < e->epochs.next_ms && !any_uncounted(e)) return;
+    if (!e->session->state_loaded || (e->phase != PHASE_PROBE && e->phase != PHASE_RUN && !drains)) return;
+    if (e->session->epochs.requested || e->session->epochs.state == EPOCHS_RAISING) return;
+    if (!e->session->epochs.round) {
+        if (now_ms(e) < e->session->epochs.next_ms && !any_uncounted(e)) return;
         begin_round(e);
     }
     count_next(e);
@@ -234,7 +235,7 @@ void epochs_run(struct engine *e)
 void epochs_not_counted(struct engine *e, size_t collection, const struct lks_err *err)
 {
     struct collection_state *c = &e->collections[collection];
-    c->epochs_counted = e->epochs.skipped = true;
+    c->epochs_counted = e->session->epochs.skipped = true;
     log_warn("the epochs of points can't be counted; what was written is not proven",
              LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
              LOG_STR("error", err->text));
@@ -244,9 +245,9 @@ void epochs_counted(struct engine *e, size_t collection, uint64_t own, int64_t p
 {
     struct collection_state *c = &e->collections[collection];
     c->epochs_counted = true;
-    if (own != e->lease.epoch) return; /* it was raised meanwhile */
+    if (own != e->session->lease.epoch) return; /* it was raised meanwhile */
     if (points > 0)
         take_found(e, c, highest);
     else
-        c->epoch_clean = e->lease.epoch;
+        c->epoch_clean = e->session->lease.epoch;
 }

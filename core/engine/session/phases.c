@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/session/session.h"
 
 #define FIRST_LOOK_MS 2000 /* how long the others wait for one that doesn't answer */
 
@@ -30,7 +30,7 @@ static bool digests_changed(struct engine *e, const struct engine_state *state)
         const struct engine_collection *c = e->collections[i].config;
         if (saved && c->digest && strcmp(saved, c->digest) == 0) continue;
         changed = true;
-        if (e->stream.received.token)
+        if (e->feeds->stream.received.token)
             log_info("the collection's declaration changed, or it was off: everything is compared",
                      LOG_STR("collection", c->name));
     }
@@ -43,55 +43,56 @@ void session_refused(struct engine *e, const struct lks_err *err)
 {
     log_error("the first start is refused", LOG_STR("source", e->config->source),
               LOG_STR("error", err->text));
-    e->start_refused = true;
+    e->session->start_refused = true;
     session_stop(e);
 }
 
 void session_loaded(struct engine *e, struct engine_state *state)
 {
-    if (e->stopping) return; /* asked to end meanwhile: what is saved stays as it is */
+    if (e->session->stopping) return; /* asked to end meanwhile: what is saved stays as it is */
     e->no_documents = state->no_documents;
-    e->lease.clean_start = state->clean && !e->lease.was_expired;
+    e->facts.clean_start = state->clean && !e->session->lease.was_expired;
     if (state->token) {
         struct stream_position *position = malloc(sizeof *position);
-        e->stream.received = (struct stream_position){.token = state->token, .at = state->token_time};
+        e->feeds->stream.received = (struct stream_position){.token = state->token, .at = state->token_time};
         state->token = NULL;
         if (position) { /* until we get further, this is what may be saved */
-            *position = (struct stream_position){.token = bson_copy(e->stream.received.token),
-                                                 .at = e->stream.received.at};
-            watermark_advance(&e->stream.watermark, position);
+            *position = (struct stream_position){.token = bson_copy(e->feeds->stream.received.token),
+                                                 .at = e->feeds->stream.received.at};
+            watermark_advance(&e->feeds->stream.watermark, position);
         }
     }
     for (size_t i = 0; state->held && i < e->collection_count; i++) e->collections[i].held = state->held[i];
-    e->sweep.drop_reported = state->drop_reported;
+    e->feeds->sweep.drop_reported = state->drop_reported;
     if (e->config->one_shot.on) { /* beside what is saved, whatever that is */
-        e->scan.wanted = e->config->one_shot.scan;
-        e->scan.verify_points = true;
-        e->state_loaded = true;
-        e->first_look_until_ms = INT64_MAX;
-        if (!e->stopping) e->phase = PHASE_PROBE;
+        e->feeds->scan.wanted = e->config->one_shot.scan;
+        e->feeds->scan.verify_points = true;
+        e->session->state_loaded = true;
+        e->session->first_look_until_ms = INT64_MAX;
+        if (!e->session->stopping) e->phase = PHASE_PROBE;
         return;
     }
-    e->replicas.known = state->replicas_known;
-    e->replicas.owed = state->replicas_owed;
+    e->feeds->replicas.known = state->replicas_known;
+    e->feeds->replicas.owed = state->replicas_owed;
     bool changed = digests_changed(e, state);
-    e->scan.wanted = state->scan_running || !e->stream.received.token || changed || e->config->once;
-    e->scan.verify_points =
-        state->scan_verifies || changed || !e->stream.received.token || !e->lease.clean_start;
-    if (state->scan_running && !changed && e->stream.received.token && !e->config->once) {
-        e->scan.from = state->scan_after;
+    e->feeds->scan.wanted =
+        state->scan_running || !e->feeds->stream.received.token || changed || e->config->once;
+    e->feeds->scan.verify_points =
+        state->scan_verifies || changed || !e->feeds->stream.received.token || !e->facts.clean_start;
+    if (state->scan_running && !changed && e->feeds->stream.received.token && !e->config->once) {
+        e->feeds->scan.from = state->scan_after;
         state->scan_after = NULL;
     }
-    e->state_loaded = true;
-    e->first_look_until_ms = e->config->once ? INT64_MAX : now_ms(e) + FIRST_LOOK_MS;
-    if (!e->stopping) e->phase = PHASE_PROBE; /* else it was asked to stop while it was loading */
+    e->session->state_loaded = true;
+    e->session->first_look_until_ms = e->config->once ? INT64_MAX : now_ms(e) + FIRST_LOOK_MS;
+    if (!e->session->stopping) e->phase = PHASE_PROBE; /* else it was asked to stop while it was loading */
 }
 
 /* Everybody was looked at once, or can't be: begin with who is there. Who doesn't answer keeps nobody
  * waiting, unless this is one pass alone, which would miss all of theirs. */
 static bool first_look_done(struct engine *e)
 {
-    if (now_ms(e) >= e->first_look_until_ms) return true;
+    if (now_ms(e) >= e->session->first_look_until_ms) return true;
     for (size_t i = 0; i < e->config->embedder_count; i++)
         if (!e->embedders[i].circuit.ever_probed) return false;
     for (size_t i = 0; i < e->collection_count; i++)
@@ -104,13 +105,13 @@ static bool first_look_done(struct engine *e)
 static void begin_running(struct engine *e)
 {
     e->phase = PHASE_RUN;
-    e->worker.next_ms = now_ms(e);
+    e->feeds->worker.next_ms = now_ms(e);
     tombstones_begin(e);
     count_check_begin(e);
-    log_info("running", LOG_STR("source", e->config->source), LOG_INT("epoch", e->lease.epoch),
-             LOG_STR("scan", !e->scan.wanted         ? "no"
-                             : e->scan.verify_points ? "comparing"
-                                                     : "yes"));
+    log_info("running", LOG_STR("source", e->config->source), LOG_INT("epoch", e->session->lease.epoch),
+             LOG_STR("scan", !e->feeds->scan.wanted         ? "no"
+                             : e->feeds->scan.verify_points ? "comparing"
+                                                            : "yes"));
 }
 
 void session_run(struct engine *e)
@@ -119,28 +120,29 @@ void session_run(struct engine *e)
     lease_keep(e);
     switch (e->phase) {
     case PHASE_LEASE:
-        if (e->stopping)
+        if (e->session->stopping)
             e->phase = PHASE_DONE;
-        else if (!e->lease.requested && now >= e->lease.next_ms && !mongo_paused(e))
+        else if (!e->session->lease.requested && now >= e->session->lease.next_ms && !mongo_paused(e))
             lease_ask(e, LEASE_TAKE);
         break;
     case PHASE_SETTLE:
-        if (now >= e->lease.settle_ms) e->phase = PHASE_LOAD;
+        if (now >= e->session->lease.settle_ms) e->phase = PHASE_LOAD;
         if (e->phase == PHASE_LOAD) session_run(e);
         break;
     case PHASE_LOAD:
-        if (!e->save.requested && !mongo_paused(e)) ask(e, ASK_STATE_LOAD);
+        if (!e->session->save.requested && !mongo_paused(e)) ask(e, ASK_STATE_LOAD);
         break;
     case PHASE_PROBE:
         if (first_look_done(e)) begin_running(e);
         break;
     case PHASE_RELEASE:
-        if (e->lease.requested || e->save.requested) break;
-        if (e->epochs.raise_sent) e->phase = PHASE_DONE; /* which epoch it has is not known: it runs out */
-        if (e->phase == PHASE_DONE || (!e->save.final_done && e->state_loaded)) break;
+        if (e->session->lease.requested || e->session->save.requested) break;
+        if (e->session->epochs.raise_sent)
+            e->phase = PHASE_DONE; /* which epoch it has is not known: it runs out */
+        if (e->phase == PHASE_DONE || (!e->session->save.final_done && e->session->state_loaded)) break;
         /* Until the requests of its last holder are over it runs out by itself: whoever takes a lease that
            was given back doesn't wait for them. */
-        if (now < e->lease.settle_ms)
+        if (now < e->session->lease.settle_ms)
             e->phase = PHASE_DONE;
         else
             lease_ask(e, LEASE_RELEASE);
