@@ -90,7 +90,6 @@ bool epochs_known(const struct engine *e);
 bool epochs_raise_due(const struct engine *e);
 void epochs_raised(struct engine *e);
 
-
 /* ---- phases.c, lease_keep.c, checkpoint.c, shutdown.c ---- */
 void session_run(struct engine *e);
 /* Takes nothing new, finishes what is in work, saves, gives the lease back. */
