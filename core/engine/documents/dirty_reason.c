@@ -1,6 +1,6 @@
 /*
- * dirty_reason.c - the reasons to look at a document: they add up, and what waits for them is told when they
- * are done with.
+ * dirty_reason.c - the reasons to look at a document. Several add up; when the work for them is durable, the
+ * watermark entries that they hold are released.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
 #include "engine/documents/documents.h"
 
@@ -79,7 +80,7 @@ static const char *key_of(const struct engine *e, const struct document *doc)
     return NULL;
 }
 
-/* Tells whoever asked for it what became of it. */
+/* Reports the outcome to the caller of engine_resync(). */
 static void notify(struct engine *e, const struct document *doc)
 {
     struct engine_outcome outcomes[ENGINE_MAX_COLLECTIONS];
@@ -105,7 +106,7 @@ static void notify(struct engine *e, const struct document *doc)
     e->config->on_resynced(e->config->on_resynced_self, &resynced);
 }
 
-/* Tells that it is known what became of it: its record stands, or its tombstone. */
+/* Reports that the outcome is durable: the record is written, or the tombstone. */
 static void notify_recorded(struct engine *e, const struct document *doc)
 {
     enum sync_status statuses[ENGINE_MAX_COLLECTIONS];
@@ -247,6 +248,8 @@ static void settle(struct engine *e, struct document *doc)
 /* All its targets are settled. */
 static void all_settled(struct engine *e, struct document *doc)
 {
+    invariant(doc->state == DOCUMENT_WORKING && !doc->targets_open,
+              "only the last settled target ends the work");
     if (doc->freed_count > 0) {
         wait_for(doc, DOCUMENT_DUPLICATES, &e->duplicates);
     } else {
@@ -275,7 +278,7 @@ void document_tombstone_written(struct engine *e, struct document *doc)
         refused_note(e, doc);
     else
         refused_forget(e, doc);
-    if (doc->gone) notify_recorded(e, doc); /* else its record told */
+    if (doc->gone) notify_recorded(e, doc); /* else its record was reported */
     finish(e, doc);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
 #include "engine/documents/documents.h"
 
@@ -79,6 +80,7 @@ struct document *document_new(struct engine *e, const struct docid *id)
 void document_drop_contents(struct engine *e, struct document *doc)
 {
     for (size_t i = 0; i < e->collection_count; i++) target_fini(e, &doc->targets[i]);
+    invariant(e->bytes_in_work >= doc->bytes, "a document returns no more bytes than are counted");
     e->bytes_in_work -= doc->bytes;
     doc->bytes = 0;
     source_document_fini(&doc->src);

@@ -75,7 +75,7 @@ enum target_stage {
 };
 
 struct target {
-    struct node node; /* first: in one of the lanes */
+    struct node node; /* first: in one of the batch queues */
     struct document *doc;
     size_t collection;
     enum target_stage stage;
@@ -118,7 +118,7 @@ enum document_state {
 };
 
 struct document {
-    struct node node;       /* first: in one of the document lanes */
+    struct node node;       /* first: in one of the documents' batch queues */
     struct document *chain; /* of the map's bucket */
     struct document *linger_next;
     struct docid *id;
@@ -234,7 +234,7 @@ struct engine {
     uint64_t cycle_done, cycle_failed; /* documents of the retry cycle */
     int64_t retry_wall_ms;             /* the earliest nextRetryAt that was written; NO_TIME: none */
     bool rejects_wanted; /* a duplicate could not be made dirty: the next cycle looks at all rejected ones */
-    struct batch_queue deferred; /* documents that go to another lane when their time has come: deferred.c */
+    struct batch_queue deferred; /* documents that go to another queue at a time of theirs: deferred.c */
 
     struct refused *refused; /* owned; documents whose record can be written nowhere */
     size_t refused_count;
@@ -281,7 +281,7 @@ bool dirty_reason_add_hold(struct dirty_reason *reason, struct watermark_entry *
 bool dirty_reason_share_holds(struct dirty_reason *reason, const struct dirty_reason *from);
 /* Remembers the top-level field that a changed path lies in. */
 void dirty_reason_add_key(struct dirty_reason *reason, const char *path);
-/* What it stood for is durable: whoever waits for it is told. */
+/* The work for it is durable: releases the watermark entries that it holds. */
 void dirty_reason_release(struct dirty_reason *reason);
 /* Frees it. What it holds stays held. */
 void dirty_reason_fini(struct dirty_reason *reason);
@@ -333,14 +333,14 @@ void document_cycle_done(struct engine *e, bool failed);
 void document_begin(struct engine *e, struct document *doc, struct source_document *src);
 /* Goes on with targets that were given a point lock, and documents whose targets are all settled. */
 void documents_step(struct engine *e);
-/* Results of the document lanes. */
+/* Results of the documents' batch queues. */
 void document_duplicates_known(struct engine *e, struct document *doc);
 void document_tombstone_written(struct engine *e, struct document *doc);
 void document_recorded(struct engine *e, struct document *doc, enum lks_code code);
 void document_tombstone_dropped(struct engine *e, struct document *doc);
 
 /* ---- deferred.c ---- */
-/* Its record was not written, for a reason that passes: it goes to the front of this lane, where a document
+/* Its record was not written, for a reason that passes: it goes to the front of this queue, where a document
  * that only begins to fail may go at once, or waits. */
 void document_defer(struct engine *e, struct document *doc, struct batch_queue *to);
 /* Those whose time has come go on. */
@@ -363,7 +363,7 @@ bool owed_want_write(const struct engine *e, const struct target *target, const 
 enum stale_verdict {
     STALE_GONE,
     STALE_DELETE, /* a replica may have it all the same */
-    STALE_UNKNOWN /* that cannot be told now; `err` says why */
+    STALE_UNKNOWN /* not known now; `err` says why */
 };
 enum stale_verdict owed_judge_stale(struct target *target, const char *stale_point, const struct stamp *seen,
                                     struct lks_err *err);
@@ -388,7 +388,8 @@ void duplicate_id_lost(struct engine *e, const struct document *doc, const char 
 /* Two documents hold one business id: the lower `_id` has the point, this one has none. False when memory is
  * out. */
 bool duplicate_id_refuse(struct target *target);
-/* Memory is out for one who waits for a business id: the worker will come by. Releases `why`. */
+/* Memory is out: a duplicate is not made dirty, and the retry cycle looks at all rejected ones. Releases
+ * `reason`. */
 void duplicate_id_not_dirty(struct engine *e, struct dirty_reason *reason);
 /* The document was looked at: whoever waits for a business id that it doesn't hold (any more) is looked at
  * again. */
@@ -408,7 +409,7 @@ void refused_fini(struct engine *e);
 /* ---- lag.c ---- */
 /* The work on a document is over: it is in sync now, or is known to be behind. */
 void lag_document_done(struct engine *e, const struct document *doc);
-/* A scan from the first document to the last is over: what it did not come by is no more. */
+/* A scan from the first document to the last is over: what it did not see is gone. */
 void lag_scanned(struct engine *e);
 /* Since when the oldest change has not reached its points, wall clock; NO_TIME: none that is known. */
 int64_t lag_since(const struct engine *e);
@@ -472,7 +473,7 @@ bool target_needs_stamp(const struct engine *e, const struct target *target, con
 void epoch_seen(struct engine *e, size_t collection, const struct stamp *seen);
 /* Another installation's point: what we write to it is skipped. */
 bool target_kept_out(const struct engine *e, const struct target *target, const struct stamp *point);
-/* While another installation writes: what an event tells of, or a person asks for, is deleted all the same,
+/* While another installation writes: what an event names, or a person asks for, is deleted all the same,
  * unless the other wrote it last. */
 bool target_may_delete(const struct engine *e, const struct target *target, const struct stamp *stale_point);
 

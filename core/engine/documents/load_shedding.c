@@ -1,6 +1,6 @@
 /*
- * load_shedding.c - when one collection is slow and others have nothing to do: takes what waits for the slow
- * one off documents, so that there is room for more.
+ * load_shedding.c - when one collection is slow and others are idle: defers targets of the slow collection,
+ * so that their documents end and others can be read.
  */
 #include "engine/documents/documents.h"
 
@@ -9,7 +9,7 @@ static bool batch_queue_idle(const struct batch_queue *batch_queue)
     return batch_queue->queued == 0 && batch_queue->in_flight == 0;
 }
 
-/* A collection other than the slow one that could work and has nothing to do. */
+/* Another collection than the slow one has nothing to do. */
 static bool somebody_starves(const struct engine *e, size_t slow_collection, size_t slow_embedder)
 {
     for (size_t i = 0; i < e->collection_count; i++) {
@@ -24,9 +24,9 @@ static bool somebody_starves(const struct engine *e, size_t slow_collection, siz
 }
 
 /*
- * Puts aside the older half of what waits in a lane, where nothing else keeps the document. Not the owner of
- * a duplicate id that is only looked at for the duplicate: its record is right, and would be written as stale
- * and then as synced, its points too.
+ * Defers the older half of the targets in a queue whose documents have no other target open. The owner of a
+ * duplicate id that is dirty for its duplicate only is left out: its record is right, and would be written as
+ * stale and then as synced, its points too.
  */
 static void shed_queue(struct engine *e, struct batch_queue *batch_queue)
 {

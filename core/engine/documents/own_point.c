@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "engine/documents/documents.h"
 #include "engine/rules/usable.h"
 
@@ -72,6 +73,7 @@ const char *target_former_point(const struct target *target, const struct stamp 
 
 void vector_drop(struct engine *e, struct target *target)
 {
+    invariant(e->bytes_in_work >= target->vector_credit, "a vector returns no more bytes than are counted");
     e->bytes_in_work -= target->vector_credit;
     target->vector_credit = 0;
     free(target->vector);

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
 #include "engine/documents/documents.h"
 
 #define MAX_ROUNDS 5 /* of going back a stage before it counts as a failure */
 
-/* The lane of the stage it is in. */
+/* The batch queue of its stage. */
 static struct batch_queue *batch_queue_of(struct engine *e, struct target *target)
 {
     struct collection_state *c = collection_of(e, target);
@@ -38,7 +39,7 @@ static struct batch_queue *batch_queue_of(struct engine *e, struct target *targe
     return NULL;
 }
 
-/* Into the lane of its stage, unless the provider's circuit is open. */
+/* Into the batch queue of its stage, unless the circuit of its provider is open. */
 static void queue(struct engine *e, struct target *target)
 {
     struct collection_state *c = collection_of(e, target);
@@ -53,17 +54,19 @@ static void queue(struct engine *e, struct target *target)
 
 void target_point_lock_granted(struct engine *e, struct target *target)
 {
+    invariant(target->point_lock.has && target->stage != TARGET_SETTLED,
+              "a lock is granted to a target that waits");
     bool alone =
         target->stage == TARGET_EMBED || target->stage == TARGET_UPSERT || target->stage == TARGET_FETCH;
     if (alone && !target->looked && target->doc->work.verify_points)
-        target_move(e, target, TARGET_LOOK); /* of late: see claim() */
+        target_move(e, target, TARGET_LOOK); /* known since it waits: see takeover() */
     queue(e, target);
 }
 
 /*
- * What is written while the stream tells of every change needn't be asked for by the first scan: if the
- * document goes, or comes back as another, its event raises the doubt. What was written before that, or after
- * its history was lost, can't be told from what was not.
+ * The first scan need not read points that are written while the stream reports every change: if the document
+ * is deleted, or inserted again as another, the event sets verify_points. Points that were written before the
+ * stream was open, or after its history was lost, may differ from what the scan expects.
  */
 static void note_write(struct engine *e, struct target *target)
 {
@@ -490,10 +493,11 @@ void target_not_embedded(struct engine *e, struct target *target, const struct l
     next_stale_point(e, target);
 }
 
-/* The outcome of one write: `part->node` is in no lane; the code stands in what was sent. */
+/* The point was written; `target->node` is in no queue. */
 void target_written(struct engine *e, struct target *target)
 {
     struct collection_state *c = collection_of(e, target);
+    invariant(target->stage == TARGET_UPSERT && target->point_lock.has, "a point is written under its lock");
     target->wrote = true;
     if (target->vector_credit)
         c->stats.payloads++;
@@ -555,6 +559,8 @@ void target_stale_again(struct engine *e, struct target *target)
 
 void target_deleted(struct engine *e, struct target *target)
 {
+    invariant(target->stage == TARGET_STALE_DELETE && target->point_lock.has,
+              "a point is deleted under its lock");
     if (!target->blind) target->wrote = true;
     collection_of(e, target)->stats.deleted += !target->blind;
     owed_done(&target->doc->work.owed, target->collection, target->stale_points[target->stale_count - 1]);

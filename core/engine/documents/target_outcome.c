@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/invariant.h"
 #include "base/log.h"
 #include "engine/documents/documents.h"
 
@@ -35,6 +36,7 @@ void target_fini(struct engine *e, struct target *target)
 
 void document_count_settled(struct engine *e, struct document *doc)
 {
+    invariant(doc->targets_open > 0, "no more targets are settled than were open");
     if (--doc->targets_open == 0) batch_queue_push(&e->settled, &doc->node);
 }
 
@@ -55,9 +57,10 @@ void entry_clear_hashes(struct entry *entry)
 }
 
 /*
- * The last holder did not end well: it may be paused with a record in its hands that was read when the
- * document was another. Its compare-and-set must miss, so whatever a change comes to leaves a trace. (Scans
- * follow no change, and duplicates only one of another document, which matters if it is replayed.)
+ * The last lease holder did not end well: it may be paused before it writes a record that was read when the
+ * document was another. Its compare-and-set must miss, so each outcome of a change leaves a trace in the
+ * record. (Scans follow no change, and duplicates only one of another document, which matters if it is
+ * replayed.)
  */
 static bool must_leave_trace(const struct engine *e, const struct document *doc)
 {
@@ -66,9 +69,9 @@ static bool must_leave_trace(const struct engine *e, const struct document *doc)
 }
 
 /*
- * What is not synced leaves one after every change, and after a scan that compares, which may come by a
- * change that nobody told of: a holder that was paused may have a later attempt's record in its hands, and
- * who came in between may have ended well without a look at this document.
+ * A target that is not synced leaves a trace after every change, and after a scan that compares, as that may
+ * see a change without an event: a former lease holder that was paused may still write the record of a later
+ * attempt, and a lease holder in between may have ended well without reading this document.
  */
 static bool unsynced_leaves_trace(const struct engine *e, const struct document *doc)
 {
@@ -117,8 +120,8 @@ static void warn_of_failure(struct engine *e, struct target *target, const struc
 {
     struct collection_state *c = collection_of(e, target);
     int64_t now = now_ms(e);
-    bool quiet = c->last_warning_ms &&
-                 now - c->last_warning_ms < 1000; /* a batch that fails is one line, not a hundred */
+    bool quiet =
+        c->last_warning_ms && now - c->last_warning_ms < 1000; /* a failed batch is one line, not a hundred */
     if (!quiet) c->last_warning_ms = now;
     LOG_WITH(quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "a document could not be synced",
              LOG_STR("source", e->config->source), LOG_STR("collection", c->config->name),
@@ -132,7 +135,7 @@ void target_failed(struct engine *e, struct target *target, const struct lks_err
     struct entry *entry = entry_of(target);
     target->failed = true;
     c->stats.failed++;
-    if (target->doc->gone) { /* its tombstone remembers */
+    if (target->doc->gone) { /* its tombstone stays */
         warn_of_failure(e, target, err);
         target_settled(e, target);
         return;
@@ -181,7 +184,7 @@ void target_defer(struct engine *e, struct target *target)
         entry->status = entry->last_synced_ms != NO_TIME || entry->point_id[0] ? SYNC_STALE : SYNC_PENDING;
         entry->present = true;
         entry->next_retry_ms = NO_TIME;
-        /* A duplicates, too: it may have owned its business id when it was put aside. */
+        /* A duplicate, too: it may have owned its business id when it was deferred. */
         if (target->doc->work.verify_points || unsynced_leaves_trace(e, target->doc))
             entry->last_attempt_ms = wall_ms(e);
     }

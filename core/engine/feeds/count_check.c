@@ -1,6 +1,6 @@
 /*
- * count_check.c - notices what nobody told: the number of our points in each collection must be that of the
- * entries with a point. If it isn't, twice in a row, everything is compared.
+ * count_check.c - notices changes without an event: the number of our points in each collection must be that
+ * of the entries with a point. If it isn't, twice in a row, everything is compared.
  *
  * It is counted when nothing is in flight; where that never is so, every hour all the same, and then only a
  * difference counts that the changes meanwhile can't explain.
@@ -80,7 +80,7 @@ static bool differs(struct engine *e)
 {
     uint64_t slack = in_between(e);
     bool any = false;
-    if (slack > 0) slack += e->config->hold_from; /* and some that nobody has told of yet */
+    if (slack > 0) slack += e->config->hold_from; /* and some whose events are still to come */
     for (size_t i = 0; i < e->collection_count; i++) {
         int64_t off =
             e->feeds->count_check.off[i] < 0 ? -e->feeds->count_check.off[i] : e->feeds->count_check.off[i];

@@ -55,7 +55,7 @@ struct feeds {
         bool wanted, running, verify_points, ended;
         size_t page_docs, page_bytes; /* at most, of the next page */
         uintptr_t page_of;            /* the scan that the page under way belongs to */
-        bool anew;                    /* from the first document, whatever `from` says */
+        bool restart;                 /* from the first document, whatever `from` says */
         bool all;                     /* the one that runs began there, and looks at all */
         struct watermark watermark;   /* of struct docid */
         struct docid *from;           /* the next page begins after it */

@@ -2,7 +2,7 @@
  * retry_cycle.c - the cycle: comes back to entries that are due (pending, stale, failed and their time has
  * come) and that nobody holds in memory; every interval, when a nextRetryAt has come, and when a provider is
  * well again. Once an interval it also looks for records whose overallStatus is not what their entries make:
- * an application wrote that, and no event tells of updates of nothing but records.
+ * an application wrote that, and updates of nothing but records have no event.
  */
 #include <string.h>
 
@@ -81,7 +81,7 @@ static void begin(struct engine *e)
     e->feeds->worker.rejected_too = e->rejects_wanted;
     if (any) e->rejects_wanted = false;
     e->feeds->worker.compares = false;
-    /* a scan comes by all records itself */
+    /* a scan reads all records itself */
     e->feeds->worker.compare_due =
         now_ms(e) >= e->feeds->worker.compare_ms && !e->feeds->scan.wanted && !e->feeds->scan.running;
     e->feeds->worker.running = true;

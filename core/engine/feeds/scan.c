@@ -39,10 +39,10 @@ double scan_rate(const struct engine *e)
 
 static void begin(struct engine *e)
 {
-    if (e->feeds->scan.anew) {
+    if (e->feeds->scan.restart) {
         docid_free(e->feeds->scan.from);
         e->feeds->scan.from = NULL;
-        e->feeds->scan.anew = false;
+        e->feeds->scan.restart = false;
     }
     watermark_fini(&e->feeds->scan.watermark);
     if (e->feeds->scan.from) {
@@ -78,7 +78,7 @@ static void next_page(struct engine *e)
     ask(e, ASK_SCAN);
 }
 
-/* False when memory is out: it has to come by again. */
+/* False when memory is out: the document has to be scanned again. */
 static bool take_scanned(struct engine *e, struct source_document *src)
 {
     struct docid *position = docid_copy(src->id), *from = docid_copy(src->id);

@@ -13,8 +13,8 @@ bool scan_idle(const struct engine *e)
 
 void scan_start(struct engine *e, bool verify_points)
 {
-    /* One that is under way begins anew: what it has passed was seen with less doubt, or before what made us
-     * doubt. */
+    /* One that is under way begins again: what it has passed was compared with less, or before the reason to
+     * compare. */
     for (size_t i = 0; i < e->collection_count; i++)
         e->collections[i].known_empty = false; /* we have been at work */
     if (e->feeds->compare.state == COMPARE_RUNS)
@@ -23,7 +23,7 @@ void scan_start(struct engine *e, bool verify_points)
     e->feeds->scan.recent = e->feeds->scan.silent = false;
     /* What was swept for is still to be found. */
     e->feeds->scan.verify_points |= verify_points || (e->feeds->sweep.running && !e->feeds->sweep.recount);
-    e->feeds->scan.anew = true; /* a page may be under way that borrows the position */
+    e->feeds->scan.restart = true; /* a page may be under way that borrows the position */
     e->feeds->scan.running = false;
     e->feeds->sweep.running = false;
     e->save_dirty = true;
@@ -57,7 +57,7 @@ void compare_stop(struct engine *e)
     if (e->feeds->compare.state == COMPARE_RUNS) {
         e->feeds->scan.wanted = e->feeds->scan.running = e->feeds->scan.verify_points = e->feeds->scan.ended =
             false;
-        e->feeds->scan.anew = true; /* a page may be under way that borrows the position */
+        e->feeds->scan.restart = true; /* a page may be under way that borrows the position */
         e->feeds->sweep.running = false;
         e->save_dirty = true;
     }

@@ -2,7 +2,7 @@
  * batch_queue.h - a queue of things that wait to go out together in one request.
  *
  * Nagle's idea: while fewer than `max_in_flight` requests are out, what waits goes at once; what comes
- * meanwhile gathers, up to `max_items` a request. A thing is in at most one lane at a time.
+ * meanwhile gathers, up to `max_items` a request. A node is in at most one queue at a time.
  */
 #ifndef LOCKSTEP_ENGINE_RULES_BATCH_QUEUE_H
 #define LOCKSTEP_ENGINE_RULES_BATCH_QUEUE_H
@@ -32,7 +32,7 @@ void batch_queue_push(struct batch_queue *batch_queue, struct node *node);
 void batch_queue_push_front(struct batch_queue *batch_queue, struct node *node);
 /* NULL when empty. */
 struct node *batch_queue_pop(struct batch_queue *batch_queue);
-/* Takes the node out of whatever lane it is in; harmless if it is in none. */
+/* Takes the node out of its queue, if it is in one. */
 void batch_queue_remove(struct node *node);
 /* Something waits and a request may go out. */
 bool batch_queue_ready(const struct batch_queue *batch_queue);

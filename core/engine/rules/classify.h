@@ -21,14 +21,14 @@ struct wanted {
 };
 
 /*
- * True if metadata alone can't tell, and the points have to be asked: the entry isn't `synced`, the point id
+ * True if the record does not decide, and the points have to be read: the entry isn't `synced`, the point id
  * changed, or the caller has doubts of its own (a lost reply, a replayed event, a lost token, a wiped
  * record).
  */
 bool classify_needs_stamp(const struct wanted *wanted, const struct entry *entry, bool verify_points);
 
-/* A person reset it: the record knows its point but denies what that holds. It is made anew, whatever the
- * point says. */
+/* A person reset it: the record knows its point but denies what that holds. It is embedded again, whatever
+ * the point says. */
 bool classify_is_reset(const struct entry *entry);
 
 /* By what metadata says the point holds. Only when no stamp is needed. */

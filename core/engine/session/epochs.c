@@ -83,7 +83,7 @@ static void compare_everything(struct engine *e)
     if (e->phase == PHASE_RUN)
         scan_start(e, true);
     else
-        e->feeds->scan.wanted = e->feeds->scan.verify_points = e->feeds->scan.anew = true;
+        e->feeds->scan.wanted = e->feeds->scan.verify_points = e->feeds->scan.restart = true;
 }
 
 static void declare_another(struct engine *e)
