@@ -1,18 +1,17 @@
 /*
- * documents.h - what documents need, and who is above them: the engine's state but for that of feeds and
- * session.
+ * documents.h - what comes next for documents: the state of the engine except that of feeds and session.
  *
- * A document (struct document) is in the map from the moment something says it may be out of sync until what
- * follows from that is durable. It has one part per enabled collection; each part moves through its stages by
+ * A document (struct document) is in the document table from the moment something says that it may be out of
+ * sync until the consequences are durable. It has one target per enabled collection; each target moves on by
  * itself:
  *
- *     make -> turn -> look [-> claim] -> embed -> upsert -> stale points -> settled
+ *     make -> point lock -> look [-> takeover] -> embed -> upsert -> stale points -> settled
  *               |-> fetch (the point's own vector) /
  *               \-> borrow (that of its former point) /
  *
- * document_table.c owns the map, document.c has a document's life, target.c a part's stages, io/ turns
- * queues into requests and results back, change_stream.c, scan.c, retry_cycle.c and tombstones.c say which
- * documents to look at, session/ takes and keeps the lease.
+ * document_table.c owns the table, document.c what happens to a document, target.c the stages of a target.
+ * io/ turns queues into requests and replies into the next stage, feeds/ say which documents to look at,
+ * session/ when.
  */
 #ifndef LOCKSTEP_ENGINE_DOCUMENTS_DOCUMENTS_H
 #define LOCKSTEP_ENGINE_DOCUMENTS_DOCUMENTS_H

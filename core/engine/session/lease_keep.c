@@ -66,9 +66,8 @@ void lease_refused(struct engine *e, const char *lease_holder, int64_t remaining
 
 void lease_lost(struct engine *e)
 {
-    log_warn(
-        "the lease was lost: another process writes now; all work is dropped and begun anew as a follower",
-        LOG_STR("source", e->config->source));
+    log_warn("the lease was lost: another process writes now; all work is dropped, and this one follows",
+             LOG_STR("source", e->config->source));
     e->session->lease.held = false;
     e->session->lease_lost = true;
     e->unknown = true;
