@@ -13,9 +13,9 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 
-struct batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count)
+struct embed_batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count)
 {
-    struct batch *b = calloc(1, sizeof *b);
+    struct embed_batch *b = calloc(1, sizeof *b);
     if (!b) return NULL;
     b->e = e;
     b->kind = kind;
@@ -29,7 +29,7 @@ struct batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count)
     return NULL;
 }
 
-void batch_free(struct batch *b)
+void batch_free(struct embed_batch *b)
 {
     if (!b) return;
     http_call_fini(&b->call);
@@ -42,7 +42,7 @@ void batch_free(struct batch *b)
     free(b);
 }
 
-static bool make_body(struct batch *b, const struct provider *provider)
+static bool make_body(struct embed_batch *b, const struct provider *provider)
 {
     static const char *const word[] = {PROBE_TEXT};
     static const size_t word_bytes[] = {sizeof PROBE_TEXT - 1};
@@ -70,7 +70,7 @@ static bool make_body(struct batch *b, const struct provider *provider)
 }
 
 /* The key as it is now: it may be another one than a minute ago. */
-static bool make_authorization(struct batch *b)
+static bool make_authorization(struct embed_batch *b)
 {
     secret_end(b->key);
     buf_clear(&b->authorization);
@@ -86,7 +86,7 @@ static int timeout_ms_of(const struct embedder *e)
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-bool batch_prepare(struct batch *b)
+bool batch_prepare(struct embed_batch *b)
 {
     const struct provider *provider = provider_of(b->e->config.provider);
     bool info = b->kind == BATCH_INFO;
@@ -117,7 +117,7 @@ bool batch_prepare(struct batch *b)
 /* On the HTTP loop's thread: back to the embedder, or, if that has ended, to nobody. */
 static void arrived(struct http_call *call)
 {
-    struct batch *b = call->context;
+    struct embed_batch *b = call->context;
     struct embedder *e = b->e;
     b->took_us = clock_us() - b->sent_us;
     pthread_mutex_lock(&e->lock);
@@ -135,7 +135,7 @@ static void arrived(struct http_call *call)
     if (last) embedder_free(e);
 }
 
-void batch_send(struct batch *b)
+void batch_send(struct embed_batch *b)
 {
     b->call.done = arrived;
     b->call.context = b;

@@ -6,7 +6,7 @@
 #include "embed/provider.h"
 
 /* A REQ_EMBED that is not over yet. */
-struct job {
+struct embed_job {
     struct req *req;
     size_t open; /* texts without an outcome */
     size_t hung; /* of those, the ones whose request hangs: see remote_hang.c */
@@ -14,7 +14,7 @@ struct job {
 
 /* One text of it. */
 struct item {
-    struct job *job;
+    struct embed_job *job;
     size_t index;
 };
 
@@ -26,11 +26,11 @@ enum batch_kind {
     BATCH_INFO   /* TEI's GET /info */
 };
 
-struct batch {
+struct embed_batch {
     struct http_call call;
     struct embedder *e;
-    struct batch *next; /* in the mailbox, or in a list of those that are not away */
-    struct batch *away_next;
+    struct embed_batch *next; /* in the mailbox, or in a list of those that are not away */
+    struct embed_batch *away_next;
     enum batch_kind kind;
     struct item *items;             /* owned; BATCH_TEXTS */
     size_t count;                   /* 0 once they were cancelled */
@@ -54,13 +54,13 @@ struct batch {
 };
 
 /* With room for `count` items, which the caller fills. NULL when memory is out. */
-struct batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count);
-void batch_free(struct batch *b);
+struct embed_batch *batch_new(struct embedder *e, enum batch_kind kind, size_t count);
+void batch_free(struct embed_batch *b);
 
 /* Makes URL, headers and body; false when memory is out. The texts are copied into the body. */
-bool batch_prepare(struct batch *b);
+bool batch_prepare(struct embed_batch *b);
 /* Sends it: counts it as away, and brings it back to the mailbox. */
-void batch_send(struct batch *b);
+void batch_send(struct embed_batch *b);
 
 /* The fixed word of probes. */
 #define PROBE_TEXT "lockstep"

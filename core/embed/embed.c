@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "embed/batch.h"
 #include "embed/embedder.h"
-#include "embed/hash.h"
+#include "embed/hash_vector.h"
 #include "embed/remote.h"
 #include "embed/remote_internal.h"
 
@@ -29,7 +29,7 @@ struct embedders {
 
 /* ---- an embedder's thread ---- */
 
-static void serve(struct embedder *e, struct req *reqs, struct batch *done)
+static void serve(struct embedder *e, struct req *reqs, struct embed_batch *done)
 {
     if (done) remote_done(e, done);
     while (reqs) {
@@ -45,7 +45,7 @@ static void serve(struct embedder *e, struct req *reqs, struct batch *done)
 }
 
 /* What is left when the embedder closes: requests are posted, batches that came back are freed. */
-static void drain(struct embedder *e, struct req *reqs, struct batch *done)
+static void drain(struct embedder *e, struct req *reqs, struct embed_batch *done)
 {
     while (reqs) {
         struct req *req = reqs;
@@ -56,13 +56,13 @@ static void drain(struct embedder *e, struct req *reqs, struct batch *done)
     }
     if (e->remote) remote_cancel(e);
     while (done) {
-        struct batch *b = done;
+        struct embed_batch *b = done;
         done = b->next;
         batch_free(b);
     }
 }
 
-static size_t list_length(const struct batch *b)
+static size_t list_length(const struct embed_batch *b)
 {
     size_t n = 0;
     for (; b; b = b->next) n++;
@@ -86,7 +86,7 @@ static void *run(void *argument)
         while (!e->first_req && !e->done && !e->closing && wait_until(e, wake_us)) {
         }
         struct req *reqs = e->first_req;
-        struct batch *done = e->done;
+        struct embed_batch *done = e->done;
         e->first_req = e->last_req = NULL;
         e->done = NULL;
         e->away -= list_length(done);

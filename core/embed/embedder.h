@@ -9,9 +9,9 @@
 #include "embed/cache.h"
 #include "embed/embed.h"
 #include "embed/words.h"
-#include "http/secret.h"
+#include "http/http_secret.h"
 
-struct batch;
+struct embed_batch;
 struct remote;
 
 struct embedder {
@@ -31,11 +31,11 @@ struct embedder {
     pthread_mutex_t lock;
     pthread_cond_t filled;
     struct req *first_req, *last_req;
-    struct batch *done; /* newest first */
-    bool closing;       /* no more requests come */
-    bool closed;        /* the thread has ended: batches free themselves when they are done */
-    bool orphan;        /* with `closed`: the last batch that is away frees the embedder */
-    size_t away;        /* batches whose HTTP call is under way, or in `done` */
+    struct embed_batch *done; /* newest first */
+    bool closing;             /* no more requests come */
+    bool closed;              /* the thread has ended: batches free themselves when they are done */
+    bool orphan;              /* with `closed`: the last batch that is away frees the embedder */
+    size_t away;              /* batches whose HTTP call is under way, or in `done` */
 
     atomic_uint_fast64_t texts, cached, failed, requests, tokens, text_bytes;
     struct meter meter;

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "embed/embedder.h"
-#include "embed/hash.h"
+#include "embed/hash_vector.h"
 
 float *local_vector(const struct embedder *e, const char *prefix, const char *text, size_t bytes)
 {

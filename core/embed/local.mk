@@ -8,7 +8,7 @@ libembed_la_SOURCES = \
 	%D%/embed.c %D%/embed.h \
 	%D%/embedder.c %D%/embedder.h \
 	%D%/encoding.c %D%/encoding.h \
-	%D%/hash.c %D%/hash.h \
+	%D%/hash_vector.c %D%/hash_vector.h \
 	%D%/local.c \
 	%D%/ollama.c \
 	%D%/openai.c \
@@ -23,7 +23,7 @@ libembed_la_SOURCES = \
 	%D%/remote_send.c \
 	%D%/tei.c \
 	%D%/tokens.c %D%/tokens.h \
-	%D%/verdict.c %D%/verdict.h \
+	%D%/embed_verdict.c %D%/embed_verdict.h \
 	%D%/words.c %D%/words.h
 libembed_la_CPPFLAGS = $(CORE_CPPFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
 libembed_la_LIBADD = libhttp.la libbase.la $(JANSSON_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) -lm

@@ -38,7 +38,7 @@ static bool line_up(struct remote *r, struct item item)
 static void take_probe(struct embedder *e, struct req *req)
 {
     struct remote *r = e->remote;
-    struct batch *b = batch_new(e, BATCH_PROBE, 0);
+    struct embed_batch *b = batch_new(e, BATCH_PROBE, 0);
     if (!b) {
         (void)lks_fail(&req->err, LKS_E_UNKNOWN, "out of memory");
         embedder_post(e, req);
@@ -78,13 +78,13 @@ void remote_take(struct embedder *e, struct req *req)
         take_probe(e, req);
         return;
     }
-    struct job *job = embedder_prepare(req) ? calloc(1, sizeof *job) : NULL;
+    struct embed_job *job = embedder_prepare(req) ? calloc(1, sizeof *job) : NULL;
     if (!job) {
         if (!req->err.code) (void)lks_fail(&req->err, LKS_E_UNKNOWN, "out of memory");
         embedder_post(e, req);
         return;
     }
-    *job = (struct job){.req = req, .open = 1}; /* one more than there are, until all are in line */
+    *job = (struct embed_job){.req = req, .open = 1}; /* one more than there are, until all are in line */
     struct lks_err err;
     remote_out_of_memory(&err);
     for (size_t i = 0; i < req->embed.count; i++) {
@@ -124,7 +124,7 @@ void remote_cancel(struct embedder *e)
     remote_fail_line(e, &err);
     remote_fail_list(e, &r->ready, &err);
     remote_fail_list(e, &r->suspects, &err);
-    for (struct batch *b = r->away; b; b = b->away_next) {
+    for (struct embed_batch *b = r->away; b; b = b->away_next) {
         remote_fail_items(e, b, &err);
         remote_fail_probe(e, b, &err);
     }

@@ -11,7 +11,7 @@ enum lks_code remote_open(struct embedder *e, struct lks_err *err);
 /* A request from the engine. */
 void remote_take(struct embedder *e, struct req *req);
 /* Batches whose call is done, newest first. */
-void remote_done(struct embedder *e, struct batch *done);
+void remote_done(struct embedder *e, struct embed_batch *done);
 /* Sends what may be sent. After either of the above. */
 void remote_pump(struct embedder *e);
 /* Posts everything that is open (LKS_E_CANCELLED). Batches that are away have nothing to deliver any more. */

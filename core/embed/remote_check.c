@@ -16,7 +16,7 @@ void remote_check_begin(struct embedder *e, const float *vector, size_t dimensio
     struct remote *r = e->remote;
     if (e->config.provider != EMBED_OPENAI || e->config.encoding != EMBED_ENCODING_AUTO || r->checking)
         return;
-    struct batch *b = batch_new(e, BATCH_CHECK, 0);
+    struct embed_batch *b = batch_new(e, BATCH_CHECK, 0);
     float *copy = b ? malloc(dimensions * sizeof *copy) : NULL;
     if (!copy) { /* numbers it is */
         batch_free(b);
@@ -30,7 +30,7 @@ void remote_check_begin(struct embedder *e, const float *vector, size_t dimensio
     remote_push(&r->ready, b);
 }
 
-static void use_numbers(const struct batch *b, const char *reason)
+static void use_numbers(const struct embed_batch *b, const char *reason)
 {
     char url[256];
     http_url_plain(b->url.data, url, sizeof url);
@@ -38,7 +38,7 @@ static void use_numbers(const struct batch *b, const char *reason)
              LOG_STR("reason", reason));
 }
 
-void remote_check_end(struct embedder *e, struct batch *b, const struct verdict *v)
+void remote_check_end(struct embedder *e, struct embed_batch *b, const struct verdict *v)
 {
     struct remote *r = e->remote;
     struct answer answer;

@@ -21,7 +21,7 @@
 bool remote_attach(struct embedder *e, const struct item *item)
 {
     uint64_t text = company_text(item);
-    for (struct batch *b = e->remote->away; b; b = b->away_next) {
+    for (struct embed_batch *b = e->remote->away; b; b = b->away_next) {
         if (!b->detached || b->text != text) continue;
         b->detached = false;
         b->items[0] = *item;
@@ -33,10 +33,10 @@ bool remote_attach(struct embedder *e, const struct item *item)
 }
 
 /* Each of its texts once more, alone; what the server may still answer to all of them is not waited for. */
-static void scatter(struct embedder *e, struct batch *b)
+static void scatter(struct embedder *e, struct embed_batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        struct batch *one = batch_new(e, BATCH_TEXTS, 1);
+        struct embed_batch *one = batch_new(e, BATCH_TEXTS, 1);
         company_alone(e->remote, &b->items[i]);
         if (one) {
             one->items[0] = b->items[i];
@@ -51,7 +51,7 @@ static void scatter(struct embedder *e, struct batch *b)
     b->count = 0;
 }
 
-static void hangs(struct embedder *e, struct batch *b)
+static void hangs(struct embedder *e, struct embed_batch *b)
 {
     struct remote *r = e->remote;
     log_info("the embedding server answers others, but not this request; it keeps none waiting any more",
@@ -77,7 +77,7 @@ static int64_t least_us(const struct embedder *e)
 }
 
 /* When this request hangs, if the server answers others by then. */
-static int64_t hangs_at(const struct embedder *e, const struct batch *b)
+static int64_t hangs_at(const struct embedder *e, const struct embed_batch *b)
 {
     const struct remote *r = e->remote;
     int64_t least = least_us(e);
@@ -86,7 +86,7 @@ static int64_t hangs_at(const struct embedder *e, const struct batch *b)
     return from + (usual > least ? usual : least);
 }
 
-void remote_answered(struct remote *r, const struct batch *b)
+void remote_answered(struct remote *r, const struct embed_batch *b)
 {
     if (r->loading) r->answered_us = clock_us();
     if (b->sent_us > r->proof_us) r->proof_us = b->sent_us;
@@ -101,7 +101,7 @@ int64_t remote_watch(struct embedder *e)
     struct remote *r = e->remote;
     int64_t now = clock_us(), next = INT64_MAX;
     bool any = false, wants_proof = false;
-    for (struct batch *b = r->away; b; b = b->away_next) {
+    for (struct embed_batch *b = r->away; b; b = b->away_next) {
         if (b->kind != BATCH_TEXTS || !b->count || b->hung) continue;
         int64_t at = hangs_at(e, b);
         if (now < at) {

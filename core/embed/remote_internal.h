@@ -3,8 +3,8 @@
 #define LOCKSTEP_EMBED_REMOTE_INTERNAL_H
 
 #include "embed/batch.h"
+#include "embed/embed_verdict.h"
 #include "embed/embedder.h"
-#include "embed/verdict.h"
 
 #define MODEL_BYTES 200
 #define COMPANY_MOST 256
@@ -28,11 +28,11 @@ struct remote {
 
     struct item *line; /* texts that wait: line[head..tail) */
     size_t head, tail, space;
-    struct batch *ready;    /* made already, to be sent before the line */
-    struct batch *suspects; /* waiting for a proof that the server embeds */
-    struct batch *away;     /* under way, by away_next */
-    size_t dimensions;      /* of the last vectors; 0: none yet */
-    float *plain;           /* owned: the fixed word's vector, as numbers; to compare base64 with */
+    struct embed_batch *ready;    /* made already, to be sent before the line */
+    struct embed_batch *suspects; /* waiting for a proof that the server embeds */
+    struct embed_batch *away;     /* under way, by away_next */
+    size_t dimensions;            /* of the last vectors; 0: none yet */
+    float *plain;                 /* owned: the fixed word's vector, as numbers; to compare base64 with */
     size_t plain_count;
     bool checking;     /* a BATCH_CHECK is ready or under way */
     bool base64_works; /* it was answered */
@@ -50,17 +50,21 @@ struct remote {
 
 /* remote_outcome.c: a text, or all that hang on a batch, a list or the line, come to their end. */
 /* One text less without an outcome; with the last one the engine's request is posted. */
-void remote_job_less(struct embedder *e, struct job *job);
-void remote_item_over(struct embedder *e, struct job *job); /* it has its vector, or its error is noted */
+void remote_job_less(struct embedder *e, struct embed_job *job);
+void remote_item_over(struct embedder *e,
+                      struct embed_job *job); /* it has its vector, or its error is noted */
 void remote_item_fail(struct embedder *e, const struct item *item, const struct lks_err *err);
-void remote_fail_items(struct embedder *e, struct batch *b, const struct lks_err *err); /* keeps the batch */
-void remote_fail_probe(struct embedder *e, struct batch *b, const struct lks_err *err); /* keeps the batch */
+void remote_fail_items(struct embedder *e, struct embed_batch *b,
+                       const struct lks_err *err); /* keeps the batch */
+void remote_fail_probe(struct embedder *e, struct embed_batch *b,
+                       const struct lks_err *err); /* keeps the batch */
 void remote_fail_line(struct embedder *e, const struct lks_err *err);
-void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_err *err); /* frees them */
+void remote_fail_list(struct embedder *e, struct embed_batch **list,
+                      const struct lks_err *err); /* frees them */
 void remote_out_of_memory(struct lks_err *err);
-void remote_push(struct batch **list, struct batch *b);
+void remote_push(struct embed_batch **list, struct embed_batch *b);
 /* Posts the engine's request if all its texts without an outcome hang, and there are others. */
-void remote_release(struct embedder *e, struct job *job);
+void remote_release(struct embedder *e, struct embed_job *job);
 
 /* remote_send.c */
 /* Sends a probe of our own at once. */
@@ -69,7 +73,7 @@ void remote_probe_now(struct embedder *e);
 /* remote_hang.c: looks for requests that hang. When it has to be called again by itself. */
 int64_t remote_watch(struct embedder *e);
 /* A request was answered with vectors. Before `loading` ends. */
-void remote_answered(struct remote *r, const struct batch *b);
+void remote_answered(struct remote *r, const struct embed_batch *b);
 /* The text is under way already, since a request was posted without it. */
 bool remote_attach(struct embedder *e, const struct item *item);
 
@@ -89,7 +93,7 @@ void remote_flawed(const struct answer *answer, struct lks_err *err);
 /* remote_check.c: may vectors be asked for in base64? After a probe of the engine was answered in numbers. */
 void remote_check_begin(struct embedder *e, const float *vector, size_t dimensions);
 /* The same word came in base64, or not (frees the batch). */
-void remote_check_end(struct embedder *e, struct batch *b, const struct verdict *v);
+void remote_check_end(struct embedder *e, struct embed_batch *b, const struct verdict *v);
 /* False, with `err`, if the model gives other dimensions than configured. */
 bool remote_right_dimensions(const struct embedder *e, size_t dimensions, struct lks_err *err);
 

@@ -7,10 +7,10 @@
 
 #include "embed/remote_internal.h"
 
-void remote_release(struct embedder *e, struct job *job)
+void remote_release(struct embedder *e, struct embed_job *job)
 {
     if (!job->hung || job->open != job->hung || job->open == job->req->embed.count) return;
-    for (struct batch *b = e->remote->away; b; b = b->away_next) {
+    for (struct embed_batch *b = e->remote->away; b; b = b->away_next) {
         if (!b->hung || b->count != 1 || b->items[0].job != job) continue;
         b->text = company_text(&b->items[0]);
         b->detached = true;
@@ -20,7 +20,7 @@ void remote_release(struct embedder *e, struct job *job)
     free(job);
 }
 
-void remote_job_less(struct embedder *e, struct job *job)
+void remote_job_less(struct embedder *e, struct embed_job *job)
 {
     if (--job->open) {
         remote_release(e, job);
@@ -30,7 +30,7 @@ void remote_job_less(struct embedder *e, struct job *job)
     free(job);
 }
 
-void remote_item_over(struct embedder *e, struct job *job)
+void remote_item_over(struct embedder *e, struct embed_job *job)
 {
     atomic_fetch_add(&e->texts, 1);
     remote_job_less(e, job);
@@ -42,13 +42,13 @@ void remote_item_fail(struct embedder *e, const struct item *item, const struct 
     remote_item_over(e, item->job);
 }
 
-void remote_fail_items(struct embedder *e, struct batch *b, const struct lks_err *err)
+void remote_fail_items(struct embedder *e, struct embed_batch *b, const struct lks_err *err)
 {
     for (size_t i = 0; i < b->count; i++) remote_item_fail(e, &b->items[i], err);
     b->count = 0;
 }
 
-void remote_fail_probe(struct embedder *e, struct batch *b, const struct lks_err *err)
+void remote_fail_probe(struct embedder *e, struct embed_batch *b, const struct lks_err *err)
 {
     if (b->kind != BATCH_PROBE) return;
     if (b->probe) {
@@ -67,9 +67,9 @@ void remote_fail_line(struct embedder *e, const struct lks_err *err)
     while (r->head < r->tail) remote_item_fail(e, &r->line[r->head++], err);
 }
 
-void remote_fail_list(struct embedder *e, struct batch **list, const struct lks_err *err)
+void remote_fail_list(struct embedder *e, struct embed_batch **list, const struct lks_err *err)
 {
-    for (struct batch *b; (b = *list) != NULL;) {
+    for (struct embed_batch *b; (b = *list) != NULL;) {
         *list = b->next;
         remote_fail_items(e, b, err);
         remote_fail_probe(e, b, err);
@@ -85,7 +85,7 @@ void remote_out_of_memory(struct lks_err *err)
     (void)lks_fail(err, LKS_E_UNKNOWN, "out of memory");
 }
 
-void remote_push(struct batch **list, struct batch *b)
+void remote_push(struct embed_batch **list, struct embed_batch *b)
 {
     b->next = *list;
     *list = b;

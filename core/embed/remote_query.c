@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embed/embed_verdict.h"
 #include "embed/remote.h"
 #include "embed/remote_internal.h"
-#include "embed/verdict.h"
 
 #define QUERY_TIMEOUT_MS 20000
 

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "embed/embed_verdict.h"
 #include "embed/remote.h"
 #include "embed/remote_internal.h"
-#include "embed/verdict.h"
 
 #define BYTES_MAX_LEAST 16384 /* of texts in a request, however small those were that were too large */
 
@@ -30,7 +30,7 @@ static void window_shrink(struct remote *r, const struct verdict *v, size_t text
 }
 
 /* Others are answered: it is this text. */
-static void blame(struct embedder *e, struct batch *b)
+static void blame(struct embedder *e, struct embed_batch *b)
 {
     struct lks_err *err = &b->err;
     int64_t wait = err->retry_after_ms;
@@ -45,12 +45,12 @@ static void blame(struct embedder *e, struct batch *b)
 }
 
 /* Cuts a batch in two, to be sent next. `proven` is what its halves will be. */
-static void cut(struct embedder *e, struct batch *b, bool proven)
+static void cut(struct embedder *e, struct embed_batch *b, bool proven)
 {
     struct remote *r = e->remote;
     size_t half = b->count / 2;
-    struct batch *one = batch_new(e, BATCH_TEXTS, half);
-    struct batch *two = one ? batch_new(e, BATCH_TEXTS, b->count - half) : NULL;
+    struct embed_batch *one = batch_new(e, BATCH_TEXTS, half);
+    struct embed_batch *two = one ? batch_new(e, BATCH_TEXTS, b->count - half) : NULL;
     if (!two) {
         batch_free(one);
         remote_out_of_memory(&b->err);
@@ -66,7 +66,7 @@ static void cut(struct embedder *e, struct batch *b, bool proven)
 }
 
 /* The server embeds others than these: halves, or the blame. What may pass by itself gets another chance. */
-static void divide(struct embedder *e, struct batch *b)
+static void divide(struct embedder *e, struct embed_batch *b)
 {
     if (b->count > 1) {
         cut(e, b, true);
@@ -81,7 +81,7 @@ static void divide(struct embedder *e, struct batch *b)
 static bool send_probe(struct embedder *e)
 {
     struct remote *r = e->remote;
-    struct batch *probe = batch_new(e, BATCH_PROBE, 0);
+    struct embed_batch *probe = batch_new(e, BATCH_PROBE, 0);
     if (!probe) return false;
     probe->number = ++r->probes;
     r->probe_open = true;
@@ -90,7 +90,7 @@ static bool send_probe(struct embedder *e)
 }
 
 /* One of its texts seems to be refused, or the server is in trouble. */
-static void suspect(struct embedder *e, struct batch *b)
+static void suspect(struct embedder *e, struct embed_batch *b)
 {
     struct remote *r = e->remote;
     if (!b->reprobe && (b->proven || r->good > b->good)) {
@@ -108,7 +108,7 @@ static void suspect(struct embedder *e, struct batch *b)
 }
 
 /* The server takes fewer texts in a request than we thought; from now on it gets fewer. */
-static void crowded(struct embedder *e, struct batch *b)
+static void crowded(struct embedder *e, struct embed_batch *b)
 {
     struct remote *r = e->remote;
     if (r->batch_size > b->count / 2) r->batch_size = b->count / 2;
@@ -118,7 +118,7 @@ static void crowded(struct embedder *e, struct batch *b)
 
 /* Or less of them; not less than what texts of their usual length need, since one of these may be to blame.
  */
-static void heavy(struct embedder *e, struct batch *b)
+static void heavy(struct embedder *e, struct embed_batch *b)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < b->count; i++) bytes += b->items[i].job->req->embed.text_bytes[b->items[i].index];
@@ -130,14 +130,14 @@ static void heavy(struct embedder *e, struct batch *b)
 static void went_well(struct embedder *e, size_t texts, uint64_t probe)
 {
     struct remote *r = e->remote;
-    struct batch *list = r->suspects;
+    struct embed_batch *list = r->suspects;
     bool wait = false;
     r->good++;
     r->loading = false;
     window_grow(r, &e->config, texts);
     r->suspects = NULL;
     while (list) {
-        struct batch *b = list;
+        struct embed_batch *b = list;
         list = b->next;
         if (b->reprobe && (!probe || probe < b->needs)) {
             remote_push(&r->suspects, b);
@@ -153,7 +153,7 @@ static void went_well(struct embedder *e, size_t texts, uint64_t probe)
 }
 
 /* The trouble is the server's: all that hangs on this batch fails, and perhaps what waits behind it. */
-static void server_failed(struct embedder *e, struct batch *b, struct verdict *v)
+static void server_failed(struct embedder *e, struct embed_batch *b, struct verdict *v)
 {
     struct remote *r = e->remote;
     bool own_probe = b->kind == BATCH_PROBE && !b->probe;
@@ -219,7 +219,7 @@ static void deliver(struct embedder *e, const struct item *item, float **vector,
 /* A text whose vector was unusable while its neighbours' were not is asked for once more, alone. */
 static void again_alone(struct embedder *e, const struct item *item)
 {
-    struct batch *b = batch_new(e, BATCH_TEXTS, 1);
+    struct embed_batch *b = batch_new(e, BATCH_TEXTS, 1);
     if (!b) {
         struct lks_err err;
         remote_out_of_memory(&err);
@@ -231,7 +231,7 @@ static void again_alone(struct embedder *e, const struct item *item)
     remote_push(&e->remote->ready, b);
 }
 
-static void deliver_all(struct embedder *e, struct batch *b, struct answer *answer)
+static void deliver_all(struct embedder *e, struct embed_batch *b, struct answer *answer)
 {
     atomic_fetch_add(&e->tokens, (uint64_t)(answer->tokens > 0 ? answer->tokens : 0));
     if (b->count)
@@ -252,7 +252,7 @@ static bool any_vector(const struct answer *answer)
 }
 
 /* Reads the vectors of a reply with status 200. */
-static void read_vectors(struct embedder *e, struct batch *b)
+static void read_vectors(struct embedder *e, struct embed_batch *b)
 {
     struct remote *r = e->remote;
     struct verdict v = {.kind = VERDICT_SERVER};
@@ -308,7 +308,7 @@ static void read_vectors(struct embedder *e, struct batch *b)
     answer_fini(&answer);
 }
 
-static void read_info(struct embedder *e, struct batch *b)
+static void read_info(struct embedder *e, struct embed_batch *b)
 {
     struct remote *r = e->remote;
     size_t batch = 0;
@@ -327,9 +327,9 @@ static void read_info(struct embedder *e, struct batch *b)
     batch_free(b);
 }
 
-static void take_away(struct remote *r, struct batch *b)
+static void take_away(struct remote *r, struct embed_batch *b)
 {
-    struct batch **link = &r->away;
+    struct embed_batch **link = &r->away;
     while (*link && *link != b) link = &(*link)->away_next;
     if (!*link) return;
     *link = b->away_next;
@@ -339,7 +339,7 @@ static void take_away(struct remote *r, struct batch *b)
         r->flying--;
 }
 
-static void one_done(struct embedder *e, struct batch *b)
+static void one_done(struct embedder *e, struct embed_batch *b)
 {
     struct verdict v;
     take_away(e->remote, b);
@@ -396,16 +396,16 @@ static void one_done(struct embedder *e, struct batch *b)
     server_failed(e, b, &v);
 }
 
-void remote_done(struct embedder *e, struct batch *done)
+void remote_done(struct embedder *e, struct embed_batch *done)
 {
-    struct batch *oldest = NULL;
+    struct embed_batch *oldest = NULL;
     while (done) {
-        struct batch *next = done->next;
+        struct embed_batch *next = done->next;
         remote_push(&oldest, done);
         done = next;
     }
     while (oldest) {
-        struct batch *b = oldest;
+        struct embed_batch *b = oldest;
         oldest = b->next;
         one_done(e, b);
     }

@@ -4,7 +4,7 @@
 #include "embed/remote.h"
 #include "embed/remote_internal.h"
 
-static void push_away(struct remote *r, struct batch *b)
+static void push_away(struct remote *r, struct embed_batch *b)
 {
     b->away_next = r->away;
     r->away = b;
@@ -17,7 +17,7 @@ static size_t tokens_of(const struct embedder *e, const struct item *item)
     return (item->job->req->embed.text_bytes[item->index] + strlen(e->config.document_prefix)) / 3 + 2;
 }
 
-static struct batch *batch_from_line(struct embedder *e)
+static struct embed_batch *batch_from_line(struct embedder *e)
 {
     struct remote *r = e->remote;
     size_t most = r->batch_size < r->batch_cap ? r->batch_size : r->batch_cap;
@@ -35,7 +35,7 @@ static struct batch *batch_from_line(struct embedder *e)
         count++;
     }
     if (!count) return NULL;
-    struct batch *b = batch_new(e, BATCH_TEXTS, count);
+    struct embed_batch *b = batch_new(e, BATCH_TEXTS, count);
     if (!b) {
         struct lks_err err;
         remote_out_of_memory(&err);
@@ -48,7 +48,7 @@ static struct batch *batch_from_line(struct embedder *e)
     return b;
 }
 
-static void send(struct embedder *e, struct batch *b)
+static void send(struct embedder *e, struct embed_batch *b)
 {
     struct remote *r = e->remote;
     if (!batch_prepare(b)) {
@@ -67,7 +67,7 @@ static void send(struct embedder *e, struct batch *b)
 void remote_probe_now(struct embedder *e)
 {
     struct remote *r = e->remote;
-    struct batch *probe = batch_new(e, BATCH_PROBE, 0);
+    struct embed_batch *probe = batch_new(e, BATCH_PROBE, 0);
     if (!probe) return;
     probe->number = ++r->probes;
     r->probe_open = true;
@@ -79,13 +79,13 @@ void remote_pump(struct embedder *e)
     struct remote *r = e->remote;
     bool work = r->ready || r->head < r->tail;
     if (work && !r->info_known && !r->info_away) {
-        struct batch *b = batch_new(e, BATCH_INFO, 0);
+        struct embed_batch *b = batch_new(e, BATCH_INFO, 0);
         r->info_known = !b;
         r->info_away = b != NULL;
         if (b) send(e, b);
     }
     while (!r->info_away && r->flying < (size_t)r->window) {
-        struct batch *b = r->ready;
+        struct embed_batch *b = r->ready;
         if (b)
             r->ready = b->next;
         else

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "embed/hash.h"
+#include "embed/hash_vector.h"
 #include "embed/tokens.h"
 
 #define HEADER_MAX_BYTES 4096

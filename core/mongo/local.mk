@@ -2,17 +2,17 @@
 noinst_LTLIBRARIES += libmongo.la
 libmongo_la_SOURCES = \
 	%D%/adopt.c \
-	%D%/ask.c \
+	%D%/mongo_ask.c \
 	%D%/beside.c \
 	%D%/command.c %D%/mongo_internal.h \
 	%D%/contradictions.c %D%/contradictions.h \
-	%D%/counts.c \
+	%D%/mongo_counts.c \
 	%D%/due.c \
 	%D%/facts.c \
 	%D%/failures.c \
 	%D%/edit.c \
 	%D%/find.c \
-	%D%/forget.c \
+	%D%/mongo_forget.c \
 	%D%/ids.c \
 	%D%/keys.c \
 	%D%/lease.c \

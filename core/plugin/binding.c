@@ -10,9 +10,9 @@
 
 #include "base/arena.h"
 #include "plugin/crash.h"
-#include "plugin/guard.h"
 #include "plugin/host.h"
-#include "plugin/options.h"
+#include "plugin/plugin_guard.h"
+#include "plugin/plugin_options.h"
 
 #define DEADLINE_MS 5000
 
@@ -43,7 +43,7 @@ static void give_up(struct binding *b)
 
 struct prefixed {
     const struct binding_settings *settings;
-    struct problems *problems;
+    struct plugin_problems *problems;
 };
 
 /* A problem begins with the key that it is about. */
@@ -65,7 +65,8 @@ static void report_declaration(void *context, const char *text)
 }
 
 /* The INI file's lists instead of the plugin's, each by itself. */
-static enum lks_code declare(struct binding *b, const struct binding_settings *s, struct problems *problems)
+static enum lks_code declare(struct binding *b, const struct binding_settings *s,
+                             struct plugin_problems *problems)
 {
     const struct lks_plugin *p = &b->descriptor;
     struct declaration_lists lists = {
@@ -133,7 +134,8 @@ static void set_broken(struct binding *b)
 }
 
 /* REJECT is about the section's options; anything else but OK stops this collection and no other. */
-static enum lks_code run_open(struct binding *b, const struct binding_settings *s, struct problems *problems)
+static enum lks_code run_open(struct binding *b, const struct binding_settings *s,
+                              struct plugin_problems *problems)
 {
     const char *name = b->descriptor.name;
     if (!b->descriptor.open) return LKS_E_OK;
@@ -188,7 +190,7 @@ static struct binding *binding_new(const struct plugin *plugin, const struct bin
 }
 
 static enum lks_code describe(struct binding *b, const struct binding_settings *s, const char *const *options,
-                              struct problems *problems)
+                              struct plugin_problems *problems)
 {
     b->collection = (struct collection){
         .name = keep(b, s->name),
@@ -213,7 +215,7 @@ static enum lks_code describe(struct binding *b, const struct binding_settings *
 
 /* The binding whose open() hangs is left to its thread; another one says so for every document. */
 static enum lks_code replace_hung(struct binding **b, const struct binding_settings *s,
-                                  struct problems *problems)
+                                  struct plugin_problems *problems)
 {
     struct binding *hung = *b, *new = binding_new(hung->plugin, s);
     const char *const *options = NULL;
@@ -233,7 +235,7 @@ static enum lks_code replace_hung(struct binding **b, const struct binding_setti
 enum lks_code binding_open(const struct plugin_set *set, const struct binding_settings *s,
                            struct binding **out, plugin_report report, void *context, struct lks_err *err)
 {
-    struct problems problems = {report, context, 0};
+    struct plugin_problems problems = {report, context, 0};
     const struct plugin *plugin = plugins_find(set, s->plugin);
     const char *const *options = NULL;
     *out = NULL;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "plugin/options.h"
+#include "plugin/plugin_options.h"
 
 #define SELF_MAX_BYTES ((size_t)1 << 20)
 #define OPTIONS_MAX 256
@@ -64,7 +64,7 @@ _Static_assert(sizeof(struct lks_option) == 6 * P, "struct lks_option: the plugi
 
 struct checked {
     const char *file;
-    struct problems *problems;
+    struct plugin_problems *problems;
     bool ok;
 };
 
@@ -224,7 +224,7 @@ static void check_callbacks(struct checked *c, const struct lks_plugin *p)
 }
 
 bool plugin_check(const struct lks_plugin *theirs, const char *file, const char *name, struct lks_plugin *out,
-                  struct problems *problems)
+                  struct plugin_problems *problems)
 {
     struct checked c = {.file = file, .problems = problems, .ok = true};
     if (!check_abi(&c, theirs)) return false;

@@ -9,7 +9,7 @@
  * False, and all that is wrong reported, if it can't be used under this name.
  */
 bool plugin_check(const struct lks_plugin *theirs, const char *file, const char *name, struct lks_plugin *out,
-                  struct problems *problems);
+                  struct plugin_problems *problems);
 
 /* The bytes an option of this type takes in `self`. */
 size_t option_size(lks_type type);

@@ -26,7 +26,7 @@ struct plugin_set {
 struct load {
     struct plugin_set *set;
     const char *const *paths;
-    struct problems problems;
+    struct plugin_problems problems;
     int trouble; /* why a folder could not be looked into, as errno says it; 0: all could */
 };
 

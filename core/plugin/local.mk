@@ -5,11 +5,11 @@ libplugin_la_SOURCES = \
 	%D%/binding.c \
 	%D%/check.c %D%/check.h \
 	%D%/crash.c %D%/crash.h \
-	%D%/guard.c %D%/guard.h \
+	%D%/plugin_guard.c %D%/plugin_guard.h \
 	%D%/host.c %D%/host.h \
 	%D%/loader.c \
 	%D%/maker.c %D%/maker.h \
-	%D%/options.c %D%/options.h \
+	%D%/plugin_options.c %D%/plugin_options.h \
 	%D%/plugin.h \
 	%D%/problem.c %D%/problem.h
 libplugin_la_LIBADD = libengine.la libcollection.la libbase.la $(LTDL_LIBS)

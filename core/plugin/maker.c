@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "plugin/guard.h"
+#include "plugin/plugin_guard.h"
 
 #define THREADS 2
 #define THREADS_MAX 64

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void problem(struct problems *p, const char *format, ...)
+void problem(struct plugin_problems *p, const char *format, ...)
 {
     char text[LKS_ERR_TEXT_BYTES];
     va_list args;

@@ -5,12 +5,12 @@
 #include "plugin/plugin.h"
 
 /* Collects problems on their way to whoever asked. */
-struct problems {
+struct plugin_problems {
     plugin_report report; /* may be NULL */
     void *context;
     size_t count;
 };
 
-void problem(struct problems *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void problem(struct plugin_problems *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

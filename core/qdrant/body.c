@@ -11,7 +11,7 @@
 
 #include "base/float.h"
 #include "base/json.h"
-#include "qdrant/scan.h"
+#include "qdrant/qdrant_scan.h"
 
 static void put_text(struct buf *to, const char *text)
 {

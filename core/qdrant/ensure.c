@@ -32,7 +32,7 @@ static void ensure_finish(struct task *task)
     free(e);
 }
 
-static void ensured_count(struct task *task, struct exchange *x, struct verdict *v)
+static void ensured_count(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     int64_t points = 0;
     if (!v->code) verdict_broken(v, reply_count(v->result, &points), x->what);
@@ -45,7 +45,7 @@ static void ensured_count(struct task *task, struct exchange *x, struct verdict 
 
 static void ensure_count(struct task *task)
 {
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     struct exchange *x =
         exchange_new(task, "POST", c->url, "/points/count", ensured_count, "count points of \"%s\"", c->name);
     if (!x) return;
@@ -55,7 +55,7 @@ static void ensure_count(struct task *task)
 
 static void ensure_index(struct task *task, size_t from);
 
-static void ensured_index(struct task *task, struct exchange *x, struct verdict *v)
+static void ensured_index(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     verdict_operation(v, x->what);
     if (v->code)
@@ -65,7 +65,7 @@ static void ensured_index(struct task *task, struct exchange *x, struct verdict 
 }
 
 /* Whoever may not ask, or asks a server that doesn't say, finds out when replicas are compared. */
-static void replicas_known(struct task *task, struct exchange *x, struct verdict *v)
+static void replicas_known(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     (void)x;
     bool active = true;
@@ -91,7 +91,7 @@ static void ensure_replicas(struct task *task)
 static void ensure_index(struct task *task, size_t from)
 {
     struct ensure *e = task->state;
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     size_t count = sizeof reply_indexes / sizeof *reply_indexes;
     while (from < count && e->info.indexed[from]) from++;
     if (from == count) {
@@ -107,7 +107,7 @@ static void ensure_index(struct task *task, size_t from)
 }
 
 /* What doesn't fit can only be said, not repaired: the points in it are somebody's. */
-enum lks_code collection_fits(const struct collection *c, const struct reply_info *info, size_t wanted,
+enum lks_code collection_fits(const struct qdrant_collection *c, const struct reply_info *info, size_t wanted,
                               struct lks_err *err)
 {
     static const char advice[] = "Name another qdrant_collection, correct the embedding's settings, or "
@@ -133,7 +133,7 @@ enum lks_code collection_fits(const struct collection *c, const struct reply_inf
     return LKS_E_OK;
 }
 
-static void aliased(struct task *task, struct exchange *x, struct verdict *v)
+static void aliased(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     (void)x;
     /* 409: the name is a collection's by now; 404: what we made is gone again. Look once more */
@@ -143,7 +143,7 @@ static void aliased(struct task *task, struct exchange *x, struct verdict *v)
         ensure_look(task);
 }
 
-static void created(struct task *task, struct exchange *x, struct verdict *v)
+static void created(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     (void)x;
     struct ensure *e = task->state;
@@ -178,7 +178,7 @@ static void ensure_create(struct task *task)
     exchange_send(x);
 }
 
-static void looked(struct task *task, struct exchange *x, struct verdict *v)
+static void looked(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     struct ensure *e = task->state;
     if (v->code == LKS_E_NOT_FOUND && task->req->ensure.look_only) {
@@ -220,7 +220,7 @@ static void ensure_look(struct task *task)
 
 /* GET / has no `result`, so it is read for itself. A server that doesn't say its version (a proxy may keep it
  * to itself) is one without update_filter to us. */
-static void version_known(struct task *task, struct exchange *x, struct verdict *v)
+static void version_known(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     int version = 0;
     if (x->call.failure || x->call.status >= 500 || x->call.status == 429) {
@@ -234,7 +234,7 @@ static void version_known(struct task *task, struct exchange *x, struct verdict 
 }
 
 /* A proxy may keep this, too, to itself: only 503 says that it is not. */
-static void ready_known(struct task *task, struct exchange *x, struct verdict *v)
+static void ready_known(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     if (x->call.failure || x->call.status == 503) {
         task_fail(task, &v->err);

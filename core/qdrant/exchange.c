@@ -127,7 +127,7 @@ void exchange_send(struct exchange *x)
 
 void exchange_finish(struct exchange *x)
 {
-    struct verdict v;
+    struct qdrant_verdict v;
     deactivate(x);
     verdict_read(&v, &x->call, x->what, x->key);
     if (v.err.blame == LKS_BLAME_KEY) secret_refused(x->q->key);
@@ -154,7 +154,7 @@ bool task_failed(const struct task *task)
     return task->req->err.code != LKS_E_OK;
 }
 
-void verdict_broken(struct verdict *v, enum reply_state state, const char *what)
+void verdict_broken(struct qdrant_verdict *v, enum reply_state state, const char *what)
 {
     if (v->code || state == REPLY_OK) return;
     v->unknown = true;

@@ -13,17 +13,17 @@
 #include <stdatomic.h>
 
 #include "base/queue.h"
-#include "http/secret.h"
+#include "http/http_secret.h"
 #include "qdrant/body.h"
 #include "qdrant/qdrant.h"
+#include "qdrant/qdrant_verdict.h"
 #include "qdrant/reply.h"
-#include "qdrant/verdict.h"
 
 #define BODY_BYTES_MAX (8u << 20) /* Qdrant takes 32 MB; smaller bodies keep memory and pauses small */
 #define PAGE_POINTS_MAX 1000
 #define WHAT_BYTES 320
 
-struct collection {
+struct qdrant_collection {
     char *name, *distance, *model; /* owned */
     char *url;                     /* owned: "…/collections/NAME" */
     struct stamp_fields stamp;
@@ -42,7 +42,7 @@ struct qdrant {
     struct secret *key;
     int timeout_ms;
     bool loopback, plain;
-    struct collection *collections;
+    struct qdrant_collection *collections;
     size_t collection_count;
     pthread_t thread;
     sem_t bell;            /* rings once for each object in one of the queues */
@@ -56,12 +56,12 @@ struct qdrant {
 
 struct task;
 struct exchange;
-typedef void (*exchange_then)(struct task *task, struct exchange *x, struct verdict *v);
+typedef void (*exchange_then)(struct task *task, struct exchange *x, struct qdrant_verdict *v);
 
 struct task {
     struct qdrant *q;
     struct req *req;
-    struct collection *c;
+    struct qdrant_collection *c;
     size_t outstanding;                /* exchanges under way */
     void (*finish)(struct task *task); /* may be NULL */
     void *state;                       /* of the kind; freed by its finish() */
@@ -102,12 +102,12 @@ bool task_fail(struct task *task, const struct lks_err *err);
 bool task_fail_nomem(struct task *task);
 bool task_failed(const struct task *task);
 /* The verdict of a reply that can't be read. */
-void verdict_broken(struct verdict *v, enum reply_state state, const char *what);
+void verdict_broken(struct qdrant_verdict *v, enum reply_state state, const char *what);
 
 /* The kinds. */
 void ensure_start(struct task *task);
 /* Whether vectors of the wanted size can be stored in it. LKS_E_QDRANT_REJECTED says why not. */
-enum lks_code collection_fits(const struct collection *c, const struct reply_info *info, size_t wanted,
+enum lks_code collection_fits(const struct qdrant_collection *c, const struct reply_info *info, size_t wanted,
                               struct lks_err *err);
 void lookup_start(struct task *task);
 void scroll_start(struct task *task);

@@ -1,7 +1,7 @@
 # qdrant: the index port, and plain calls, over REST
 noinst_LTLIBRARIES += libqdrant.la
 libqdrant_la_SOURCES = \
-	%D%/ask.c %D%/ask.h \
+	%D%/qdrant_ask.c %D%/qdrant_ask.h \
 	%D%/body.c %D%/body.h \
 	%D%/ensure.c \
 	%D%/exchange.c %D%/exchange.h \
@@ -10,8 +10,8 @@ libqdrant_la_SOURCES = \
 	%D%/qdrant.c %D%/qdrant.h \
 	%D%/read.c \
 	%D%/reply.c %D%/reply.h \
-	%D%/scan.c %D%/scan.h \
-	%D%/verdict.c %D%/verdict.h \
+	%D%/qdrant_scan.c %D%/qdrant_scan.h \
+	%D%/qdrant_verdict.c %D%/qdrant_verdict.h \
 	%D%/wait.c \
 	%D%/whole.c %D%/whole.h \
 	%D%/write.c

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "qdrant/ask.h"
+#include "qdrant/qdrant_ask.h"
 #include "qdrant/whole.h"
 
 #define IDS_MAX 1000
@@ -21,9 +21,9 @@ static void hand_over(struct stamps *list, struct stamp **found, size_t *count)
 static enum lks_code look_at(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
                              bool whole, const char *path, struct stamps *list, struct lks_err *err)
 {
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     size_t first = list->count;
-    struct ask a;
+    struct qdrant_ask a;
     ask_init(&a);
     body_retrieve(&a.body, ids, count, whole ? "true" : "[\"_lockstep\"]", whole);
     if (!ask_run(&a, q, "POST", c->url, path, "look into \"%s\"", c->name)) {
@@ -84,8 +84,8 @@ static enum lks_code page(struct qdrant *q, size_t collection, const char *const
                           const char *from, size_t *limit, struct stamps *list, char next[POINT_ID_BYTES],
                           struct lks_err *err)
 {
-    const struct collection *c = &q->collections[collection];
-    struct ask a;
+    const struct qdrant_collection *c = &q->collections[collection];
+    struct qdrant_ask a;
     ask_init(&a);
     body_scroll(&a.body, q->source, docs, doc_count, from, *limit);
     if (!ask_run(&a, q, "POST", c->url, "/points/scroll", "scroll \"%s\"", c->name))
@@ -128,10 +128,10 @@ void qdrant_stamps_free(struct stamp *found, size_t count)
 enum lks_code qdrant_delete(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
                             struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     enum lks_code code = ask_collection(q, collection, err);
     if (code || count == 0) return code;
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     ask_init(&a);
     body_delete(&a.body, ids, count);
     ask_run(&a, q, "POST", c->url, "/points/delete?wait=true", "delete from \"%s\"", c->name);

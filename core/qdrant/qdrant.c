@@ -139,20 +139,20 @@ static char *copy(const char *text)
     return strdup(text ? text : "");
 }
 
-static bool collection_init(struct collection *c, const char *url, const char *source,
+static bool collection_init(struct qdrant_collection *c, const char *url, const char *source,
                             const struct qdrant_collection_config *config)
 {
-    *c = (struct collection){.name = copy(config->name),
-                             .distance = copy(config->distance),
-                             .model = copy(config->model),
-                             .page_limit = PAGE_POINTS_MAX};
+    *c = (struct qdrant_collection){.name = copy(config->name),
+                                    .distance = copy(config->distance),
+                                    .model = copy(config->model),
+                                    .page_limit = PAGE_POINTS_MAX};
     if (!c->name || !c->distance || !c->model) return false;
     c->url = collection_url(url, c->name);
     c->stamp = (struct stamp_fields){.source = source, .model = c->model};
     return c->url != NULL;
 }
 
-static void collection_fini(struct collection *c)
+static void collection_fini(struct qdrant_collection *c)
 {
     free(c->name);
     free(c->distance);

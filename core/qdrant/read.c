@@ -19,7 +19,7 @@
 #define REPLY_BYTES (16u << 20) /* about what one with vectors may hold */
 
 /* A page was refused for its size, and a smaller one is allowed: it is asked for from now on. */
-static bool learn_page_limit(struct collection *c, const struct verdict *v)
+static bool learn_page_limit(struct qdrant_collection *c, const struct qdrant_verdict *v)
 {
     if (!v->limit || v->limit >= c->page_limit) return false;
     c->page_limit = v->limit;
@@ -28,13 +28,13 @@ static bool learn_page_limit(struct collection *c, const struct verdict *v)
 
 /* ---- LOOKUP ---- */
 
-static void take_found(struct task *task, struct exchange *x, struct verdict *v, char *next)
+static void take_found(struct task *task, struct exchange *x, struct qdrant_verdict *v, char *next)
 {
     if (!v->code) verdict_broken(v, reply_stamps(v->result, task->q->source, task->state, next), x->what);
     if (v->code) task_fail(task, &v->err);
 }
 
-static void take_points(struct task *task, struct exchange *x, struct verdict *v)
+static void take_points(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     struct stamps *list = task->state;
     size_t first = list->count;
@@ -44,13 +44,13 @@ static void take_points(struct task *task, struct exchange *x, struct verdict *v
     if (v->code) task_fail(task, &v->err);
 }
 
-static void retrieved(struct task *task, struct exchange *x, struct verdict *v)
+static void retrieved(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     take_points(task, x, v);
 }
 
 /* Those that replicas do not agree on, as one of them has them. */
-static void rest_retrieved(struct task *task, struct exchange *x, struct verdict *v)
+static void rest_retrieved(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     struct stamps *list = task->state;
     size_t first = list->count;
@@ -83,7 +83,7 @@ static bool among(const struct stamps *list, size_t from, const char *id)
  * All replicas were asked. What they do not agree on is left out, and asked for once more; where they can't
  * all be asked, all of it is.
  */
-static void agreed_retrieved(struct task *task, struct exchange *x, struct verdict *v)
+static void agreed_retrieved(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     struct req *req = task->req;
     struct stamps *list = task->state;
@@ -105,7 +105,7 @@ static void scroll_docs(struct task *task, size_t first, size_t count);
 
 static void scroll_page(struct task *task, size_t first, size_t count, const char *from);
 
-static void docs_scrolled(struct task *task, struct exchange *x, struct verdict *v)
+static void docs_scrolled(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     char next[POINT_ID_BYTES];
     if (learn_page_limit(task->c, v)) {
@@ -119,7 +119,7 @@ static void docs_scrolled(struct task *task, struct exchange *x, struct verdict 
 
 static void scroll_page(struct task *task, size_t first, size_t count, const char *from)
 {
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     struct exchange *x =
         exchange_new(task, "POST", c->url, "/points/scroll", docs_scrolled, "look into \"%s\"", c->name);
     if (!x) return;
@@ -138,7 +138,7 @@ static void scroll_docs(struct task *task, size_t first, size_t count)
 }
 
 /* How many points a reply may hold, vectors and all, before it gets large. */
-static size_t retrieve_most(const struct collection *c, bool vectors)
+static size_t retrieve_most(const struct qdrant_collection *c, bool vectors)
 {
     size_t bytes = c->dimensions * FLOAT_TEXT_BYTES + 1024;
     if (!vectors) return RETRIEVE_IDS_MAX;
@@ -190,7 +190,7 @@ void lookup_start(struct task *task)
 
 /* ---- SCROLL ---- */
 
-static void scrolled(struct task *task, struct exchange *x, struct verdict *v)
+static void scrolled(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     struct req *req = task->req;
     struct stamps list = {0};
@@ -213,7 +213,7 @@ static void scrolled(struct task *task, struct exchange *x, struct verdict *v)
 void scroll_start(struct task *task)
 {
     struct req *req = task->req;
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     req->scroll.found = NULL;
     req->scroll.found_count = 0;
     req->scroll.next[0] = '\0';
@@ -228,7 +228,7 @@ void scroll_start(struct task *task)
 
 /* ---- COUNT ---- */
 
-static void counted(struct task *task, struct exchange *x, struct verdict *v)
+static void counted(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     if (!v->code) verdict_broken(v, reply_count(v->result, &task->req->count.points), x->what);
     if (v->code) task_fail(task, &v->err);
@@ -236,7 +236,7 @@ static void counted(struct task *task, struct exchange *x, struct verdict *v)
 
 void count_start(struct task *task)
 {
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     struct exchange *x =
         exchange_new(task, "POST", c->url, "/points/count", counted, "count points of \"%s\"", c->name);
     if (!x) return;
@@ -258,7 +258,7 @@ static bool with_epoch_filter(struct task *task, struct buf *to, void (*body)(st
     return ok || task_fail_nomem(task);
 }
 
-static void highest_found(struct task *task, struct exchange *x, struct verdict *v)
+static void highest_found(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     struct req *req = task->req;
     if (!v->code) verdict_broken(v, reply_highest(v->result, &req->epochs.highest), x->what);
@@ -268,9 +268,9 @@ static void highest_found(struct task *task, struct exchange *x, struct verdict 
         req->epochs.points = 0; /* they have gone since they were counted */
 }
 
-static void epochs_counted(struct task *task, struct exchange *x, struct verdict *v)
+static void epochs_counted(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     if (!v->code) verdict_broken(v, reply_count(v->result, &task->req->epochs.points), x->what);
     if (v->code) {
         task_fail(task, &v->err);
@@ -286,7 +286,7 @@ static void epochs_counted(struct task *task, struct exchange *x, struct verdict
 
 void epochs_start(struct task *task)
 {
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     task->req->epochs.points = 0;
     task->req->epochs.highest = 0;
     struct exchange *x = exchange_new(task, "POST", c->url, "/points/count", epochs_counted,
@@ -298,7 +298,7 @@ void epochs_start(struct task *task)
 
 /* ---- DELETE ---- */
 
-static void deleted(struct task *task, struct exchange *x, struct verdict *v)
+static void deleted(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     verdict_operation(v, x->what);
     task->req->del.unknown = v->code && v->unknown;
@@ -309,7 +309,7 @@ static void deleted(struct task *task, struct exchange *x, struct verdict *v)
 void delete_start(struct task *task)
 {
     struct req *req = task->req;
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     req->del.unknown = false;
     if (!req->del.count) return; /* an empty list is refused, and there is nothing to do */
     struct exchange *x = exchange_new(task, "POST", c->url, "/points/delete?wait=true", deleted,

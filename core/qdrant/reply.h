@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "ports/ports.h"
-#include "qdrant/scan.h"
+#include "qdrant/qdrant_scan.h"
 
 /* A growing list of stamps. */
 struct stamps {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "qdrant/ask.h"
+#include "qdrant/qdrant_ask.h"
 
 /* ---- points ---- */
 
@@ -87,7 +87,7 @@ static enum reply_state read_points(struct scan *s, struct qdrant_points *out)
 }
 
 /* `result` is an array (retrieve) or has one in `points` (query). */
-static void take_points(struct ask *a, struct qdrant_points *out)
+static void take_points(struct qdrant_ask *a, struct qdrant_points *out)
 {
     struct scan s;
     struct slice key;
@@ -111,10 +111,10 @@ static void take_points(struct ask *a, struct qdrant_points *out)
 enum lks_code qdrant_search(struct qdrant *q, size_t collection, const float *vector, size_t dimensions,
                             size_t limit, const char *filter, struct qdrant_points *out, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     *out = (struct qdrant_points){0};
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     ask_init(&a);
     body_query(&a.body, vector, dimensions, limit, filter);
     ask_run(&a, q, "POST", c->url, "/points/query", "search \"%s\"", c->name);
@@ -125,10 +125,10 @@ enum lks_code qdrant_search(struct qdrant *q, size_t collection, const float *ve
 enum lks_code qdrant_retrieve(struct qdrant *q, size_t collection, const char *const *ids, size_t count,
                               bool with_vector, struct qdrant_points *out, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     *out = (struct qdrant_points){0};
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     ask_init(&a);
     body_retrieve(&a.body, ids, count, "true", with_vector);
     ask_run(&a, q, "POST", c->url, "/points", "retrieve from \"%s\"", c->name);
@@ -139,10 +139,10 @@ enum lks_code qdrant_retrieve(struct qdrant *q, size_t collection, const char *c
 enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filter, int64_t *points,
                            struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     *points = 0;
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     ask_init(&a);
     body_count(&a.body, filter && !*filter ? q->source_filter : filter);
     if (!ask_run(&a, q, "POST", c->url, "/points/count", "count points of \"%s\"", c->name))
@@ -153,7 +153,7 @@ enum lks_code qdrant_count(struct qdrant *q, size_t collection, const char *filt
 enum lks_code qdrant_epochs(struct qdrant *q, size_t collection, uint64_t floor, uint64_t own,
                             int64_t *points, uint64_t *highest, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     struct buf filter;
     *points = 0;
     *highest = 0;
@@ -162,7 +162,7 @@ enum lks_code qdrant_epochs(struct qdrant *q, size_t collection, uint64_t floor,
     enum lks_code code = filter.failed ? lks_fail(err, LKS_E_NOMEM, "memory is out")
                                        : qdrant_count(q, collection, filter.data, points, err);
     if (!code && *points) {
-        const struct collection *c = &q->collections[collection];
+        const struct qdrant_collection *c = &q->collections[collection];
         ask_init(&a);
         body_highest_epoch(&a.body, filter.data);
         if (!ask_run(&a, q, "POST", c->url, "/points/scroll", "find the highest epoch in \"%s\"", c->name))
@@ -176,7 +176,7 @@ enum lks_code qdrant_epochs(struct qdrant *q, size_t collection, uint64_t floor,
 /* ---- collections ---- */
 
 /* The collection behind the name, which may be its own; NULL with a.v set on failure. */
-static char *find_target(struct ask *a, struct qdrant *q, const char *name)
+static char *find_target(struct qdrant_ask *a, struct qdrant *q, const char *name)
 {
     char *target = NULL;
     if (ask_run(a, q, "GET", q->url, "/aliases", "list aliases")) return NULL;
@@ -194,7 +194,7 @@ void qdrant_info_fini(struct qdrant_info *info)
 }
 
 /* To be ended with ask_end(). */
-static enum lks_code ask_info(struct ask *a, struct qdrant *q, const struct collection *c,
+static enum lks_code ask_info(struct qdrant_ask *a, struct qdrant *q, const struct qdrant_collection *c,
                               struct reply_info *info)
 {
     ask_init(a);
@@ -205,11 +205,11 @@ static enum lks_code ask_info(struct ask *a, struct qdrant *q, const struct coll
 
 enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_info *out, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     struct reply_info info;
     *out = (struct qdrant_info){0};
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     enum lks_code code = ask_info(&a, q, c, &info);
     if (code == LKS_E_NOT_FOUND) {
         ask_end(&a, NULL);
@@ -229,10 +229,10 @@ enum lks_code qdrant_info(struct qdrant *q, size_t collection, struct qdrant_inf
 
 enum lks_code qdrant_fits(struct qdrant *q, size_t collection, size_t dimensions, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     struct reply_info info;
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     enum lks_code code = ask_info(&a, q, c, &info);
     if (!code) code = a.v.code = collection_fits(c, &info, dimensions, &a.v.err);
     if (code == LKS_E_NOT_FOUND) {
@@ -244,7 +244,7 @@ enum lks_code qdrant_fits(struct qdrant *q, size_t collection, size_t dimensions
 
 enum lks_code qdrant_resolve(struct qdrant *q, const char *name, char **target, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     ask_init(&a);
     *target = find_target(&a, q, name);
     return ask_end(&a, err);
@@ -252,11 +252,11 @@ enum lks_code qdrant_resolve(struct qdrant *q, const char *name, char **target, 
 
 enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     bool result = false;
     if (existed) *existed = false;
     if (ask_collection(q, collection, err)) return LKS_E_CONFIG;
-    const struct collection *c = &q->collections[collection];
+    const struct qdrant_collection *c = &q->collections[collection];
     ask_init(&a);
     char *target = find_target(&a, q, c->name);
     char *url = target ? collection_url(q->url, target) : NULL;
@@ -274,7 +274,7 @@ enum lks_code qdrant_drop(struct qdrant *q, size_t collection, bool *existed, st
 
 enum lks_code qdrant_ping(struct qdrant *q, int *version, struct lks_err *err)
 {
-    struct ask a;
+    struct qdrant_ask a;
     int found = 0;
     ask_init(&a);
     /* what needs the key, so that a wrong one shows; GET / answers everybody */

@@ -55,7 +55,7 @@ static void point_final(struct task *task, size_t i, enum lks_code code, const c
 }
 
 /* The server failed: points of this range may be written, nothing further will be. */
-static void write_fail(struct task *task, struct range range, const struct verdict *v)
+static void write_fail(struct task *task, struct range range, const struct qdrant_verdict *v)
 {
     struct write *w = task->state;
     w->failed = v->err;
@@ -111,7 +111,7 @@ static void halve(struct task *task, struct range range)
 
 static void keep_send(struct task *task, struct range range, enum step step);
 
-static void written(struct task *task, struct exchange *x, struct verdict *v)
+static void written(struct task *task, struct exchange *x, struct qdrant_verdict *v)
 {
     struct write *w = task->state;
     struct range range = {x->first, x->count};
@@ -155,7 +155,7 @@ static void rest_waits(struct task *task, struct exchange *x, struct range range
     }
 }
 
-static struct stamp_fields stamp_now(const struct collection *c)
+static struct stamp_fields stamp_now(const struct qdrant_collection *c)
 {
     struct stamp_fields stamp = c->stamp;
     stamp.written_ms = clock_wall_ms();
@@ -165,7 +165,7 @@ static struct stamp_fields stamp_now(const struct collection *c)
 /* One step of writing points that keep further vectors. */
 static void keep_send(struct task *task, struct range range, enum step step)
 {
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     struct stamp_fields stamp = stamp_now(c);
     const struct point_write *points = task->req->write.points + range.first;
     bool guarded = c->guarded, vector = step == STEP_VECTOR;
@@ -185,7 +185,7 @@ static void keep_send(struct task *task, struct range range, enum step step)
 
 static void write_send(struct task *task, struct range range)
 {
-    struct collection *c = task->c;
+    struct qdrant_collection *c = task->c;
     struct stamp_fields stamp = stamp_now(c);
     const struct point_write *points = task->req->write.points + range.first;
     size_t run = run_length(task, range);

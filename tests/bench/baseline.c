@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "base/docid.h"
-#include "embed/hash.h"
+#include "embed/hash_vector.h"
 #include "mongo/metadata.h"
 #include "qdrant/body.h"
 #include "tests/bench/bench.h"

@@ -11,7 +11,7 @@
 
 #include "base/queue.h"
 #include "embed/embed.h"
-#include "embed/hash.h"
+#include "embed/hash_vector.h"
 #include "embed/words.h"
 
 static const char *const texts[] = {

@@ -17,7 +17,7 @@
 #include "embed/embed.h"
 #include "engine/engine.h"
 #include "fault/torture.h"
-#include "qdrant/verdict.h"
+#include "qdrant/qdrant_verdict.h"
 #include "unit/mongo_fixture.h"
 #include "unit/suite.h"
 
@@ -378,7 +378,7 @@ START_TEST(a_refusal_that_cannot_be_read_is_not_taken_for_another)
     long n = 1;
     for (bool struck = true; struck && n < MOST; n++) {
         struct http_call call = {.status = 404, .reply = {.data = (char *)reply, .bytes = sizeof reply - 1}};
-        struct verdict v;
+        struct qdrant_verdict v;
         torture_arm(TORTURE_ALLOCATION, n);
         verdict_read(&v, &call, "look", NULL);
         struck = torture_disarm();

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/encode.h"
-#include "admin/guard.h"
+#include "api/encode.h"
+#include "api/guard.h"
 #include "base/utf8.h"
 #include "fuzz/driver.h"
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embed/embed_verdict.h"
 #include "embed/provider.h"
-#include "embed/verdict.h"
 #include "fuzz/driver.h"
 
 #define SECRET "sesame-open"

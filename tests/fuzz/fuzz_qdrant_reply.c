@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "fuzz/driver.h"
+#include "qdrant/qdrant_verdict.h"
 #include "qdrant/reply.h"
-#include "qdrant/verdict.h"
 
 #define SECRET "sesame-open"
 
@@ -46,7 +46,7 @@ static void check_message(const struct lks_err *err)
     if (!bson_utf8_validate(err->text, strlen(err->text), false)) abort();
 }
 
-static void read_result(uint8_t what, struct slice result, struct verdict *v)
+static void read_result(uint8_t what, struct slice result, struct qdrant_verdict *v)
 {
     struct stamps list = {.count = 0};
     struct reply_info info;
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     static const long statuses[] = {200, 200, 200, 200, 400, 401, 403, 404, 409, 422, 429, 500, 503, 507};
     struct http_call call = {
         .method = "PUT", .url = "http://127.0.0.1:1/collections/tools/points", .sent = true};
-    struct verdict v;
+    struct qdrant_verdict v;
     if (bytes < 2) return 0;
     call.status = statuses[data[0] % (sizeof statuses / sizeof *statuses)];
     strcpy(call.content_type, data[0] & 0x80 ? "text/html" : "application/json");

@@ -31,7 +31,7 @@ endif
 fuzz_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 fuzz_qdrant_libs = libqdrant.la libhttp.la libengine.la libcollection.la libbase.la
 fuzz_embed_libs = libembed.la libhttp.la libengine.la libcollection.la libbase.la -lm
-fuzz_api_libs = libadmin.la libservice.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
+fuzz_api_libs = libapi.la libservice.la libmongo.la libqdrant.la libembed.la libhttp.la libengine.la \
 	libcollection.la libbase.la
 fuzz_short = %D%/api %D%/config %D%/qdrant_reply %D%/embed_reply
 check_PROGRAMS += $(fuzz_short)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/docid.h"
-#include "cmd/app.h"
+#include "daemon/app.h"
 #include "live/ends.h"
 #include "live/harness.h"
 

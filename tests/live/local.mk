@@ -11,7 +11,7 @@ noinst_LTLIBRARIES += %D%/liblive.la
 	%D%/real.c %D%/real.h \
 	%D%/wire.c \
 	%D%/world.c \
-	core/cmd/app.c
+	core/daemon/app.c
 live_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 	$(CHECK_CFLAGS) $(MONGOC_CFLAGS) $(JANSSON_CFLAGS)
 %C%_liblive_la_CPPFLAGS = $(live_cppflags)
@@ -87,4 +87,4 @@ check_PROGRAMS += %D%/openapi
 TESTS += %D%/openapi
 %C%_openapi_SOURCES = %D%/test_openapi.c %D%/openapi.c %D%/openapi.h %D%/schema.c %D%/schema.h
 %C%_openapi_CPPFLAGS = $(live_cppflags)
-%C%_openapi_LDADD = libadmin.la libservice.la $(live_libs) $(MICROHTTPD_LIBS)
+%C%_openapi_LDADD = libapi.la libservice.la $(live_libs) $(MICROHTTPD_LIBS)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "admin/call.h"
+#include "api/call.h"
 #include "config/config.h"
 #include "live/calls.h"
 #include "live/openapi.h"

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/app.h"
+#include "daemon/app.h"
 #include "http/http.h"
 #include "live/ends.h"
 #include "live/harness.h"

@@ -21,8 +21,9 @@ may() {
     mongo) echo "ports model collection" ;;
     qdrant | embed) echo "ports model http" ;;
     service) echo "engine ports model mongo qdrant embed collection config" ;;
-    admin) echo "service" ;;
-    cmd) echo "every" ;;
+    api) echo "service" ;;
+    daemon) echo "api service engine ports model mongo qdrant embed http plugin collection config" ;;
+    cli) echo "daemon service engine ports model mongo qdrant embed plugin collection config lockstep" ;;
     *) echo "" ;;
     esac
 }
@@ -37,7 +38,6 @@ allowed() {
     target=${2%%/*}
     for other in $(may "$1"); do
         case $other in
-        every) return 0 ;;
         "$target" | "${2%/*}" | "$2") return 0 ;;
         esac
     done
@@ -50,8 +50,8 @@ includes() {
         sed -nE 's/^([^:]+:[0-9]+):[^"<]*["<]([^">]+)[">].*/\1 \2/p'
 }
 
-rooms="base config model collection ports engine engine/rules engine/documents engine/feeds engine/session http qdrant embed mongo plugin service admin cmd"
-echo "1..22"
+rooms="base config model collection ports engine engine/rules engine/documents engine/feeds engine/session http qdrant embed mongo plugin service api daemon cli"
+echo "1..24"
 number=0
 for room in $rooms; do
     number=$((number + 1))
@@ -74,32 +74,38 @@ done
 
 # Libraries that one room alone knows.
 bad=$(includes $(find core -name '*.[ch]' ! -path 'core/http/*') | grep ' curl/' | sed 's/^/# /')
-[ -z "$bad" ] && echo "ok 19 - http is the only user of libcurl" || { echo "not ok 19 - http is the only user of libcurl"; echo "$bad"; }
+[ -z "$bad" ] && echo "ok 20 - http is the only user of libcurl" || { echo "not ok 20 - http is the only user of libcurl"; echo "$bad"; }
 
 # What would make the engine, or a collection, depend on more than its input.
 bad=$(includes $(find core/engine core/ports core/model core/collection -name '*.[ch]') |
     grep -E ' (pthread|time|sys/time|threads|sys/socket|unistd|mongoc/.*)\.h$' | sed 's/^/# /')
-[ -z "$bad" ] && echo "ok 20 - engine and collection have no clock, thread or socket" ||
-    { echo "not ok 20 - engine and collection have no clock, thread or socket"; echo "$bad"; }
+[ -z "$bad" ] && echo "ok 21 - engine and collection have no clock, thread or socket" ||
+    { echo "not ok 21 - engine and collection have no clock, thread or socket"; echo "$bad"; }
 
 # Plugins see include/ and libbson alone.
 bad=$(includes $(find plugins docs/examples -name '*.[ch]' 2>/dev/null) |
     grep -E ' (mongoc|curl|jansson|base|collection|engine|plugin)[/.]' | sed 's/^/# /')
-[ -z "$bad" ] && echo "ok 21 - plugins see include/ and libbson alone" ||
-    { echo "not ok 21 - plugins see include/ and libbson alone"; echo "$bad"; }
+[ -z "$bad" ] && echo "ok 22 - plugins see include/ and libbson alone" ||
+    { echo "not ok 22 - plugins see include/ and libbson alone"; echo "$bad"; }
 
-# Calls in the engine, from the objects: down only (io, session, feeds, documents, rules), and no file is called back.
+# Calls, from the objects: no file is called back, no folder either, the engine's go down only (io, session, feeds, documents,
+# rules), and the others' only where includes may.
 objects() {
-    for file in $(find core/engine -name '*.c'); do
+    for file in $(find core -name '*.c'); do
         base=$(basename "$file" .c) folder=$top_builddir/$(dirname "$file")
-        for object in "$folder/.libs/libengine_la-$base.o" "$folder/libengine_la-$base.o"; do
+        for object in "$folder"/.libs/lib*_la-"$base.o" "$folder"/lib*_la-"$base.o" "$folder/lockstep-$base.o"; do
             [ -f "$object" ] && nm "$object" | awk -v file="$file" 'NF >= 2 { print file, $(NF - 1), $NF }' && break
         done
     done
 }
-bad=$(objects | awk '
+symbols=$(objects)
+bad=$(echo "$symbols" | awk '
     function rank(file) {
         return file ~ /rules/ ? 0 : file ~ /documents/ ? 1 : file ~ /feeds/ ? 2 : file ~ /session/ ? 3 : file ~ /io/ ? 4 : 5
+    }
+    function folder(file) {
+        sub(/\/[^\/]*$/, "", file)
+        return file
     }
     { files[$1] }
     $2 ~ /^[TDBR]$/ { home[$3] = $1 }
@@ -109,8 +115,12 @@ bad=$(objects | awk '
             split(use, part, SUBSEP)
             to = home[part[2]]
             if (!to || to == part[1]) continue
-            if (rank(to) > rank(part[1])) print "# " part[1] " calls up: " part[2] " of " to
+            if (part[1] ~ /^core\/engine/ && rank(to) > rank(part[1]) && to ~ /^core\/engine/) print "# " part[1] " calls up: " part[2] " of " to
             calls[part[1], to]
+            if (folder(part[1]) == folder(to)) continue
+            calls[folder(part[1]), folder(to)]
+            files[folder(part[1])]
+            files[folder(to)]
         }
         do { # files that call none of those that are left go, until only cycles are left
             gone = 0
@@ -122,11 +132,34 @@ bad=$(objects | awk '
         } while (gone)
         for (file in files) print "# in a cycle of calls, or calls one: " file
     }')
-if ! objects | grep -q .; then
-    echo "ok 22 # SKIP there are no objects, or nm is not installed"
-elif [ -z "$bad" ]; then
-    echo "ok 22 - calls of the engine go down only"
+beyond=$(echo "$symbols" | awk '
+    $2 ~ /^[TDBR]$/ { home[$3] = $1 }
+    $2 == "U" { uses[$1, $3] }
+    END {
+        for (use in uses) {
+            split(use, part, SUBSEP)
+            if (!(part[2] in home)) continue
+            split(part[1], from, "/")
+            split(home[part[2]], to, "/")
+            if (from[2] != to[2]) print from[2], to[2] "/", part[1], part[2]
+        }
+    }' | while read -r from to file name; do
+    allowed "$from" "$to" || echo "# $file calls $name of core/$to"
+done)
+if [ -z "$symbols" ]; then
+    echo "ok 23 # SKIP there are no objects, or nm is not installed"
+elif [ -z "$bad$beyond" ]; then
+    echo "ok 23 - calls go down only"
 else
-    echo "not ok 22 - calls of the engine go down only"
-    echo "$bad"
+    echo "not ok 23 - calls go down only"
+    printf '%s\n' "$bad" "$beyond" | grep .
 fi
+
+# Names: of .c files, of the structs in headers, of functions with external linkage.
+bad=$(
+    find core -name '*.c' | sed 's|.*/||' | sort | uniq -d | sed 's/^/# two files: /'
+    find core -name '*.h' -exec sed -nE 's/^(struct [a-z0-9_]+) \{$/\1/p' {} + | sort | uniq -d | sed 's/^/# two of: /'
+    echo "$symbols" | awk '$2 ~ /^[TDBR]$/ && seen[$3]++ { print "# two of: " $3 }'
+)
+[ -z "$bad" ] && echo "ok 24 - names of files, structs and functions are unique" ||
+    { echo "not ok 24 - names of files, structs and functions are unique"; echo "$bad"; }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "embed/embed_verdict.h"
 #include "embed/provider.h"
-#include "embed/verdict.h"
 #include "suite.h"
 
 #define SERVER VERDICT_SERVER

@@ -10,9 +10,9 @@
 #include "base/float.h"
 #include "qdrant/body.h"
 #include "qdrant/qdrant.h"
+#include "qdrant/qdrant_scan.h"
+#include "qdrant/qdrant_verdict.h"
 #include "qdrant/reply.h"
-#include "qdrant/scan.h"
-#include "qdrant/verdict.h"
 #include "qdrant/whole.h"
 #include "suite.h"
 
@@ -582,7 +582,7 @@ START_TEST(every_outcome_has_its_verdict)
     const struct judged *j = &judged[_i];
     struct http_call call = {
         .failure = j->failure, .sent = j->sent, .status = j->status, .retry_after_ms = 1500};
-    struct verdict v;
+    struct qdrant_verdict v;
     buf_puts(&call.reply, j->reply);
     snprintf(call.error, sizeof call.error, "PUT http://h/collections/c: it failed");
     verdict_read(&v, &call, "upsert into \"c\"", "secret");
@@ -606,7 +606,7 @@ END_TEST
 START_TEST(a_refusal_keeps_the_servers_words_but_no_secret)
 {
     struct http_call call = {.status = 403, .sent = true};
-    struct verdict v;
+    struct qdrant_verdict v;
     buf_puts(&call.reply, "{\"status\":{\"error\":\"key s3cr3t\\nis \\u00e9 wrong\"}}");
     verdict_read(&v, &call, "look", "s3cr3t");
     ck_assert_str_eq(v.err.text,
@@ -619,7 +619,7 @@ END_TEST
 START_TEST(limits_of_strict_mode_are_learned)
 {
     struct http_call call = {.status = 400, .sent = true};
-    struct verdict v;
+    struct qdrant_verdict v;
     buf_puts(&call.reply,
              "{\"status\":{\"error\":\"Bad request: Limit exceeded 3 > 2 for \\\"upsert limit\\\". Help: "
              "Reduce the \\\"upsert limit\\\" parameter to or below 2.\"},\"time\":0.000025508}");
@@ -653,7 +653,7 @@ static const struct operations operations[] = {
 
 START_TEST(only_completed_is_done)
 {
-    struct verdict v = {.result = text_slice(operations[_i].result)};
+    struct qdrant_verdict v = {.result = text_slice(operations[_i].result)};
     if (operations[_i].expected)
         verdict_operations(&v, operations[_i].expected, "batch");
     else
@@ -678,7 +678,7 @@ static void judge_recorded(const char *path, int *count)
         if (response && json_object_get(response, "status")) {
             char *text = json_dumps(response, JSON_ENCODE_ANY);
             struct http_call call = {.status = status, .sent = true};
-            struct verdict v;
+            struct qdrant_verdict v;
             buf_puts(&call.reply, text);
             verdict_read(&v, &call, "recorded", NULL);
             ck_assert_msg((v.code == LKS_E_OK) == (status == 200), "%s", line);
@@ -717,7 +717,7 @@ END_TEST
 static void read_as_anything(const char *text, size_t bytes)
 {
     struct http_call call = {.status = 200, .sent = true};
-    struct verdict v;
+    struct qdrant_verdict v;
     struct stamps list = {0};
     struct reply_info info;
     int64_t count;

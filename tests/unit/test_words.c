@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "embed/hash.h"
+#include "embed/hash_vector.h"
 #include "embed/tokens.h"
 #include "embed/words.h"
 #include "suite.h"

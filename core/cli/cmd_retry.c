@@ -1,0 +1,53 @@
+/* cmd_retry.c - `lockstep retry`: documents at once, whatever backoff, retry count or status say. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cli/cmd_resync.h"
+
+static int parse(const struct invocation *inv, struct resync *request, struct selection *selection)
+{
+    const struct option_spec options[] = {{"id", OPTION_NAMES, &selection->ids, 0, 0},
+                                          {"failed", OPTION_FLAG, &request->failed, 0, 0},
+                                          {"collection", OPTION_NAMES, &selection->collections, 0, 0},
+                                          {"source", OPTION_TEXT, &selection->source, 0, 0},
+                                          {"url", OPTION_TEXT, &request->url, 0, 0},
+                                          {"force", OPTION_FLAG, &request->force, 0, 0},
+                                          {"json", OPTION_FLAG, &request->json, 0, 0}};
+    int status = ARGUMENTS_READ(&command_retry, inv, options, NULL);
+    if (status != EXIT_DONE) return status;
+    if (request->failed ? selection->ids.count > 0 : selection->ids.count == 0)
+        return usage_error(&command_retry, "say which documents: either --id or --failed");
+    return EXIT_DONE;
+}
+
+static int run(const struct invocation *inv)
+{
+    struct selection selection = {.source = NULL};
+    struct resync request = {.selection = &selection};
+    struct app *app = NULL;
+    struct lks_err err;
+    int status = parse(inv, &request, &selection);
+    if (status != EXIT_DONE) goto out;
+    status = EXIT_USAGE;
+    app = app_or_complaint(inv, 0);
+    if (!app) goto out;
+    if (app->config->log.level < LOG_LEVEL_WARN)
+        log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
+    status = selection_resolve(&selection, app);
+    if (status != EXIT_DONE) goto out;
+    status = EXIT_FAILED;
+    if (app_connect(app, &err) != LKS_E_OK)
+        fprintf(stderr, "lockstep: %s\n", err.text);
+    else
+        status = resync_documents(&request, app);
+out:
+    selection_fini(&selection);
+    app_free(app);
+    return status;
+}
+
+const struct command command_retry = {
+    .name = "retry",
+    .usage = "(--id ID... | --failed) [--collection NAME] [--source NAME] [--force] [--url URL] [--json]",
+    .summary = "documents at once, whatever their backoff says",
+    .run = run};
