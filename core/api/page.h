@@ -12,7 +12,7 @@ struct page_file {
     size_t bytes, gzip_bytes;
 };
 
-/* Made from core/admin/page/ by make_page.c. */
+/* Made from core/api/page/ by make_page.c. */
 extern const struct page_file page_files[];
 extern const size_t page_file_count;
 
