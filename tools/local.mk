@@ -3,7 +3,8 @@ noinst_PROGRAMS += %D%/quickstart-mongo
 tools_quickstart_mongo_SOURCES = %D%/quickstart-mongo.c
 tools_quickstart_mongo_CPPFLAGS = $(AM_CPPFLAGS) $(MONGOC_CFLAGS)
 tools_quickstart_mongo_LDADD = $(MONGOC_LIBS) $(BSON_LIBS)
-EXTRA_DIST += quickstart %D%/check-fast %D%/check-musl %D%/compile-commands %D%/gdb/lockstep.py %D%/release
+EXTRA_DIST += quickstart %D%/check-fast %D%/check-musl %D%/compile-commands %D%/gdb/lockstep.py %D%/release \
+	%D%/words %D%/words.exempt %D%/words.identifiers %D%/words.phrases
 
 # For who changes the code.
 .PHONY: help check-fast check-musl compile_commands.json

@@ -105,7 +105,7 @@ struct engine_config {
     int max_delete_percent;
     uint64_t hold_from;
     struct engine_one_shot one_shot;
-    /* Told of each document that was asked for by engine_resync(), when it is done. May be NULL. Must not
+    /* Called with each document that was asked for by engine_resync(), when it is done. May be NULL. Must not
      * call the engine. */
     void (*on_resynced)(void *self, const struct engine_resynced *resynced);
     void *on_resynced_self;
@@ -246,7 +246,7 @@ void engine_scan(struct engine *e, bool verify_points);
 
 /*
  * One comparison at a time, beside what the engine does by itself: it begins when no other scan runs, and
- * begins anew after one that becomes necessary meanwhile. It is not saved: whoever comes next knows nothing
+ * begins again after one that becomes necessary meanwhile. It is not saved: whoever comes next knows nothing
  * of it. False: there is one already.
  */
 bool engine_compare(struct engine *e, const struct engine_compare *request);

@@ -1,6 +1,6 @@
 # tests of collection/, plugin/ and the plugins, and of the tree itself
-dist_check_SCRIPTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh %D%/gdb.sh %D%/project.sh %D%/release.sh
-TESTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh %D%/gdb.sh %D%/project.sh %D%/release.sh
+dist_check_SCRIPTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh %D%/gdb.sh %D%/project.sh %D%/release.sh %D%/words.sh
+TESTS += %D%/links.sh %D%/format.sh %D%/arrows.sh %D%/guide.sh %D%/hashes.sh %D%/gdb.sh %D%/project.sh %D%/release.sh %D%/words.sh
 tests/unit/guide.log: test_example
 tests/unit/gdb.log: test_docid tests/sim/run
 

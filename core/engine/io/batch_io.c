@@ -25,7 +25,7 @@ static struct batch *take(struct batch_queue *batch_queue)
     return batch;
 }
 
-/* Everything back into the lane it came from, in its order. */
+/* Everything back into the batch queue it came from, in its order. */
 void batch_put_back(struct batch *batch)
 {
     for (size_t i = batch->count; i-- > 0;) batch_queue_push_front(batch->batch_queue, batch->items[i]);
@@ -39,7 +39,7 @@ void batch_give_up(struct batch *batch, struct req *req)
     req_free(req);
 }
 
-/* A request of `kind` for what waits in the lane; NULL when memory is out (everything waits on). */
+/* A request of `kind` for what waits in the batch queue; NULL when memory is out (everything waits on). */
 struct req *batch_request(struct batch_queue *batch_queue, enum req_kind kind, struct batch **batch)
 {
     *batch = take(batch_queue);

@@ -22,8 +22,8 @@ static void send_reads(struct engine *e)
         return;
     }
     req->read.count = batch->count;
-    /* No older than what the stream has shown, whatever the reason to read: the event that told of the newest
-       contents may be done with already, and nobody would come back for them. */
+    /* No older than what the stream has shown, whatever the reason to read: the event that reported the
+       newest contents may be done with already, and nobody would come back for them. */
     req->read.after = e->feeds->stream.received.at;
     for (size_t i = 0; i < batch->count; i++) {
         struct document *doc = batch->items[i];
@@ -174,7 +174,7 @@ static void stream_next_back(struct engine *e, struct req *req)
 {
     e->feeds->stream.requested = false;
     for (size_t i = 0; i < req->stream_next.change_count; i++)
-        if (!stream_change(e, &req->stream_next.changes[i])) { /* opened again, it tells of this one anew */
+        if (!stream_change(e, &req->stream_next.changes[i])) { /* opened again, it reports this one again */
             lks_fail(&req->err, LKS_E_NOMEM, "out of memory");
             stream_failed(e, &req->err);
             return;
@@ -212,7 +212,7 @@ static void send_due(struct engine *e)
     struct req *req = req_new(REQ_DUE, NULL);
     if (!req) return;
     req->due.now_ms = wall_ms(e);
-    req->due.recorded_only = e->feeds->scan.wanted || e->feeds->scan.running; /* the rest the scan comes by */
+    req->due.recorded_only = e->feeds->scan.wanted || e->feeds->scan.running; /* the scan reaches the rest */
     req->due.rejected_too = e->feeds->worker.rejected_too;
     req->due.contradicting = e->feeds->worker.compares;
     req->due.collections = e->feeds->worker.collections;

@@ -122,7 +122,7 @@ static void send_tombstones_list(struct engine *e)
 static void tombstones_list_back(struct engine *e, struct req *req)
 {
     e->feeds->tombstones.requested = false;
-    if (mongo_replied(e, req, "tombs"))
+    if (mongo_replied(e, req, "tombstones"))
         tombstones_listed(e, req->tombstones.tombstones, req->tombstones.count,
                           req->tombstones.count >= req->tombstones.max, req->tombstones.next_ms);
 }
