@@ -33,8 +33,9 @@ static void driver_log(mongoc_log_level_t level, const char *domain, const char 
 
 static void driver_init(void)
 {
-    mongoc_init();
+    /* before the driver starts: that may warn of a file in /dev/shm that a killed process of this id left */
     mongoc_log_set_handler(driver_log, NULL);
+    mongoc_init();
 }
 
 void mongo_driver(void)

@@ -47,7 +47,7 @@ LAYOUT(struct lks_host, sentence, 5 * P, P);
 LAYOUT(struct lks_host, write, 6 * P, P);
 LAYOUT(struct lks_host, put, 7 * P, P);
 LAYOUT(struct lks_host, put_string, 8 * P, P);
-LAYOUT(struct lks_host, reason, 9 * P, P);
+LAYOUT(struct lks_host, why, 9 * P, P);
 
 LAYOUT(struct lks_call, host, 0, P);
 LAYOUT(struct lks_call, collection, P, P);

@@ -207,7 +207,7 @@ static const struct lks_host host = {
     .write = host_write,
     .put = host_put,
     .put_string = host_put_string,
-    .reason = host_reason,
+    .why = host_reason,
 };
 
 static lks_verdict dispatch(const struct lks_plugin *plugin, struct call *c, void *self)

@@ -33,8 +33,8 @@ static lks_verdict payload_more(struct lks_call *call, void *self)
     for (const char *const *minutes = call->host->strings(call, "steps.minutes"); *minutes; minutes++)
         total += strtoll(*minutes, NULL, 10);
     if (total > options->max_minutes) {
-        call->host->reason(call, "the steps take %lld minutes, more than %lld", (long long)total,
-                           (long long)options->max_minutes);
+        call->host->why(call, "the steps take %lld minutes, more than %lld", (long long)total,
+                        (long long)options->max_minutes);
         return LKS_REJECT;
     }
     call->host->put(call, "minutes", &(bson_value_t){.value_type = BSON_TYPE_INT64, .value.v_int64 = total});

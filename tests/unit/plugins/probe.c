@@ -45,7 +45,7 @@ static lks_verdict open_probe(struct lks_call *call, void *self)
 {
     const struct options *o = self;
     if (strcmp(o->mode, "open-reject") == 0) {
-        call->host->reason(call, "mode %s", o->mode);
+        call->host->why(call, "mode %s", o->mode);
         return LKS_REJECT;
     }
     if (strcmp(o->mode, "open-fatal") == 0) return LKS_FATAL;
@@ -100,7 +100,7 @@ static lks_verdict text(struct lks_call *call, void *self)
     if (strcmp(o->mode, "bad-sentence") == 0) call->host->sentence(call, "{name");
     if (strcmp(o->mode, "put-in-text") == 0) call->host->put_string(call, "x", "y");
     if (strcmp(o->mode, "verdict") == 0) {
-        call->host->reason(call, "the count is %lld", (long long)o->count);
+        call->host->why(call, "the count is %lld", (long long)o->count);
         return (lks_verdict)o->count;
     }
     call->host->weighted(call);
