@@ -1,5 +1,5 @@
 /*
- * server.c - see admin.h: libmicrohttpd's thread reads requests and writes answers, our threads make them.
+ * server.c - see server.h: libmicrohttpd's thread reads requests and writes answers, our threads make them.
  * A request is suspended while one of them has it. Knows no route.
  */
 #include <microhttpd.h>

@@ -67,7 +67,7 @@ struct port embed_port(struct embedders *embedders);
 
 /*
  * The vector of a search's text, with `query_prefix` and `query_model`. Waits for the server, so never from
- * the engine's thread; any other thread may. *vector is to be freed by free(). Codes as in verdict.h.
+ * the engine's thread; any other thread may. *vector is to be freed by free(). Codes as in embed_verdict.h.
  */
 enum lks_code embed_query(struct embedders *embedders, size_t embedder, const char *text, float **vector,
                           size_t *dimensions, struct lks_err *err);

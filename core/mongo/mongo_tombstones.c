@@ -1,5 +1,5 @@
 /*
- * tombstones.c - documents that somebody has to come back to, as their points must go, durable in
+ * mongo_tombstones.c - documents that somebody has to come back to, as their points must go, durable in
  * lockstep.state.
  *
  * {_id: {source, doc: <_id in canonical Extended JSON>}, source, since, due, id: {_id: <value>}, after, key,

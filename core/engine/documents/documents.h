@@ -381,7 +381,7 @@ bool owed_ask_all(const struct engine *e, const struct target *target);
 /* Takes parts that wait for a slow collection off documents when others starve. */
 void load_shedding_run(struct engine *e);
 
-/* ---- duplicates.c ---- */
+/* ---- duplicate_ids.c ---- */
 /* The document has no point: its `src.owner` holds `key` too. It is looked at again when that changes. */
 void duplicate_id_lost(struct engine *e, const struct document *doc, const char *key);
 /* Two documents hold one business id: the lower `_id` has the point, this one has none. False when memory is

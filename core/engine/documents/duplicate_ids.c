@@ -1,5 +1,6 @@
 /*
- * duplicates.c - documents that have no point because another one with a lower `_id` holds their business id.
+ * duplicate_ids.c - documents that have no point because another one with a lower `_id` holds their business
+ * id.
  *
  * Their record says so and waits for a change; the change that matters is the owner's. So they are remembered
  * here under their owner and looked at again when it is gone or holds another id. A restart forgets them, and
