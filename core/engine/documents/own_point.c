@@ -110,7 +110,8 @@ bool target_needs_stamp(const struct engine *e, const struct target *target, con
 void epoch_seen(struct engine *e, size_t collection, const struct stamp *seen)
 {
     struct collection_state *c = &e->collections[collection];
-    bool above = seen->ours && seen->epoch > e->facts.epoch && c->guarded;
+    bool matters = c->guarded || !c->looked; /* until the first ensure the server may guard */
+    bool above = matters && seen->ours && seen->epoch > e->facts.epoch;
     if (above && now_ms(e) <= e->facts.lease_until_ms && seen->epoch > c->epoch_seen)
         c->epoch_seen = seen->epoch;
 }
