@@ -555,6 +555,8 @@ static bool any_down(const struct world *w, const struct run *run)
 static void check_tombstones(struct world *w, struct run *run)
 {
     if (any_down(w, run)) run->busy_ms = w->now;
+    if (run->busy_ms < run->paused_until) run->busy_ms = run->paused_until;
+    if (run->busy_ms < w->mongo.down_until) run->busy_ms = w->mongo.down_until;
     if (w->clocks_jumped || w->now < run->busy_ms + TOMBSTONE_LATE_MS) return;
     for (int id = 0; id < w->ids; id++) {
         const struct tombstone *tombstone = &w->mongo.tombstones[id];
