@@ -215,8 +215,8 @@ START_TEST(a_key_is_not_shown_wherever_it_is_set)
 {
     static const char *const inis[] = {
         "[mongodb]\ndatabase = d\ncollection = c\n[qdrant]\napi_key = {}\n[collection:a]\n",
-        "[mongodb]\ndatabase=d\ncollection=c\n[embedding]\nprovider=openai\nmodel=m\napi_key={}\n[collection:"
-        "a]",
+        ("[mongodb]\ndatabase = d\ncollection = c\n[embedding]\nprovider = openai\nmodel = m\napi_key = "
+         "{}\n[collection:a]\n"),
         "[mongodb]\ndatabase = d\ncollection = c\n[api]\ntoken = {}\n[collection:a]\n",
         "[mongodb]\ndatabase = d\ncollection = c\n[api]\ntoken = {}9\nread_token = {}\n[collection:a]\n",
         "[mongodb]\ndatabase = d\ncollection = c\n[collection:a]\nembedding.api_key = {}\n",
