@@ -1,7 +1,6 @@
 /* cmd_retry.c - `lockstep retry`: documents at once, whatever backoff, retry count or status say. */
 #include <stdio.h>
 
-#include "base/log.h"
 #include "cli/cmd_resync.h"
 
 static int parse(const struct invocation *inv, struct resync *request, struct selection *selection)
@@ -20,30 +19,17 @@ static int parse(const struct invocation *inv, struct resync *request, struct se
     return EXIT_DONE;
 }
 
+static int retry(void *request, struct app *app)
+{
+    return resync_documents(request, app);
+}
+
 static int run(const struct invocation *inv)
 {
     struct selection selection = {.source = NULL};
     struct resync request = {.selection = &selection};
-    struct app *app = NULL;
-    struct lks_err err;
     int status = parse(inv, &request, &selection);
-    if (status != EXIT_DONE) goto out;
-    status = EXIT_USAGE;
-    app = app_or_complaint(inv, 0);
-    if (!app) goto out;
-    if (app->config->log.level < LOG_LEVEL_WARN)
-        log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
-    status = selection_resolve(&selection, app);
-    if (status != EXIT_DONE) goto out;
-    status = EXIT_FAILED;
-    if (app_connect(app, &err) != LKS_E_OK)
-        fprintf(stderr, "lockstep: %s\n", err.text);
-    else
-        status = resync_documents(&request, app);
-out:
-    selection_fini(&selection);
-    app_free(app);
-    return status;
+    return selection_run(&selection, inv, status, retry, &request);
 }
 
 const struct command command_retry = {

@@ -1,9 +1,11 @@
-/* cmd_selection.c - see cmd_selection.h. Asks no server. */
+/* cmd_selection.c - see cmd_selection.h. Asks no server, but for selection_run(). */
 #include "cli/cmd_selection.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/log.h"
 
 static void out_of_memory(void)
 {
@@ -140,4 +142,28 @@ void selection_fini(struct selection *s)
     name_list_fini(&s->collections);
     free(s->masks);
     *s = (struct selection){.source = NULL};
+}
+
+int selection_run(struct selection *s, const struct invocation *inv, int status,
+                  int (*work)(void *request, struct app *app), void *request)
+{
+    struct app *app = NULL;
+    struct lks_err err;
+    if (status != EXIT_DONE) goto out;
+    status = EXIT_USAGE;
+    app = app_or_complaint(inv, 0);
+    if (!app) goto out;
+    if (app->config->log.level < LOG_LEVEL_WARN)
+        log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
+    status = selection_resolve(s, app);
+    if (status != EXIT_DONE) goto out;
+    status = EXIT_FAILED;
+    if (app_connect(app, &err) != LKS_E_OK)
+        fprintf(stderr, "lockstep: %s\n", err.text);
+    else
+        status = work(request, app);
+out:
+    selection_fini(s);
+    app_free(app);
+    return status;
 }

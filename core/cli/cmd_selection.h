@@ -3,7 +3,6 @@
 #define LOCKSTEP_CLI_CMD_SELECTION_H
 
 #include "cli/cmd_arguments.h"
-#include "daemon/app.h"
 
 struct selection {
     struct name_list ids, collections;
@@ -25,5 +24,11 @@ struct engine_one_shot *selection_one_shots(const struct selection *s, const str
 void selection_drop(struct selection *s, size_t source);
 bool selection_any(const struct selection *s, const struct app *app);
 void selection_fini(struct selection *s);
+
+/* Loads the app, resolves the selection, connects, and does `work`. Nothing of that if `status`, the outcome
+ * of reading the arguments, is not EXIT_DONE. Says what goes wrong; an exit status. The selection is finished
+ * in any case. */
+int selection_run(struct selection *s, const struct invocation *inv, int status,
+                  int (*work)(void *request, struct app *app), void *request);
 
 #endif

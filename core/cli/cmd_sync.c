@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "cli/cmd_handover.h"
 #include "cli/cmd_one_shot.h"
 #include "cli/cmd_rehearsal.h"
@@ -138,11 +137,17 @@ static int parse(const struct invocation *inv, struct request *request)
                                           {"dry-run", OPTION_FLAG, &request->dry_run, 0, 0},
                                           {"allow-deletes", OPTION_FLAG, &request->allow_deletes, 0, 0},
                                           {"json", OPTION_FLAG, &request->json, 0, 0}};
-    return ARGUMENTS_READ(&command_sync, inv, options, NULL);
+    int status = ARGUMENTS_READ(&command_sync, inv, options, NULL);
+    if (status == EXIT_DONE && request->allow_deletes && (request->dry_run || request->selection.ids.count)) {
+        fputs("lockstep: --allow-deletes goes with neither --id nor --dry-run\n", stderr);
+        return EXIT_USAGE;
+    }
+    return status;
 }
 
-static int do_it(struct request *request, struct app *app)
+static int do_it(void *self, struct app *app)
 {
+    struct request *request = self;
     if (request->dry_run)
         return rehearse(&(struct rehearsal){.selection = &request->selection,
                                             .force = request->force,
@@ -160,30 +165,8 @@ static int do_it(struct request *request, struct app *app)
 static int run(const struct invocation *inv)
 {
     struct request request = {.force = false};
-    struct app *app = NULL;
-    struct lks_err err;
     int status = parse(inv, &request);
-    if (status != EXIT_DONE) goto out;
-    status = EXIT_USAGE;
-    app = app_or_complaint(inv, 0);
-    if (!app) goto out;
-    if (app->config->log.level < LOG_LEVEL_WARN)
-        log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
-    if (request.allow_deletes && (request.dry_run || request.selection.ids.count)) {
-        fputs("lockstep: --allow-deletes goes with neither --id nor --dry-run\n", stderr);
-        goto out;
-    }
-    status = selection_resolve(&request.selection, app);
-    if (status != EXIT_DONE) goto out;
-    status = EXIT_FAILED;
-    if (app_connect(app, &err) != LKS_E_OK)
-        fprintf(stderr, "lockstep: %s\n", err.text);
-    else
-        status = do_it(&request, app);
-out:
-    selection_fini(&request.selection);
-    app_free(app);
-    return status;
+    return selection_run(&request.selection, inv, status, do_it, &request);
 }
 
 const struct command command_sync = {.name = "sync",

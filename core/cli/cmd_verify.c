@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "cli/cmd_handover.h"
 #include "cli/cmd_one_shot.h"
 #include "cli/cmd_rehearsal.h"
@@ -214,8 +213,9 @@ static bool repair(struct request *request, struct app *app, json_t *out)
     return good;
 }
 
-static int check(struct request *request, struct app *app)
+static int check(void *self, struct app *app)
 {
+    struct request *request = self;
     uint64_t findings = 0;
     json_t *out = json_object(), *first = json_object(), *second = json_object(), *done = json_object();
     bool good = look_at_all(request, app, &findings, first);
@@ -255,26 +255,8 @@ static int parse(const struct invocation *inv, struct request *request)
 static int run(const struct invocation *inv)
 {
     struct request request = {.sample = 0};
-    struct app *app = NULL;
-    struct lks_err err;
     int status = parse(inv, &request);
-    if (status != EXIT_DONE) goto out;
-    status = EXIT_USAGE;
-    app = app_or_complaint(inv, 0);
-    if (!app) goto out;
-    if (app->config->log.level < LOG_LEVEL_WARN)
-        log_setup(LOG_LEVEL_WARN, app->config->log.format == CONFIG_LOG_JSON);
-    status = selection_resolve(&request.selection, app);
-    if (status != EXIT_DONE) goto out;
-    status = EXIT_FAILED;
-    if (app_connect(app, &err) != LKS_E_OK)
-        fprintf(stderr, "lockstep: %s\n", err.text);
-    else
-        status = check(&request, app);
-out:
-    selection_fini(&request.selection);
-    app_free(app);
-    return status;
+    return selection_run(&request.selection, inv, status, check, &request);
 }
 
 const struct command command_verify = {
