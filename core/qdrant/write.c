@@ -20,7 +20,7 @@
 #define HALVES_MAX 64 /* of halving 2^32 points */
 
 enum point_state {
-    POINT_TODO = 0,
+    POINT_UNDECIDED = 0,
     POINT_FINAL /* its code says what became of it */
 };
 
@@ -92,7 +92,7 @@ static size_t run_length(const struct task *task, struct range range)
     bool guarded = task->c->guarded;
     size_t limit = task->c->upsert_limit;
     size_t n = 1;
-    while (n < range.count && (!limit || n < limit) && w->states[range.first + n] == POINT_TODO &&
+    while (n < range.count && (!limit || n < limit) && w->states[range.first + n] == POINT_UNDECIDED &&
            points[range.first + n].keeps == points[range.first].keeps &&
            (!guarded || points[range.first + n].epoch == points[range.first].epoch))
         n++;
@@ -218,7 +218,7 @@ static void write_next(struct task *task)
         write_send(task, w->halves[--w->half_count]);
         return;
     }
-    while (w->cursor < count && w->states[w->cursor] != POINT_TODO) w->cursor++;
+    while (w->cursor < count && w->states[w->cursor] != POINT_UNDECIDED) w->cursor++;
     if (w->cursor < count) {
         struct range range = {w->cursor, count - w->cursor};
         range.count = run_length(task, range);
