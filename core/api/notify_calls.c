@@ -132,15 +132,11 @@ static void *notify(void *self)
 struct teller *teller_open(const struct service *service)
 {
     struct teller *t = calloc(1, sizeof *t);
-    pthread_condattr_t attributes;
     if (!t) return NULL;
     t->service = service;
     t->reported = calloc(service->source_count + 1, sizeof *t->reported);
     pthread_mutex_init(&t->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->closing, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&t->closing);
     t->running = t->reported && pthread_create(&t->thread, NULL, notify, t) == 0;
     if (t->running) return t;
     teller_close(t);

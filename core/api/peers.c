@@ -165,14 +165,10 @@ static void *watch(void *self)
 struct peers *peers_open(size_t most)
 {
     struct peers *all = calloc(1, sizeof *all);
-    pthread_condattr_t attributes;
     if (!all) return NULL;
     all->most = most;
     pthread_mutex_init(&all->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&all->closing, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&all->closing);
     if (pthread_create(&all->thread, NULL, watch, all) == 0) return all;
     pthread_cond_destroy(&all->closing);
     pthread_mutex_destroy(&all->lock);

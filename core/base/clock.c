@@ -45,3 +45,12 @@ struct timespec clock_in_ms(int64_t wait_ms)
     }
     return t;
 }
+
+bool clock_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t monotonic;
+    if (pthread_condattr_init(&monotonic)) return false;
+    bool ok = !pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) && !pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return ok;
+}

@@ -5,6 +5,8 @@
 #ifndef LOCKSTEP_BASE_CLOCK_H
 #define LOCKSTEP_BASE_CLOCK_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -20,7 +22,11 @@ int64_t clock_us(void);
 int64_t clock_boot_ms(void);
 /* Milliseconds since 1970 UTC: for dates, not for waiting. */
 int64_t clock_wall_ms(void);
-/* The moment in this many milliseconds, as pthread_cond_timedwait() takes it with CLOCK_MONOTONIC. */
+/* The moment in this many milliseconds, as pthread_cond_timedwait() takes it for a condition of
+ * clock_cond_init(). */
 struct timespec clock_in_ms(int64_t wait_ms);
+/* A condition whose waits are measured by the monotonic clock; pthread_cond_destroy() ends it. False when the
+ * system refuses, which Linux never does. */
+bool clock_cond_init(pthread_cond_t *cond);
 
 #endif

@@ -7,7 +7,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 static void *link_get(const struct queue *q, const void *object)
 {
@@ -24,16 +25,10 @@ static void link_set(const struct queue *q, void *object, void *next)
 bool queue_init(struct queue *q, size_t link_offset)
 {
     *q = (struct queue){.link_offset = link_offset};
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes)) return false;
-    bool ok = !pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    if (ok) ok = !pthread_mutex_init(&q->lock, NULL);
-    if (ok && pthread_cond_init(&q->filled, &attributes)) {
-        pthread_mutex_destroy(&q->lock);
-        ok = false;
-    }
-    pthread_condattr_destroy(&attributes);
-    return ok;
+    if (pthread_mutex_init(&q->lock, NULL)) return false;
+    if (clock_cond_init(&q->filled)) return true;
+    pthread_mutex_destroy(&q->lock);
+    return false;
 }
 
 void queue_fini(struct queue *q)
@@ -56,26 +51,13 @@ void queue_push(struct queue *q, void *object)
     pthread_mutex_unlock(&q->lock);
 }
 
-static struct timespec time_after_ms(int wait_ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += wait_ms / 1000;
-    t.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 /* With the lock held. */
 static void wait_filled(struct queue *q, int wait_ms)
 {
     if (wait_ms < 0) {
         while (!q->head && !q->closed) pthread_cond_wait(&q->filled, &q->lock);
     } else if (wait_ms > 0 && !q->head && !q->closed) {
-        struct timespec until = time_after_ms(wait_ms);
+        struct timespec until = clock_in_ms(wait_ms);
         while (!q->head && !q->closed)
             if (pthread_cond_timedwait(&q->filled, &q->lock, &until) == ETIMEDOUT) break;
     }

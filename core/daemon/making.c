@@ -31,13 +31,9 @@ static void making_free(struct making *m)
 static struct making *making_new(const struct source_document *doc)
 {
     struct making *m = calloc(1, sizeof *m);
-    pthread_condattr_t attributes;
     if (!m) return NULL;
     pthread_mutex_init(&m->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&m->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&m->changed);
     m->doc.id = docid_copy(doc->id);
     m->doc.body = doc->body ? bson_copy(doc->body) : NULL;
     if (m->doc.id) return m;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "embed/batch.h"
 #include "embed/embedder.h"
 #include "embed/hash_vector.h"
@@ -205,11 +206,7 @@ static enum lks_code open_one(struct embedders *all, const struct embed_config *
     struct embedder *e = calloc(1, sizeof *e);
     if (!e) return lks_fail(err, LKS_E_NOMEM, "out of memory");
     (void)pthread_mutex_init(&e->lock, NULL);
-    pthread_condattr_t clock;
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&e->filled, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    clock_cond_init(&e->filled);
     e->http = http;
     e->inbox = inbox;
     e->cache = all->cache;

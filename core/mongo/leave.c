@@ -19,11 +19,7 @@ static struct {
 void mongo_leave_early(void)
 {
 #ifndef LOCKSTEP_SANITIZED /* whose checks at the end want everything to be over */
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&leaving.changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&leaving.changed);
     leaving.early = true;
 #endif
 }

@@ -258,16 +258,8 @@ static bool watch(struct maker *m, struct channel *l)
 
 static struct timespec watch_again(const struct maker *m)
 {
-    struct timespec at;
     int64_t ms = m->deadline_ms / 4;
-    ms = ms < 5 ? 5 : ms > 250 ? 250 : ms;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (long)ms * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
+    return clock_in_ms(ms < 5 ? 5 : ms > 250 ? 250 : ms);
 }
 
 static void *watchdog(void *argument)
@@ -413,7 +405,6 @@ enum lks_code maker_open(const struct collection *const *collections, size_t cou
                          struct lks_err *err)
 {
     struct maker *m = calloc(1, sizeof *m);
-    pthread_condattr_t monotonic;
     size_t threads = options->threads ? options->threads : THREADS;
     if (threads > THREADS_MAX) threads = THREADS_MAX;
     *out = NULL;
@@ -423,10 +414,7 @@ enum lks_code maker_open(const struct collection *const *collections, size_t cou
     m->inbox = inbox;
     m->deadline_ms = options->deadline_ms ? options->deadline_ms : DEADLINE_MS;
     pthread_mutex_init(&m->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&m->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&m->wake);
     if (!allocate(m, threads)) {
         maker_close(m);
         return lks_fail(err, LKS_E_NOMEM, "out of memory");

@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 struct guard {
     void (*function)(void *argument);
@@ -40,29 +41,12 @@ static void *run(void *argument)
 static struct guard *guard_new(void (*function)(void *argument), void *argument)
 {
     struct guard *g = calloc(1, sizeof *g);
-    pthread_condattr_t monotonic;
     if (!g) return NULL;
     g->function = function;
     g->argument = argument;
     pthread_mutex_init(&g->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&g->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&g->changed);
     return g;
-}
-
-static struct timespec after_ms(int64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(ms / 1000);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
 }
 
 enum guard_outcome guard_call(void (*function)(void *argument), void *argument, int64_t deadline_ms)
@@ -74,7 +58,7 @@ enum guard_outcome guard_call(void (*function)(void *argument), void *argument, 
         guard_free(g);
         return GUARD_FAILED;
     }
-    struct timespec until = after_ms(deadline_ms);
+    struct timespec until = clock_in_ms(deadline_ms);
     pthread_mutex_lock(&g->lock);
     int waited = 0;
     while (!g->done && waited != ETIMEDOUT) waited = pthread_cond_timedwait(&g->changed, &g->lock, &until);

@@ -47,7 +47,6 @@ struct control {
 struct control *control_new(size_t source_count, void (*wake)(void *self), void *self)
 {
     struct control *c = calloc(1, sizeof *c);
-    pthread_condattr_t attributes;
     if (!c) return NULL;
     c->views = calloc(source_count + 1, sizeof *c->views);
     c->count = source_count;
@@ -58,10 +57,7 @@ struct control *control_new(size_t source_count, void (*wake)(void *self), void 
         return NULL;
     }
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->answered, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&c->answered);
     return c;
 }
 

@@ -83,7 +83,6 @@ static void *work(void *self)
 struct counts *counts_open(struct mongo *const *mongos, size_t count)
 {
     struct counts *c = calloc(1, sizeof *c);
-    pthread_condattr_t attributes;
     if (!c) return NULL;
     c->mongos = mongos;
     c->count = count;
@@ -91,10 +90,7 @@ struct counts *counts_open(struct mongo *const *mongos, size_t count)
     for (size_t i = 0; c->last && i < count; i++)
         c->last[i].wanted = mongos[i] != NULL; /* for who asks first */
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&c->changed);
     if (c->last && pthread_create(&c->thread, NULL, work, c) == 0) return c;
     free(c->last);
     free(c);

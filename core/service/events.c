@@ -45,16 +45,12 @@ struct events *events_new(void)
 {
     struct events *e = calloc(1, sizeof *e);
     struct timespec now;
-    pthread_condattr_t attributes;
     if (!e) return NULL;
     clock_gettime(CLOCK_REALTIME, &now);
     e->run = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     e->oldest = e->next = 1;
     pthread_mutex_init(&e->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&e->happened, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&e->happened);
     return e;
 }
 

@@ -37,7 +37,6 @@ struct jobs {
 struct jobs *jobs_open(const struct jobs_config *config)
 {
     struct jobs *j = calloc(1, sizeof *j);
-    pthread_condattr_t attributes;
     if (!j) return NULL;
     j->config = *config;
     j->lines = calloc(config->service->source_count + 1, sizeof *j->lines);
@@ -49,10 +48,7 @@ struct jobs *jobs_open(const struct jobs_config *config)
         j->lines[i] = (struct line){.jobs = j, .source = i};
     if (getrandom(&j->run, sizeof j->run, 0) != (ssize_t)sizeof j->run) j->run = (uint32_t)clock_wall_ms();
     pthread_mutex_init(&j->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&j->changed);
     return j;
 }
 
